@@ -1,0 +1,257 @@
+"""Account (账户): one leaf of the chart, its totals, holds and freezes.
+
+    (none) ──open──▶ open ──close──▶ closed
+                     │ ▲
+              freeze ▼ │ unfreeze      in: nothing may come in; out: nothing may go out; both
+                    frozen
+
+Postings of one commit are one `Posted` with many lines. State is totals: it stays small however
+long the account lives. A closed account never reopens. Amounts are fen.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, Literal, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from domain.accounting.chart import chart_account
+from domain.kernel import Fact, Line, MergeableFact
+from domain.refusals import Code, Refused
+
+Direction = Literal["in", "out", "both"]
+MAX_HOLDS = 100
+MAX_TOTAL_FEN = 2**62  # Totals are stored in signed 64-bit columns.
+
+
+class Opened(Fact, frozen=True):
+    account: str
+    code: str
+    owner: str
+    currency: str
+
+
+class PostedLine(Struct, frozen=True, array_like=True, gc=False):
+    """One line of an entry on this account; `entry` is `<stream>#<version>` of its fact."""
+
+    entry: str
+    debit_fen: int
+    credit_fen: int
+
+
+class Posted(MergeableFact, frozen=True):
+    date: date
+    lines: tuple[PostedLine, ...]
+
+    def merge_key(self) -> object:
+        return self.date
+
+    @classmethod
+    def merged(cls, facts: Sequence[Any]) -> "Posted":
+        return Posted(facts[0].date, tuple(line for fact in facts for line in fact.lines))
+
+
+class Held(Fact, frozen=True):
+    hold_id: str
+    amount_fen: int
+    reason: str
+
+
+class HoldReleased(Fact, frozen=True):
+    hold_id: str
+    amount_fen: int
+
+
+class Frozen(Fact, frozen=True):
+    direction: Direction
+    reason: str
+
+
+class Unfrozen(Fact, frozen=True):
+    reason: str
+
+
+class Closed(Fact, frozen=True):
+    pass
+
+
+Event = Opened | Posted | Held | HoldReleased | Frozen | Unfrozen | Closed
+
+
+class State(Struct, frozen=True):
+    """Totals of all time in fen, and those of `day`, the last accounting date posted to."""
+
+    status: Literal["none", "open", "closed"] = "none"
+    account: str = ""
+    debit_normal: bool = False
+    floored: bool = False
+    debit_fen: int = 0
+    credit_fen: int = 0
+    held_fen: int = 0
+    holds: tuple[tuple[str, int], ...] = ()
+    frozen_in: bool = False
+    frozen_out: bool = False
+    day: date | None = None
+    day_debit_fen: int = 0
+    day_credit_fen: int = 0
+
+    @property
+    def balance_fen(self) -> int:
+        """On the account's normal side: what an asset holds, what is owed on a liability."""
+        difference = self.debit_fen - self.credit_fen
+        return difference if self.debit_normal else -difference
+
+    @property
+    def available_fen(self) -> int:
+        return self.balance_fen - self.held_fen
+
+    def moved_on(self, day: date) -> tuple[int, int]:
+        """Debits and credits of one accounting date, fen; only the last date is known."""
+        return (self.day_debit_fen, self.day_credit_fen) if self.day == day else (0, 0)
+
+
+def stream(account: str) -> str:
+    return f"account-{account}"
+
+
+def open_account(state: State, account: str, currency: str) -> list[Event]:
+    """Open a leaf of the chart. Opening it again says nothing new."""
+    code = chart_account(account).code
+    if state.status == "closed":
+        raise Refused(Code.ACCOUNT_CLOSED, "account", account)
+    if state.status == "open":
+        return []
+    return [Opened(account, code, account[len(code) + 1 :], currency)]
+
+
+def post(state: State, account: str, on: date, entry: str, line: Line) -> Posted:
+    """One line of an entry. Floors are proved by `refuse_below_floor` when all lines are in."""
+    if state.status != "open":
+        code = Code.ACCOUNT_CLOSED if state.status == "closed" else Code.ACCOUNT_NOT_FOUND
+        raise Refused(code, "account", account)
+    if state.frozen_in or state.frozen_out:
+        comes_in = (line.debit_fen > 0) == state.debit_normal
+        if state.frozen_in if comes_in else state.frozen_out:
+            raise Refused(Code.ACCOUNT_FROZEN, "account", f"{account}: {_direction(state)}")
+    if max(state.debit_fen + line.debit_fen, state.credit_fen + line.credit_fen) > MAX_TOTAL_FEN:
+        raise Refused(Code.AMOUNT_TOO_LARGE, "account", f"{account}: its total would overflow")
+    return Posted(on, (PostedLine(entry, line.debit_fen, line.credit_fen),))
+
+
+def refuse_below_floor(state: State) -> None:
+    """Raises Refused(BALANCE_INSUFFICIENT) when an entry took more than is available."""
+    if state.floored and state.available_fen < 0:
+        raise Refused(
+            Code.BALANCE_INSUFFICIENT,
+            "account",
+            f"{state.account}: {-state.available_fen} fen short",
+        )
+
+
+def hold(state: State, hold_id: str, amount_fen: int, reason: str) -> list[Event]:
+    """Reserve money that is there. The same hold again says nothing new."""
+    _need_open(state)
+    if (hold_id, amount_fen) in state.holds:
+        return []
+    if any(held == hold_id for held, _ in state.holds):
+        raise Refused(Code.HOLD_LIMIT, "hold_id", f"{hold_id} is already held with another amount")
+    if len(state.holds) >= MAX_HOLDS:
+        raise Refused(Code.HOLD_LIMIT, "hold_id")
+    if state.available_fen < amount_fen:
+        raise Refused(Code.BALANCE_INSUFFICIENT, "amount_fen", state.account)
+    return [Held(hold_id, amount_fen, reason)]
+
+
+def release_hold(state: State, hold_id: str) -> list[Event]:
+    """Give back what a hold reserved. Raises Refused(HOLD_NOT_FOUND)."""
+    for held, amount_fen in state.holds:
+        if held == hold_id:
+            return [HoldReleased(hold_id, amount_fen)]
+    raise Refused(Code.HOLD_NOT_FOUND, "hold_id", hold_id)
+
+
+def freeze(state: State, direction: Direction, reason: str) -> list[Event]:
+    _need_open(state)
+    if _direction(state) == direction:
+        return []
+    return [Frozen(direction, reason)]
+
+
+def unfreeze(state: State, reason: str) -> list[Event]:
+    _need_open(state)
+    return [Unfrozen(reason)] if state.frozen_in or state.frozen_out else []
+
+
+def close(state: State) -> list[Event]:
+    """Close an empty account. Closing it again says nothing new."""
+    if state.status == "closed":
+        return []
+    _need_open(state)
+    if state.balance_fen or state.holds:
+        raise Refused(Code.ACCOUNT_NOT_EMPTY, "account", state.account)
+    return [Closed()]
+
+
+def _need_open(state: State) -> None:
+    if state.status == "none":
+        raise Refused(Code.ACCOUNT_NOT_FOUND, "account", state.account)
+    if state.status == "closed":
+        raise Refused(Code.ACCOUNT_CLOSED, "account", state.account)
+
+
+def _direction(state: State) -> str:
+    both = state.frozen_in and state.frozen_out
+    return "both" if both else "in" if state.frozen_in else "out" if state.frozen_out else ""
+
+
+def evolve(state: State, event: Event) -> State:
+    match event:
+        case Posted():
+            return _posted(state, event)
+        case Opened():
+            line = chart_account(event.account)
+            return State(
+                status="open",
+                account=event.account,
+                debit_normal=line.debit_normal,
+                floored=line.floored,
+            )
+        case Held(hold_id=hold_id, amount_fen=fen):
+            holds = (*state.holds, (hold_id, fen))
+            return replace(state, holds=holds, held_fen=state.held_fen + fen)
+        case HoldReleased(hold_id=hold_id, amount_fen=fen):
+            holds = tuple(pair for pair in state.holds if pair[0] != hold_id)
+            return replace(state, holds=holds, held_fen=state.held_fen - fen)
+        case Frozen(direction=direction):
+            blocked_in, blocked_out = direction != "out", direction != "in"
+            return replace(state, frozen_in=blocked_in, frozen_out=blocked_out)
+        case Unfrozen():
+            return replace(state, frozen_in=False, frozen_out=False)
+        case Closed():
+            return replace(state, status="closed")
+        case _:
+            assert_never(event)
+
+
+def _posted(state: State, event: Posted) -> State:
+    debit_fen = credit_fen = 0
+    for line in event.lines:
+        debit_fen += line.debit_fen
+        credit_fen += line.credit_fen
+    same_day = state.day == event.date
+    return State(  # Positional: this runs for every line of every entry.
+        state.status,
+        state.account,
+        state.debit_normal,
+        state.floored,
+        state.debit_fen + debit_fen,
+        state.credit_fen + credit_fen,
+        state.held_fen,
+        state.holds,
+        state.frozen_in,
+        state.frozen_out,
+        event.date,
+        state.day_debit_fen + debit_fen if same_day else debit_fen,
+        state.day_credit_fen + credit_fen if same_day else credit_fen,
+    )

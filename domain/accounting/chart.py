@@ -1,0 +1,131 @@
+"""The chart of accounts (科目表): every code, what it is, who owns its leaves, and its floor.
+
+Source: section 4 of the domain notes, after the accounts that PBoC's custody rules
+(支付机构客户备付金存管办法) ask a payment institution to keep apart. An account id is
+`<code>` or `<code>.<owner>`; the owner is a member or a channel.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from domain.refusals import Code, Refused
+
+Type = Literal["asset", "liability", "income", "expense"]
+Owner = Literal["none", "member", "channel"]
+
+
+class ChartAccount(Struct, frozen=True):
+    """One line of the chart. `floored`: its balance, on its normal side, never goes below zero."""
+
+    code: str
+    title: str
+    type: Type
+    owner: Owner
+    floored: bool
+
+    @property
+    def debit_normal(self) -> bool:
+        """Whether the balance grows with debits."""
+        return self.type in ("asset", "expense")
+
+
+RESERVE = "1001.01"
+OWN_FUNDS = "1001.02"
+CHANNEL_RECEIVABLE = "1122.01"
+CHANNEL_RECONCILED = "1122.02"
+MERCHANT_DEBT = "1122.03"
+CHANNEL_SHORTAGE = "1122.04"
+CHANNEL_PAYABLE = "2202.01"
+CHANNEL_FEE_PAYABLE = "2202.02"
+FEE_EARNED = "2202.09"
+WALLET = "2241.01"
+MERCHANT_PENDING = "2241.02"
+MERCHANT_AVAILABLE = "2241.03"
+ESCROW = "2241.04"
+PAYOUT_IN_TRANSIT = "2241.05"
+MERCHANT_DEPOSIT = "2241.06"
+REFUND_IN_TRANSIT = "2241.07"
+CHANNEL_SURPLUS = "2241.08"
+FEE_INCOME = "6001.01"
+WITHDRAWAL_FEE_INCOME = "6001.02"
+CHANNEL_COST = "6401.01"
+ERROR_LOSS = "6711"
+
+CHART: dict[str, ChartAccount] = {
+    account.code: account
+    for account in (
+        ChartAccount(RESERVE, "备付金集中存管户", "asset", "none", True),
+        # May be overdrawn here: capital comes in through bank statements, which fund
+        # reconciliation brings; advances must not fail for want of that record.
+        ChartAccount(OWN_FUNDS, "自有资金户", "asset", "none", False),
+        ChartAccount(CHANNEL_RECEIVABLE, "应收渠道待清算-入款", "asset", "channel", False),
+        ChartAccount(CHANNEL_RECONCILED, "已核应收渠道", "asset", "channel", False),
+        ChartAccount(MERCHANT_DEBT, "应收商户垫付款", "asset", "member", True),
+        ChartAccount(CHANNEL_SHORTAGE, "短款挂账", "asset", "channel", True),
+        ChartAccount(CHANNEL_PAYABLE, "应付渠道待清算-出款/退款", "liability", "channel", False),
+        ChartAccount(CHANNEL_FEE_PAYABLE, "应付渠道手续费", "liability", "channel", False),
+        ChartAccount(FEE_EARNED, "应付-内部自有 (手续费待结转)", "liability", "none", True),
+        ChartAccount(WALLET, "个人钱包余额", "liability", "member", True),
+        ChartAccount(MERCHANT_PENDING, "商户待结算", "liability", "member", True),
+        ChartAccount(MERCHANT_AVAILABLE, "商户结算户", "liability", "member", True),
+        ChartAccount(ESCROW, "担保交易中间户", "liability", "member", True),
+        ChartAccount(PAYOUT_IN_TRANSIT, "出款在途", "liability", "none", True),
+        ChartAccount(MERCHANT_DEPOSIT, "商户保证金/滚动准备金", "liability", "member", True),
+        ChartAccount(REFUND_IN_TRANSIT, "待退款", "liability", "none", True),
+        ChartAccount(CHANNEL_SURPLUS, "长款挂账", "liability", "channel", True),
+        ChartAccount(FEE_INCOME, "收单手续费收入", "income", "none", False),
+        ChartAccount(WITHDRAWAL_FEE_INCOME, "提现手续费收入", "income", "none", False),
+        ChartAccount(CHANNEL_COST, "渠道成本", "expense", "none", False),
+        ChartAccount(ERROR_LOSS, "差错损失", "expense", "none", False),
+    )
+}
+
+# Σ(debit − credit) over these is zero after every commit: what customers are owed is in the
+# reserve or on its way there (the reserve proof).
+RESERVE_IDENTITY = frozenset(
+    code
+    for code in CHART
+    if code.startswith("2241.")
+    or code
+    in (
+        RESERVE,
+        CHANNEL_RECEIVABLE,
+        CHANNEL_RECONCILED,
+        CHANNEL_SHORTAGE,
+        CHANNEL_PAYABLE,
+        FEE_EARNED,
+    )
+)
+
+# Opened when a member is registered, by its kind.
+PERSONAL_ACCOUNTS = (WALLET,)
+ENTERPRISE_ACCOUNTS = (MERCHANT_DEBT, MERCHANT_PENDING, MERCHANT_AVAILABLE, ESCROW)
+
+
+def account_id(code: str, owner: str = "") -> str:
+    """`2241.02` + `SHOP22` -> `2241.02.SHOP22`; the owner stays away for institution accounts."""
+    return f"{code}.{owner}" if owner else code
+
+
+def split_id(account: str) -> tuple[str, str]:
+    """The code and the owner ("" if none) of an account id; owners have no dots.
+
+    Raises Refused(ACCOUNT_CODE_UNKNOWN).
+    """
+    if account in CHART:
+        return account, ""
+    code, _, owner = account.rpartition(".")
+    if code not in CHART or not owner:
+        raise Refused(Code.ACCOUNT_CODE_UNKNOWN, "account", f"{account[:60]!r}")
+    return code, owner
+
+
+def chart_account(account: str) -> ChartAccount:
+    """The chart line of an account id. Raises Refused(ACCOUNT_CODE_UNKNOWN)."""
+    code, owner = split_id(account)
+    line = CHART[code]
+    if (line.owner == "none") != (owner == ""):
+        wants = "no owner" if line.owner == "none" else f"a {line.owner} as owner"
+        raise Refused(Code.ACCOUNT_CODE_UNKNOWN, "account", f"{account[:60]!r}: {code} has {wants}")
+    return line

@@ -1,0 +1,119 @@
+"""Commands of the accounting core: accounts are opened by the chart, held, frozen, closed; an entry
+is reversed. Only operators send these; payments move money through the facts of their own systems.
+"""
+
+from typing import Literal
+
+from domain.accounting import account, reversal
+from domain.accounting.chart import (
+    CHART,
+    ENTERPRISE_ACCOUNTS,
+    PERSONAL_ACCOUNTS,
+    account_id,
+)
+from domain.accounting.entry import reversed_entry
+from domain.kernel import Command, Entry, Reaction, Unit, number, text
+from domain.money import CURRENCY, fen
+from domain.refusals import Code, Refused
+
+
+class FreezeAccount(Command, frozen=True):
+    account: str
+    direction: Literal["in", "out", "both"]
+    reason: str
+
+
+class UnfreezeAccount(Command, frozen=True):
+    account: str
+    reason: str
+
+
+class HoldMoney(Command, frozen=True):
+    account: str
+    hold_id: str
+    amount_fen: int
+    reason: str
+
+
+class ReleaseHold(Command, frozen=True):
+    account: str
+    hold_id: str
+
+
+class CloseAccount(Command, frozen=True):
+    account: str
+
+
+class ReverseEntry(Command, frozen=True):
+    reference: str
+    reason: str
+
+
+def open_accounts(unit: Unit, codes: tuple[str, ...], owner: str = "") -> None:
+    """Open the leaves of these chart codes for an owner; those already open stay as they are."""
+    for code in codes:
+        leaf = account_id(code, owner)
+        stream = account.stream(leaf)
+        unit.record(stream, account.open_account(unit.load(stream), leaf, CURRENCY))
+
+
+def open_institution_accounts(unit: Unit, channels: tuple[str, ...]) -> None:
+    """Open every ownerless account of the chart, and each channel account for every channel."""
+    open_accounts(unit, tuple(code for code, line in CHART.items() if line.owner == "none"))
+    codes = tuple(code for code, line in CHART.items() if line.owner == "channel")
+    for channel in channels:
+        open_accounts(unit, codes, channel)
+
+
+def open_member_accounts(unit: Unit, reaction: Reaction) -> None:
+    """A member was registered: open the accounts of its kind."""
+    personal = reaction.fact.kind == "personal"
+    codes = PERSONAL_ACCOUNTS if personal else ENTERPRISE_ACCOUNTS
+    open_accounts(unit, codes, reaction.fact.member_id)
+
+
+def freeze_account(unit: Unit, command: FreezeAccount) -> dict[str, object]:
+    stream = account.stream(command.account)
+    reason = text(command.reason, "reason")
+    unit.record(stream, account.freeze(unit.load(stream), command.direction, reason))
+    return {"account": command.account, "frozen": command.direction}
+
+
+def unfreeze_account(unit: Unit, command: UnfreezeAccount) -> dict[str, object]:
+    stream = account.stream(command.account)
+    unit.record(stream, account.unfreeze(unit.load(stream), text(command.reason, "reason")))
+    return {"account": command.account, "frozen": None}
+
+
+def hold_money(unit: Unit, command: HoldMoney) -> dict[str, object]:
+    stream = account.stream(command.account)
+    amount_fen = fen(command.amount_fen, "amount_fen")
+    hold_id = number(command.hold_id, "hold_id")
+    reason = text(command.reason, "reason")
+    unit.record(stream, account.hold(unit.load(stream), hold_id, amount_fen, reason))
+    return {"account": command.account, "hold_id": hold_id, "held_fen": amount_fen}
+
+
+def release_hold(unit: Unit, command: ReleaseHold) -> dict[str, object]:
+    stream = account.stream(command.account)
+    unit.record(stream, account.release_hold(unit.load(stream), command.hold_id))
+    return {"account": command.account, "hold_id": command.hold_id, "held_fen": 0}
+
+
+def close_account(unit: Unit, command: CloseAccount) -> dict[str, object]:
+    stream = account.stream(command.account)
+    unit.record(stream, account.close(unit.load(stream)))
+    return {"account": command.account, "status": "closed"}
+
+
+def reverse_entry(unit: Unit, command: ReverseEntry) -> dict[str, object]:
+    """Turn an entry round on the open business day. Raises ENTRY_NOT_FOUND, ENTRY_ALREADY_REVERSED,
+    and what posting raises (a floor, a freeze)."""
+    entry = getattr(unit.fact(command.reference), "entry", None)
+    if not isinstance(entry, Entry):
+        raise Refused(Code.ENTRY_NOT_FOUND, "reference", command.reference[:120])
+    stream = reversal.stream(command.reference)
+    turned = reversed_entry(entry, unit.accounting_date)
+    reason = text(command.reason, "reason")
+    unit.record(stream, reversal.reverse(unit.load(stream), command.reference, reason, turned))
+    return {"reference": command.reference, "reversed_by": f"{stream}#1"}

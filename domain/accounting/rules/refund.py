@@ -1,0 +1,74 @@
+"""Refunds: out of escrow, or out of the merchant's money after release, or advanced for it."""
+
+from datetime import date
+
+from domain.accounting.chart import (
+    CHANNEL_PAYABLE,
+    ESCROW,
+    FEE_EARNED,
+    MERCHANT_AVAILABLE,
+    MERCHANT_DEBT,
+    MERCHANT_PENDING,
+    OWN_FUNDS,
+    REFUND_IN_TRANSIT,
+    RESERVE,
+    WALLET,
+    account_id,
+)
+from domain.accounting.entry import balanced, credit, debit
+from domain.kernel import Entry
+
+
+def refund_from_escrow(on: date, merchant: str, amount_fen: int) -> Entry:
+    """Before release: the buyer's money goes back out of escrow; no fee was taken yet."""
+    return balanced(
+        "refund_from_escrow.1",
+        on,
+        debit(account_id(ESCROW, merchant), amount_fen),
+        credit(REFUND_IN_TRANSIT, amount_fen),
+    )
+
+
+def refund_after_release(
+    on: date,
+    merchant: str,
+    *,
+    from_pending_fen: int,
+    from_available_fen: int,
+    advanced_fen: int,
+    fee_returned_fen: int,
+) -> Entry:
+    """After release: the merchant's money and the fee given back pay for the refund; what is
+    missing the institution advances from own funds into the reserve, and the merchant owes it."""
+    whole = from_pending_fen + from_available_fen + advanced_fen + fee_returned_fen
+    return balanced(
+        "refund_after_release.1",
+        on,
+        debit(account_id(MERCHANT_PENDING, merchant), from_pending_fen),
+        debit(account_id(MERCHANT_AVAILABLE, merchant), from_available_fen),
+        debit(account_id(MERCHANT_DEBT, merchant), advanced_fen),
+        debit(FEE_EARNED, fee_returned_fen),
+        credit(REFUND_IN_TRANSIT, whole),
+        debit(RESERVE, advanced_fen),
+        credit(OWN_FUNDS, advanced_fen),
+    )
+
+
+def refund_succeeded(on: date, channel: str, amount_fen: int) -> Entry:
+    """The channel paid the buyer back: we owe the channel."""
+    return balanced(
+        "refund_succeeded.1",
+        on,
+        debit(REFUND_IN_TRANSIT, amount_fen),
+        credit(account_id(CHANNEL_PAYABLE, channel), amount_fen),
+    )
+
+
+def refund_to_wallet(on: date, buyer: str, amount_fen: int) -> Entry:
+    """The channel could not pay the buyer back: the money goes to the buyer's wallet."""
+    return balanced(
+        "refund_to_wallet.1",
+        on,
+        debit(REFUND_IN_TRANSIT, amount_fen),
+        credit(account_id(WALLET, buyer), amount_fen),
+    )

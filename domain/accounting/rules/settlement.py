@@ -1,0 +1,68 @@
+"""Settlement: money falls due, a debt is recovered, a payout leaves, fails, or comes back."""
+
+from datetime import date
+
+from domain.accounting.chart import (
+    CHANNEL_PAYABLE,
+    MERCHANT_AVAILABLE,
+    MERCHANT_DEBT,
+    MERCHANT_PENDING,
+    OWN_FUNDS,
+    PAYOUT_IN_TRANSIT,
+    RESERVE,
+    account_id,
+)
+from domain.accounting.entry import balanced, credit, debit
+from domain.kernel import Entry
+
+
+def matured(on: date, merchant: str, due_fen: int, recovered_fen: int) -> Entry:
+    """The cycle is due: pending becomes available, a debt is taken back first and the advance
+    returns from the reserve to own funds."""
+    return balanced(
+        "settlement_matured.1",
+        on,
+        debit(account_id(MERCHANT_PENDING, merchant), due_fen),
+        credit(account_id(MERCHANT_AVAILABLE, merchant), due_fen - recovered_fen),
+        credit(account_id(MERCHANT_DEBT, merchant), recovered_fen),
+        debit(OWN_FUNDS, recovered_fen),
+        credit(RESERVE, recovered_fen),
+    )
+
+
+def payout_instructed(on: date, merchant: str, amount_fen: int) -> Entry:
+    return balanced(
+        "payout_instructed.1",
+        on,
+        debit(account_id(MERCHANT_AVAILABLE, merchant), amount_fen),
+        credit(PAYOUT_IN_TRANSIT, amount_fen),
+    )
+
+
+def payout_succeeded(on: date, channel: str, amount_fen: int) -> Entry:
+    return balanced(
+        "payout_succeeded.1",
+        on,
+        debit(PAYOUT_IN_TRANSIT, amount_fen),
+        credit(account_id(CHANNEL_PAYABLE, channel), amount_fen),
+    )
+
+
+def payout_failed(on: date, merchant: str, amount_fen: int) -> Entry:
+    """The channel did not pay: the money is the merchant's again."""
+    return balanced(
+        "payout_failed.1",
+        on,
+        debit(PAYOUT_IN_TRANSIT, amount_fen),
+        credit(account_id(MERCHANT_AVAILABLE, merchant), amount_fen),
+    )
+
+
+def payout_returned(on: date, merchant: str, amount_fen: int) -> Entry:
+    """退汇: the receiving bank sent the money back, days later, into the reserve account."""
+    return balanced(
+        "payout_returned.1",
+        on,
+        debit(RESERVE, amount_fen),
+        credit(account_id(MERCHANT_AVAILABLE, merchant), amount_fen),
+    )

@@ -1,0 +1,72 @@
+"""The channel port: what the institution asks of a bank, a wallet or a clearing network.
+
+An adapter carries an instruction out under the instruction's own id, so that carrying it out twice
+moves money once. Its answer is one of three: *succeeded*, *declined*, *unknown*. Unknown is not a
+failure: only the channel's answer to a query, or its bill, may end it.
+"""
+
+from datetime import date
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+Purpose = Literal["payment", "refund", "payout"]
+
+
+class Succeeded(Struct, frozen=True):
+    serial: str  # The channel's own number.
+
+
+class Declined(Struct, frozen=True):
+    reason: str
+
+
+class Unknown(Struct, frozen=True):
+    reason: str
+
+
+Result = Succeeded | Declined | Unknown
+
+
+class Order(Struct, frozen=True):
+    """What a channel is asked to do: amounts in fen, `instruction_id` is the idempotency key."""
+
+    instruction_id: str
+    purpose: Purpose
+    channel: str
+    amount_fen: int
+    party: str  # Payer of a payment, payee of a refund or payout.
+
+
+class BillLine(Struct, frozen=True):
+    """One line of a channel's daily bill, in fen."""
+
+    instruction_id: str
+    serial: str
+    purpose: Purpose
+    amount_fen: int
+
+
+class ChannelPort(Protocol):
+    """What every channel adapter does. It never raises for an outcome: not knowing is `Unknown`."""
+
+    def pay(self, order: Order) -> Result: ...
+
+    def refund(self, order: Order) -> Result: ...
+
+    def payout(self, order: Order) -> Result: ...
+
+    def query(self, order: Order) -> Result:
+        """What became of an order: `Unknown` as long as the channel cannot say."""
+
+    def bill(self, channel: str, day: date) -> list[BillLine]:
+        """What the channel says happened on a date (Shanghai)."""
+
+
+def carry_out(port: ChannelPort, order: Order) -> Result:
+    """Send an order through the method of its purpose."""
+    if order.purpose == "payment":
+        return port.pay(order)
+    if order.purpose == "refund":
+        return port.refund(order)
+    return port.payout(order)

@@ -1,0 +1,92 @@
+"""The closed registry of facts: stored name -> class, spelled once, by hand, append-only.
+
+A name or a field here never changes meaning. A change gets a new name with the next number and an
+upcast in `domain/upcasts.py`; the old golden example stays in the tests for ever.
+"""
+
+from types import ModuleType
+
+from domain.accounting import account, reversal
+from domain.clearing import day
+from domain.kernel import Fact
+from domain.member import member
+from domain.order import order
+from domain.payment import instruction, payment, transfer
+from domain.settlement import batch, carry
+from domain.transaction import refund, transaction
+
+EVENTS: dict[str, type[Fact]] = {
+    "member.registered.1": member.Registered,
+    "member.operator_added.1": member.OperatorAdded,
+    "member.operator_removed.1": member.OperatorRemoved,
+    "member.fee_rule_set.1": member.FeeRuleSet,
+    "member.settlement_terms_set.1": member.SettlementTermsSet,
+    "account.opened.1": account.Opened,
+    "account.posted.1": account.Posted,
+    "account.held.1": account.Held,
+    "account.hold_released.1": account.HoldReleased,
+    "account.frozen.1": account.Frozen,
+    "account.unfrozen.1": account.Unfrozen,
+    "account.closed.1": account.Closed,
+    "entry.reversed.1": reversal.Reversed,
+    "instruction.issued.1": instruction.Issued,
+    "instruction.succeeded.1": instruction.Succeeded,
+    "instruction.declined.1": instruction.Declined,
+    "instruction.unknown.1": instruction.Unknown,
+    "payment.started.1": payment.Started,
+    "payment.succeeded.1": payment.Succeeded,
+    "payment.wallet_recharged.1": payment.WalletRecharged,
+    "payment.declined.1": payment.Declined,
+    "payment.unknown.1": payment.BecameUnknown,
+    "transfer.done.1": transfer.Transferred,
+    "transaction.created.1": transaction.Created,
+    "transaction.paid.1": transaction.Paid,
+    "transaction.completed.1": transaction.Completed,
+    "transaction.cleared.1": transaction.Cleared,
+    "transaction.refund_accepted.1": transaction.RefundAccepted,
+    "transaction.refund_cleared.1": transaction.RefundCleared,
+    "transaction.closed.1": transaction.Closed,
+    "refund.requested.1": refund.Requested,
+    "refund.succeeded.1": refund.Succeeded,
+    "refund.failed.1": refund.Failed,
+    "refund.unknown.1": refund.BecameUnknown,
+    "order.placed.1": order.Placed,
+    "order.payment_started.1": order.PaymentStarted,
+    "order.payment_declined.1": order.PaymentDeclined,
+    "order.paid.1": order.Paid,
+    "order.closed.1": order.Closed,
+    "clearing.day_opened.1": day.Opened,
+    "clearing.day_cut_off.1": day.CutOff,
+    "clearing.day_closed.1": day.Closed,
+    "settlement.batch_opened.1": batch.Opened,
+    "settlement.batch_collected.1": batch.Collected,
+    "settlement.batch_closed.1": batch.Closed,
+    "settlement.batch_reviewed.1": batch.Reviewed,
+    "settlement.batch_matured.1": batch.Matured,
+    "settlement.batch_carried_forward.1": batch.CarriedForward,
+    "settlement.batch_instructed.1": batch.Instructed,
+    "settlement.payout_succeeded.1": batch.PayoutSucceeded,
+    "settlement.payout_failed.1": batch.PayoutFailed,
+    "settlement.payout_returned.1": batch.PayoutReturned,
+    "settlement.payout_retried.1": batch.PayoutRetried,
+    "settlement.batch_settled.1": batch.Settled,
+    "settlement.carry_changed.1": carry.Changed,
+}
+
+NAMES: dict[type[Fact], str] = {fact: name for name, fact in EVENTS.items()}
+
+# Stream category -> the aggregate's module: its State class and `evolve`.
+AGGREGATES: dict[str, ModuleType] = {
+    "member": member,
+    "account": account,
+    "reversal": reversal,
+    "instruction": instruction,
+    "payment": payment,
+    "transfer": transfer,
+    "transaction": transaction,
+    "refund": refund,
+    "order": order,
+    "day": day,
+    "settlement": batch,
+    "carry": carry,
+}

@@ -1,0 +1,188 @@
+"""The group committer: many requests, one database transaction, one answer each.
+
+    receipts known? ──▶ decide over the overlay ──▶ lock ──▶ nobody else wrote? ──▶ append
+                              ▲                                │ somebody did
+                              └── under the lock, with what ◀──┘
+                                  they wrote taken in
+
+Deciding happens before the lock is taken, so that processes decide side by side; when another
+process has written meanwhile, the batch is decided again under the lock, where nothing can change
+any more. So one repetition is always enough, and nobody starves.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from eventsourcing.persistence import IntegrityError
+
+from domain.eventstore import answer as answers
+from domain.eventstore import codec
+from domain.eventstore.answer import Answer, Refusal
+from domain.eventstore.recorder import (
+    Append,
+    CommitUnknown,
+    Head,
+    LedgerRecorder,
+    Receipt,
+    ReceiptRow,
+    Session,
+)
+from domain.eventstore.states import StateCache
+from domain.eventstore.unit import Batch, UnitOfWork
+from domain.handlers import COMMANDS
+from domain.kernel import Fact, Request, instant
+from domain.refusals import Code, Refused
+
+
+class Decided:
+    """A batch that is decided and not yet written: per request its kept bytes, or its answer."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+        self.receipts: dict[str, ReceiptRow] = {}
+        self.outcomes: list[Answer | BaseException | str] = []  # str: number of its receipt.
+        self.results: dict[str, Answer] = {}
+
+
+class Committer:
+    """Decides and writes batches of requests; used by one thread."""
+
+    def __init__(self, recorder: LedgerRecorder, clock: Callable[[], int]) -> None:
+        self._recorder = recorder
+        self._clock = clock
+        self._cache = StateCache(recorder)
+        self._contended = False
+        self.head: Head = recorder.head()
+
+    def commit(self, requests: Sequence[Request]) -> list[Answer | BaseException]:
+        """Decide and write; the answers in order, and in the place of a request whose handler
+        failed unexpectedly the exception (nothing of it was recorded, the others stand).
+
+        Raises Refused(BUSY) and database errors, after which nothing was recorded at all.
+        """
+        try:
+            return self._commit(requests)
+        except CommitUnknown:
+            return self._after_unknown(requests)
+        except IntegrityError:
+            # What is in memory was not what is stored. Forget it and decide once more.
+            self._cache.clear()
+            self._contended = True
+            return self._commit(requests)
+        except BaseException:
+            self._cache.clear()
+            raise
+
+    def _commit(self, requests: Sequence[Request]) -> list[Answer | BaseException]:
+        decided = None if self._contended else self._decide(requests)
+        if decided is not None and not decided.receipts:
+            return self._answers(decided, self.head)  # All were answered before.
+        with self._recorder.writing() as session:
+            others_wrote = session.head.number != self.head.number
+            if others_wrote:
+                self._take_in(session)
+            self._contended = others_wrote
+            if decided is None or others_wrote:
+                decided = self._decide(requests)
+            head = self._write(session, decided)
+        self.head = head
+        self._cache.store(decided.batch.overlay)
+        return self._answers(decided, head)
+
+    def _write(self, session: Session, decided: Decided) -> Head:
+        if not decided.receipts:
+            return session.head
+        rows, snapshots = decided.batch.rows(session.head.position)
+        receipts = list(decided.receipts.values())
+        return session.append(Append(rows, receipts, snapshots, self._clock()))
+
+    def _take_in(self, session: Session) -> None:
+        self._cache.forget(session.streams_since(self.head.position))
+        self.head = session.head
+
+    def _after_unknown(self, requests: Sequence[Request]) -> list[Answer | BaseException]:
+        """The connection broke while committing. Whoever holds the lock next knows what happened:
+        the receipts are there, or nothing is and the batch is decided anew."""
+        self._cache.clear()
+        self._contended = True
+        with self._recorder.writing() as session:
+            self._take_in(session)
+        return self._commit(requests)
+
+    # Deciding.
+
+    def _decide(self, requests: Sequence[Request]) -> Decided:
+        decided = Decided(Batch(self._cache.fetch, self._fact_at))
+        digests = [answers.digest_of(request.command) for request in requests]
+        numbers = [request.number for request in requests]
+        kept = {receipt.number: receipt for receipt in self._recorder.read_receipts(numbers)}
+        self._cache.prefetch(
+            stream
+            for request in requests
+            if request.number not in kept
+            for stream in _hinted(request)
+        )
+        for request, digest in zip(requests, digests, strict=True):
+            decided.outcomes.append(self._outcome(decided, kept, request, digest))
+        return decided
+
+    def _outcome(
+        self, decided: Decided, kept: dict[str, Receipt], request: Request, digest: bytes
+    ) -> Answer | BaseException | str:
+        number = request.number
+        if number in kept:
+            return answers.replay(kept[number], digest)
+        before = decided.receipts.get(number)
+        if before is not None:  # Twice in one batch.
+            same = before.digest == digest
+            return number if same else answers.conflict(before.digest, digest, self.head.position)
+        unit = UnitOfWork(decided.batch, request.at_us, request.actor, number)
+        try:
+            instant(request.at_us)
+            result = COMMANDS[type(request.command)].handler(unit, request.command)
+            unit.react()
+        except Refused as no:
+            refusal = Refusal(no.code, no.field, no.detail)
+            if no.code is Code.BUSY:
+                return Answer(None, refusal, self.head.position)
+            decided.receipts[number] = ReceiptRow(number, digest, answers.refused(refusal))
+            decided.results[number] = Answer(None, refusal, 0)
+            return number
+        except Exception as error:  # A defect: this caller hears of it, the others go on.
+            return error
+        decided.batch.accept(unit)
+        decided.receipts[number] = ReceiptRow(number, digest, answers.accepted(result))
+        decided.results[number] = Answer(result, None, 0)
+        return number
+
+    def _fact_at(self, reference: str) -> Fact | None:
+        stream, _, version = reference.rpartition("#")
+        if not (version.isascii() and version.isdigit()) or len(version) > 15:
+            return None
+        with suppress(codec.UnknownFact):
+            for row in self._recorder.read_stream(stream, int(version) - 1, 1):
+                if row.version == int(version):
+                    fact: Fact = codec.decode(row).fact
+                    return fact
+        return None
+
+    def _answers(self, decided: Decided, head: Head) -> list[Answer | BaseException]:
+        result: list[Answer | BaseException] = []
+        seen: set[str] = set()
+        for outcome in decided.outcomes:
+            if isinstance(outcome, str):
+                first = decided.results[outcome]
+                replayed = outcome in seen
+                seen.add(outcome)
+                result.append(Answer(first.result, first.refused, head.position, replayed))
+            else:
+                result.append(outcome)
+        return result
+
+
+def _hinted(request: Request) -> list[str]:
+    """The streams a command is sure to need; a malformed command has none, its handler says no."""
+    try:
+        return COMMANDS[type(request.command)].streams(request.command)
+    except Exception:
+        return []

@@ -1,0 +1,213 @@
+"""The one setting: which database keeps the ledger, and how to open it.
+
+    sqlite:///books.db                 a file beside the working directory
+    sqlite:////var/lib/books.db        a file by its absolute path
+    postgresql://user:password@host:5432/db?schema=cell_0
+    postgresql://user@/db?host=/run/postgresql&schema=cell_0      through a unix socket
+
+One ledger is one schema of PostgreSQL (`public` unless said otherwise) or one SQLite file.
+"""
+
+import re
+import sqlite3
+import time
+from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+from domain.refusals import Code, Refused
+
+if TYPE_CHECKING:
+    from domain.eventstore.recorder import LedgerRecorder
+
+BUSY_TIMEOUT_S = 30
+SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}", re.ASCII)
+IMMEDIATE = "begin_immediate"  # Execution option: this SQLite transaction is going to write.
+
+# A connection that went silent is noticed in half a minute, so that a commit whose answer was lost
+# ends as CommitUnknown, not as a thread that waits for ever.
+KEEPALIVE: dict[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+_PASSED_ON = frozenset({"sslmode", "sslrootcert", "sslcert", "sslkey"})
+
+
+class Database(Struct, frozen=True, kw_only=True):
+    """A parsed setting. `path` is set for SQLite; the parts of a connection for PostgreSQL."""
+
+    url: str
+    dialect: Literal["sqlite", "postgresql"]
+    path: str = ""
+    host: str = ""
+    port: int = 5432
+    user: str = ""
+    password: str = ""
+    name: str = ""
+    schema: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+
+    def __repr__(self) -> str:
+        """Safe to log: never shows the password."""
+        if self.dialect == "sqlite":
+            return f"Database(sqlite {self.path})"
+        return f"Database(postgresql {self.host}:{self.port}/{self.name}?schema={self.schema})"
+
+    @property
+    def connection_arguments(self) -> dict[str, Any]:
+        """Keyword arguments for psycopg.connect, PostgreSQL only."""
+        named = {
+            "host": self.host,
+            "port": self.port,
+            "user": self.user,
+            "password": self.password,
+            "dbname": self.name,
+        }
+        return KEEPALIVE | {k: v for k, v in named.items() if v} | dict(self.options)
+
+
+def parse_database_url(url: str) -> Database:
+    """The database a setting names; Refused(REQUEST_INVALID, "database") for anything else."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError, TypeError, AttributeError):
+        raise _refused("a URL such as sqlite:///books.db is needed") from None
+    if parsed.drivername == "sqlite":
+        return _parse_sqlite(url, parsed)
+    if parsed.drivername in ("postgresql", "postgres"):
+        return _parse_postgresql(url, parsed)
+    raise _refused(f"{parsed.drivername!r}: only sqlite and postgresql keep a ledger")
+
+
+def _refused(detail: str) -> Refused:
+    return Refused(Code.REQUEST_INVALID, "database", detail)
+
+
+def _parse_sqlite(url: str, parsed: URL) -> Database:
+    if parsed.host or parsed.port or parsed.username or parsed.query:
+        raise _refused("sqlite takes a path alone: sqlite:///relative.db or sqlite:////absolute.db")
+    path = parsed.database or ""
+    if not path or path.startswith((":memory:", "file:")) or "\0" in path:
+        raise _refused("a ledger needs a file: sqlite:///relative.db or sqlite:////absolute.db")
+    return Database(url=url, dialect="sqlite", path=path)
+
+
+def _parse_postgresql(url: str, parsed: URL) -> Database:
+    query: dict[str, str] = {}
+    for key, value in parsed.query.items():
+        if key not in _PASSED_ON | {"schema", "host", "port"} or not isinstance(value, str):
+            raise _refused(f"{key!r} is not a parameter that is understood, or is given twice")
+        query[key] = value
+    schema = query.get("schema", "public")
+    if not SCHEMA.fullmatch(schema) or schema.startswith("pg_"):
+        raise _refused(f"schema {schema[:70]!r}: a-z 0-9 _, at most 63, not beginning pg_")
+    host = query.get("host") or parsed.host or "localhost"
+    port_text = query.get("port") or str(parsed.port or 5432)
+    port = int(port_text) if port_text.isascii() and port_text.isdigit() else 0
+    if not parsed.database or not 1 <= port <= 65_535 or "\0" in url:
+        raise _refused("postgresql://user:password@host:port/name[?schema=name] is needed")
+    return Database(
+        url=url,
+        dialect="postgresql",
+        host=host,
+        port=port,
+        user=parsed.username or "",
+        password=str(parsed.password or ""),
+        name=parsed.database,
+        schema=schema,
+        options=tuple((k, v) for k, v in sorted(query.items()) if k in _PASSED_ON),
+    )
+
+
+def open_recorder(database: Database, *, lock_timeout_ms: int = 10_000) -> "LedgerRecorder":
+    """The recorder of a ledger whose tables exist. `close()` it when done.
+
+    `lock_timeout_ms` is how long `writing()` waits for other writers before Refused(BUSY).
+    Raises Refused(REQUEST_INVALID, "database") when the database has no ledger yet.
+    """
+    # Imported here: each backend pulls in its driver, and the recorders import this module.
+    from eventsourcing.persistence import PersistenceError
+
+    from domain.eventstore.postgres import PostgresLedgerRecorder
+    from domain.eventstore.sqlite import SQLiteLedgerRecorder
+
+    recorder: PostgresLedgerRecorder | SQLiteLedgerRecorder
+    if database.dialect == "sqlite":
+        recorder = SQLiteLedgerRecorder.open(database, lock_timeout_ms=lock_timeout_ms)
+    else:
+        recorder = PostgresLedgerRecorder.open(database, lock_timeout_ms=lock_timeout_ms)
+    try:
+        recorder.head()
+    except PersistenceError as error:
+        recorder.close()
+        raise _refused(
+            f"{database!r} cannot be read as a ledger (initialised?): {error}"
+        ) from error
+    return recorder
+
+
+def sqlalchemy_engine(database: Database, *, read_only: bool = False) -> Engine:
+    """An engine whose unqualified table names are those of this ledger.
+
+    A transaction on SQLite is deferred, unless its connection has the execution option
+    `begin_immediate=True`: whoever reads before it writes must ask for that. DDL is transactional
+    on both. `read_only` makes the database itself refuse writes.
+    """
+    if database.dialect == "sqlite":
+        return _sqlite_engine(database, read_only=read_only)
+    options = f'-c search_path="{database.schema}"'
+    if read_only:
+        options += " -c default_transaction_read_only=on"
+    return create_engine(
+        URL.create("postgresql+psycopg", database=database.name),
+        connect_args=database.connection_arguments | {"options": options},
+        pool_pre_ping=True,
+    )
+
+
+def _sqlite_engine(database: Database, *, read_only: bool) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite", database=database.path),
+        connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: sqlite3.Connection, _record: Any) -> None:
+        configure_sqlite(connection)
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # The driver is in autocommit mode and begins nothing by itself: what is begun is said here.
+        immediate = connection.get_execution_options().get(IMMEDIATE, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+def configure_sqlite(connection: sqlite3.Connection) -> None:
+    """Durable settings of one connection: WAL, a sync at every commit, foreign keys enforced."""
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
+    _use_wal(connection)
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    # SQLite does not wait for a lock when the mode changes, so two processes that create the same
+    # file at once can meet here; whoever comes second finds the mode already changed.
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] == "wal":
+                return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.01)

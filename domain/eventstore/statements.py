@@ -1,0 +1,67 @@
+"""Every statement the PostgreSQL recorder runs, by name.
+
+`{s}` is the schema of the ledger; `{patience}`, `{lock_key}`, `{channel}` literals of a recorder.
+"""
+
+# Every statement here finds its rows by key. A table that grows from nothing to millions within a
+# minute outruns the statistics, and a cached plan made for an empty table would scan it.
+SESSION_SETTINGS = b"""
+    SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off;
+    SET enable_hashjoin = off; SET enable_mergejoin = off"""
+
+STATEMENTS: dict[str, str] = {
+    "begin": "BEGIN ISOLATION LEVEL READ COMMITTED",
+    "patience": "SET LOCAL lock_timeout = {patience}",
+    "lock": "SELECT pg_advisory_xact_lock({lock_key})",
+    "head": "SELECT number, last_position, hash FROM {s}.commit_log ORDER BY number DESC LIMIT 1",
+    "commit": "COMMIT",
+    "insert_events": """
+        INSERT INTO {s}.events
+            (notification_id, originator_id, originator_version, topic, state)
+        SELECT * FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::bytea[])""",
+    "insert_receipts": """
+        INSERT INTO {s}.receipts (number, digest, outcome, commit_number)
+        SELECT r.*, %s::bigint FROM unnest(%s::text[], %s::bytea[], %s::bytea[]) AS r""",
+    # Another process may have kept the same state: whoever was first will do.
+    "insert_snapshots": """
+        INSERT INTO {s}.snapshots (stream, version, state)
+        SELECT * FROM unnest(%s::text[], %s::bigint[], %s::bytea[]) ON CONFLICT DO NOTHING""",
+    "insert_commit": """
+        INSERT INTO {s}.commit_log
+            (number, first_position, last_position, receipts, recorded_at_us, digest, hash)
+        VALUES (%b, %b, %b, %b, %b, %b, %b)""",
+    "notify": "SELECT pg_notify({channel}, '')",
+    "streams_since": "SELECT DISTINCT originator_id FROM {s}.events WHERE notification_id > %s",
+    # One statement, so one view. The laterals make it look up each stream by its key.
+    "states": """
+        WITH wanted AS MATERIALIZED (
+            SELECT w.stream, s.version, s.state
+            FROM unnest(%s::text[]) AS w (stream) LEFT JOIN LATERAL (
+                SELECT version, state FROM {s}.snapshots
+                WHERE stream = w.stream ORDER BY version DESC LIMIT 1) AS s ON true)
+        SELECT 0::bigint AS position, stream, version, '', state FROM wanted
+        WHERE version IS NOT NULL
+        UNION ALL
+        SELECT e.* FROM wanted AS w CROSS JOIN LATERAL (
+            SELECT notification_id, originator_id, originator_version, topic, state
+            FROM {s}.events
+            WHERE originator_id = w.stream AND originator_version > coalesce(w.version, -1)
+            OFFSET 0) AS e""",
+    "stream": """
+        SELECT notification_id, originator_id, originator_version, topic, state FROM {s}.events
+        WHERE originator_id = %s AND originator_version > %s
+        ORDER BY originator_version LIMIT %s""",
+    "log": """
+        SELECT notification_id, originator_id, originator_version, topic, state FROM {s}.events
+        WHERE notification_id > %s AND notification_id <= %s ORDER BY notification_id LIMIT %s""",
+    "receipts": """
+        SELECT r.number, r.digest, r.outcome, r.commit_number, c.last_position
+        FROM {s}.receipts AS r JOIN {s}.commit_log AS c ON c.number = r.commit_number
+        WHERE r.number = ANY(%s::text[])""",
+    "commits": """
+        SELECT number, first_position, last_position, receipts, recorded_at_us, digest, hash
+        FROM {s}.commit_log WHERE number > %s ORDER BY number LIMIT %s""",
+    "receipts_of_commit": """
+        SELECT number, digest, outcome FROM {s}.receipts
+        WHERE commit_number = %s ORDER BY number""",
+}

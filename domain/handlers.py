@@ -1,0 +1,149 @@
+"""Every command: its stored name, its handler, and the streams it is sure to need.
+
+The name is part of a request's digest and never changes. The streams are a hint: a batch of
+commands reads them all in one query; what a handler needs beyond them is read when it asks.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from domain.accounting import account
+from domain.accounting import commands as accounting
+from domain.accounting.chart import (
+    ENTERPRISE_ACCOUNTS,
+    PERSONAL_ACCOUNTS,
+    WALLET,
+    account_id,
+)
+from domain.clearing import commands as clearing
+from domain.kernel import Command
+from domain.member import commands as membership
+from domain.member import member
+from domain.order import commands as ordering
+from domain.order import order
+from domain.payment import commands as paying
+from domain.payment import instruction, payment, transfer
+from domain.settlement import batch
+from domain.settlement import commands as settling
+from domain.transaction import commands as trading
+from domain.transaction import refund, transaction
+
+Handler = Callable[[Any, Any], dict[str, object]]
+Hint = Callable[[Any], list[str]]
+
+
+class Registered(NamedTuple):
+    name: str
+    handler: Handler
+    streams: Hint
+
+
+def _checkout(command: ordering.Checkout) -> list[str]:
+    streams = [order.stream(command.order_no), member.stream(command.buyer)]
+    for line in command.lines:
+        streams.append(transaction.stream(transaction.identity(line.merchant, command.order_no)))
+        streams.append(member.stream(line.merchant))
+    return streams
+
+
+def _pay(command: ordering.PayOrder) -> list[str]:
+    return [
+        order.stream(command.order_no),
+        payment.stream(command.payment_no),
+        instruction.stream(f"pay-{command.payment_no}"),
+    ]
+
+
+def _refund(command: trading.RefundTransaction) -> list[str]:
+    return [
+        refund.stream(command.refund_no),
+        transaction.stream(command.transaction_id),
+        instruction.stream(f"refund-{command.refund_no}"),
+    ]
+
+
+def _transfer(command: paying.TransferMoney) -> list[str]:
+    return [
+        transfer.stream(command.transfer_no),
+        account.stream(account_id(WALLET, command.payer)),
+        account.stream(account_id(WALLET, command.payee)),
+    ]
+
+
+def _recharge(command: paying.RechargeWallet) -> list[str]:
+    return [
+        payment.stream(command.payment_no),
+        member.stream(command.member_id),
+        instruction.stream(f"pay-{command.payment_no}"),
+    ]
+
+
+def _register(command: membership.RegisterMember) -> list[str]:
+    codes = PERSONAL_ACCOUNTS + ENTERPRISE_ACCOUNTS
+    accounts = [account.stream(account_id(code, command.member_id)) for code in codes]
+    return [member.stream(command.member_id), *accounts]
+
+
+def _member(command: Any) -> list[str]:
+    return [member.stream(command.member_id)]
+
+
+def _account(command: Any) -> list[str]:
+    return [account.stream(command.account)]
+
+
+def _batch(command: Any) -> list[str]:
+    return [batch.stream(command.batch_id)]
+
+
+def _none(_command: Any) -> list[str]:
+    return []
+
+
+COMMANDS: dict[type[Command], Registered] = {
+    membership.RegisterMember: Registered("member.register", membership.register_member, _register),
+    membership.AddOperator: Registered("member.add_operator", membership.add_operator, _member),
+    membership.RemoveOperator: Registered(
+        "member.remove_operator", membership.remove_operator, _member
+    ),
+    membership.SetFeeRule: Registered("member.set_fee_rule", membership.set_fee_rule, _member),
+    membership.SetSettlementTerms: Registered(
+        "member.set_settlement_terms", membership.set_settlement_terms, _member
+    ),
+    accounting.FreezeAccount: Registered("account.freeze", accounting.freeze_account, _account),
+    accounting.UnfreezeAccount: Registered(
+        "account.unfreeze", accounting.unfreeze_account, _account
+    ),
+    accounting.HoldMoney: Registered("account.hold", accounting.hold_money, _account),
+    accounting.ReleaseHold: Registered("account.release_hold", accounting.release_hold, _account),
+    accounting.CloseAccount: Registered("account.close", accounting.close_account, _account),
+    accounting.ReverseEntry: Registered("entry.reverse", accounting.reverse_entry, _none),
+    paying.RecordOutcome: Registered(
+        "instruction.record_outcome",
+        paying.record_outcome,
+        lambda command: [instruction.stream(command.instruction_id)],
+    ),
+    paying.RechargeWallet: Registered("payment.recharge", paying.recharge_wallet, _recharge),
+    paying.TransferMoney: Registered("transfer.transfer", paying.transfer_money, _transfer),
+    ordering.Checkout: Registered("order.checkout", ordering.checkout, _checkout),
+    ordering.PayOrder: Registered("order.pay", ordering.pay_order, _pay),
+    ordering.CloseOrder: Registered(
+        "order.close", ordering.close_order, lambda command: [order.stream(command.order_no)]
+    ),
+    trading.ConfirmReceipt: Registered(
+        "transaction.confirm",
+        trading.confirm_receipt,
+        lambda command: [transaction.stream(command.transaction_id)],
+    ),
+    trading.RefundTransaction: Registered(
+        "transaction.refund", trading.refund_transaction, _refund
+    ),
+    clearing.OpenBooks: Registered("books.open", clearing.open_books, _none),
+    clearing.CutOffDay: Registered("day.cut_off", clearing.cut_off_day, _none),
+    clearing.CloseDay: Registered("day.close", clearing.close_day, _none),
+    settling.SealBatch: Registered("batch.seal", settling.seal_batch, _batch),
+    settling.ReviewBatch: Registered("batch.review", settling.review_batch, _batch),
+    settling.SettleBatch: Registered("batch.settle", settling.settle_batch, _batch),
+    settling.RetryPayout: Registered("payout.retry", settling.retry_payout, _batch),
+    settling.ReturnPayout: Registered("payout.return", settling.return_payout, _batch),
+}

@@ -1,0 +1,218 @@
+"""The words every subsystem shares: fact, entry, envelope, unit of work, and the checks of ids.
+
+A *fact* is what happened, an immutable struct without position. A *stream* is the history of one
+aggregate, named `<category>-<business key>`. An *entry* is a balanced set of debits and credits
+that rides on the fact that moves the money. A *command* is a wish; its handler reads states
+through the `Unit` and records facts into it, and nothing of it exists until the unit commits.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta, timezone
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+from msgspec import Struct
+
+from domain.refusals import Code, Refused
+
+SHANGHAI = timezone(timedelta(hours=8))  # Mainland China has had no daylight saving since 1991.
+MICROSECONDS = 1_000_000
+DAY_US = 24 * 3600 * MICROSECONDS
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017
+EARLIEST_US = 946_656_000 * MICROSECONDS  # 2000-01-01 in Shanghai
+LATEST_US = 4_102_415_999 * MICROSECONDS  # 2099-12-31 in Shanghai
+
+
+class Fact(Struct, frozen=True):
+    """Base of every fact. Fields only; the stored name is given in `domain/events.py`."""
+
+
+class Line(Struct, frozen=True, array_like=True, gc=False):
+    """One side of an entry, in fen; exactly one of the two amounts is above zero."""
+
+    account: str
+    debit_fen: int
+    credit_fen: int
+
+
+class Entry(Struct, frozen=True):
+    """A balanced set of lines in one currency, made by the named rule for one accounting date."""
+
+    rule: str
+    date: date
+    currency: str
+    lines: tuple[Line, ...]
+
+
+FactT = TypeVar("FactT")
+
+
+class Envelope(Struct, Generic[FactT], frozen=True, omit_defaults=True):
+    """What the stored bytes hold: business time (UTC µs), actor, command, causing fact, the fact.
+
+    `cause` is the reference `<stream>#<version>` of the fact a policy reacted to.
+    """
+
+    at: int
+    by: str
+    fact: FactT
+    cmd: str = ""
+    cause: str = ""
+
+
+class Recorded(Struct, frozen=True, gc=False):
+    """A fact as read back: where it stands, and everything of its envelope."""
+
+    position: int
+    stream: str
+    version: int
+    name: str
+    at_us: int
+    actor: str
+    command: str
+    cause: str
+    fact: Any
+
+    @property
+    def reference(self) -> str:
+        return f"{self.stream}#{self.version}"
+
+
+class Command(Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of every command: business fields only. Who, when and under what number is the Request's."""
+
+
+class Request(Struct, frozen=True):
+    """A command as submitted: its number makes it idempotent, for ever.
+
+    `number` is unique in the ledger (a caller's own number carries the caller as a prefix);
+    `at_us` is business time; `actor` who asked, for example `operator:alice`.
+    """
+
+    number: str
+    at_us: int
+    actor: str
+    command: Command
+
+
+class MergeableFact(Fact, frozen=True):
+    """A fact of which several of one commit become one: a thousand postings, one stored row.
+
+    Facts of one stream with an equal `merge_key` that follow each other within a commit are stored
+    as `merged` of them, and folding the merged fact must equal folding them one by one.
+    """
+
+    def merge_key(self) -> object:
+        """What must be equal for two facts to become one; never None."""
+        raise NotImplementedError
+
+    @classmethod
+    def merged(cls, facts: Sequence[Any]) -> Any:
+        """One fact that stands for all of them, in their order."""
+        raise NotImplementedError
+
+
+class Unit(Protocol):
+    """The unit of work a handler sees: states in, facts out, one commit for everything."""
+
+    @property
+    def at_us(self) -> int:
+        """Business time of the command, UTC µs."""
+
+    @property
+    def actor(self) -> str:
+        """Who asked."""
+
+    @property
+    def accounting_date(self) -> date:
+        """The open business day. Raises Refused(DAY_NOT_OPEN)."""
+
+    def load(self, stream: str) -> Any:
+        """The state of a stream (its category names the aggregate); the initial one if empty."""
+
+    def version(self, stream: str) -> int:
+        """How many facts the stream has, those of this unit included; 0: it does not exist."""
+
+    def record(self, stream: str, facts: Sequence[Fact]) -> None:
+        """Append facts. Entries on them are posted to their accounts in the same commit; policies
+        react once the handler has returned, in the order of the facts, until nothing follows."""
+
+    def fact(self, reference: str) -> Fact | None:
+        """The committed fact at `<stream>#<version>`, or None."""
+
+
+class Reaction(NamedTuple):
+    """What a policy is given: the fact it reacts to, and where it stands."""
+
+    stream: str
+    version: int
+    fact: Any
+
+
+def category(stream: str) -> str:
+    """The aggregate's kind: what stands before the first dash of a stream id."""
+    return stream.partition("-")[0]
+
+
+def key(stream: str) -> str:
+    """The business key: what stands after the first dash of a stream id."""
+    return stream.partition("-")[2]
+
+
+_MEMBER_ID = re.compile(r"[A-Za-z0-9_]{1,32}", re.ASCII)
+_NUMBER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}", re.ASCII)
+
+
+def member_id(value: str, field: str = "member_id") -> str:
+    """A member's id: 1 to 32 of A-Z a-z 0-9 _ ; no dash, because it is part of other keys."""
+    if not isinstance(value, str) or not _MEMBER_ID.fullmatch(value):
+        raise Refused(Code.IDENTIFIER_INVALID, field, f"{str(value)[:40]!r}: 1-32 of A-Z a-z 0-9 _")
+    return value
+
+
+def number(value: str, field: str) -> str:
+    """A business number (order, payment, refund): 1 to 64 of A-Z a-z 0-9 _ -, no leading dash."""
+    if not isinstance(value, str) or not _NUMBER.fullmatch(value):
+        raise Refused(
+            Code.IDENTIFIER_INVALID, field, f"{str(value)[:40]!r}: 1-64 of A-Z a-z 0-9 _ -"
+        )
+    return value
+
+
+def text(value: str, field: str, *, longest: int = 200) -> str:
+    """Free text for people: 1 to `longest` characters, nothing unprintable."""
+    if not isinstance(value, str) or not 1 <= len(value) <= longest or not value.isprintable():
+        raise Refused(Code.TEXT_INVALID, field, f"1 to {longest} printable characters are needed")
+    return value
+
+
+def instant(at_us: int, field: str = "at") -> int:
+    """A business time in UTC µs between the years 2000 and 2099."""
+    if (
+        not isinstance(at_us, int)
+        or isinstance(at_us, bool)
+        or not EARLIEST_US <= at_us <= LATEST_US
+    ):
+        raise Refused(Code.DATE_INVALID, field, "a time between 2000 and 2099 is needed")
+    return at_us
+
+
+def shanghai_date(at_us: int) -> date:
+    """The calendar date in Shanghai at a UTC µs instant."""
+    return (EPOCH + timedelta(microseconds=at_us)).astimezone(SHANGHAI).date()
+
+
+def day_end_us(day: date) -> int:
+    """24:00 in Shanghai of a date, as UTC µs: the first instant that no longer belongs to it."""
+    midnight = datetime(day.year, day.month, day.day, tzinfo=SHANGHAI) + timedelta(days=1)
+    return (midnight - EPOCH) // timedelta(microseconds=1)
+
+
+def to_us(moment: datetime) -> int:
+    """UTC µs of an aware datetime."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def iso_time(at_us: int) -> str:
+    """An instant as people in Shanghai write it: 2010-12-01T08:26:00+08:00."""
+    return (EPOCH + timedelta(microseconds=at_us)).astimezone(SHANGHAI).isoformat()

@@ -1,0 +1,90 @@
+"""Commands of the member system. A policy opens a new member's accounts by the chart."""
+
+from datetime import date
+from typing import Literal
+
+from domain.kernel import Command, Unit, member_id, shanghai_date, text
+from domain.member import member
+from domain.money import FeeRule
+
+
+class RegisterMember(Command, frozen=True):
+    """An enterprise may bring its first terms along; they take effect on the day it registers."""
+
+    member_id: str
+    kind: Literal["personal", "enterprise"]
+    name: str
+    fee_rule: FeeRule | None = None
+    settlement_cycle: str | None = None
+    max_transfer_fen: int | None = None
+
+
+class AddOperator(Command, frozen=True):
+    member_id: str
+    operator_id: str
+    role: Literal["owner", "finance", "viewer"]
+
+
+class RemoveOperator(Command, frozen=True):
+    member_id: str
+    operator_id: str
+
+
+class SetFeeRule(Command, frozen=True):
+    member_id: str
+    effective_from: date
+    rule: FeeRule
+
+
+class SetSettlementTerms(Command, frozen=True):
+    member_id: str
+    effective_from: date
+    settlement_cycle: str
+    max_transfer_fen: int | None = None
+
+
+def register_member(unit: Unit, command: RegisterMember) -> dict[str, object]:
+    stream = member.stream(member_id(command.member_id))
+    today = shanghai_date(unit.at_us)
+    name = text(command.name, "name")
+    state = unit.load(stream)
+    unit.record(stream, member.register(state, command.member_id, command.kind, name))
+    if command.fee_rule is not None:
+        facts = member.set_fee_rule(unit.load(stream), today, command.fee_rule, today)
+        unit.record(stream, facts)
+    if command.settlement_cycle is not None:
+        terms = member.SettlementTerms(command.settlement_cycle, command.max_transfer_fen)
+        facts = member.set_settlement_terms(unit.load(stream), today, terms, today)
+        unit.record(stream, facts)
+    return {"member_id": command.member_id, "kind": command.kind}
+
+
+def add_operator(unit: Unit, command: AddOperator) -> dict[str, object]:
+    stream = member.stream(member_id(command.member_id))
+    operator_id = member_id(command.operator_id, "operator_id")
+    unit.record(stream, member.add_operator(unit.load(stream), operator_id, command.role))
+    return {"member_id": command.member_id, "operator_id": operator_id, "role": command.role}
+
+
+def remove_operator(unit: Unit, command: RemoveOperator) -> dict[str, object]:
+    stream = member.stream(member_id(command.member_id))
+    unit.record(stream, member.remove_operator(unit.load(stream), command.operator_id))
+    return {"member_id": command.member_id, "operator_id": command.operator_id}
+
+
+def set_fee_rule(unit: Unit, command: SetFeeRule) -> dict[str, object]:
+    stream = member.stream(member_id(command.member_id))
+    today = shanghai_date(unit.at_us)
+    state = unit.load(stream)
+    unit.record(stream, member.set_fee_rule(state, command.effective_from, command.rule, today))
+    return {"member_id": command.member_id, "effective_from": command.effective_from.isoformat()}
+
+
+def set_settlement_terms(unit: Unit, command: SetSettlementTerms) -> dict[str, object]:
+    stream = member.stream(member_id(command.member_id))
+    today = shanghai_date(unit.at_us)
+    terms = member.SettlementTerms(command.settlement_cycle, command.max_transfer_fen)
+    state = unit.load(stream)
+    facts = member.set_settlement_terms(state, command.effective_from, terms, today)
+    unit.record(stream, facts)
+    return {"member_id": command.member_id, "effective_from": command.effective_from.isoformat()}

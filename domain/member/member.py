@@ -1,0 +1,197 @@
+"""Member (会员): a personal or enterprise customer, its operators, and an enterprise's terms.
+
+    (none) ──register──▶ active
+
+Terms (fee rule, settlement cycle) are effective-dated: a change takes effect on a date that has
+not passed, and what was in force when a transaction was created stays on that transaction. So
+only the terms that can still apply are kept in the state; the history is in the facts.
+"""
+
+from datetime import date
+from typing import Literal, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from domain.kernel import Fact
+from domain.member.cycle import Cycle, parse_cycle
+from domain.money import BASIS, MAX_FEN, FeeRule
+from domain.refusals import Code, Refused
+
+Kind = Literal["personal", "enterprise"]
+Role = Literal["owner", "finance", "viewer"]
+MAX_OPERATORS = 100
+MAX_TERMS = 20
+
+
+class Registered(Fact, frozen=True):
+    member_id: str
+    kind: Kind
+    name: str
+
+
+class OperatorAdded(Fact, frozen=True):
+    operator_id: str
+    role: Role
+
+
+class OperatorRemoved(Fact, frozen=True):
+    operator_id: str
+
+
+class FeeRuleSet(Fact, frozen=True):
+    effective_from: date
+    rule: FeeRule
+
+
+class SettlementTermsSet(Fact, frozen=True):
+    """The cycle, and the most one transfer may carry in fen (a larger payout is split)."""
+
+    effective_from: date
+    cycle: str
+    max_transfer_fen: int | None
+
+
+Event = Registered | OperatorAdded | OperatorRemoved | FeeRuleSet | SettlementTermsSet
+
+
+class SettlementTerms(Struct, frozen=True):
+    cycle: str
+    max_transfer_fen: int | None = None
+
+
+class State(Struct, frozen=True):
+    """Terms are (effective from, terms), oldest first; the newest whose date has come applies."""
+
+    member_id: str = ""
+    kind: Kind | None = None
+    name: str = ""
+    operators: tuple[tuple[str, Role], ...] = ()
+    fee_rules: tuple[tuple[date, FeeRule], ...] = ()
+    settlement_terms: tuple[tuple[date, SettlementTerms], ...] = ()
+
+    def fee_rule_on(self, day: date) -> FeeRule:
+        """Raises Refused(TERMS_MISSING)."""
+        for effective_from, rule in reversed(self.fee_rules):
+            if effective_from <= day:
+                return rule
+        raise Refused(Code.TERMS_MISSING, "member_id", f"{self.member_id}: no fee rule on {day}")
+
+    def settlement_terms_on(self, day: date) -> SettlementTerms:
+        """Raises Refused(TERMS_MISSING)."""
+        for effective_from, terms in reversed(self.settlement_terms):
+            if effective_from <= day:
+                return terms
+        raise Refused(Code.TERMS_MISSING, "member_id", f"{self.member_id}: no cycle on {day}")
+
+
+def stream(member_id: str) -> str:
+    return f"member-{member_id}"
+
+
+def register(state: State, member_id: str, kind: Kind, name: str) -> list[Event]:
+    """The same registration again says nothing new; another one for the id is refused."""
+    if state.kind is None:
+        return [Registered(member_id, kind, name)]
+    if (state.kind, state.name) == (kind, name):
+        return []
+    raise Refused(Code.MEMBER_EXISTS, "member_id", f"{member_id} is {state.kind} {state.name!r}")
+
+
+def add_operator(state: State, operator_id: str, role: Role) -> list[Event]:
+    _need(state)
+    if (operator_id, role) in state.operators:
+        return []
+    if len(state.operators) >= MAX_OPERATORS:
+        raise Refused(Code.OPERATOR_LIMIT, "operator_id")
+    return [OperatorAdded(operator_id, role)]
+
+
+def remove_operator(state: State, operator_id: str) -> list[Event]:
+    _need(state)
+    if all(known != operator_id for known, _ in state.operators):
+        raise Refused(Code.OPERATOR_NOT_FOUND, "operator_id", operator_id)
+    return [OperatorRemoved(operator_id)]
+
+
+def set_fee_rule(state: State, effective_from: date, rule: FeeRule, today: date) -> list[Event]:
+    """Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, TERMS_INVALID."""
+    _need_enterprise(state)
+    _check_rule(rule)
+    if (effective_from, rule) in state.fee_rules:
+        return []
+    _check_effective(effective_from, today, [day for day, _ in state.fee_rules])
+    return [FeeRuleSet(effective_from, rule)]
+
+
+def set_settlement_terms(
+    state: State, effective_from: date, terms: SettlementTerms, today: date
+) -> list[Event]:
+    """Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, TERMS_INVALID."""
+    _need_enterprise(state)
+    parse_cycle(terms.cycle, "settlement_cycle")
+    most = terms.max_transfer_fen
+    if most is not None and not 1 <= most <= MAX_FEN:
+        raise Refused(Code.TERMS_INVALID, "max_transfer_fen", f"{most} fen")
+    if (effective_from, terms) in state.settlement_terms:
+        return []
+    _check_effective(effective_from, today, [day for day, _ in state.settlement_terms])
+    return [SettlementTermsSet(effective_from, terms.cycle, most)]
+
+
+def cycle_of(terms: SettlementTerms) -> Cycle:
+    return parse_cycle(terms.cycle, "settlement_cycle")
+
+
+def _check_rule(rule: FeeRule) -> None:
+    if not 0 <= rule.rate_bps <= BASIS:
+        raise Refused(Code.TERMS_INVALID, "rate_bps", f"{rule.rate_bps}: 0 to {BASIS}")
+    for field in ("fixed_fen", "min_fen"):
+        if not 0 <= getattr(rule, field) <= MAX_FEN:
+            raise Refused(Code.TERMS_INVALID, field, "fen, not negative")
+    if rule.cap_fen is not None and not rule.min_fen <= rule.cap_fen <= MAX_FEN:
+        raise Refused(Code.TERMS_INVALID, "cap_fen", "fen, not below min_fen")
+
+
+def _check_effective(effective_from: date, today: date, known: list[date]) -> None:
+    if effective_from < today:
+        raise Refused(Code.TERMS_INVALID, "effective_from", f"{effective_from} has passed")
+    # One place stays for the terms in force today: evolve drops the oldest beyond MAX_TERMS.
+    if sum(day > today for day in known) >= MAX_TERMS - 1:
+        raise Refused(Code.TERMS_INVALID, "effective_from", f"{MAX_TERMS} changes are waiting")
+
+
+def _need(state: State) -> None:
+    if state.kind is None:
+        raise Refused(Code.MEMBER_NOT_FOUND, "member_id")
+
+
+def _need_enterprise(state: State) -> None:
+    _need(state)
+    if state.kind != "enterprise":
+        raise Refused(
+            Code.MEMBER_KIND_WRONG, "member_id", f"{state.member_id} is not an enterprise"
+        )
+
+
+def evolve(state: State, event: Event) -> State:
+    match event:
+        case Registered(member_id=member_id, kind=kind, name=name):
+            return replace(state, member_id=member_id, kind=kind, name=name)
+        case OperatorAdded(operator_id=operator_id, role=role):
+            others = tuple(pair for pair in state.operators if pair[0] != operator_id)
+            return replace(state, operators=(*others, (operator_id, role)))
+        case OperatorRemoved(operator_id=operator_id):
+            others = tuple(pair for pair in state.operators if pair[0] != operator_id)
+            return replace(state, operators=others)
+        case FeeRuleSet(effective_from=day, rule=rule):
+            kept = [pair for pair in state.fee_rules if pair[0] != day]
+            rules = sorted([*kept, (day, rule)], key=lambda pair: pair[0])
+            return replace(state, fee_rules=tuple(rules[-MAX_TERMS:]))
+        case SettlementTermsSet(effective_from=day, cycle=cycle, max_transfer_fen=most):
+            left = [pair for pair in state.settlement_terms if pair[0] != day]
+            terms = SettlementTerms(cycle, most)
+            all_terms = sorted([*left, (day, terms)], key=lambda pair: pair[0])
+            return replace(state, settlement_terms=tuple(all_terms[-MAX_TERMS:]))
+        case _:
+            assert_never(event)

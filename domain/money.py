@@ -1,0 +1,78 @@
+"""Fen arithmetic: the only place where money is checked, multiplied and rounded.
+
+Money is an `int` of fen (1 CNY = 100 fen); a rate is an `int` of basis points (1 bp = 1/10000).
+No float, no Decimal: every door (feed, REST, command line) calls `fen` or `parse_fen`.
+"""
+
+from msgspec import Struct
+
+from domain.refusals import Code, Refused
+
+CURRENCY = "CNY"
+BASIS = 10_000
+MAX_FEN = (
+    10**15
+)  # Ten trillion yuan: sums of a thousand such amounts still fit a signed 64-bit column.
+
+
+class FeeRule(Struct, frozen=True):
+    """What the institution charges on an amount, in fen: rate plus fixed part, then floor and cap.
+
+    `rate_bps` is in basis points; `min_fen` applies to amounts above zero only; `cap_fen` None
+    means no cap. The same rule that was in force when a transaction was created is kept on it.
+    """
+
+    rate_bps: int
+    fixed_fen: int = 0
+    min_fen: int = 0
+    cap_fen: int | None = None
+
+
+def fen(value: object, field: str, *, minimum: int = 1) -> int:
+    """The amount itself, if it is one: an int (not a bool) within minimum..MAX_FEN.
+
+    Raises Refused(AMOUNT_INVALID | AMOUNT_TOO_LARGE) naming the field.
+    """
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise Refused(Code.AMOUNT_INVALID, field, f"a whole number of fen is needed, not {value!r}")
+    if value < minimum:
+        raise Refused(Code.AMOUNT_INVALID, field, f"{value} is below {minimum} fen")
+    if value > MAX_FEN:
+        raise Refused(Code.AMOUNT_TOO_LARGE, field, f"above {MAX_FEN} fen")
+    return value
+
+
+def parse_fen(text: str, field: str, *, minimum: int = 1) -> int:
+    """Fen from text: ASCII digits only, so that `NaN`, `1e3`, `１２`, `1.5` and `1_000` are refused."""
+    digits = text[1:] if text.startswith("-") else text
+    if not (digits.isascii() and digits.isdigit()):
+        raise Refused(Code.AMOUNT_INVALID, field, f"{text[:40]!r} is not a whole number of fen")
+    if len(digits) > 30:
+        raise Refused(Code.AMOUNT_TOO_LARGE, field, f"above {MAX_FEN} fen")
+    return fen(int(text), field, minimum=minimum)
+
+
+def round_half_up(numerator: int, denominator: int) -> int:
+    """numerator / denominator to the nearest whole number, halves up (0.5 -> 1).
+
+    The one rounding of the system. Both arguments are non-negative ints, denominator > 0.
+    """
+    return (2 * numerator + denominator) // (2 * denominator)
+
+
+def fee_fen(rule: FeeRule, amount_fen: int) -> int:
+    """The fee on an amount under a rule, in fen: never negative, never above the amount."""
+    if amount_fen <= 0:
+        return 0
+    fee = round_half_up(amount_fen * rule.rate_bps, BASIS) + rule.fixed_fen
+    fee = max(fee, rule.min_fen)
+    if rule.cap_fen is not None:
+        fee = min(fee, rule.cap_fen)
+    return min(fee, amount_fen)
+
+
+def decimal_text(fen_amount: int) -> str:
+    """Yuan with two decimals, for people: -1530 -> "-15.30"."""
+    sign = "-" if fen_amount < 0 else ""
+    yuan, cents = divmod(abs(fen_amount), 100)
+    return f"{sign}{yuan}.{cents:02d}"

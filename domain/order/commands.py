@@ -1,0 +1,162 @@
+"""Commands of the order system: check out, pay, close; and what follows when a payment ends."""
+
+from typing import Literal
+
+from domain.accounting.rules.purchase import escrow_purchase
+from domain.channel.routing import channel_for
+from domain.kernel import (
+    DAY_US,
+    Command,
+    Reaction,
+    Unit,
+    key,
+    member_id,
+    number,
+    shanghai_date,
+    text,
+)
+from domain.member import member
+from domain.money import MAX_FEN, fen
+from domain.order import order
+from domain.order.order import MAX_LINES, OrderLine
+from domain.payment import payment
+from domain.payment.commands import start_payment
+from domain.refusals import Code, Refused
+from domain.transaction import transaction
+
+CONFIRM_AFTER_US = 7 * DAY_US
+
+
+class Checkout(Command, frozen=True):
+    """One line per merchant; every line becomes a transaction `<merchant>-<order_no>`."""
+
+    order_no: str
+    buyer: str
+    lines: tuple[OrderLine, ...]
+    mode: Literal["escrow", "instant"] = "escrow"
+
+
+class PayOrder(Command, frozen=True):
+    payment_no: str
+    order_no: str
+    method: str
+
+
+class CloseOrder(Command, frozen=True):
+    order_no: str
+    reason: str
+
+
+def checkout(unit: Unit, command: Checkout) -> dict[str, object]:
+    """Place the order and create its transactions, each with its merchant's fee rule of today.
+
+    Raises ORDER_LINES_INVALID, AMOUNT_*, MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, TERMS_MISSING,
+    ORDER_EXISTS.
+    """
+    order_no = number(command.order_no, "order_no")
+    buyer = unit.load(member.stream(member_id(command.buyer, "buyer")))
+    if buyer.kind is None:
+        raise Refused(Code.MEMBER_NOT_FOUND, "buyer", command.buyer)
+    total_fen = _checked_total(command.lines)
+    stream = order.stream(order_no)
+    wanted = order.Placed(command.buyer, command.mode, command.lines, total_fen)
+    facts = order.place(unit.load(stream), wanted)
+    unit.record(stream, facts)
+    if facts:
+        for line in command.lines:
+            _create_transaction(unit, order_no, command, line)
+    ids = [transaction.identity(line.merchant, order_no) for line in command.lines]
+    return {"order_no": order_no, "total_fen": total_fen, "transaction_ids": ids}
+
+
+def _checked_total(lines: tuple[OrderLine, ...]) -> int:
+    if not 1 <= len(lines) <= MAX_LINES:
+        raise Refused(Code.ORDER_LINES_INVALID, "lines", f"{len(lines)} lines")
+    if len({line.merchant for line in lines}) != len(lines):
+        raise Refused(Code.ORDER_LINES_INVALID, "lines", "a merchant stands in two lines")
+    total_fen = 0
+    for index, line in enumerate(lines):
+        total_fen += fen(line.amount_fen, f"lines[{index}].amount_fen")
+        if not 1 <= line.items <= 1_000_000:
+            raise Refused(Code.ORDER_LINES_INVALID, f"lines[{index}].items", f"{line.items}")
+        text(line.subject, f"lines[{index}].subject")
+    if total_fen > MAX_FEN:
+        raise Refused(Code.AMOUNT_TOO_LARGE, "lines", f"above {MAX_FEN} fen together")
+    return total_fen
+
+
+def _create_transaction(unit: Unit, order_no: str, command: Checkout, line: OrderLine) -> None:
+    merchant: member.State = unit.load(member.stream(member_id(line.merchant, "merchant")))
+    if merchant.kind is None:
+        raise Refused(Code.MEMBER_NOT_FOUND, "merchant", line.merchant)
+    if merchant.kind != "enterprise":
+        raise Refused(Code.MEMBER_KIND_WRONG, "merchant", f"{line.merchant} cannot sell")
+    rule = merchant.fee_rule_on(shanghai_date(unit.at_us))
+    stream = transaction.stream(transaction.identity(line.merchant, order_no))
+    created = transaction.Created(
+        order_no,
+        line.merchant,
+        command.buyer,
+        line.amount_fen,
+        line.subject,
+        line.items,
+        command.mode,
+        rule,
+    )
+    unit.record(stream, transaction.create(unit.load(stream), created))
+
+
+def pay_order(unit: Unit, command: PayOrder) -> dict[str, object]:
+    """Start paying an order through the channel of a method; the channel's answer comes later."""
+    payment_no = number(command.payment_no, "payment_no")
+    stream = order.stream(number(command.order_no, "order_no"))
+    state = unit.load(stream)
+    channel = channel_for(command.method)
+    facts = order.start_payment(state, payment_no)
+    placed = state.placed
+    started = payment.Started(
+        "order", command.order_no, placed.buyer, channel.name, placed.total_fen
+    )
+    start_payment(unit, payment_no, started)
+    unit.record(stream, facts)
+    return {"payment_no": payment_no, "instruction_id": f"pay-{payment_no}"}
+
+
+def close_order(unit: Unit, command: CloseOrder) -> dict[str, object]:
+    order_no = number(command.order_no, "order_no")
+    reason = text(command.reason, "reason")
+    stream = order.stream(order_no)
+    state = unit.load(stream)
+    facts = order.close(state, reason)
+    unit.record(stream, facts)
+    if facts:
+        for line in state.placed.lines:
+            sold = transaction.stream(transaction.identity(line.merchant, order_no))
+            unit.record(sold, transaction.close(unit.load(sold), reason))
+    return {"order_no": order_no, "status": "closed"}
+
+
+def order_follows_payment(unit: Unit, reaction: Reaction) -> None:
+    """The payment of an order ended: pay its transactions into escrow, or let it be paid anew."""
+    fact = reaction.fact
+    if fact.purpose != "order":
+        return
+    stream, payment_no = order.stream(fact.reference), key(reaction.stream)
+    state: order.State = unit.load(stream)
+    if isinstance(fact, payment.Declined):
+        unit.record(stream, order.payment_declined(state, payment_no, fact.reason))
+        return
+    facts = order.payment_succeeded(state, payment_no)
+    unit.record(stream, facts)
+    if not facts or state.placed is None:
+        return
+    confirm_by_us = unit.at_us + CONFIRM_AFTER_US
+    for line in state.placed.lines:
+        sold = transaction.stream(transaction.identity(line.merchant, fact.reference))
+        on = unit.accounting_date
+        entry = escrow_purchase(on, fact.channel, line.merchant, line.amount_fen)
+        current = unit.load(sold)
+        paid = transaction.pay(current, payment_no, fact.channel, confirm_by_us, entry)
+        unit.record(sold, paid)
+        if state.placed.mode == "instant":
+            unit.record(sold, transaction.complete(unit.load(sold), "instant", unit.at_us))

@@ -1,0 +1,130 @@
+"""Order (订单): one checkout, over one or several merchants, paid by one payment.
+
+(none) ──place──▶ placed ──pay──▶ paying ──▶ paid
+                    │  ▲            │
+                  close └─ declined ┘
+                    ▼
+                  closed
+"""
+
+from typing import Literal, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from domain.kernel import Fact
+from domain.refusals import Code, Refused
+
+MAX_LINES = 100
+
+
+class OrderLine(Struct, frozen=True):
+    """What one merchant sells in this order, in fen."""
+
+    merchant: str
+    amount_fen: int
+    subject: str
+    items: int = 1
+
+
+class Placed(Fact, frozen=True):
+    buyer: str
+    mode: Literal["escrow", "instant"]
+    lines: tuple[OrderLine, ...]
+    total_fen: int
+
+
+class PaymentStarted(Fact, frozen=True):
+    payment_no: str
+
+
+class PaymentDeclined(Fact, frozen=True):
+    payment_no: str
+    reason: str
+
+
+class Paid(Fact, frozen=True):
+    payment_no: str
+
+
+class Closed(Fact, frozen=True):
+    reason: str
+
+
+Event = Placed | PaymentStarted | PaymentDeclined | Paid | Closed
+
+
+class State(Struct, frozen=True):
+    status: Literal["none", "placed", "paying", "paid", "closed"] = "none"
+    placed: Placed | None = None
+    payment_no: str = ""
+
+
+def stream(order_no: str) -> str:
+    return f"order-{order_no}"
+
+
+def place(state: State, wanted: Placed) -> list[Event]:
+    """The same order again says nothing new; another one under its number is refused."""
+    if state.placed is None:
+        return [wanted]
+    if state.placed == wanted:
+        return []
+    raise Refused(Code.ORDER_EXISTS, "order_no")
+
+
+def start_payment(state: State, payment_no: str) -> list[Event]:
+    """Raises ORDER_NOT_FOUND, ORDER_NOT_PAYABLE, PAYMENT_IN_PROGRESS."""
+    _need(state)
+    if state.status in ("paid", "closed"):
+        if state.payment_no == payment_no:
+            return []
+        raise Refused(Code.ORDER_NOT_PAYABLE, "order_no", f"it is {state.status}")
+    if state.status == "paying":
+        if state.payment_no == payment_no:
+            return []
+        raise Refused(Code.PAYMENT_IN_PROGRESS, "order_no", f"payment {state.payment_no}")
+    return [PaymentStarted(payment_no)]
+
+
+def payment_succeeded(state: State, payment_no: str) -> list[Event]:
+    return [Paid(payment_no)] if state.status == "paying" else []
+
+
+def payment_declined(state: State, payment_no: str, reason: str) -> list[Event]:
+    if state.status != "paying" or state.payment_no != payment_no:
+        return []
+    return [PaymentDeclined(payment_no, reason)]
+
+
+def close(state: State, reason: str) -> list[Event]:
+    """Close an unpaid order. Raises ORDER_NOT_FOUND, ORDER_NOT_PAYABLE, PAYMENT_IN_PROGRESS."""
+    _need(state)
+    if state.status == "closed":
+        return []
+    if state.status == "paid":
+        raise Refused(Code.ORDER_NOT_PAYABLE, "order_no", "it is paid")
+    if state.status == "paying":
+        raise Refused(Code.PAYMENT_IN_PROGRESS, "order_no", f"payment {state.payment_no}")
+    return [Closed(reason)]
+
+
+def _need(state: State) -> None:
+    if state.placed is None:
+        raise Refused(Code.ORDER_NOT_FOUND, "order_no")
+
+
+def evolve(state: State, event: Event) -> State:
+    match event:
+        case Placed():
+            return State("placed", event)
+        case PaymentStarted(payment_no=payment_no):
+            return replace(state, status="paying", payment_no=payment_no)
+        case PaymentDeclined():
+            return replace(state, status="placed", payment_no="")
+        case Paid():
+            return replace(state, status="paid")
+        case Closed():
+            return replace(state, status="closed")
+        case _:
+            assert_never(event)

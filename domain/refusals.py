@@ -1,0 +1,154 @@
+"""Every "no" of the system: one closed enum, in order of precedence, each with its meaning.
+
+A refusal answers a caller and changes nothing. What somebody must be able to see later
+(a channel declined, a payout failed) is a fact instead. `api/errors.py` maps each code to an
+HTTP status; a test proves that map total.
+"""
+
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """Why a command was refused. Earlier codes win where several apply."""
+
+    # The request itself.
+    REQUEST_INVALID = "request_invalid"
+    REQUEST_CONFLICT = "request_conflict"
+    NOT_ALLOWED = "not_allowed"
+    IDENTIFIER_INVALID = "identifier_invalid"
+    AMOUNT_INVALID = "amount_invalid"
+    AMOUNT_TOO_LARGE = "amount_too_large"
+    DATE_INVALID = "date_invalid"
+    TEXT_INVALID = "text_invalid"
+    # Members and their terms.
+    MEMBER_EXISTS = "member_exists"
+    MEMBER_NOT_FOUND = "member_not_found"
+    MEMBER_KIND_WRONG = "member_kind_wrong"
+    OPERATOR_LIMIT = "operator_limit"
+    OPERATOR_NOT_FOUND = "operator_not_found"
+    TERMS_MISSING = "terms_missing"
+    TERMS_INVALID = "terms_invalid"
+    # Accounts.
+    ACCOUNT_CODE_UNKNOWN = "account_code_unknown"
+    ACCOUNT_EXISTS = "account_exists"
+    ACCOUNT_NOT_FOUND = "account_not_found"
+    ACCOUNT_CLOSED = "account_closed"
+    ACCOUNT_FROZEN = "account_frozen"
+    ACCOUNT_NOT_EMPTY = "account_not_empty"
+    BALANCE_INSUFFICIENT = "balance_insufficient"
+    HOLD_NOT_FOUND = "hold_not_found"
+    HOLD_LIMIT = "hold_limit"
+    ENTRY_UNBALANCED = "entry_unbalanced"
+    ENTRY_ALREADY_REVERSED = "entry_already_reversed"
+    ENTRY_NOT_FOUND = "entry_not_found"
+    # The business day.
+    DAY_NOT_OPEN = "day_not_open"
+    DAY_ALREADY_OPEN = "day_already_open"
+    DAY_NOT_THE_OPEN_ONE = "day_not_the_open_one"
+    DAY_NOT_BEGUN = "day_not_begun"
+    CALENDAR_UNPUBLISHED = "calendar_unpublished"
+    # Orders, transactions, payments.
+    ORDER_EXISTS = "order_exists"
+    ORDER_NOT_FOUND = "order_not_found"
+    ORDER_NOT_PAYABLE = "order_not_payable"
+    ORDER_LINES_INVALID = "order_lines_invalid"
+    PAYMENT_IN_PROGRESS = "payment_in_progress"
+    PAYMENT_EXISTS = "payment_exists"
+    PAYMENT_NOT_FOUND = "payment_not_found"
+    METHOD_UNKNOWN = "method_unknown"
+    INSTRUCTION_EXISTS = "instruction_exists"
+    INSTRUCTION_NOT_FOUND = "instruction_not_found"
+    INSTRUCTION_ALREADY_ENDED = "instruction_already_ended"
+    TRANSACTION_NOT_FOUND = "transaction_not_found"
+    TRANSACTION_NOT_PAID = "transaction_not_paid"
+    TRANSACTION_CLOSED = "transaction_closed"
+    CONFIRMATION_TOO_EARLY = "confirmation_too_early"
+    REFUND_EXISTS = "refund_exists"
+    REFUND_NOT_FOUND = "refund_not_found"
+    REFUND_EXCEEDS_PAID = "refund_exceeds_paid"
+    TRANSFER_EXISTS = "transfer_exists"
+    # Settlement.
+    BATCH_NOT_FOUND = "batch_not_found"
+    BATCH_NOT_COLLECTING = "batch_not_collecting"
+    BATCH_STATE_WRONG = "batch_state_wrong"
+    BATCH_NOT_DUE = "batch_not_due"
+    CHECKER_IS_MAKER = "checker_is_maker"
+    PAYOUT_NOT_FOUND = "payout_not_found"
+    # The machine itself: nothing was decided, the caller may try again.
+    BUSY = "busy"
+
+
+MEANING: dict[Code, str] = {
+    Code.REQUEST_INVALID: "The request is malformed; `field` and `detail` say where.",
+    Code.REQUEST_CONFLICT: "This request number was already used with another body; both digests are shown.",
+    Code.NOT_ALLOWED: "The caller's role or member does not permit this.",
+    Code.IDENTIFIER_INVALID: "A number or id has characters or a length that are not allowed.",
+    Code.AMOUNT_INVALID: "An amount is not a whole, positive number of fen.",
+    Code.AMOUNT_TOO_LARGE: "An amount is above the largest one the ledger takes.",
+    Code.DATE_INVALID: "A date or time is malformed or outside the range the ledger takes.",
+    Code.TEXT_INVALID: "A text is empty, too long, or has control characters.",
+    Code.MEMBER_EXISTS: "A member with this id is already registered.",
+    Code.MEMBER_NOT_FOUND: "No member has this id.",
+    Code.MEMBER_KIND_WRONG: "The member is personal where an enterprise is needed, or the reverse.",
+    Code.OPERATOR_LIMIT: "The member has as many operators as the system keeps.",
+    Code.OPERATOR_NOT_FOUND: "The member has no operator with this id.",
+    Code.TERMS_MISSING: "The merchant has no fee rule or settlement cycle in force on this date.",
+    Code.TERMS_INVALID: "A fee rule or settlement cycle is malformed or takes effect in the past.",
+    Code.ACCOUNT_CODE_UNKNOWN: "The chart of accounts has no such code, or it needs (or forbids) an owner.",
+    Code.ACCOUNT_EXISTS: "The account is already open.",
+    Code.ACCOUNT_NOT_FOUND: "No account has this id.",
+    Code.ACCOUNT_CLOSED: "The account is closed.",
+    Code.ACCOUNT_FROZEN: "The account is frozen in the direction this entry needs.",
+    Code.ACCOUNT_NOT_EMPTY: "An account with a balance or holds cannot be closed.",
+    Code.BALANCE_INSUFFICIENT: "The account does not have the money.",
+    Code.HOLD_NOT_FOUND: "The account has no hold with this id.",
+    Code.HOLD_LIMIT: "The account has as many holds as the system keeps.",
+    Code.ENTRY_UNBALANCED: "Debits and credits differ, or an entry has no lines.",
+    Code.ENTRY_ALREADY_REVERSED: "The entry has been reversed before.",
+    Code.ENTRY_NOT_FOUND: "No entry stands at this reference.",
+    Code.DAY_NOT_OPEN: "No business day is open.",
+    Code.DAY_ALREADY_OPEN: "A business day is already open.",
+    Code.DAY_NOT_THE_OPEN_ONE: "The date named is not the open business day.",
+    Code.DAY_NOT_BEGUN: "The business day has not begun yet.",
+    Code.CALENDAR_UNPUBLISHED: "The working-day calendar for this year has not been published.",
+    Code.ORDER_EXISTS: "An order with this number is already placed.",
+    Code.ORDER_NOT_FOUND: "No order has this number.",
+    Code.ORDER_NOT_PAYABLE: "The order is paid or closed.",
+    Code.ORDER_LINES_INVALID: "An order needs 1 to 100 lines, one per merchant.",
+    Code.PAYMENT_IN_PROGRESS: "Another payment of this order has no outcome yet.",
+    Code.PAYMENT_EXISTS: "A payment with this number already exists.",
+    Code.PAYMENT_NOT_FOUND: "No payment has this number.",
+    Code.METHOD_UNKNOWN: "No channel carries this payment method.",
+    Code.INSTRUCTION_EXISTS: "An instruction with this id was already issued.",
+    Code.INSTRUCTION_NOT_FOUND: "No instruction has this id.",
+    Code.INSTRUCTION_ALREADY_ENDED: "The instruction already has another final outcome.",
+    Code.TRANSACTION_NOT_FOUND: "No transaction has this id.",
+    Code.TRANSACTION_NOT_PAID: "The transaction has not been paid.",
+    Code.TRANSACTION_CLOSED: "The transaction is closed, or everything was refunded.",
+    Code.CONFIRMATION_TOO_EARLY: "The time for automatic confirmation has not come.",
+    Code.REFUND_EXISTS: "A refund with this number already exists.",
+    Code.REFUND_NOT_FOUND: "No refund has this number.",
+    Code.REFUND_EXCEEDS_PAID: "The refunds of a transaction may not exceed what was paid.",
+    Code.TRANSFER_EXISTS: "A transfer with this number already exists.",
+    Code.BATCH_NOT_FOUND: "No settlement batch has this id.",
+    Code.BATCH_NOT_COLLECTING: "The settlement batch is already sealed.",
+    Code.BATCH_STATE_WRONG: "The settlement batch is not in the state this step needs.",
+    Code.BATCH_NOT_DUE: "The settlement batch is not due yet.",
+    Code.CHECKER_IS_MAKER: "Who sealed a batch may not review it.",
+    Code.PAYOUT_NOT_FOUND: "The batch has no such payout in the state this step needs.",
+    Code.BUSY: "The ledger could not take the command now; nothing was recorded, try again.",
+}
+
+
+class Refused(Exception):
+    """A typed "no": the code, the field it is about (may be empty), and a sentence of detail."""
+
+    def __init__(self, code: Code, field: str = "", detail: str = "") -> None:
+        super().__init__(code, field, detail)
+        self.code = code
+        self.field = field
+        self.detail = detail or MEANING[code]
+
+    def __str__(self) -> str:
+        where = f"{self.field}: " if self.field else ""
+        return f"{self.code}: {where}{self.detail}"

@@ -1,0 +1,147 @@
+"""The Chinese working-day calendar: published, versioned data, and questions about it.
+
+A day is a working day when it is a weekday that is not off, or a weekend day that is worked to make
+up for a holiday. Both lists come from the State Council's yearly notices and ship as
+`data/working_days.<version>.json`. A published file is never edited: a new year or a correction is
+a new version. A year nobody has announced is refused, never guessed. See `docs/calendar.md`.
+"""
+
+from bisect import bisect_left, bisect_right
+from datetime import date, timedelta
+from functools import cache
+from importlib.resources import files
+
+import msgspec
+from msgspec import Struct
+
+from domain.refusals import Code, Refused
+
+CALENDAR_VERSION = 1  # The version in force: moved by hand, in the commit that ships its file.
+SATURDAY = 5
+
+
+class Year(Struct, frozen=True, forbid_unknown_fields=True):
+    """What differs from plain weeks in one year; both lists ascend."""
+
+    holidays: tuple[date, ...]  # Weekdays that are off.
+    makeup_workdays: tuple[date, ...]  # Weekend days that are worked.
+
+
+class Publication(Struct, frozen=True, forbid_unknown_fields=True):
+    """One published file. `corrections`: days on which the notice named overrules the source."""
+
+    version: int
+    published: date
+    source: str
+    corrections: dict[date, str]
+    first_year: int
+    last_year: int
+    years: dict[int, Year]
+
+
+class Calendar(Struct, frozen=True):
+    """A publication unfolded: every working day of its years, ascending and without a gap."""
+
+    version: int
+    first_year: int
+    last_year: int
+    working_days: tuple[date, ...]
+
+
+def is_working_day(day: date, field: str = "date") -> bool:
+    """Whether people, banks and so settlements work on this day.
+
+    Raises Refused(CALENDAR_UNPUBLISHED) naming `field` when the day's year has no calendar.
+    """
+    working_days = _published(day.year, field).working_days
+    index = bisect_left(working_days, day)
+    return index < len(working_days) and working_days[index] == day
+
+
+def next_working_days(day: date, n: int, field: str = "date") -> tuple[date, ...]:
+    """The n working days that follow `day`, ascending, `day` itself not among them.
+
+    Raises Refused(CALENDAR_UNPUBLISHED) naming `field` when the day, or any of the n, falls in a
+    year without a calendar; ValueError when n is negative.
+    """
+    if n < 0:
+        raise ValueError(f"cannot count {n} working days ahead")
+    calendar = _published(day.year, field)
+    start = bisect_right(calendar.working_days, day)
+    following = calendar.working_days[start : start + n]
+    if len(following) < n:
+        raise _unpublished(calendar, calendar.last_year + 1, field)
+    return following
+
+
+@cache
+def load(version: int = CALENDAR_VERSION) -> Calendar:
+    """The calendar of a shipped version, read and checked once per process.
+
+    Raises FileNotFoundError for a version that was never published, ValueError for a broken file.
+    """
+    name = f"working_days.{version}.json"
+    raw = files("domain.settlement").joinpath("data", name).read_bytes()
+    return unfold(read(raw, version))
+
+
+def read(raw: bytes, version: int) -> Publication:
+    """A publication from its JSON, checked; ValueError says what is wrong.
+
+    It must be the version asked for, have every year from first to last, and in each year at least
+    one holiday, holidays on weekdays and make-up days on weekends, each inside its year, ascending.
+    """
+    publication = msgspec.json.decode(raw, type=Publication)
+    if publication.version != version:
+        raise ValueError(f"version {publication.version} stands in the file of version {version}")
+    expected = list(range(publication.first_year, publication.last_year + 1))
+    if not expected or sorted(publication.years) != expected:
+        raise ValueError(f"the years are not {publication.first_year} to {publication.last_year}")
+    for number, year in publication.years.items():
+        if not year.holidays:
+            raise ValueError(f"{number} has no holidays: its notice is missing")
+        _check_days(number, "holidays", year.holidays, weekend=False)
+        _check_days(number, "makeup_workdays", year.makeup_workdays, weekend=True)
+    return publication
+
+
+def unfold(publication: Publication) -> Calendar:
+    """Every working day of a checked publication."""
+    off = {day for year in publication.years.values() for day in year.holidays}
+    made_up = {day for year in publication.years.values() for day in year.makeup_workdays}
+    first = date(publication.first_year, 1, 1)
+    length = (date(publication.last_year, 12, 31) - first).days + 1
+    days = (first + timedelta(days=offset) for offset in range(length))
+    return Calendar(
+        version=publication.version,
+        first_year=publication.first_year,
+        last_year=publication.last_year,
+        working_days=tuple(
+            day for day in days if day in made_up or (day.weekday() < SATURDAY and day not in off)
+        ),
+    )
+
+
+def _check_days(number: int, name: str, days: tuple[date, ...], *, weekend: bool) -> None:
+    if list(days) != sorted(set(days)):
+        raise ValueError(f"{number} {name}: the days do not ascend")
+    for day in days:
+        if day.year != number:
+            raise ValueError(f"{number} {name}: {day} is of another year")
+        if (day.weekday() >= SATURDAY) != weekend:
+            raise ValueError(f"{number} {name}: {day} is a {day:%A}")
+
+
+def _published(year: int, field: str) -> Calendar:
+    calendar = load()
+    if not calendar.first_year <= year <= calendar.last_year:
+        raise _unpublished(calendar, year, field)
+    return calendar
+
+
+def _unpublished(calendar: Calendar, year: int, field: str) -> Refused:
+    detail = (
+        f"no working-day calendar for {year}: version {calendar.version} is published"
+        f" for {calendar.first_year} to {calendar.last_year}"
+    )
+    return Refused(Code.CALENDAR_UNPUBLISHED, field, detail)

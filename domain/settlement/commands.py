@@ -1,0 +1,216 @@
+"""Commands of fund settlement: seal, review, settle; retry or take back a payout; and collecting.
+
+Why a batch's due money can differ from its net: pending money is one account for all open batches
+of a merchant. A refund after a batch was sealed takes from it and stands, negative, in a later
+batch. So what falls due is at most what is there, and the difference is carried until the later
+batch meets it: Σ net of open batches + carry = pending money, at every commit.
+"""
+
+from domain.accounting import account
+from domain.accounting.chart import (
+    MERCHANT_AVAILABLE,
+    MERCHANT_DEBT,
+    MERCHANT_PENDING,
+    account_id,
+)
+from domain.accounting.rules import settlement as rules
+from domain.channel.routing import PAYOUT_CHANNEL
+from domain.clearing import day
+from domain.kernel import Command, Reaction, Unit, key, shanghai_date, text
+from domain.member import member
+from domain.member.cycle import parse_cycle
+from domain.payment import instruction
+from domain.payment.commands import issue
+from domain.refusals import Code, Refused
+from domain.settlement import batch, carry
+from domain.settlement.calendar import CALENDAR_VERSION
+from domain.settlement.cycle import due_date
+from domain.transaction import transaction
+
+
+class SealBatch(Command, frozen=True):
+    batch_id: str
+
+
+class ReviewBatch(Command, frozen=True):
+    batch_id: str
+
+
+class SettleBatch(Command, frozen=True):
+    batch_id: str
+
+
+class RetryPayout(Command, frozen=True):
+    batch_id: str
+    payout_no: str
+
+
+class ReturnPayout(Command, frozen=True):
+    """退汇: the receiving bank sent a payout back."""
+
+    batch_id: str
+    payout_no: str
+    reason: str
+
+
+def collect_cleared(unit: Unit, reaction: Reaction) -> None:
+    """A transaction was cleared, or a refund taken back: its batch collects it."""
+    fact = reaction.fact
+    if isinstance(fact, transaction.Cleared):
+        gross_fen, fee, refund_fen = fact.gross_fen, fact.fee_fen, 0
+        net_fen = fact.net_fen
+    else:
+        gross_fen, fee, refund_fen = 0, -fact.fee_returned_fen, fact.amount_fen
+        net_fen = -fact.from_pending_fen
+    stream = batch.stream(fact.batch)
+    state: batch.State = unit.load(stream)
+    if state.status == "none":
+        merchant = key(reaction.stream).partition("-")[0]
+        terms = unit.load(member.stream(merchant)).settlement_terms_on(shanghai_date(unit.at_us))
+        opened = batch.Opened(merchant, fact.clearing_date, terms.cycle, terms.max_transfer_fen)
+        unit.record(stream, [opened])
+        state = unit.load(stream)
+    item = f"{reaction.stream}#{reaction.version}"
+    facts = batch.collect(
+        state, item, gross_fen=gross_fen, fee_fen=fee, refund_fen=refund_fen, net_fen=net_fen
+    )
+    unit.record(stream, facts)
+
+
+def seal_batch(unit: Unit, command: SealBatch) -> dict[str, object]:
+    """Seal a batch whose clearing date was cut off; its due date comes from its cycle.
+
+    Raises BATCH_NOT_FOUND, BATCH_STATE_WRONG, CALENDAR_UNPUBLISHED.
+    """
+    stream = batch.stream(command.batch_id)
+    state: batch.State = unit.load(stream)
+    if state.status == "collecting":
+        assert state.clearing_date is not None
+        current: day.State = unit.load(day.STREAM)
+        if current.clearing_date is None or state.clearing_date >= current.clearing_date:
+            raise Refused(Code.BATCH_STATE_WRONG, "batch_id", "its date is not cut off yet")
+        due = due_date(parse_cycle(state.cycle, "cycle"), state.clearing_date)
+        unit.record(stream, batch.seal(state, due, CALENDAR_VERSION, unit.actor))
+    else:
+        batch.seal(state, shanghai_date(unit.at_us), CALENDAR_VERSION, unit.actor)
+    sealed: batch.State = unit.load(stream)
+    assert sealed.due_date is not None
+    return {"batch_id": command.batch_id, "due_date": sealed.due_date.isoformat()}
+
+
+def review_batch(unit: Unit, command: ReviewBatch) -> dict[str, object]:
+    stream = batch.stream(command.batch_id)
+    unit.record(stream, batch.review(unit.load(stream), unit.actor))
+    return {"batch_id": command.batch_id, "status": unit.load(stream).status}
+
+
+def settle_batch(unit: Unit, command: SettleBatch) -> dict[str, object]:
+    """Make a reviewed, due batch's money available, recover a debt, instruct the payout.
+
+    Raises BATCH_NOT_FOUND, BATCH_STATE_WRONG, BATCH_NOT_DUE, and what posting raises.
+    """
+    stream = batch.stream(command.batch_id)
+    state: batch.State = unit.load(stream)
+    if batch.refuse_settling(state, unit.accounting_date):
+        _settle(unit, command.batch_id, state)
+    settled: batch.State = unit.load(stream)
+    waiting = [payout.payout_no for payout in settled.payouts if payout.status == "instructed"]
+    return {"batch_id": command.batch_id, "status": settled.status, "instruction_ids": waiting}
+
+
+def _settle(unit: Unit, batch_id: str, state: batch.State) -> None:
+    stream, merchant, on = batch.stream(batch_id), state.merchant, unit.accounting_date
+    carried: carry.State = unit.load(carry.stream(merchant))
+    pending: account.State = unit.load(account.stream(account_id(MERCHANT_PENDING, merchant)))
+    wanted_fen = state.net_fen + carried.carry_fen
+    due_fen = max(min(wanted_fen, pending.available_fen), 0)
+    carry_out_fen = wanted_fen - due_fen
+    unit.record(
+        carry.stream(merchant),
+        carry.change(carried, batch_id, carry_out_fen),
+    )
+    if due_fen == 0:
+        unit.record(stream, [batch.CarriedForward(carried.carry_fen, carry_out_fen)])
+        return
+    debt: account.State = unit.load(account.stream(account_id(MERCHANT_DEBT, merchant)))
+    recovered_fen = min(debt.balance_fen, due_fen)
+    entry = rules.matured(on, merchant, due_fen, recovered_fen)
+    matured = batch.Matured(carried.carry_fen, due_fen, recovered_fen, carry_out_fen, entry)
+    unit.record(stream, [matured])
+    payout_fen = due_fen - recovered_fen
+    if payout_fen == 0:
+        unit.record(stream, batch.finish(unit.load(stream)))
+        return
+    payouts = batch.split_payout(batch_id, payout_fen, state.max_transfer_fen)
+    entry = rules.payout_instructed(on, merchant, payout_fen)
+    unit.record(stream, [batch.Instructed(tuple(payouts), entry)])
+    for payout in payouts:
+        _issue(unit, stream, merchant, payout.payout_no, payout.amount_fen)
+
+
+def _issue(unit: Unit, stream: str, merchant: str, payout_no: str, amount_fen: int) -> None:
+    issue(unit, payout_no, "payout", stream, PAYOUT_CHANNEL, amount_fen, merchant)
+
+
+def payout_follows_instruction(unit: Unit, reaction: Reaction) -> None:
+    """The instruction of a payout has an outcome: paid, or the money is the merchant's again and
+    waits on hold. Not knowing changes nothing: it stays in transit."""
+    asked: instruction.State = unit.load(reaction.stream)
+    if asked.purpose != "payout" or isinstance(reaction.fact, instruction.Unknown):
+        return
+    stream, payout_no, amount_fen = asked.reference, key(reaction.stream), asked.amount_fen
+    state: batch.State = unit.load(stream)
+    batch.payout_of(state, payout_no, "instructed")
+    on = unit.accounting_date
+    if isinstance(reaction.fact, instruction.Succeeded):
+        entry = rules.payout_succeeded(on, asked.channel, amount_fen)
+        unit.record(stream, [batch.PayoutSucceeded(payout_no, amount_fen, entry)])
+        unit.record(stream, batch.finish(unit.load(stream)))
+        return
+    entry = rules.payout_failed(on, state.merchant, amount_fen)
+    reason = reaction.fact.reason
+    unit.record(stream, [batch.PayoutFailed(payout_no, amount_fen, reason, entry)])
+    _hold(unit, state.merchant, payout_no, amount_fen)
+
+
+def retry_payout(unit: Unit, command: RetryPayout) -> dict[str, object]:
+    """Pay a failed or returned payout again, under a new instruction.
+
+    Raises BATCH_NOT_FOUND, PAYOUT_NOT_FOUND, BATCH_STATE_WRONG, BALANCE_INSUFFICIENT.
+    """
+    stream = batch.stream(command.batch_id)
+    state: batch.State = unit.load(stream)
+    payout = batch.payout_of(state, command.payout_no, "failed", "returned")
+    again = batch.next_payout_no(state, command.batch_id)
+    owner = account.stream(account_id(MERCHANT_AVAILABLE, state.merchant))
+    held: account.State = unit.load(owner)
+    if any(hold_id == payout.payout_no for hold_id, _ in held.holds):
+        unit.record(owner, account.release_hold(held, payout.payout_no))
+    amount_fen = payout.amount_fen
+    entry = rules.payout_instructed(unit.accounting_date, state.merchant, amount_fen)
+    unit.record(stream, [batch.PayoutRetried(payout.payout_no, again, amount_fen, entry)])
+    _issue(unit, stream, state.merchant, again, amount_fen)
+    return {"batch_id": command.batch_id, "payout_no": again, "instruction_id": again}
+
+
+def return_payout(unit: Unit, command: ReturnPayout) -> dict[str, object]:
+    """Record that a paid payout came back. Raises BATCH_NOT_FOUND, PAYOUT_NOT_FOUND."""
+    stream = batch.stream(command.batch_id)
+    state: batch.State = unit.load(stream)
+    payout = batch.payout_of(state, command.payout_no, "succeeded")
+    reason = text(command.reason, "reason")
+    entry = rules.payout_returned(unit.accounting_date, state.merchant, payout.amount_fen)
+    returned = batch.PayoutReturned(payout.payout_no, payout.amount_fen, reason, entry)
+    unit.record(stream, [returned])
+    _hold(unit, state.merchant, payout.payout_no, payout.amount_fen)
+    return {"batch_id": command.batch_id, "payout_no": payout.payout_no, "status": "returned"}
+
+
+def _hold(unit: Unit, merchant: str, payout_no: str, amount_fen: int) -> None:
+    """Reserve money that came back for its retry. Where there are too many holds already, it is
+    simply available: an outcome must never be refused for want of a place to note it."""
+    owner = account.stream(account_id(MERCHANT_AVAILABLE, merchant))
+    state: account.State = unit.load(owner)
+    if len(state.holds) < account.MAX_HOLDS:
+        reason = "payout came back"
+        unit.record(owner, account.hold(state, payout_no, amount_fen, reason))

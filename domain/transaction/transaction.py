@@ -1,0 +1,208 @@
+"""Transaction (交易): what one merchant sells to one buyer in one order, escrow or instant.
+
+    (none) ──create──▶ created ──pay──▶ paid ──complete──▶ completed
+                          │               │   (buyer or timer)   │
+                        close           refund               refund, to the last fen
+                          ▼               ▼                       ▼
+                        closed          refunded               refunded
+
+`paid` holds the money in escrow. `completed` is followed in the same commit by the transaction's
+own clearing fact, which releases what was not refunded. Refunds may be partial and repeated; their
+sum never exceeds the amount, and this aggregate guards that. Amounts are fen; state is totals.
+"""
+
+from datetime import date
+from typing import Literal, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from domain.kernel import Entry, Fact
+from domain.money import FeeRule, fee_fen
+from domain.refusals import Code, Refused
+
+Mode = Literal["escrow", "instant"]
+Stage = Literal["escrow", "released"]
+
+
+class Created(Fact, frozen=True):
+    """`fee_rule` is the merchant's rule in force when the transaction was created."""
+
+    order_no: str
+    merchant: str
+    buyer: str
+    amount_fen: int
+    subject: str
+    items: int
+    mode: Mode
+    fee_rule: FeeRule
+
+
+class Paid(Fact, frozen=True):
+    """`confirm_by_us`: from then on the timer may confirm receipt (UTC µs)."""
+
+    payment_no: str
+    channel: str
+    confirm_by_us: int
+    entry: Entry
+
+
+class Completed(Fact, frozen=True):
+    by: Literal["buyer", "timer", "instant"]
+
+
+class Cleared(Fact, frozen=True):
+    """The release: gross is what was not refunded, net is gross less fee. `batch` settles it."""
+
+    clearing_date: date
+    batch: str
+    gross_fen: int
+    fee_fen: int
+    net_fen: int
+    entry: Entry
+
+
+class RefundAccepted(Fact, frozen=True):
+    """Before release the entry takes the money out of escrow; after release `RefundCleared` does."""
+
+    refund_no: str
+    amount_fen: int
+    stage: Stage
+    entry: Entry | None
+
+
+class RefundCleared(Fact, frozen=True):
+    """A refund after release: where its money came from; the fee on it was given back."""
+
+    refund_no: str
+    clearing_date: date
+    batch: str
+    amount_fen: int
+    fee_returned_fen: int
+    from_pending_fen: int
+    from_available_fen: int
+    advanced_fen: int
+    entry: Entry
+
+
+class Closed(Fact, frozen=True):
+    reason: str
+
+
+Event = Created | Paid | Completed | Cleared | RefundAccepted | RefundCleared | Closed
+
+
+class State(Struct, frozen=True):
+    status: Literal["none", "created", "paid", "completed", "refunded", "closed"] = "none"
+    created: Created | None = None
+    channel: str = ""
+    confirm_by_us: int = 0
+    refunded_fen: int = 0
+    released: bool = False
+    released_fen: int = 0  # What is released after later refunds.
+
+    @property
+    def refundable_fen(self) -> int:
+        return self.created.amount_fen - self.refunded_fen if self.created else 0
+
+
+def identity(merchant: str, order_no: str) -> str:
+    """The transaction's id: one per order and merchant."""
+    return f"{merchant}-{order_no}"
+
+
+def stream(transaction_id: str) -> str:
+    return f"transaction-{transaction_id}"
+
+
+def create(state: State, wanted: Created) -> list[Event]:
+    if state.created is None:
+        return [wanted]
+    if state.created == wanted:
+        return []
+    raise Refused(Code.ORDER_EXISTS, "order_no", f"{wanted.merchant} has {wanted.order_no} already")
+
+
+def pay(
+    state: State, payment_no: str, channel: str, confirm_by_us: int, entry: Entry
+) -> list[Event]:
+    _need(state)
+    if state.status != "created":
+        return []
+    return [Paid(payment_no, channel, confirm_by_us, entry)]
+
+
+def complete(state: State, by: Literal["buyer", "timer", "instant"], at_us: int) -> list[Event]:
+    """Receipt is confirmed. What was refunded whole has nothing to confirm: the timer says nothing.
+
+    Raises TRANSACTION_NOT_FOUND, TRANSACTION_NOT_PAID, TRANSACTION_CLOSED, CONFIRMATION_TOO_EARLY.
+    """
+    _need(state)
+    if state.status == "completed" or (state.status == "refunded" and by == "timer"):
+        return []
+    if state.status == "created":
+        raise Refused(Code.TRANSACTION_NOT_PAID, "transaction_id")
+    if state.status != "paid":
+        raise Refused(Code.TRANSACTION_CLOSED, "transaction_id")
+    if by == "timer" and at_us < state.confirm_by_us:
+        raise Refused(Code.CONFIRMATION_TOO_EARLY, "at")
+    return [Completed(by)]
+
+
+def refuse_refund(state: State, amount_fen: int) -> Stage:
+    """Where a refund's money would come from.
+
+    Raises TRANSACTION_NOT_FOUND, TRANSACTION_NOT_PAID, TRANSACTION_CLOSED, REFUND_EXCEEDS_PAID.
+    """
+    _need(state)
+    if state.status == "created":
+        raise Refused(Code.TRANSACTION_NOT_PAID, "transaction_id")
+    if state.status == "closed":
+        raise Refused(Code.TRANSACTION_CLOSED, "transaction_id")
+    if amount_fen > state.refundable_fen:
+        raise Refused(
+            Code.REFUND_EXCEEDS_PAID,
+            "amount_fen",
+            f"{amount_fen} fen asked, {state.refundable_fen} fen left to refund",
+        )
+    return "released" if state.released else "escrow"
+
+
+def fee_returned_fen(state: State, amount_fen: int) -> int:
+    """What a refund after release gives back of the fee: fee(released) − fee(released − refund)."""
+    assert state.created is not None
+    rule, before = state.created.fee_rule, state.released_fen
+    return fee_fen(rule, before) - fee_fen(rule, before - amount_fen)
+
+
+def close(state: State, reason: str) -> list[Event]:
+    """An unpaid transaction is closed with its order."""
+    return [Closed(reason)] if state.status == "created" else []
+
+
+def _need(state: State) -> None:
+    if state.created is None:
+        raise Refused(Code.TRANSACTION_NOT_FOUND, "transaction_id")
+
+
+def evolve(state: State, event: Event) -> State:
+    match event:
+        case Created():
+            return State("created", event)
+        case Paid(channel=channel, confirm_by_us=confirm_by_us):
+            return replace(state, status="paid", channel=channel, confirm_by_us=confirm_by_us)
+        case Completed():
+            return replace(state, status="completed")
+        case Cleared(gross_fen=gross_fen):
+            return replace(state, released=True, released_fen=gross_fen)
+        case RefundAccepted(amount_fen=fen):
+            refunded_fen = state.refunded_fen + fen
+            whole = state.created is not None and refunded_fen == state.created.amount_fen
+            status = "refunded" if whole else state.status
+            return replace(state, status=status, refunded_fen=refunded_fen)
+        case RefundCleared(amount_fen=fen):
+            return replace(state, released_fen=state.released_fen - fen)
+        case Closed():
+            return replace(state, status="closed")
+        case _:
+            assert_never(event)

@@ -1,0 +1,37 @@
+"""What a read model is: tables, a pure fold of facts into a delta, and one bulk write of it.
+
+One read model, one file. Its rows are a function of facts only: no clock, no look-up elsewhere than
+in its own tables. The engine commits a delta and the checkpoint together, live and in a rebuild.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, MetaData, Table, Text
+
+from domain.kernel import Fact, Recorded
+
+METADATA = MetaData()  # Every read-model table, by its live name; created by a migration.
+
+# Text that sorts by its bytes on both databases, as Python sorts it.
+TEXT = Text().with_variant(Text(collation="C"), "postgresql")
+
+Delta = Any
+Fold = Callable[[Delta, Recorded], None]
+# The physical tables to write to, by live name: the live ones, or those of a rebuild beside them.
+Tables = Mapping[str, Table]
+
+
+class ReadModel(NamedTuple):
+    """`folds` names the facts it needs; a fact not named there only moves its checkpoint.
+
+    `new_delta()` makes an empty delta; `folds[type(fact)](delta, recorded)` adds one fact to it,
+    pure but for the delta; `write(connection, tables, delta)` applies it, reading at most its own
+    `tables`. Applying facts in any batches gives the same rows.
+    """
+
+    name: str
+    tables: tuple[Table, ...]
+    folds: Mapping[type[Fact], Fold]
+    new_delta: Callable[[], Delta]
+    write: Callable[[Connection, Tables, Delta], None]
