@@ -79,7 +79,8 @@ class Recorded(Struct, frozen=True, gc=False):
 
 
 class Command(Struct, frozen=True, forbid_unknown_fields=True):
-    """Base of every command: business fields only. Who, when and under what number is the Request's."""
+    """Base of every command: business fields only. Who asked, when, and under what number stands in
+    the `Request`."""
 
 
 class Request(Struct, frozen=True):

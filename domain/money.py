@@ -43,7 +43,7 @@ def fen(value: object, field: str, *, minimum: int = 1) -> int:
 
 
 def parse_fen(text: str, field: str, *, minimum: int = 1) -> int:
-    """Fen from text: ASCII digits only, so that `NaN`, `1e3`, `１２`, `1.5` and `1_000` are refused."""
+    """Fen from text: ASCII digits only. `NaN`, `1e3`, `１２`, `1.5` and `1_000` are refused."""
     digits = text[1:] if text.startswith("-") else text
     if not (digits.isascii() and digits.isdigit()):
         raise Refused(Code.AMOUNT_INVALID, field, f"{text[:40]!r} is not a whole number of fen")

@@ -14,6 +14,7 @@ class Code(StrEnum):
     # The request itself.
     REQUEST_INVALID = "request_invalid"
     REQUEST_CONFLICT = "request_conflict"
+    NOT_AUTHENTICATED = "not_authenticated"
     NOT_ALLOWED = "not_allowed"
     IDENTIFIER_INVALID = "identifier_invalid"
     AMOUNT_INVALID = "amount_invalid"
@@ -80,7 +81,8 @@ class Code(StrEnum):
 
 MEANING: dict[Code, str] = {
     Code.REQUEST_INVALID: "The request is malformed; `field` and `detail` say where.",
-    Code.REQUEST_CONFLICT: "This request number was already used with another body; both digests are shown.",
+    Code.REQUEST_CONFLICT: "The number was used with another body before; both digests are shown.",
+    Code.NOT_AUTHENTICATED: "The API key is missing, unknown or revoked.",
     Code.NOT_ALLOWED: "The caller's role or member does not permit this.",
     Code.IDENTIFIER_INVALID: "A number or id has characters or a length that are not allowed.",
     Code.AMOUNT_INVALID: "An amount is not a whole, positive number of fen.",
@@ -92,9 +94,9 @@ MEANING: dict[Code, str] = {
     Code.MEMBER_KIND_WRONG: "The member is personal where an enterprise is needed, or the reverse.",
     Code.OPERATOR_LIMIT: "The member has as many operators as the system keeps.",
     Code.OPERATOR_NOT_FOUND: "The member has no operator with this id.",
-    Code.TERMS_MISSING: "The merchant has no fee rule or settlement cycle in force on this date.",
+    Code.TERMS_MISSING: "The merchant has no fee rule or settlement cycle in force on the date.",
     Code.TERMS_INVALID: "A fee rule or settlement cycle is malformed or takes effect in the past.",
-    Code.ACCOUNT_CODE_UNKNOWN: "The chart of accounts has no such code, or it needs (or forbids) an owner.",
+    Code.ACCOUNT_CODE_UNKNOWN: "No such code in the chart, or an owner is missing or not due.",
     Code.ACCOUNT_EXISTS: "The account is already open.",
     Code.ACCOUNT_NOT_FOUND: "No account has this id.",
     Code.ACCOUNT_CLOSED: "The account is closed.",

@@ -9,6 +9,7 @@ import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
+from types import GenericAlias
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
@@ -65,7 +66,7 @@ def after_key(name: str, after: str, *types: Any) -> Key:
         raise refused
     try:
         raw = urlsafe_b64decode(after + "=" * (-len(after) % 4))
-        key: Key = msgspec.json.decode(raw, type=tuple[(str, *types)])  # type: ignore[misc]
+        key: Key = msgspec.json.decode(raw, type=GenericAlias(tuple, (str, *types)))
     except (binascii.Error, ValueError, msgspec.MsgspecError):
         raise refused from None
     texts = [value for value in key if isinstance(value, str)]

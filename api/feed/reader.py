@@ -67,6 +67,7 @@ class Feed:
         self.consumed = 0
         self.first_day: date | None = None
         self.last_day: date | None = None
+        self.merchants_file, self.orders_file = merchants.file, orders.name
         self._surveyed = surveyed
         self._take_merchants(merchants)
         self._at_first = (len(self.rejects), self.total_rows)

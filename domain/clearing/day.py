@@ -64,19 +64,20 @@ def open_first(state: State, day: date) -> list[Event]:
 
 def cut_off(state: State, day: date) -> list[Event]:
     """End the clearing date. Doing it again, or for a closed day, says nothing new."""
-    if _is_over(state, day):
+    if is_over(state, day):
         return []
     return [] if state.clearing_date != day else [CutOff(day)]
 
 
 def close(state: State, day: date, positions: tuple[Position, ...]) -> list[Event]:
     """Close the open day, cutting it off first if need be, and open the next calendar day."""
-    if _is_over(state, day):
+    if is_over(state, day):
         return []
     return [*cut_off(state, day), Closed(day, positions), Opened(day + timedelta(days=1))]
 
 
-def _is_over(state: State, day: date) -> bool:
+def is_over(state: State, day: date) -> bool:
+    """Whether a date was closed before. Raises DAY_NOT_OPEN, DAY_NOT_THE_OPEN_ONE."""
     if state.open_date is None or state.first_date is None:
         raise Refused(Code.DAY_NOT_OPEN, "date")
     if day > state.open_date or day < state.first_date:

@@ -11,6 +11,7 @@ One ledger is one schema of PostgreSQL (`public` unless said otherwise) or one S
 import re
 import sqlite3
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
@@ -103,11 +104,11 @@ def _parse_postgresql(url: str, parsed: URL) -> Database:
         if key not in _PASSED_ON | {"schema", "host", "port"} or not isinstance(value, str):
             raise _refused(f"{key!r} is not a parameter that is understood, or is given twice")
         query[key] = value
-    schema = query.get("schema", "public")
+    schema = query.get("schema", "" if "schema=" in url else "public")
     if not SCHEMA.fullmatch(schema) or schema.startswith("pg_"):
         raise _refused(f"schema {schema[:70]!r}: a-z 0-9 _, at most 63, not beginning pg_")
     host = query.get("host") or parsed.host or "localhost"
-    port_text = query.get("port") or str(parsed.port or 5432)
+    port_text = query.get("port") or str(5432 if parsed.port is None else parsed.port)
     port = int(port_text) if port_text.isascii() and port_text.isdigit() else 0
     if not parsed.database or not 1 <= port <= 65_535 or "\0" in url:
         raise _refused("postgresql://user:password@host:port/name[?schema=name] is needed")
@@ -136,18 +137,19 @@ def open_recorder(database: Database, *, lock_timeout_ms: int = 10_000) -> "Ledg
     from domain.eventstore.postgres import PostgresLedgerRecorder
     from domain.eventstore.sqlite import SQLiteLedgerRecorder
 
-    recorder: PostgresLedgerRecorder | SQLiteLedgerRecorder
-    if database.dialect == "sqlite":
-        recorder = SQLiteLedgerRecorder.open(database, lock_timeout_ms=lock_timeout_ms)
-    else:
-        recorder = PostgresLedgerRecorder.open(database, lock_timeout_ms=lock_timeout_ms)
+    recorder: PostgresLedgerRecorder | SQLiteLedgerRecorder | None = None
     try:
+        if database.dialect == "postgresql":
+            recorder = PostgresLedgerRecorder.open(database, lock_timeout_ms=lock_timeout_ms)
+        elif Path(database.path).is_file():  # SQLite would make one.
+            recorder = SQLiteLedgerRecorder.open(database, lock_timeout_ms=lock_timeout_ms)
+        else:
+            raise _refused(f"there is no file {database.path}")
         recorder.head()
     except PersistenceError as error:
-        recorder.close()
-        raise _refused(
-            f"{database!r} cannot be read as a ledger (initialised?): {error}"
-        ) from error
+        if recorder is not None:
+            recorder.close()
+        raise _refused(f"{database!r} holds no ledger that can be read: {error}") from error
     return recorder
 
 

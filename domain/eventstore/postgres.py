@@ -74,7 +74,11 @@ class LedgerDatastore(PostgresDatastore):
         )
         self.database_name = database.name
         # The library takes no further connection parameters, its pool does.
-        self.pool.kwargs = {**database.connection_arguments, "row_factory": dict_row}
+        self.pool.kwargs = {
+            **database.connection_arguments,
+            "row_factory": dict_row,
+            "application_name": f"zhangfang {database.schema}"[:63],  # For whoever watches.
+        }
 
     def after_connect_func(self) -> Callable[[psycopg.Connection[Any]], None]:
         library_settings = super().after_connect_func()

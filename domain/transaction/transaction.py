@@ -63,7 +63,7 @@ class Cleared(Fact, frozen=True):
 
 
 class RefundAccepted(Fact, frozen=True):
-    """Before release the entry takes the money out of escrow; after release `RefundCleared` does."""
+    """Before release its entry takes the money out of escrow; after it, `RefundCleared` does."""
 
     refund_no: str
     amount_fen: int

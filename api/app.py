@@ -1,0 +1,65 @@
+"""The HTTP application: REST commands, GraphQL reads, health, and the pages that document them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import anyio.to_thread
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from api.context import AppContext
+from api.errors import HANDLERS, REFUSALS_PAGE, refusals_page
+from api.graphql.app import graphql_app
+from api.rest import end_of_day, health, routes
+from api.rest.openapi import document
+
+
+def create_app(context: AppContext) -> FastAPI:
+    """The application on an open ledger. The context's runners live as long as the server, and the
+    ledger is closed with it."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        context.start()
+        try:
+            yield
+        finally:
+            await anyio.to_thread.run_sync(context.close)
+
+    app = FastAPI(
+        title="Zhangfang",
+        version=_version(),
+        lifespan=lifespan,
+        redoc_url=None,
+        redirect_slashes=False,
+        exception_handlers=dict(HANDLERS),
+    )
+    app.include_router(routes.router(context))
+    app.include_router(end_of_day.router(context))
+    app.include_router(health.router(context))
+    app.router.routes.append(Route(REFUSALS_PAGE, _refusals, include_in_schema=False))
+    app.router.routes.append(Route("/graphql", graphql_app(context), include_in_schema=False))
+    found: dict[str, Any] = {}
+
+    def openapi() -> dict[str, Any]:
+        if not found:
+            found.update(document(app, routes.ENDPOINTS))
+        return found
+
+    app.openapi = openapi  # type: ignore[method-assign]
+    return app
+
+
+async def _refusals(_request: Request) -> Response:
+    return PlainTextResponse(refusals_page(), media_type="text/markdown")
+
+
+def _version() -> str:
+    try:
+        return version("zhangfang")
+    except PackageNotFoundError:  # Run from a tree that was not installed.
+        return "0"

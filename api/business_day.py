@@ -1,0 +1,156 @@
+"""The end of a business day: confirm what is due, cut off, seal, settle, pay out, close.
+
+Every step is a command of its own with a number made of what it is about and the day it runs on:
+killed anywhere, the run is repeated and goes on where it stopped. A step that is refused (a frozen
+account, an unpublished calendar) is reported, stays as it is, and is tried again the next day.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+
+from msgspec import Struct
+
+from api.desk import WORKER, Desk, in_chunks, outcomes, record_outcomes, request
+from domain.clearing import day as business
+from domain.clearing.commands import CloseDay, CutOffDay
+from domain.eventstore.answer import Answer, Refusal
+from domain.kernel import DAY_US, Command, Request, day_end_us
+from domain.refusals import Code, Refused
+from domain.settlement.commands import ReviewBatch, SealBatch, SettleBatch
+from domain.transaction.commands import ConfirmReceipt
+from projections import settlement_batches, transactions
+
+SEALER = "system:clearing"  # Seals; the settler reviews: two different hands.
+SETTLER = "system:settlement"
+PAGE = 1_000
+
+
+class Hindrance(Struct, frozen=True):
+    """A step that was refused, and why."""
+
+    subject: str
+    refusal: Refusal
+
+
+class DayReport(Struct, frozen=True):
+    """What an end-of-day run did; counts of this run only."""
+
+    day: date
+    confirmed: int
+    sealed: int
+    settled: int
+    payouts: int
+    closed: bool
+    open_date: date | None
+    hindrances: list[Hindrance]
+
+
+def _new(answers: Sequence[Answer]) -> int:
+    return sum(answer.refused is None and not answer.replayed for answer in answers)
+
+
+def _hindrances(subjects: Sequence[str], answers: Sequence[Answer]) -> list[Hindrance]:
+    return [
+        Hindrance(subject, answer.refused)
+        for subject, answer in zip(subjects, answers, strict=True)
+        if answer.refused is not None
+    ]
+
+
+def confirmation(transaction_id: str, at_us: int) -> Request:
+    """The timer's confirmation of a transaction, at most one attempt an hour."""
+    hour = at_us // 3_600_000_000
+    command = ConfirmReceipt(transaction_id, "timer")
+    return request(f"confirm:{transaction_id}:{hour}", at_us, command)
+
+
+def confirm_due(desk: Desk, until_us: int) -> tuple[int, list[Hindrance]]:
+    """Confirm every transaction whose timer has run out by an instant, at the time it ran out."""
+    confirmed, hindrances = 0, list[Hindrance]()
+    seen: set[str] = set()
+    while True:
+        desk.catch_up()
+        with desk.engine.connect() as connection:
+            due = transactions.awaiting_confirmation(connection, until_us, PAGE + len(seen))
+        fresh = [item for item in due if item.transaction_id not in seen]
+        if not fresh:
+            return confirmed, hindrances
+        requests = [confirmation(item.transaction_id, item.confirm_by_us or 0) for item in fresh]
+        answers = in_chunks(desk.ledger, requests)
+        ids = [item.transaction_id for item in fresh]
+        hindrances += _hindrances(ids, answers)
+        confirmed += _new(answers)
+        seen.update(ids)
+
+
+def _each(
+    desk: Desk, ids: Sequence[str], make: Callable[[str], tuple[str, Command]], at_us: int, by: str
+) -> list[Answer]:
+    requests = []
+    for one in ids:
+        number, command = make(one)
+        requests.append(request(number, at_us, command, by))
+    return in_chunks(desk.ledger, requests)
+
+
+def cut_off_and_seal(desk: Desk, on: date, at_us: int) -> tuple[int, list[Hindrance]]:
+    """Cut the clearing date off, then seal and review every batch up to it."""
+    desk.ledger.submit(request(f"day.cut_off:{on}", at_us, CutOffDay(on))).unwrap()
+    desk.catch_up()
+    with desk.engine.connect() as connection:
+        ids = [item.batch_id for item in settlement_batches.to_seal(connection, on)]
+    sealed = _each(desk, ids, lambda one: (f"batch.seal:{one}:{on}", SealBatch(one)), at_us, SEALER)
+    return _new(sealed), _hindrances(ids, sealed)
+
+
+def settle_due(desk: Desk, on: date, at_us: int) -> tuple[int, int, list[Hindrance]]:
+    """Review and settle every sealed batch that is due, and pay out: (settled, payouts, …)."""
+    desk.catch_up()
+    with desk.engine.connect() as connection:
+        ids = [item.batch_id for item in settlement_batches.to_settle(connection, on)]
+    reviewed = _each(
+        desk, ids, lambda one: (f"batch.review:{one}:{on}", ReviewBatch(one)), at_us, SETTLER
+    )
+    settled = _each(
+        desk, ids, lambda one: (f"batch.settle:{one}:{on}", SettleBatch(one)), at_us, SETTLER
+    )
+    waiting: list[str] = []
+    for answer in settled:
+        waiting += (answer.result or {}).get("instruction_ids", [])
+    paid = record_outcomes(desk, outcomes(desk, waiting), at_us)
+    hindrances = _hindrances(ids, reviewed) + _hindrances(ids, settled)
+    return _new(settled), _new(paid), hindrances
+
+
+def end_of_day(desk: Desk, on: date, at_us: int | None = None) -> DayReport:
+    """Run the end of the open business day: 24:00 Shanghai unless another instant is given.
+
+    Running it again for a day that is over changes nothing. Raises Refused(DAY_NOT_OPEN,
+    DAY_NOT_THE_OPEN_ONE, DAY_NOT_BEGUN), before anything is submitted: a refusal is kept with its
+    number for ever, and this day's numbers are still to be used.
+    """
+    at_us = day_end_us(on) - 1 if at_us is None else at_us
+    state: business.State = desk.ledger.state(business.STREAM)
+    if business.is_over(state, on):
+        return DayReport(on, 0, 0, 0, 0, False, state.open_date, [])
+    if at_us < day_end_us(on) - DAY_US:
+        raise Refused(Code.DAY_NOT_BEGUN, "date", f"{on} has not begun in Shanghai")
+    confirmed, hindrances = confirm_due(desk, at_us)
+    sealed, more = cut_off_and_seal(desk, on, at_us)
+    hindrances += more
+    settled, payouts, more = settle_due(desk, on, at_us)
+    hindrances += more
+    close = request(f"day.close:{on}", at_us, CloseDay(on), WORKER)
+    closed = desk.ledger.submit(close)
+    closed.unwrap()
+    state = desk.ledger.state(business.STREAM)
+    return DayReport(
+        day=on,
+        confirmed=confirmed,
+        sealed=sealed,
+        settled=settled,
+        payouts=payouts,
+        closed=_new([closed]) == 1,
+        open_date=state.open_date,
+        hindrances=hindrances,
+    )

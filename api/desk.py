@@ -1,0 +1,80 @@
+"""The operations desk: what running the institution needs at hand, and carrying instructions out.
+
+A channel is never asked inside a commit: the intention was committed first, and here it is carried
+out, at least once, under its own id; the answer is recorded as a command of its own.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+from projections.engine import Projector
+from sqlalchemy import Engine
+
+from domain.channel.port import ChannelPort, carry_out
+from domain.eventstore.answer import Answer
+from domain.eventstore.ledger import Ledger
+from domain.eventstore.states import fold_streams
+from domain.kernel import MICROSECONDS, Command, Request, key
+from domain.payment import instruction
+from domain.payment.commands import RecordOutcome, outcome_command
+
+CHUNK = 500  # Requests of one commit: large enough to amortise it, small enough to be quick.
+WORKER = "system:worker"
+
+
+class Desk(Struct, frozen=True):
+    """An open ledger with its read side and its channels."""
+
+    ledger: Ledger
+    engine: Engine  # For reads of the read models.
+    projector: Projector
+    channel: ChannelPort
+
+    def catch_up(self) -> None:
+        """Bring every read model to the head, so that what is read next is all there is."""
+        self.projector.catch_up()
+
+
+def in_chunks(ledger: Ledger, requests: Sequence[Request]) -> list[Answer]:
+    """Submit requests in order, some hundred to a commit; the same ones always share a commit."""
+    answers: list[Answer] = []
+    for start in range(0, len(requests), CHUNK):
+        answers += ledger.submit_all(requests[start : start + CHUNK])
+    return answers
+
+
+def request(number: str, at_us: int, command: Command, actor: str = WORKER) -> Request:
+    return Request(number, at_us, actor, command)
+
+
+def outcomes(
+    desk: Desk, instruction_ids: Iterable[str], *, query: bool = False
+) -> list[RecordOutcome]:
+    """Carry instructions out (or query what became of them): the commands that record it.
+
+    Instructions that have ended already, or were never issued, are passed over.
+    """
+    streams = [instruction.stream(instruction_id) for instruction_id in instruction_ids]
+    states = fold_streams(desk.ledger.recorder, streams)
+    commands = []
+    for stream in streams:
+        state: instruction.State = states[stream][1]
+        if state.status not in ("issued", "unknown"):
+            continue
+        instruction_id = key(stream)
+        order = instruction.order_of(instruction_id, state)
+        result = desk.channel.query(order) if query else carry_out(desk.channel, order)
+        commands.append(outcome_command(instruction_id, result))
+    return commands
+
+
+def record_outcomes(desk: Desk, commands: Iterable[RecordOutcome], at_us: int) -> list[Answer]:
+    """Record channels' answers, in order. An answer that is refused (a frozen account) is tried
+    again under a new number a minute later, not at every turn."""
+    minute = at_us // (60 * MICROSECONDS)
+    requests = []
+    for one in commands:
+        kind = "succeeded" if one.succeeded else "declined" if one.declined else "unknown"
+        number = f"outcome:{one.instruction_id}:{kind}:{minute}"
+        requests.append(request(number, at_us, one))
+    return in_chunks(desk.ledger, requests)

@@ -1,0 +1,114 @@
+"""Who may read which root field, and the checks that every root field makes before it reads.
+
+`ACCESS` is the whole of it: a field that is not in the table cannot be put into the schema.
+"""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any, Literal, NamedTuple
+
+import strawberry
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.extensions.field_extension import AsyncExtensionResolver, FieldExtension
+from strawberry.types.arguments import StrawberryArgument
+from strawberry.types.field import StrawberryField
+from strawberry.utils.str_converters import to_camel_case
+
+from api.graphql.reads import Info
+from api.graphql.scalars import BigInt
+from api.keys import Role
+from domain.refusals import Code, Refused
+from projections.paging import checked_first, checked_text
+
+EVERYBODY: frozenset[Role] = frozenset({"merchant", "auditor", "operator"})
+INSTITUTION: frozenset[Role] = frozenset({"auditor", "operator"})
+
+
+class Rule(NamedTuple):
+    """`roles` may ask; of `own` fields a merchant gets what is its own, `shared` ones hold nothing
+    of a member. `models` are the read models that `atLeast` waits for."""
+
+    roles: frozenset[Role]
+    scope: Literal["own", "shared"]
+    models: tuple[str, ...]
+
+
+ACCESS: dict[str, Rule] = {
+    "merchantStatement": Rule(EVERYBODY, "own", ("merchant_statements",)),
+    "account": Rule(EVERYBODY, "own", ("balances",)),
+    "accounts": Rule(EVERYBODY, "own", ("balances",)),
+    "journal": Rule(EVERYBODY, "own", ("journal",)),
+    "transaction": Rule(EVERYBODY, "own", ("transactions", "journal")),
+    "transactions": Rule(EVERYBODY, "own", ("transactions", "journal")),
+    "settlementBatch": Rule(EVERYBODY, "own", ("settlement_batches",)),
+    "settlementBatches": Rule(EVERYBODY, "own", ("settlement_batches",)),
+    "member": Rule(EVERYBODY, "own", ("members",)),
+    "ledger": Rule(EVERYBODY, "shared", ()),
+    "members": Rule(INSTITUTION, "shared", ("members",)),
+    "clearingPositions": Rule(INSTITUTION, "shared", ("clearing_positions",)),
+    "trialBalance": Rule(INSTITUTION, "shared", ("trial_balance",)),
+    "projections": Rule(INSTITUTION, "shared", ()),
+}
+
+_AT_LEAST = StrawberryArgument(
+    python_name="at_least",
+    graphql_name="atLeast",
+    type_annotation=StrawberryAnnotation(BigInt | None),
+    default=None,
+    description="Read your own writes: wait until this ledger position is in the answer, at most "
+    "5 seconds, else the error `busy`.",
+)
+
+
+class Checked(FieldExtension):
+    """Lets a root field run for callers and arguments that are in order."""
+
+    def apply(self, field: StrawberryField) -> None:
+        name = to_camel_case(field.python_name)
+        if name not in ACCESS:
+            raise LookupError(f"{name} has no line in the table of who may read it")
+        self._name, self._rule = name, ACCESS[name]
+        if self._rule.models:
+            field.arguments = [*field.arguments, _AT_LEAST]
+        self._names = {
+            argument.python_name: argument.graphql_name or to_camel_case(argument.python_name)
+            for argument in field.arguments
+        }
+
+    async def resolve_async(
+        self, next_: AsyncExtensionResolver, source: Any, info: Info, **kwargs: Any
+    ) -> Any:
+        if info.context.caller.role not in self._rule.roles:
+            detail = f"a {info.context.caller.role} may not read {self._name}"
+            raise Refused(Code.NOT_ALLOWED, self._name, detail)
+        at_least = kwargs.pop("at_least", None)
+        self._check(kwargs)
+        if at_least is not None:
+            await info.context.wait_for(at_least, self._rule.models)
+        return await next_(source, info, **kwargs)
+
+    def _check(self, arguments: dict[str, Any]) -> None:
+        for python_name, value in arguments.items():
+            if isinstance(value, str) and python_name != "after":
+                checked_text(value, self._names[python_name])
+        if "first" in arguments:
+            checked_first(arguments["first"])
+        check_dates(arguments.get("from_"), arguments.get("to"))
+
+
+def check_dates(from_: date | None, to: date | None) -> None:
+    """Raises Refused(DATE_INVALID, "to") when an interval ends before it begins."""
+    if from_ is not None and to is not None and to < from_:
+        raise Refused(Code.DATE_INVALID, "to", f"{to} is before {from_}")
+
+
+def root(resolver: Callable[..., Any]) -> Any:
+    """A root field of the schema, under its rule; its docstring is its description."""
+    return strawberry.field(
+        resolver=resolver, extensions=[Checked()], description=description_of(resolver)
+    )
+
+
+def description_of(described: object) -> str:
+    """A docstring as one paragraph."""
+    return " ".join((described.__doc__ or "").split())

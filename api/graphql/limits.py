@@ -1,0 +1,166 @@
+"""What a document may cost before it is looked at: tokens, depth, aliases, repeated fields.
+
+Limits are measured once per text, between parsing and validation, because validation itself is
+what a hostile document makes expensive: fields under one name are compared pairwise. Nothing of
+this changes the validation rules, so that parsing, measuring and validating are remembered
+together for a text, and a document seen before costs one look-up.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    parse,
+    specified_rules,
+)
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.schema import validate_document
+
+from domain.refusals import Code, Refused
+
+MAX_TOKENS = 2_000
+MAX_DEPTH = 12
+MAX_ALIASES = 30
+MAX_REPEATS = 30  # Fields that one selection names again, under the same name.
+MAX_ROOT_FIELDS = 30  # Each is a query of its own.
+REMEMBERED = 256  # Documents; at 2,000 tokens each, some tens of megabytes at the very most.
+
+
+class Size(NamedTuple):
+    """What a selection amounts to once fragments are spread out: the depth below it, its aliases
+    and repeats, and how often it names each field itself."""
+
+    depth: int
+    aliases: int
+    repeats: int
+    names: Counter[str]
+
+
+class Prepared(NamedTuple):
+    """A parsed document and what validation says of it; no errors: it may be executed."""
+
+    document: DocumentNode
+    errors: list[GraphQLError]
+
+
+def refuse_large(document: DocumentNode) -> None:
+    """Raises Refused(REQUEST_INVALID, "query") when a limit is passed."""
+    fragments = {
+        definition.name.value: definition
+        for definition in document.definitions
+        if isinstance(definition, FragmentDefinitionNode)
+    }
+    measure = _Measure(fragments)
+    for definition in document.definitions:
+        if isinstance(definition, OperationDefinitionNode):
+            _check(measure.selection(definition.selection_set))
+    for name in fragments:  # Also those that nothing uses: validation looks at them.
+        _check(measure.fragment(name))
+
+
+def _check(size: Size) -> None:
+    for what, value, most in (
+        ("depth", size.depth, MAX_DEPTH),
+        ("number of aliases", size.aliases, MAX_ALIASES),
+        ("number of repeated fields", size.repeats, MAX_REPEATS),
+    ):
+        if value > most:
+            raise Refused(Code.REQUEST_INVALID, "query", f"the {what} is above {most}")
+
+
+class _Measure:
+    """Sizes of selections; each fragment is measured once, however often it is spread."""
+
+    def __init__(self, fragments: dict[str, FragmentDefinitionNode]) -> None:
+        self._fragments = fragments
+        self._sizes: dict[str, Size] = {}
+
+    def fragment(self, name: str) -> Size:
+        """The size of a fragment; nothing for one that does not exist or is inside itself, which
+        validation refuses."""
+        size = self._sizes.get(name)
+        if size is None:
+            self._sizes[name] = size = Size(0, 0, 0, Counter())
+            if name in self._fragments:
+                size = self.selection(self._fragments[name].selection_set)
+                self._sizes[name] = size
+        return size
+
+    def selection(self, selections: SelectionSetNode) -> Size:
+        depth = aliases = repeats = 0
+        names: Counter[str] = Counter()
+        for node in selections.selections:
+            if isinstance(node, FieldNode):
+                inner = self._field(node)
+                names[(node.alias or node.name).value] += 1
+                aliases += node.alias is not None
+            else:
+                name = getattr(node, "name", None)
+                spread = self.fragment(name.value) if name else self._inline(node)
+                inner = spread._replace(repeats=spread.repeats - _repeats(spread.names))
+                names += spread.names
+            depth = max(depth, inner.depth)
+            aliases += inner.aliases
+            repeats += inner.repeats
+        return Size(depth, aliases, repeats + _repeats(names), names)
+
+    def _field(self, node: FieldNode) -> Size:
+        if node.selection_set is None:
+            return Size(1, 0, 0, Counter())
+        inner = self.selection(node.selection_set)
+        # How deep the schema may be asked about itself is a rule of validation already.
+        introspection = node.name.value.startswith("__")
+        return inner._replace(depth=1 if introspection else inner.depth + 1)
+
+    def _inline(self, node: object) -> Size:
+        selections = getattr(node, "selection_set", None)
+        return self.selection(selections) if selections else Size(0, 0, 0, Counter())
+
+
+def _repeats(names: Counter[str]) -> int:
+    return sum(names.values()) - len(names)
+
+
+def prepare(schema: GraphQLSchema, query: str) -> Prepared:
+    """Parse, measure, validate. Raises GraphQLError (syntax, tokens), Refused (limits)."""
+    document = parse(query, max_tokens=MAX_TOKENS)
+    refuse_large(document)
+    return Prepared(document, validate_document(schema, document, tuple(specified_rules)))
+
+
+class Documents:
+    """Prepared documents of one schema by their text, the most recently used ones."""
+
+    def __init__(self, schema: Callable[[], GraphQLSchema]) -> None:
+        self._schema = schema
+        self.prepared = lru_cache(maxsize=REMEMBERED)(self._prepare)
+
+    def _prepare(self, query: str) -> Prepared:
+        return prepare(self._schema(), query)
+
+
+class RememberDocuments(SchemaExtension):
+    """Takes documents from a schema's `Documents` in place of parsing and validating them."""
+
+    documents: Documents
+
+    def on_parse(self) -> Iterator[None]:
+        context = self.execution_context
+        if context.query:
+            context.graphql_document = self.documents.prepared(context.query).document
+        yield
+
+    def on_validate(self) -> Iterator[None]:
+        context = self.execution_context
+        if context.query:
+            context.pre_execution_errors = self.documents.prepared(context.query).errors
+        yield

@@ -1,0 +1,64 @@
+"""Connections: lists in pages, by the keyset cursors of `projections/paging.py`."""
+
+from collections.abc import Callable
+from typing import Annotated, Generic, TypeVar
+
+import strawberry
+
+from projections.paging import MAX_FIRST, Page
+
+DEFAULT_FIRST = 20
+
+First = Annotated[
+    int, strawberry.argument(description=f"How many, 1 to {MAX_FIRST}.")
+]
+After = Annotated[
+    str | None, strawberry.argument(description="The cursor of the edge to go on after.")
+]
+
+NodeT = TypeVar("NodeT")
+RowT = TypeVar("RowT")
+
+
+@strawberry.type
+class PageInfo:
+    """Whether the list goes on, and the cursor that `after` takes to read on."""
+
+    has_next_page: bool
+    has_previous_page: bool
+    start_cursor: str | None
+    end_cursor: str | None
+
+
+@strawberry.type
+class Edge(Generic[NodeT]):
+    """One element of a list and its cursor, which stays good for ever."""
+
+    cursor: str
+    node: NodeT
+
+
+@strawberry.type
+class Connection(Generic[NodeT]):
+    """A page of a list. New elements may be added at its end; cursors do not shift."""
+
+    edges: list[Edge[NodeT]]
+    page_info: PageInfo
+
+
+def connection(
+    page: Page[RowT], node: Callable[[RowT], NodeT], after: str | None
+) -> Connection[NodeT]:
+    """A page of rows as a connection of nodes; `after` is the cursor that was asked for."""
+    cursors = page.cursors
+    edges = [
+        Edge(cursor=cursor, node=node(row))
+        for cursor, row in zip(cursors, page.items, strict=True)
+    ]
+    info = PageInfo(
+        has_next_page=page.has_next,
+        has_previous_page=after is not None,
+        start_cursor=cursors[0] if cursors else None,
+        end_cursor=cursors[-1] if cursors else None,
+    )
+    return Connection(edges=edges, page_info=info)

@@ -1,0 +1,83 @@
+"""The scalars of the schema: whole numbers of any size, dates, and instants.
+
+GraphQL's own Int ends at 2,147,483,647, which in fen is 21 million yuan, and its Float is no
+number for money. So amounts and positions are BigInt, a string of digits that every client keeps.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from typing import Any, NewType
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types.scalar import ScalarDefinition
+
+from domain.kernel import EPOCH
+from domain.refusals import Code, Refused
+
+BigInt = NewType("BigInt", int)
+Date = NewType("Date", date)
+Instant = NewType("Instant", int)  # UTC µs; DateTime in the schema.
+
+_DIGITS = re.compile(r"-?[0-9]{1,19}", re.ASCII)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_LOWEST, _HIGHEST = -(2**63), 2**63 - 1
+
+
+def parse_big_int(value: object) -> int:
+    """A whole number of 64 bits, as digits in a string or as a number of JSON.
+
+    Raises Refused(REQUEST_INVALID).
+    """
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and _LOWEST <= value <= _HIGHEST:
+        return value
+    raise Refused(Code.REQUEST_INVALID, "", "a whole number of at most 64 bits is needed")
+
+
+def parse_date(value: object) -> date:
+    """A date as `2011-03-31` and in no other form. Raises Refused(DATE_INVALID)."""
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    raise Refused(Code.DATE_INVALID, "", "a date such as 2011-03-31 is needed")
+
+
+def date_time_text(at_us: int) -> str:
+    """UTC µs as `2011-03-31T15:59:59Z`, with a fraction of six digits where there is one."""
+    return (EPOCH + timedelta(microseconds=at_us)).replace(tzinfo=None).isoformat() + "Z"
+
+
+def _output_only(value: object) -> int:
+    raise Refused(Code.DATE_INVALID, "", f"a DateTime is only ever answered, not {value!r}")
+
+
+def _scalar(
+    name: str,
+    description: str,
+    serialize: Callable[[Any], str],
+    parse_value: Callable[[object], object],
+) -> ScalarDefinition:
+    return strawberry.scalar(
+        name=name, description=description, serialize=serialize, parse_value=parse_value
+    )
+
+
+SCALARS: Mapping[object, ScalarDefinition] = {
+    BigInt: _scalar(
+        "BigInt",
+        "A whole number of up to 64 bits, written as a string of digits.",
+        str,
+        parse_big_int,
+    ),
+    Date: _scalar("Date", "A date: 2011-03-31.", date.isoformat, parse_date),
+    Instant: _scalar(
+        "DateTime", "An instant in UTC: 2011-03-31T15:59:59Z.", date_time_text, _output_only
+    ),
+}
+
+CONFIG = StrawberryConfig(scalar_map=SCALARS)

@@ -1,0 +1,165 @@
+"""From the bytes of a request to a command, with a typed refusal that names the field.
+
+Strict on purpose, for it is a door to money: an amount is a JSON integer and nothing else (no
+1.0, no "1", no true, no NaN), a name may stand once, unknown fields are refused, and text has no
+control characters, so that whatever passes can be stored by both databases.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+from starlette.requests import Request
+
+from api.errors import Problem, printable
+from domain.kernel import Command
+from domain.refusals import Code, Refused
+
+MAX_BODY = 1024 * 1024
+MAX_TEXT = 500
+_MOST_DIGITS = 40  # Far beyond every limit: cut off there, a number stays too large, and cheap.
+_INT64 = 2**63
+FIRST_YEAR, LAST_YEAR = 2000, 2099
+
+CommandT = TypeVar("CommandT", bound=Command)
+
+
+async def read_object(request: Request) -> dict[str, Any]:
+    """The JSON object of a request's body, {} when there is none.
+
+    Raises Refused(REQUEST_INVALID, …), with 413 for a body above 1 MiB and 415 when it does not
+    say it is JSON.
+    """
+    raw = await _read(request)
+    if not raw:
+        return {}
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        refused = Refused(Code.REQUEST_INVALID, "Content-Type", "application/json is needed")
+        raise Problem(refused, status=415)
+    value = parse_json(raw)
+    if not isinstance(value, dict):
+        raise Refused(Code.REQUEST_INVALID, "body", "a JSON object is needed")
+    return value
+
+
+async def _read(request: Request) -> bytes:
+    length = request.headers.get("content-length", "")
+    if length.isascii() and length.isdigit() and int(length[:20]) > MAX_BODY:
+        raise _too_large()
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MAX_BODY:
+            raise _too_large()
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _too_large() -> Problem:
+    refused = Refused(Code.REQUEST_INVALID, "body", f"above {MAX_BODY} bytes")
+    return Problem(refused, status=413)
+
+
+def parse_json(raw: bytes) -> Any:
+    """A JSON value; NaN and numbers with a fraction or exponent come out as floats, so that the
+    field they stand in is what gets refused. Raises Refused(REQUEST_INVALID)."""
+    try:
+        return json.loads(raw.decode("utf-8"), object_pairs_hook=_once, parse_int=_integer)
+    except UnicodeDecodeError as error:
+        detail = f"byte {error.start} is not UTF-8"
+    except json.JSONDecodeError as error:
+        detail = f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+    except RecursionError:
+        detail = "nested too deeply"
+    raise Refused(Code.REQUEST_INVALID, "body", detail)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise Refused(Code.REQUEST_INVALID, _shown(name), "the name stands twice")
+        found[name] = value
+    return found
+
+
+def _integer(digits: str) -> int:
+    return int(digits[:_MOST_DIGITS])
+
+
+def _shown(name: str) -> str:
+    return ascii(name)[1:-1][:60]
+
+
+def build(
+    kind: type[CommandT], body: Mapping[str, Any], path: Mapping[str, str], **defaults: Any
+) -> CommandT:
+    """The command of a body and the parameters of its path.
+
+    Raises Refused: REQUEST_INVALID, AMOUNT_INVALID, AMOUNT_TOO_LARGE, DATE_INVALID, TEXT_INVALID.
+    """
+    for name in body:
+        if name in path:
+            raise Refused(Code.REQUEST_INVALID, name, "it stands in the path, not in the body")
+        if name not in kind.__struct_fields__:
+            raise Refused(Code.REQUEST_INVALID, _shown(name), "no such field")
+    raw = {**defaults, **body, **path}
+    try:
+        command = msgspec.convert(raw, kind, strict=True)
+    except msgspec.ValidationError as error:
+        raise _refusal(str(error)) from None
+    _check(raw, command, "")
+    return command
+
+
+def _refusal(message: str) -> Refused:
+    """`Expected `int`, got `str` - at `$.lines[0].amount_fen`` as a refusal of that field."""
+    what, at, where = message.rpartition(" - at `")
+    if not at:
+        what, where = message, ""
+    field = where.removesuffix("`").removeprefix("$").removeprefix(".")
+    missing = "missing required field `"
+    if missing in what:
+        name = what.partition(missing)[2].removesuffix("`")
+        return Refused(Code.REQUEST_INVALID, _join(field, name), "the field is missing")
+    code = Code.REQUEST_INVALID
+    if field.endswith("_fen"):
+        code = Code.AMOUNT_INVALID
+    elif "RFC3339" in what or "`date" in what:
+        code = Code.DATE_INVALID
+    return Refused(code, field, printable(what)[:200])
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _check(raw: Any, built: Any, path: str) -> None:
+    """What the types leave open: unknown names inside, sizes of numbers, dates and texts."""
+    if isinstance(built, Struct):
+        for name in raw:
+            if name not in built.__struct_fields__:
+                raise Refused(Code.REQUEST_INVALID, _join(path, _shown(name)), "no such field")
+            _check(raw[name], getattr(built, name), _join(path, name))
+    elif isinstance(built, tuple):
+        for index, item in enumerate(built):
+            _check(raw[index], item, f"{path}[{index}]")
+    elif isinstance(built, str):
+        check_text(built, path)
+    elif isinstance(built, date):
+        if not FIRST_YEAR <= built.year <= LAST_YEAR:
+            raise Refused(Code.DATE_INVALID, path, f"between {FIRST_YEAR} and {LAST_YEAR}")
+    elif isinstance(built, int) and not -_INT64 <= built < _INT64:
+        code = Code.AMOUNT_TOO_LARGE if path.endswith("_fen") else Code.REQUEST_INVALID
+        raise Refused(code, path, "the number is too large")
+
+
+def check_text(text: str, field: str) -> None:
+    """Refused(TEXT_INVALID) for what no field may hold: control characters, or too much."""
+    if len(text) > MAX_TEXT or not (text.isprintable() or text == ""):
+        raise Refused(Code.TEXT_INVALID, field, f"at most {MAX_TEXT} characters, none unprintable")

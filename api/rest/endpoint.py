@@ -1,0 +1,38 @@
+"""What one REST command is: method, path, command, and how it shows in OpenAPI."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from domain.kernel import Command
+
+
+class Endpoint(Struct, frozen=True, kw_only=True):
+    """One row of the REST interface.
+
+    `path` parameters are fields of the command; the other fields are the body. `number` is
+    (prefix, field): the request's own business number, from which its request number is made when
+    there is no Idempotency-Key; None: the header must be given. `sample` are the path parameters,
+    `body` the body and `result` the answer of the example; `created` answers 201.
+    """
+
+    method: str
+    path: str
+    command: type[Command]
+    summary: str
+    sample: Mapping[str, str]
+    body: Mapping[str, Any]
+    result: Mapping[str, Any]
+    number: tuple[str, str] | None = None
+    created: bool = False
+    defaults: Mapping[str, Any] = {}
+
+    @property
+    def name(self) -> str:
+        """`POST /v1/orders`: the row's name in the table of access."""
+        return f"{self.method} {self.path}"
+
+    @property
+    def status(self) -> int:
+        return 201 if self.created else 200

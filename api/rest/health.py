@@ -1,0 +1,58 @@
+"""GET /health: is the process alive, does the database answer, how far behind are the read models?
+
+For load balancers, so without a key, and without anything that is a customer's.
+"""
+
+from typing import Any
+
+import anyio.to_thread
+import msgspec
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.context import AppContext
+
+EXAMPLE = {
+    "status": "ok",
+    "position": 42,
+    "projections": [{"name": "balances", "position": 42, "lag": 0, "state": "running"}],
+}
+
+
+def router(context: AppContext) -> APIRouter:
+    """The one route of this page."""
+
+    def look() -> tuple[int, dict[str, Any]]:
+        try:
+            position = context.ledger.head().position
+        except Exception:  # Whatever it is, the answer is the same: no commands now.
+            return 503, {"status": "database unreachable"}
+        return 200, {"status": "ok", "position": position}
+
+    async def health(_request: Request) -> Response:
+        status, found = await anyio.to_thread.run_sync(look)
+        return Response(msgspec.json.encode(found), status, media_type="application/json")
+
+    routes = APIRouter()
+    routes.add_api_route(
+        "/health",
+        health,
+        methods=["GET"],
+        summary="Alive, database reachable, read models up to date",
+        operation_id="health",
+        tags=["health"],
+        openapi_extra={
+            "responses": {
+                "200": {
+                    "description": "Alive",
+                    "content": {
+                        "application/json": {"schema": {"type": "object"}, "example": EXAMPLE}
+                    },
+                },
+                "503": {"description": "The database does not answer"},
+            }
+        },
+        response_class=Response,
+    )
+    return routes

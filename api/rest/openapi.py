@@ -1,0 +1,223 @@
+"""The OpenAPI document: schemas from the commands themselves, examples from the endpoint tables."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.errors import INTERNAL_ERROR, INTERNAL_MEANING, PROBLEM, REFUSALS_PAGE
+from api.rest.body import MAX_TEXT
+from api.rest.endpoint import Endpoint
+from domain.refusals import MEANING, Code
+
+DESCRIPTION = """Commands of the Zhangfang accounting system; reads are at `/graphql`.
+
+Amounts are whole numbers of fen (1 CNY = 100 fen). A command is idempotent by its number: the
+`Idempotency-Key` header, or where that is missing the request's own business number. The same
+request always gets the same answer, refusals too; the same number with another body is a
+`request_conflict`. Every answer has a `position`: a query `after` it sees what the command did."""
+
+_PARAMETER = re.compile(r"\{(\w+)\}")
+_SCHEMAS = "#/components/schemas/{name}"
+_ERRORS = {
+    "400": "The request is malformed",
+    "401": "The API key is missing, unknown or revoked",
+    "403": "The caller may not do this",
+    "404": "What the command is about does not exist",
+    "409": "The state of things does not permit it, or the number was used with another body",
+    "413": "The body is above 1 MiB",
+    "415": "The body is not application/json",
+    "422": "A value is not one the ledger takes",
+    "500": "A defect, with an incident number",
+    "503": "The ledger could not take the command now; nothing was recorded",
+}
+
+
+def operation(endpoint: Endpoint) -> dict[str, Any]:
+    """What OpenAPI says of one command beyond its summary."""
+    found: dict[str, Any] = {
+        "parameters": [*path_parameters(endpoint.path, endpoint.sample), _key(endpoint)],
+        "responses": answers(endpoint.status, endpoint.result),
+        "security": [{"bearer": []}],
+    }
+    schema = _body_schema(endpoint)
+    if schema["properties"]:
+        content = {"schema": schema, "example": dict(endpoint.body)}
+        required = bool(schema.get("required"))
+        found["requestBody"] = {"required": required, "content": {"application/json": content}}
+    return found
+
+
+def path_parameters(path: str, sample: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "maxLength": MAX_TEXT},
+            "example": sample[name],
+        }
+        for name in _PARAMETER.findall(path)
+    ]
+
+
+def _key(endpoint: Endpoint) -> dict[str, Any]:
+    own = f" Without it, `{endpoint.number[1]}` names the request." if endpoint.number else ""
+    return {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": endpoint.number is None,
+        "description": f"Names the request: repeated under it, it is carried out once.{own}",
+        "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{1,100}$"},
+        "example": "3f6c1c0a-retry-safe",
+    }
+
+
+def answers(status: int, result: Mapping[str, Any]) -> dict[str, Any]:
+    """The accepted answer with its example, and every way to be refused."""
+    example = {"result": dict(result), "position": 42, "replayed": False}
+    accepted = {
+        "description": "Accepted and durable",
+        "headers": {
+            "Idempotent-Replayed": {
+                "description": "`true` when this is the kept answer to an earlier request",
+                "schema": {"type": "string", "enum": ["true"]},
+            }
+        },
+        "content": {
+            "application/json": {
+                "schema": {"$ref": _SCHEMAS.format(name="Accepted")},
+                "example": example,
+            }
+        },
+    }
+    refused = {code: {"$ref": f"#/components/responses/Problem{code}"} for code in _ERRORS}
+    return {str(status): accepted, **refused}
+
+
+def _body_schema(endpoint: Endpoint) -> dict[str, Any]:
+    """The command's own schema without what stands in the path."""
+    _, components = msgspec.json.schema_components([endpoint.command], ref_template=_SCHEMAS)
+    whole = components[endpoint.command.__name__]
+    in_path = set(_PARAMETER.findall(endpoint.path))
+    optional = in_path | set(endpoint.defaults)
+    properties = {name: _named(name, x) for name, x in whole["properties"].items()}
+    for name, value in endpoint.defaults.items():
+        properties[name] = {**properties[name], "default": value}
+    return {
+        "type": "object",
+        "properties": {name: x for name, x in properties.items() if name not in in_path},
+        "required": [name for name in whole.get("required", []) if name not in optional],
+        "additionalProperties": False,
+    }
+
+
+def _named(name: str, schema: Any) -> Any:
+    """An amount says its unit."""
+    if name.endswith("_fen") and isinstance(schema, dict):
+        return {**schema, "description": 'fen, a JSON integer; 1.0, "1" and true are refused'}
+    return schema
+
+
+def _parts(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
+    """Schemas of the structs inside commands: order lines, fee rules."""
+    kinds = [endpoint.command for endpoint in endpoints]
+    _, components = msgspec.json.schema_components(kinds, ref_template=_SCHEMAS)
+    parts = {}
+    for name, schema in components.items():
+        if name not in {kind.__name__ for kind in kinds}:
+            inner = {key: _named(key, value) for key, value in schema["properties"].items()}
+            parts[name] = {**schema, "properties": inner, "additionalProperties": False}
+    return parts
+
+
+def _problem_schema() -> dict[str, Any]:
+    codes = [*Code, INTERNAL_ERROR]
+    text = {"type": "string"}
+    return {
+        "type": "object",
+        "required": ["type", "title", "status", "code", "field", "detail"],
+        "properties": {
+            "type": {"type": "string", "format": "uri-reference"},
+            "title": {**text, "description": "what the code means"},
+            "status": {"type": "integer"},
+            "code": {"type": "string", "enum": codes},
+            "field": {
+                **text,
+                "description": "the field, header or parameter it is about, or empty",
+            },
+            "detail": text,
+            "position": {"type": "integer", "description": "where the refusal is kept"},
+            "replayed": {"type": "boolean"},
+            "digest": {**text, "description": "request_conflict: SHA-256 of this command"},
+            "recorded_digest": {**text, "description": "request_conflict: of the one recorded"},
+            "incident": {**text, "description": "internal_error: the number in the log"},
+        },
+    }
+
+
+def _problem_example(status: str) -> dict[str, Any]:
+    code = {
+        "400": Code.REQUEST_INVALID,
+        "401": Code.NOT_AUTHENTICATED,
+        "403": Code.NOT_ALLOWED,
+        "404": Code.ORDER_NOT_FOUND,
+        "409": Code.REFUND_EXCEEDS_PAID,
+        "413": Code.REQUEST_INVALID,
+        "415": Code.REQUEST_INVALID,
+        "422": Code.AMOUNT_INVALID,
+        "503": Code.BUSY,
+    }.get(status)
+    title = MEANING[code] if code else "Internal Server Error"
+    field = {"413": "body", "415": "Content-Type", "404": "order_no", "422": "amount_fen"}
+    return {
+        "type": f"{REFUSALS_PAGE}#{code or INTERNAL_ERROR}",
+        "title": title,
+        "status": int(status),
+        "code": code or INTERNAL_ERROR,
+        "field": field.get(status, ""),
+        "detail": title if code else INTERNAL_MEANING,
+        **({} if code else {"incident": "9f86d081884c7d65"}),
+    }
+
+
+def document(app: FastAPI, endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
+    """The whole document: FastAPI's paths with our components."""
+    found = get_openapi(
+        title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes
+    )
+    problem = {"$ref": _SCHEMAS.format(name="Problem")}
+    components = found.setdefault("components", {})
+    components["securitySchemes"] = {
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An API key: `zf_<id>_<secret>`, made by `zhangfang key create`.",
+        }
+    }
+    components.setdefault("schemas", {}).update(
+        {
+            **_parts(endpoints),
+            "Problem": _problem_schema(),
+            "Accepted": {
+                "type": "object",
+                "required": ["result", "position", "replayed"],
+                "properties": {
+                    "result": {"type": "object"},
+                    "position": {"type": "integer"},
+                    "replayed": {"type": "boolean"},
+                },
+            },
+        }
+    )
+    components["responses"] = {
+        f"Problem{status}": {
+            "description": meaning,
+            "content": {PROBLEM: {"schema": problem, "example": _problem_example(status)}},
+        }
+        for status, meaning in _ERRORS.items()
+    }
+    return found

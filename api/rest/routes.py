@@ -1,0 +1,148 @@
+"""REST commands: every row of the endpoint tables as a route, all through one handler.
+
+In this order: who is calling, may its role do this, is the body a command, is it about the
+caller's own, under what number; then the ledger decides. A handler knows no business.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio.to_thread
+import msgspec
+from fastapi import APIRouter
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+
+from api.context import AppContext
+from api.errors import Problem
+from api.keys import Caller
+from api.rest import accounts, days, members, orders, settlement, transactions, wallets
+from api.rest.access import refuse_foreign, refuse_role
+from api.rest.body import build, check_text, read_object
+from api.rest.endpoint import Endpoint
+from api.rest.openapi import operation
+from domain.eventstore.answer import Answer, digest_of
+from domain.kernel import Command, Request, member_id, number
+from domain.refusals import MEANING, Code, Refused
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *members.ENDPOINTS,
+    *orders.ENDPOINTS,
+    *transactions.ENDPOINTS,
+    *wallets.ENDPOINTS,
+    *accounts.ENDPOINTS,
+    *days.ENDPOINTS,
+    *settlement.ENDPOINTS,
+)
+
+REPLAYED = "Idempotent-Replayed"
+_KEY = re.compile(r"[\x21-\x7e]{1,100}", re.ASCII)
+_RECORDED = re.compile(r"recorded ([0-9a-f]{64})")
+# Numbers are one space for all callers, so a taken one must be told; what it was taken for, not.
+_TAKEN = frozenset(code for code in Code if code.endswith("_exists"))
+
+
+def router(context: AppContext) -> APIRouter:
+    """All commands, on one open ledger."""
+    routes = APIRouter()
+    for endpoint in ENDPOINTS:
+        routes.add_api_route(
+            endpoint.path,
+            _handler(context, endpoint),
+            methods=[endpoint.method],
+            status_code=endpoint.status,
+            summary=endpoint.summary,
+            operation_id=operation_id(endpoint.name),
+            tags=[endpoint.path.split("/")[2]],
+            openapi_extra=operation(endpoint),
+            response_class=Response,
+        )
+    return routes
+
+
+def operation_id(name: str) -> str:
+    """`POST /v1/orders/{order_no}/close` -> `post_orders_order_no_close`."""
+    return re.sub(r"[^a-z]+", "_", name.lower().replace("/v1", "")).strip("_")
+
+
+def _handler(
+    context: AppContext, endpoint: Endpoint
+) -> Callable[[HttpRequest], Awaitable[Response]]:
+    async def command(request: HttpRequest) -> Response:
+        caller = await admit(context, endpoint.name, request)
+        body = await read_object(request)
+        for name, value in request.path_params.items():
+            check_text(value, name)
+        made = build(endpoint.command, body, request.path_params, **endpoint.defaults)
+        if caller.role == "merchant":  # May read the ledger, so not on the event loop.
+            await anyio.to_thread.run_sync(
+                refuse_foreign, endpoint.name, caller, made, context.ledger.state
+            )
+        wanted = Request(
+            request_number(request, caller, endpoint, made), context.clock(), caller.actor, made
+        )
+        answer = await context.ledger.submit_async(wanted)
+        return respond(endpoint.status, answer, made, caller)
+
+    return command
+
+
+async def admit(context: AppContext, name: str, request: HttpRequest) -> Caller:
+    """The caller, if its role may call. Raises NOT_AUTHENTICATED, NOT_ALLOWED, BUSY."""
+    caller = await context.keys.caller(request.headers.get("authorization"))
+    refuse_role(name, caller)
+    return caller
+
+
+def request_number(
+    request: HttpRequest, caller: Caller, endpoint: Endpoint, command: Command
+) -> str:
+    """What makes the request idempotent: the caller's Idempotency-Key, or a number of its own.
+
+    Both carry a merchant's id: two merchants never share a request. Raises REQUEST_INVALID when
+    there is neither, IDENTIFIER_INVALID when the own number is none.
+    """
+    given = request.headers.getlist("idempotency-key")
+    if given:
+        if len(given) > 1 or not _KEY.fullmatch(given[0]):
+            detail = "1 to 100 visible ASCII characters are needed, once"
+            raise Refused(Code.REQUEST_INVALID, "Idempotency-Key", detail)
+        return f"key:{caller.member or caller.key_id}:{given[0]}"
+    if endpoint.number is None:
+        detail = "this request has no number of its own: the header is needed"
+        raise Refused(Code.REQUEST_INVALID, "Idempotency-Key", detail)
+    prefix, field = endpoint.number
+    value = getattr(command, field)
+    own = member_id(value, field) if field == "member_id" else number(value, field)
+    return f"{caller.member}:{prefix}:{own}" if caller.member else f"{prefix}:{own}"
+
+
+def respond(status: int, answer: Answer, command: Command, caller: Caller) -> Response:
+    """The ledger's answer as HTTP. Raises Problem for a refusal."""
+    headers = {REPLAYED: "true"} if answer.replayed else {}
+    if answer.refused is not None:
+        raise _problem(answer, command, caller, headers)
+    return reply(status, answer.result, answer.position, replayed=answer.replayed)
+
+
+def reply(status: int, result: Any, position: int, *, replayed: bool) -> Response:
+    """`{result, position, replayed}`: reading `after: position` shows what the command did."""
+    headers = {REPLAYED: "true"} if replayed else {}
+    body = {"result": result, "position": position, "replayed": replayed}
+    return Response(msgspec.json.encode(body), status, headers, media_type="application/json")
+
+
+def _problem(answer: Answer, command: Command, caller: Caller, headers: dict[str, str]) -> Problem:
+    assert answer.refused is not None
+    code, field, detail = answer.refused.code, answer.refused.field, answer.refused.detail
+    more = {"position": answer.position, "replayed": answer.replayed}
+    if code is Code.REQUEST_CONFLICT:
+        recorded = _RECORDED.search(detail)
+        more |= {
+            "digest": digest_of(command).hex(),
+            "recorded_digest": recorded.group(1) if recorded else None,
+        }
+    elif caller.role == "merchant" and code in _TAKEN:
+        detail = MEANING[code]
+    return Problem(Refused(code, field, detail), headers=headers, more=more)

@@ -1,0 +1,95 @@
+"""Hints that the log may have grown: from this process, from PostgreSQL's NOTIFY, from SQLite.
+
+A hint may come late, twice or never: whoever waits looks at the log again after at most 500 ms.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Callable
+
+import psycopg
+from psycopg import sql
+
+from domain.eventstore.database import Database
+
+POLL_MS = 25  # How often a SQLite file is asked whether another connection has committed.
+LISTEN_MS = 200  # How long one look at the socket lasts; also the time until `close` is noticed.
+RECONNECT_MS = 500
+
+
+class WakeUp:
+    """Wakes one waiting thread. `wake` may be called from anywhere, at any time, and is quick."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def wake(self, _position: int = 0) -> None:
+        """Give a hint; fits `Ledger.on_commit`."""
+        self._event.set()
+
+    def wait(self, timeout_ms: int) -> bool:
+        """True when a hint came, also one from before the call; False after the time."""
+        came = self._event.wait(timeout_ms / 1000)
+        self._event.clear()
+        return came
+
+    def follow(self, database: Database, channel: str = "") -> None:
+        """Take hints of commits made by other processes too, until `close`.
+
+        `channel` is the PostgreSQL recorder's; SQLite needs none.
+        """
+        source = _poll_sqlite if database.dialect == "sqlite" else _listen_postgres
+        thread = threading.Thread(
+            target=source,
+            args=(database, channel, self.wake, self._stop),
+            name="zhangfang-wakeup",
+            daemon=True,
+        )
+        self._threads.append(thread)
+        thread.start()
+
+    def close(self) -> None:
+        """Stop following, and wake whoever waits."""
+        self._stop.set()
+        self._event.set()
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
+
+
+def _poll_sqlite(
+    database: Database, _channel: str, wake: Callable[[], None], stop: threading.Event
+) -> None:
+    while not stop.is_set():
+        connection = None
+        try:
+            # The number changes when another connection has committed; asking reads no page.
+            connection = sqlite3.connect(database.path, isolation_level=None)
+            seen = None
+            while not stop.wait(POLL_MS / 1000):
+                (now,) = connection.execute("PRAGMA data_version").fetchone()
+                if now != seen:
+                    seen = now
+                    wake()
+        except sqlite3.Error:
+            stop.wait(RECONNECT_MS / 1000)
+        finally:
+            if connection is not None:
+                connection.close()
+
+
+def _listen_postgres(
+    database: Database, channel: str, wake: Callable[[], None], stop: threading.Event
+) -> None:
+    while not stop.is_set():
+        try:
+            with psycopg.connect(**database.connection_arguments, autocommit=True) as connection:
+                connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+                wake()  # For what was committed before anybody listened.
+                while not stop.is_set():
+                    for _ in connection.notifies(timeout=LISTEN_MS / 1000, stop_after=1):
+                        wake()
+        except psycopg.Error:
+            stop.wait(RECONNECT_MS / 1000)

@@ -1,0 +1,143 @@
+"""A running application on a real ledger of each database, with a key for every role.
+
+Time stands still at a fixed business instant until a test moves it; the database, the ledger and
+the application are the real ones, opened anew by `restart`.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from api.app import create_app
+from api.context import AppContext, open_context
+from api.keys import create_key
+from domain.channel.adapters.simulated import SimulatedChannel
+from domain.eventstore.database import parse_database_url, sqlalchemy_engine
+from domain.kernel import DAY_US, SHANGHAI, to_us
+
+NOON = to_us(datetime(2026, 11, 23, 12, 0, tzinfo=SHANGHAI))
+MERCHANTS = {"merchant": "SQUIRRELS", "stranger": "GREENTEA"}
+
+
+class Server:
+    """The application with its clock, and requests sent in a role."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.now_us = NOON
+        self.keys = self._make_keys()
+        self.channel = SimulatedChannel()
+        self._open()
+
+    def _make_keys(self) -> dict[str, str]:
+        engine = sqlalchemy_engine(parse_database_url(self.url))
+        roles = {"operator": None, "auditor": None, "checker": None, **MERCHANTS}
+        names = {"checker": "operator", "stranger": "merchant"}
+        made = {
+            name: create_key(engine, names.get(name, name), member, lambda: NOON)
+            for name, member in roles.items()
+        }
+        engine.dispose()
+        return made
+
+    def _open(self) -> None:
+        self.context: AppContext = open_context(self.url, self.channel, clock=lambda: self.now_us)
+        self.client = TestClient(create_app(self.context), raise_server_exceptions=False)
+        self.client.__enter__()
+
+    def close(self) -> None:
+        self.client.__exit__(None, None, None)
+
+    def restart(self) -> None:
+        """Close everything and open it anew on the same database."""
+        self.close()
+        self._open()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        role: str | None = "operator",
+        key: str | None = None,
+        raw: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """A request as a role (None: without a key); `key` is its Idempotency-Key."""
+        sent = {"content-type": "application/json"}
+        if role is not None:
+            sent["authorization"] = f"Bearer {self.keys[role]}"
+        if key is not None:
+            sent["idempotency-key"] = key
+        sent.update(headers or {})
+        content = raw if raw is not None else json.dumps(body if body is not None else {})
+        return self.client.request(method, path, content=content, headers=sent)
+
+    def ok(self, method: str, path: str, body: object = None, **how: Any) -> Any:
+        """The answer of a request that must be accepted."""
+        response = self.send(method, path, body, **how)
+        assert response.status_code in (200, 201), response.text
+        return response.json()
+
+    def next_day(self) -> None:
+        self.now_us += DAY_US
+
+    def open_market(self) -> None:
+        """Books open, two merchants and two buyers registered."""
+        self.ok("POST", "/v1/business-days/2026-11-23/open", key="open")
+        for member in MERCHANTS.values():
+            body = {
+                "member_id": member,
+                "kind": "enterprise",
+                "name": f"{member} Ltd",
+                "fee_rule": {"rate_bps": 60},
+                "settlement_cycle": "T+1",
+            }
+            self.ok("POST", "/v1/members", body)
+        for buyer in ("xiaoming", "xiaohong"):
+            body = {"member_id": buyer, "kind": "personal", "name": buyer}
+            self.ok("POST", "/v1/members", body)
+
+    def sell(self, order_no: str, merchant: str = "SQUIRRELS", amount_fen: int = 8_900) -> None:
+        """An order of one line, checked out."""
+        line = {"merchant": merchant, "amount_fen": amount_fen, "subject": "nuts"}
+        body = {"order_no": order_no, "buyer": "xiaoming", "lines": [line]}
+        self.ok("POST", "/v1/orders", body)
+
+    def pay(self, order_no: str, payment_no: str) -> None:
+        """An order paid, the channel's success recorded."""
+        body = {"payment_no": payment_no, "method": "JD_PAY"}
+        self.ok("POST", f"/v1/orders/{order_no}/payments", body)
+        outcome = f"/v1/instructions/pay-{payment_no}/outcome"
+        self.ok("POST", outcome, {"succeeded": f"S-{payment_no}"}, key=f"out-{payment_no}")
+
+
+@pytest.fixture
+def server(migrated_url: str) -> Iterator[Server]:
+    """The application on an empty ledger."""
+    running = Server(migrated_url)
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def market(server: Server) -> Server:
+    """The application with the books open and its members registered."""
+    server.open_market()
+    return server
+
+
+def problem(response: Any, status: int, code: str, field: str) -> dict[str, Any]:
+    """The problem document of a response, checked to be one, of this kind."""
+    assert response.headers["content-type"] == "application/problem+json", response.text
+    body: dict[str, Any] = response.json()
+    assert (response.status_code, body["code"], body["field"]) == (status, code, field), body
+    assert body["status"] == status
+    assert body["type"] == f"/docs/refusals.md#{code}"
+    assert body["title"] and body["detail"]
+    return body
