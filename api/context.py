@@ -12,6 +12,7 @@ from domain.channel.port import ChannelPort
 from domain.eventstore.database import sqlalchemy_engine
 from domain.eventstore.ledger import Ledger, utc_us
 from projections.engine import Projector
+from projections.registry import PROJECTIONS
 
 
 class Runner(Protocol):
@@ -27,11 +28,13 @@ class AppContext(Struct, frozen=True):
     """`desk` holds the ledger, its read side and its channels; `clock` gives UTC µs.
 
     `runners` are started with the server and stopped before the ledger closes, in reverse order.
+    `writes` is the engine the projector writes read models with.
     """
 
     desk: Desk
     keys: KeyRing
     clock: Callable[[], int]
+    writes: Engine
     runners: tuple[Runner, ...] = ()
 
     @property
@@ -43,6 +46,10 @@ class AppContext(Struct, frozen=True):
         """For reads: the database itself refuses writes through it."""
         return self.desk.engine
 
+    @property
+    def projector(self) -> Projector:
+        return self.desk.projector
+
     def start(self) -> None:
         for runner in self.runners:
             runner.start()
@@ -52,6 +59,7 @@ class AppContext(Struct, frozen=True):
             runner.stop()
         self.ledger.close()
         self.engine.dispose()
+        self.writes.dispose()
 
 
 def open_context(
@@ -59,6 +67,8 @@ def open_context(
 ) -> AppContext:
     """Open a migrated ledger, without runners. Raises Refused(REQUEST_INVALID, "database")."""
     ledger = Ledger.open(database_url, clock=clock)
-    engine = sqlalchemy_engine(ledger.database, read_only=True)
-    desk = Desk(ledger, engine, Projector(), channel)
-    return AppContext(desk, KeyRing(engine), clock)
+    reads = sqlalchemy_engine(ledger.database, read_only=True)
+    writes = sqlalchemy_engine(ledger.database)
+    projector = Projector(ledger.recorder, writes, tuple(PROJECTIONS.values()))
+    desk = Desk(ledger, reads, projector, channel)
+    return AppContext(desk, KeyRing(reads), clock, writes)

@@ -7,7 +7,6 @@ out, at least once, under its own id; the answer is recorded as a command of its
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
-from projections.engine import Projector
 from sqlalchemy import Engine
 
 from domain.channel.port import ChannelPort, carry_out
@@ -17,9 +16,12 @@ from domain.eventstore.states import fold_streams
 from domain.kernel import MICROSECONDS, Command, Request, key
 from domain.payment import instruction
 from domain.payment.commands import RecordOutcome, outcome_command
+from domain.refusals import Code, Refused
+from projections.engine import Projector
 
 CHUNK = 500  # Requests of one commit: large enough to amortise it, small enough to be quick.
 WORKER = "system:worker"
+RELIED_ON = ("transactions", "settlement_batches", "instructions")
 
 
 class Desk(Struct, frozen=True):
@@ -31,8 +33,17 @@ class Desk(Struct, frozen=True):
     channel: ChannelPort
 
     def catch_up(self) -> None:
-        """Bring every read model to the head, so that what is read next is all there is."""
-        self.projector.catch_up()
+        """Bring the read models to the head, so that what is read next is all there is.
+
+        Raises Refused(BUSY) when one that operations rely on is paused: running a day on a list
+        that may have gaps would skip somebody's money.
+        """
+        head = self.ledger.head().position
+        positions = self.projector.catch_up()
+        for name in RELIED_ON:
+            if positions.get(name, 0) < head:
+                detail = f"read model {name} stands at {positions.get(name, 0)} of {head}"
+                raise Refused(Code.BUSY, "projections", detail)
 
 
 def in_chunks(ledger: Ledger, requests: Sequence[Request]) -> list[Answer]:

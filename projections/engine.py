@@ -90,7 +90,7 @@ class Runner:
         self.targets = tuple(targets)
         self.batch = batch
         self._pipelined = pipelined
-        self._decode = decode
+        self.decode = decode
 
     def load(self) -> _States:
         """Where each target stands. Their checkpoints must exist."""
@@ -155,7 +155,7 @@ class Runner:
             error = broken
             return _Page(lambda: pause_all(self.engine, at, error), _stopped(at))
         to = rows[-1][0]
-        works = sort_out(group, rows, self._decode)
+        works = sort_out(group, rows, self.decode)
         pages = [fold(t, at[t.name], work, to) for t, work in zip(group, works, strict=True)]
         moved = {
             name: Checkpoint(name, to, state.generation, fingerprint=state.fingerprint)

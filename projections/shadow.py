@@ -12,6 +12,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy import Connection, Index, MetaData, PrimaryKeyConstraint, Table, UniqueConstraint
 from sqlalchemy.schema import CreateIndex, CreateTable, DropTable
+from sqlalchemy.sql import quoted_name
 
 from domain.events import NAMES
 from projections.bulk import quoted
@@ -33,6 +34,8 @@ def _copy(table: Table, suffix: str) -> Table:
     if table.foreign_keys:
         raise TypeError(f"{table.name}: a read-model table has no foreign keys")
     copy = table.to_metadata(MetaData(), name=table.name + suffix)
+    for column in copy.primary_key.columns:
+        column.autoincrement = False  # Keys come from facts; no sequence is needed.
     for constraint in copy.constraints:
         # Their indexes would have the live ones' names; without one, the database finds a free one.
         if isinstance(constraint, PrimaryKeyConstraint | UniqueConstraint):
@@ -41,7 +44,7 @@ def _copy(table: Table, suffix: str) -> Table:
 
 
 def fingerprint(model: ReadModel) -> str:
-    """What rows are made by: the tables' definition, the facts wanted, the code of the model's file.
+    """What rows are made by: the tables' definition, the facts wanted, the code of its file.
 
     A rebuild that was stopped goes on only with the same; otherwise it begins anew.
     """
@@ -90,9 +93,9 @@ def index(connection: Connection, target: Target) -> None:
             base = _name(index)
             if not any(name.rpartition("__g")[0] == base for name in there):
                 number = next(n for n in range(1, 10**9) if f"{base}__g{n}" not in taken)
-                index.name = f"{base}__g{number}"
+                index.name = quoted_name(f"{base}__g{number}", None)
                 connection.execute(CreateIndex(index))
-                index.name = base
+                index.name = quoted_name(base, None)
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(f"ANALYZE {quoted(table.name)}")
 

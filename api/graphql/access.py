@@ -14,6 +14,7 @@ from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
+from api.graphql.describing import description_of
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt
 from api.keys import Role
@@ -107,8 +108,3 @@ def root(resolver: Callable[..., Any]) -> Any:
     return strawberry.field(
         resolver=resolver, extensions=[Checked()], description=description_of(resolver)
     )
-
-
-def description_of(described: object) -> str:
-    """A docstring as one paragraph."""
-    return " ".join((described.__doc__ or "").split())

@@ -7,7 +7,6 @@ together for a text, and a document seen before costs one look-up.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -22,7 +21,6 @@ from graphql import (
     parse,
     specified_rules,
 )
-from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
 
 from domain.refusals import Code, Refused
@@ -31,7 +29,6 @@ MAX_TOKENS = 2_000
 MAX_DEPTH = 12
 MAX_ALIASES = 30
 MAX_REPEATS = 30  # Fields that one selection names again, under the same name.
-MAX_ROOT_FIELDS = 30  # Each is a query of its own.
 REMEMBERED = 256  # Documents; at 2,000 tokens each, some tens of megabytes at the very most.
 
 
@@ -138,29 +135,14 @@ def prepare(schema: GraphQLSchema, query: str) -> Prepared:
 
 
 class Documents:
-    """Prepared documents of one schema by their text, the most recently used ones."""
+    """Prepared documents by their text, the most recently used ones."""
 
-    def __init__(self, schema: Callable[[], GraphQLSchema]) -> None:
+    def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
         self.prepared = lru_cache(maxsize=REMEMBERED)(self._prepare)
 
     def _prepare(self, query: str) -> Prepared:
-        return prepare(self._schema(), query)
-
-
-class RememberDocuments(SchemaExtension):
-    """Takes documents from a schema's `Documents` in place of parsing and validating them."""
-
-    documents: Documents
-
-    def on_parse(self) -> Iterator[None]:
-        context = self.execution_context
-        if context.query:
-            context.graphql_document = self.documents.prepared(context.query).document
-        yield
-
-    def on_validate(self) -> Iterator[None]:
-        context = self.execution_context
-        if context.query:
-            context.pre_execution_errors = self.documents.prepared(context.query).errors
-        yield
+        try:
+            return prepare(self._schema, query)
+        except RecursionError:
+            raise Refused(Code.REQUEST_INVALID, "query", "it is nested too deeply") from None

@@ -2,14 +2,14 @@
 
 from typing import cast
 
-import strawberry
 from msgspec import Struct
 
+from api.graphql.describing import object_type
 from api.graphql.scalars import BigInt
 from domain.money import CURRENCY, decimal_text
 
 
-@strawberry.type
+@object_type
 class Money:
     """An amount. `minor` is exact, in the currency's smallest unit (fen); `decimal` is for people."""
 

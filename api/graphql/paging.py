@@ -5,6 +5,7 @@ from typing import Annotated, Generic, TypeVar
 
 import strawberry
 
+from api.graphql.describing import object_type
 from projections.paging import MAX_FIRST, Page
 
 DEFAULT_FIRST = 20
@@ -20,7 +21,7 @@ NodeT = TypeVar("NodeT")
 RowT = TypeVar("RowT")
 
 
-@strawberry.type
+@object_type
 class PageInfo:
     """Whether the list goes on, and the cursor that `after` takes to read on."""
 
@@ -30,7 +31,7 @@ class PageInfo:
     end_cursor: str | None
 
 
-@strawberry.type
+@object_type
 class Edge(Generic[NodeT]):
     """One element of a list and its cursor, which stays good for ever."""
 
@@ -38,7 +39,7 @@ class Edge(Generic[NodeT]):
     node: NodeT
 
 
-@strawberry.type
+@object_type
 class Connection(Generic[NodeT]):
     """A page of a list. New elements may be added at its end; cursors do not shift."""
 

@@ -3,6 +3,7 @@
 For load balancers, so without a key, and without anything that is a customer's.
 """
 
+import logging
 from typing import Any
 
 import anyio.to_thread
@@ -12,11 +13,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.context import AppContext
+from projections.checkpoints import RUNNING
+
+_log = logging.getLogger("zhangfang.api")
 
 EXAMPLE = {
     "status": "ok",
     "position": 42,
-    "projections": [{"name": "balances", "position": 42, "lag": 0, "state": "running"}],
+    "projections": [
+        {
+            "name": "balances",
+            "position": 42,
+            "lag_events": 0,
+            "lag_seconds": 0,
+            "state": "running",
+        }
+    ],
 }
 
 
@@ -26,9 +38,23 @@ def router(context: AppContext) -> APIRouter:
     def look() -> tuple[int, dict[str, Any]]:
         try:
             position = context.ledger.head().position
+            found = context.projector.status(context.clock())
         except Exception:  # Whatever it is, the answer is the same: no commands now.
+            _log.warning("the database does not answer", exc_info=True)
             return 503, {"status": "database unreachable"}
-        return 200, {"status": "ok", "position": position}
+        lags = [
+            {
+                "name": one.name,
+                "position": one.position,
+                "lag_events": one.lag_events,
+                "lag_seconds": one.lag_seconds,
+                "state": one.state,
+            }
+            for one in found
+        ]
+        well = all(one.state == RUNNING for one in found)
+        status = "ok" if well else "read models paused"
+        return 200, {"status": status, "position": position, "projections": lags}
 
     async def health(_request: Request) -> Response:
         status, found = await anyio.to_thread.run_sync(look)

@@ -257,6 +257,10 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder):
         """The receipts one commit wrote, in order of their number."""
         return [ReceiptRow(*row) for row in self._read("receipts_of_commit", number)]
 
+    def broken_streams(self, limit: int) -> list[str]:
+        """Streams whose versions are not 1, 2, 3, …"""
+        return [row[0] for row in self._read("broken_streams", limit)]
+
 
 class _PostgresSession:
     """A commit being made, in one pipeline: rows are on their way while the rest is prepared."""

@@ -163,6 +163,9 @@ class LedgerRecorder(Protocol):
     def receipts_of_commit(self, number: int) -> list[ReceiptRow]:
         """The receipts one commit wrote, in order of their number."""
 
+    def broken_streams(self, limit: int) -> list[str]:
+        """Streams whose versions are not 1, 2, 3, …; their names in order, at most `limit`."""
+
     def close(self) -> None: ...
 
 

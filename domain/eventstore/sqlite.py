@@ -75,6 +75,10 @@ RECEIPTS = """
 COMMITS = """
     SELECT number, first_position, last_position, receipts, recorded_at_us, digest, hash
     FROM commit_log WHERE number > ? ORDER BY number LIMIT ?"""
+BROKEN_STREAMS = """
+    SELECT originator_id FROM events GROUP BY originator_id
+    HAVING min(originator_version) <> 1 OR max(originator_version) <> count(*)
+    ORDER BY originator_id LIMIT ?"""
 RECEIPTS_OF_COMMIT = """
     SELECT number, digest, outcome FROM receipts WHERE commit_number = ? ORDER BY number"""
 
@@ -235,6 +239,10 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder):
     def receipts_of_commit(self, number: int) -> list[ReceiptRow]:
         """The receipts one commit wrote, in order of their number."""
         return [ReceiptRow(*row) for row in self._read(RECEIPTS_OF_COMMIT, number)]
+
+    def broken_streams(self, limit: int) -> list[str]:
+        """Streams whose versions are not 1, 2, 3, …"""
+        return [row[0] for row in self._read(BROKEN_STREAMS, limit)]
 
     def select_notifications(
         self,

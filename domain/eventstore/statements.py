@@ -64,4 +64,8 @@ STATEMENTS: dict[str, str] = {
     "receipts_of_commit": """
         SELECT number, digest, outcome FROM {s}.receipts
         WHERE commit_number = %s ORDER BY number""",
+    "broken_streams": """
+        SELECT originator_id FROM {s}.events GROUP BY originator_id
+        HAVING min(originator_version) <> 1 OR max(originator_version) <> count(*)
+        ORDER BY originator_id LIMIT %s""",
 }

@@ -5,7 +5,7 @@ the application are the real ones, opened anew by `restart`.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +29,7 @@ class Server:
     def __init__(self, url: str) -> None:
         self.url = url
         self.now_us = NOON
+        self.clock: Callable[[], int] = lambda: self.now_us
         self.keys = self._make_keys()
         self.channel = SimulatedChannel()
         self._open()
@@ -45,7 +46,7 @@ class Server:
         return made
 
     def _open(self) -> None:
-        self.context: AppContext = open_context(self.url, self.channel, clock=lambda: self.now_us)
+        self.context: AppContext = open_context(self.url, self.channel, clock=lambda: self.clock())
         self.client = TestClient(create_app(self.context), raise_server_exceptions=False)
         self.client.__enter__()
 

@@ -1,0 +1,156 @@
+"""The GraphQL endpoint: queries by POST as JSON, and GraphiQL for a browser's GET.
+
+What is wrong with the request around the document (method, key, type, size, JSON) is answered as a
+problem document, as REST does; what is wrong with the document or happens while it runs, as
+GraphQL's `errors`.
+"""
+
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import anyio
+import msgspec
+from graphql import GraphQLError
+from msgspec import Struct
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types.graphql import OperationType
+
+from api.context import AppContext
+from api.errors import HANDLERS, Problem
+from api.graphql.errors import error_body, refusal_error
+from api.graphql.limits import Documents
+from api.graphql.reads import THREADS, Reads
+from api.graphql.schema import SCHEMA, graphql_schema
+from api.keys import Caller
+from domain.refusals import Code, Refused
+
+MAX_BODY = 1024 * 1024
+STATIC = Path(__file__).parent.parent / "web" / "static"
+# GraphiQL sets styles of its own; everything it loads comes from this server.
+PAGE_POLICY = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "font-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+_HEADERS = {"Cache-Control": "no-store"}
+
+
+class Asked(Struct, frozen=True):
+    """A request's JSON body. `extensions` may be sent, and nothing is done with it."""
+
+    query: str
+    variables: dict[str, Any] | None = None
+    operation_name: str | None = msgspec.field(default=None, name="operationName")
+    extensions: dict[str, Any] | None = None
+
+
+_decoder = msgspec.json.Decoder(Asked)
+_encoder = msgspec.json.Encoder()
+
+
+class GraphQLReads:
+    """Answers queries from the read models of one ledger."""
+
+    def __init__(self, context: AppContext) -> None:
+        self.documents = Documents(graphql_schema())
+        self._engine = context.engine
+        self._limiter = anyio.CapacityLimiter(THREADS)
+
+    async def answer(self, caller: Caller, asked: Asked) -> dict[str, Any]:
+        """The GraphQL response: `data`, `errors` or both.
+
+        Raises Refused(REQUEST_INVALID) when the document has no such operation, or no query.
+        """
+        try:
+            prepared = self.documents.prepared(asked.query)
+        except GraphQLError as error:
+            return {"errors": [error_body(error)]}
+        except Refused as refused:
+            return {"errors": [error_body(refusal_error(refused))]}
+        document = prepared.document
+        if prepared.errors:
+            return {"errors": [error_body(error, document) for error in prepared.errors]}
+        reads = Reads(caller, self._engine, self._limiter, document)
+        try:
+            result = await SCHEMA.execute(
+                asked.query,
+                variable_values=asked.variables,
+                context_value=reads,
+                operation_name=asked.operation_name,
+                allowed_operation_types=(OperationType.QUERY,),
+            )
+        except CannotGetOperationTypeError:
+            detail = "the document has no such operation, or several and none was chosen"
+            raise Refused(Code.REQUEST_INVALID, "operationName", detail) from None
+        except InvalidOperationTypeError:
+            detail = "only queries are taken here; commands go to the REST API"
+            raise Refused(Code.REQUEST_INVALID, "query", detail) from None
+        body: dict[str, Any] = {"data": result.data}
+        if result.errors:
+            body["errors"] = [error_body(error, document) for error in result.errors]
+        return body
+
+
+def graphql_app(context: AppContext) -> ASGIApp:
+    """The ASGI application behind /graphql."""
+    reads = GraphQLReads(context)
+
+    async def respond(request: Request) -> Response:
+        if request.method in ("GET", "HEAD"):
+            return _page()
+        if request.method != "POST":
+            raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": "GET, HEAD, POST"})
+        caller = await context.keys.caller(request.headers.get("authorization"))
+        body = await reads.answer(caller, await _asked(request))
+        return Response(_encoder.encode(body), 200, _HEADERS, media_type="application/json")
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            response = await respond(request)
+        except (Refused, Problem, HTTPException, ClientDisconnect) as error:
+            response = await HANDLERS[_handled(error)](request, error)
+        except Exception as error:
+            response = await HANDLERS[Exception](request, error)
+        await response(scope, receive, send)
+
+    return app
+
+
+def graphql_assets() -> Mount:
+    """What GraphiQL's page loads, from this server and nowhere else."""
+    return Mount("/static", StaticFiles(directory=STATIC))
+
+
+def _handled(error: Exception) -> type[Exception]:
+    return next(kind for kind in HANDLERS if isinstance(error, kind))
+
+
+def _page() -> Response:
+    headers = {"Content-Security-Policy": PAGE_POLICY, "Referrer-Policy": "no-referrer"}
+    return HTMLResponse((STATIC / "graphiql.html").read_bytes(), headers=headers)
+
+
+async def _asked(request: Request) -> Asked:
+    """Raises Problem 415 or 413, Refused(REQUEST_INVALID)."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        refused = Refused(Code.REQUEST_INVALID, "Content-Type", "application/json is needed")
+        raise Problem(refused, status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > MAX_BODY:
+            refused = Refused(Code.REQUEST_INVALID, "body", f"above {MAX_BODY} bytes")
+            raise Problem(refused, status=HTTPStatus.CONTENT_TOO_LARGE)
+    try:
+        return _decoder.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        detail = f"one JSON object with `query` is needed: {error}"
+        raise Refused(Code.REQUEST_INVALID, "body", detail) from None

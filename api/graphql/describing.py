@@ -1,0 +1,18 @@
+"""Types of the schema whose docstrings are their descriptions: written once, for both readers."""
+
+from typing import TypeVar, dataclass_transform
+
+import strawberry
+
+ClassT = TypeVar("ClassT")
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(strawberry.field,))
+def object_type(cls: type[ClassT]) -> type[ClassT]:
+    """Make a class a type of the schema, described by its docstring."""
+    return strawberry.type(cls, description=description_of(cls))
+
+
+def description_of(described: object) -> str:
+    """A docstring as one paragraph."""
+    return " ".join((described.__doc__ or "").split())

@@ -1,0 +1,81 @@
+"""How far the ledger is, and how far its read models are: `ledger`, `projections`."""
+
+from sqlalchemy import Connection, column, select, table
+
+from api.graphql.describing import object_type
+from api.graphql.reads import Info
+from api.graphql.scalars import BigInt, Instant
+from projections.checkpoints import RUNNING, Checkpoint, load
+from projections.registry import MODELS
+
+_COMMITS = table(
+    "commit_log",
+    column("number"),
+    column("last_position"),
+    column("recorded_at_us"),
+    column("hash"),
+)
+
+
+@object_type
+class Ledger:
+    """The newest commit: the last position of the ledger, when it was recorded, and the hash that
+    chains all commits up to it (hex SHA-256)."""
+
+    position: BigInt
+    recorded_at: Instant
+    hash: str
+
+
+@object_type
+class Projection:
+    """A read model: how far it is, `lagEvents` behind the head. `state` is running or paused, then
+    `reason` says why."""
+
+    name: str
+    position: BigInt
+    head: BigInt
+    lag_events: BigInt
+    state: str
+    reason: str | None
+
+
+def _head(connection: Connection) -> Ledger | None:
+    log = _COMMITS.c
+    query = select(log.last_position, log.recorded_at_us, log.hash)
+    row = connection.execute(query.order_by(log.number.desc()).limit(1)).first()
+    if row is None:
+        return None
+    position, recorded_at_us, digest = row
+    return Ledger(
+        position=BigInt(position), recorded_at=Instant(recorded_at_us), hash=bytes(digest).hex()
+    )
+
+
+def _projections(connection: Connection) -> list[Projection]:
+    found = load(connection, [model.name for model in MODELS])
+    # After the checkpoints, so that no read model can seem to be ahead of the ledger.
+    newest = _head(connection)
+    head = newest.position if newest else 0
+    return [_projection(found.get(m.name, Checkpoint(m.name, state=RUNNING)), head) for m in MODELS]
+
+
+def _projection(at: Checkpoint, head: int) -> Projection:
+    return Projection(
+        name=at.name,
+        position=BigInt(at.position),
+        head=BigInt(head),
+        lag_events=BigInt(max(0, head - at.position)),
+        state=at.state,
+        reason=at.reason,
+    )
+
+
+async def ledger(info: Info) -> Ledger | None:
+    """The newest commit of the ledger; null while it is empty."""
+    return await info.context.read(_head)
+
+
+async def projections(info: Info) -> list[Projection]:
+    """Every read model against the head of the ledger."""
+    return await info.context.read(_projections)

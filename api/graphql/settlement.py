@@ -1,0 +1,121 @@
+"""Settlement batches and their payouts: `settlementBatch`, `settlementBatches`."""
+
+import strawberry
+from strawberry import ID
+
+from api.graphql.describing import object_type
+from api.graphql.money import Money, money, money_or_none
+from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, connection
+from api.graphql.reads import Info
+from api.graphql.scalars import BigInt, Date
+from api.graphql.spans import From, To
+from projections import settlement_batches as model
+
+
+@object_type
+class Payout:
+    """One transfer of a batch, numbered from 1. `status` is instructed, succeeded, failed, returned
+    or retried (by a later one); `reason` says why it failed or came back."""
+
+    payout_no: str
+    number: int
+    amount: Money
+    status: str
+    reason: str
+
+
+@object_type
+class SettlementBatch:
+    """What is owed to one merchant for one clearing date, and what settling made of it.
+
+    `net` = `gross` - `fee` - `refund`, as cleared. `due` became payable; `recovered` was kept for a
+    debt; the carries are what an earlier batch could not take (below zero) or had to leave. Of
+    `payout`, `paid` has arrived. `digest` chains the items; who sealed a batch never reviews it."""
+
+    id: ID
+    merchant_id: ID
+    clearing_date: Date
+    due_date: Date | None
+    cycle: str
+    max_transfer: Money | None
+    state: str
+    count: BigInt
+    gross: Money
+    fee: Money
+    refund: Money
+    net: Money
+    carry_in: Money
+    due: Money
+    recovered: Money
+    carry_out: Money
+    payout: Money
+    paid: Money
+    digest: str
+    sealed_by: str | None
+    reviewed_by: str | None
+    last_position: BigInt
+
+    @strawberry.field(description="The transfers that pay it, retried ones too.")
+    async def payouts(self, info: Info) -> list[Payout]:
+        return [_payout(row) for row in await info.context.payouts.load(self.id)]
+
+
+def _payout(row: model.Payout) -> Payout:
+    return Payout(
+        payout_no=row.payout_no,
+        number=row.number,
+        amount=money(row.amount_fen),
+        status=row.status,
+        reason=row.reason,
+    )
+
+
+def _batch(row: model.SettlementBatch) -> SettlementBatch:
+    return SettlementBatch(
+        id=ID(row.batch_id),
+        merchant_id=ID(row.merchant),
+        clearing_date=Date(row.clearing_date),
+        due_date=None if row.due_date is None else Date(row.due_date),
+        cycle=row.cycle,
+        max_transfer=money_or_none(row.max_transfer_fen),
+        state=row.state,
+        count=BigInt(row.count),
+        gross=money(row.gross_fen),
+        fee=money(row.fee_fen),
+        refund=money(row.refund_fen),
+        net=money(row.net_fen),
+        carry_in=money(row.carry_in_fen),
+        due=money(row.due_fen),
+        recovered=money(row.recovered_fen),
+        carry_out=money(row.carry_out_fen),
+        payout=money(row.payout_fen),
+        paid=money(row.paid_fen),
+        digest=row.digest,
+        sealed_by=row.sealed_by or None,
+        reviewed_by=row.reviewed_by or None,
+        last_position=BigInt(row.last_position),
+    )
+
+
+async def settlement_batch(info: Info, id: ID) -> SettlementBatch | None:
+    """One batch by its id, such as `SHOP22-2010-12-08`."""
+    row = await info.context.read(lambda connection: model.settlement_batch(connection, id))
+    return _batch(row) if row and info.context.may_see(row.merchant) else None
+
+
+async def settlement_batches(
+    info: Info,
+    merchant_id: ID | None = None,
+    from_: From = None,
+    to: To = None,
+    first: First = DEFAULT_FIRST,
+    after: After = None,
+) -> Connection[SettlementBatch]:
+    """Batches of the clearing dates `from` up to, not including, `to`, by date and id."""
+    merchant = info.context.within(merchant_id)
+    page = await info.context.read(
+        lambda connection: model.settlement_batches(
+            connection, merchant, from_, to, after=after, first=first
+        )
+    )
+    return connection(page, _batch, after)

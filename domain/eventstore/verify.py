@@ -1,0 +1,194 @@
+"""Proving the log: hashes and gaps, decoding, conservation, floors, the reserve identity, dates.
+
+Reads everything that was ever stored, in order, trusting nothing but the rows themselves: no
+snapshot, no projection, no cache. What it finds is named by commit and position.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import Any
+
+from msgspec import Struct
+
+from domain.accounting import account
+from domain.accounting.chart import RESERVE_IDENTITY, chart_account, split_id
+from domain.accounting.entry import imbalance_of
+from domain.clearing import day
+from domain.eventstore import codec
+from domain.eventstore.recorder import (
+    GENESIS,
+    CommitRow,
+    EventRow,
+    LedgerRecorder,
+    chain,
+    digest_of,
+)
+from domain.eventstore.unit import WITH_ENTRY
+from domain.kernel import Entry, Recorded
+from domain.refusals import Refused
+
+COMMITS_PAGE = 1_000
+MAX_FINDINGS = 100
+
+# Told how many facts are done, of how many.
+Progress = Callable[[int, int], None]
+
+
+class Finding(Struct, frozen=True):
+    """Something that is off: which check, where (commit, position, stream), and what."""
+
+    check: str
+    where: str
+    detail: str
+
+
+class _Enough(Exception):
+    """As many findings as anyone will read."""
+
+
+class _Books:
+    """What the facts so far add up to."""
+
+    def __init__(self, report: Callable[[str, str, str], None]) -> None:
+        self._report = report
+        self._balances: dict[str, int] = {}  # account -> debits − credits, fen
+        self._identity_fen = 0
+        self._open: date | None = None
+        self._unposted: dict[tuple[str, str], list[int]] = {}  # of the commit at hand
+        self._touched: set[str] = set()
+
+    def take(self, recorded: Recorded) -> None:
+        fact = recorded.fact
+        where = f"position {recorded.position} ({recorded.reference})"
+        if isinstance(fact, account.Posted):
+            self._posted(recorded, fact, where)
+        elif isinstance(fact, day.Opened):
+            self._open = fact.date
+        elif isinstance(fact, day.Closed):
+            self._open = None
+        elif type(fact) in WITH_ENTRY and fact.entry is not None:
+            self._entered(recorded.reference, fact.entry, where)
+
+    def _entered(self, reference: str, entry: Entry, where: str) -> None:
+        wrong = imbalance_of((entry,))
+        if wrong:
+            self._report("conservation", where, wrong)
+        if entry.date != self._open:
+            self._report("accounting date", where, f"{entry.date}, but {self._open} was open")
+        for line in entry.lines:
+            self._count((line.account, reference), line.debit_fen, line.credit_fen)
+
+    def _posted(self, recorded: Recorded, fact: account.Posted, where: str) -> None:
+        name = recorded.stream.partition("-")[2]
+        moved_fen = 0
+        for line in fact.lines:
+            moved_fen += line.debit_fen - line.credit_fen
+            self._count((name, line.entry), -line.debit_fen, -line.credit_fen)
+        self._balances[name] = self._balances.get(name, 0) + moved_fen
+        self._touched.add(name)
+        try:
+            if split_id(name)[0] in RESERVE_IDENTITY:
+                self._identity_fen += moved_fen
+        except Refused as no:
+            self._report("chart", where, str(no))
+
+    def _count(self, key: tuple[str, str], debit_fen: int, credit_fen: int) -> None:
+        totals = self._unposted.setdefault(key, [0, 0])
+        totals[0] += debit_fen
+        totals[1] += credit_fen
+
+    def end_commit(self, number: int) -> None:
+        """What must hold after every commit."""
+        where = f"commit {number}"
+        for (name, reference), (debit_fen, credit_fen) in self._unposted.items():
+            if debit_fen or credit_fen:
+                off = f"{name}, {reference}: {debit_fen} / {credit_fen} fen not posted as entered"
+                self._report("conservation", where, off)
+        if self._identity_fen:
+            self._report("reserve identity", where, f"off by {self._identity_fen} fen")
+        for name in self._touched:
+            self._check_floor(name, where)
+        self._unposted.clear()
+        self._touched.clear()
+
+    def _check_floor(self, name: str, where: str) -> None:
+        try:
+            line = chart_account(name)
+        except Refused:
+            return  # Reported when it was posted to.
+        balance_fen = self._balances[name] if line.debit_normal else -self._balances[name]
+        if line.floored and balance_fen < 0:
+            self._report("floor", where, f"{name} is at {balance_fen} fen")
+
+
+def verify_log(
+    recorder: LedgerRecorder, progress: Progress = lambda _done, _total: None
+) -> list[Finding]:
+    """Everything that is off in the log, at most MAX_FINDINGS; empty when it is sound."""
+    findings: list[Finding] = []
+
+    def report(check: str, where: str, detail: str) -> None:
+        findings.append(Finding(check, where, detail))
+        if len(findings) >= MAX_FINDINGS:
+            raise _Enough
+
+    try:
+        _walk(recorder, report, progress)
+        for stream in recorder.broken_streams(10):
+            report("versions", stream, "its versions are not 1, 2, 3, …")
+    except _Enough:
+        pass
+    return findings
+
+
+def _walk(recorder: LedgerRecorder, report: Any, progress: Progress) -> None:
+    books = _Books(report)
+    head = GENESIS
+    total = recorder.head().position
+    for commit in _commits(recorder):
+        where = f"commit {commit.number}"
+        if commit.number != head.number + 1:
+            report("gaps", where, f"follows commit {head.number}")
+        if commit.first_position != head.position + 1:
+            report("gaps", where, f"begins at {commit.first_position} after {head.position}")
+        rows = _events(recorder, head.position, commit.last_position)
+        _check_hashes(recorder, commit, rows, head.hash, report)
+        for row in rows:
+            try:
+                books.take(codec.decode(row))
+            except codec.UnknownFact as unknown:
+                report("decoding", f"position {row.position}", str(unknown))
+        books.end_commit(commit.number)
+        # Go on from what the row claims, so that one bad commit is one finding.
+        head = head._replace(number=commit.number, position=commit.last_position, hash=commit.hash)
+        progress(head.position, total)
+    beyond = recorder.read_log(head.position, 1)
+    if beyond:
+        report("gaps", f"position {beyond[0].position}", "stands in no commit of the log")
+
+
+def _check_hashes(
+    recorder: LedgerRecorder, commit: CommitRow, rows: list[EventRow], previous: bytes, report: Any
+) -> None:
+    where = f"commit {commit.number}"
+    expected = commit.last_position - commit.first_position + 1
+    if len(rows) != expected:
+        report("gaps", where, f"{expected} facts are logged, {len(rows)} are stored")
+    receipts = recorder.receipts_of_commit(commit.number) if commit.receipts else []
+    if len(receipts) != commit.receipts:
+        report("receipts", where, f"{commit.receipts} are logged, {len(receipts)} are stored")
+    if digest_of(rows, receipts) != commit.digest:
+        report("hash", where, "its facts or receipts are not the ones that were committed")
+    if chain(previous, commit.digest) != commit.hash:
+        report("hash", where, "it does not follow from the commit before")
+
+
+def _commits(recorder: LedgerRecorder) -> Iterator[CommitRow]:
+    number = 0
+    while page := recorder.read_commits(number, COMMITS_PAGE):
+        yield from page
+        number = page[-1].number
+
+
+def _events(recorder: LedgerRecorder, after: int, until: int) -> list[EventRow]:
+    return recorder.read_log(after, max(until - after, 0) + 1, until)

@@ -1,0 +1,177 @@
+"""Canonical examples: the nuts of Three Squirrels, bought by Li Lei on JD.com.
+
+    1 December 2010, 10:00    order JD1001 over 100.00 yuan, paid through JD_PAY into escrow
+    8 December 2010, 10:00    receipt confirmed: 100.00 released, fee 0.60 (60 basis points)
+    9 December 2010           (T+1) settled: 99.40 paid out by bank transfer
+
+Fixed ids, times (UTC µs) and amounts (fen). `EXAMPLES` has one fact of every stored name; the rest
+is what tests put together from them.
+"""
+
+from datetime import date
+
+from domain.accounting import account, reversal
+from domain.accounting.entry import reversed_entry
+from domain.accounting.rules import purchase, release, settlement, transfer
+from domain.accounting.rules import refund as refund_rules
+from domain.clearing import day
+from domain.events import NAMES
+from domain.kernel import DAY_US, Fact, Recorded
+from domain.member import member
+from domain.money import FeeRule
+from domain.order import order
+from domain.payment import instruction, payment
+from domain.payment import transfer as transfers
+from domain.settlement import batch, carry
+from domain.transaction import refund, transaction
+
+MERCHANT, MERCHANT_NAME = "SQUIRRELS", "三只松鼠旗舰店"
+BUYER, BUYER_NAME = "LILEI", "李雷"
+FRIEND = "HANMEIMEI"
+ORDER_NO, PAYMENT_NO, REFUND_NO, TRANSFER_NO = "JD1001", "P1001", "R1001", "X1001"
+TRANSACTION_ID = f"{MERCHANT}-{ORDER_NO}"
+SUBJECT = "每日坚果 750g"
+CHANNEL, PAYOUT_CHANNEL = "JD_PAY", "BANK_TRANSFER"
+
+PAY_DAY, RELEASE_DAY, SETTLE_DAY = date(2010, 12, 1), date(2010, 12, 8), date(2010, 12, 9)
+PAID_AT = 1_291_168_800_000_000  # 2010-12-01T10:00:00+08:00
+CONFIRM_BY = PAID_AT + 7 * DAY_US
+SETTLED_AT = PAID_AT + 8 * DAY_US
+
+AMOUNT, FEE, NET = 10_000, 60, 9_940
+FEE_RULE = FeeRule(60)
+BATCH_ID = f"{MERCHANT}-{RELEASE_DAY}"
+PAYOUT_NO, RETRY_NO = f"payout-{BATCH_ID}-1", f"payout-{BATCH_ID}-2"
+DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+REFERENCE = f"transaction-{TRANSACTION_ID}#2"
+MAKER, CHECKER = "operator:lin", "operator:zhao"
+
+PURCHASE = purchase.escrow_purchase(PAY_DAY, CHANNEL, MERCHANT, AMOUNT)
+
+EXAMPLES: dict[str, Fact] = {
+    "member.registered.1": member.Registered(MERCHANT, "enterprise", MERCHANT_NAME),
+    "member.operator_added.1": member.OperatorAdded("ZHANG", "finance"),
+    "member.operator_removed.1": member.OperatorRemoved("ZHANG"),
+    "member.fee_rule_set.1": member.FeeRuleSet(PAY_DAY, FEE_RULE),
+    "member.settlement_terms_set.1": member.SettlementTermsSet(PAY_DAY, "T+1", 5_000_000),
+    "account.opened.1": account.Opened(f"2241.04.{MERCHANT}", "2241.04", MERCHANT, "CNY"),
+    "account.posted.1": account.Posted(PAY_DAY, (account.PostedLine(REFERENCE, 0, AMOUNT),)),
+    "account.held.1": account.Held(PAYOUT_NO, NET, "payout came back"),
+    "account.hold_released.1": account.HoldReleased(PAYOUT_NO, NET),
+    "account.frozen.1": account.Frozen("out", "court order 2010-88"),
+    "account.unfrozen.1": account.Unfrozen("court order 2010-88 lifted"),
+    "account.closed.1": account.Closed(),
+    "entry.reversed.1": reversal.Reversed(
+        REFERENCE, "paid twice", reversed_entry(PURCHASE, SETTLE_DAY)
+    ),
+    "instruction.issued.1": instruction.Issued(
+        "payment", f"payment-{PAYMENT_NO}", CHANNEL, AMOUNT, BUYER
+    ),
+    "instruction.succeeded.1": instruction.Succeeded("JD20101201000001"),
+    "instruction.declined.1": instruction.Declined("insufficient funds"),
+    "instruction.unknown.1": instruction.Unknown("no answer within 30 s"),
+    "payment.started.1": payment.Started("order", ORDER_NO, BUYER, CHANNEL, AMOUNT),
+    "payment.succeeded.1": payment.Succeeded("order", ORDER_NO, CHANNEL, AMOUNT),
+    "payment.wallet_recharged.1": payment.WalletRecharged(
+        BUYER, 5_000, purchase.recharge(PAY_DAY, "WECHAT_PAY", BUYER, 5_000)
+    ),
+    "payment.declined.1": payment.Declined("order", ORDER_NO, "insufficient funds"),
+    "payment.unknown.1": payment.BecameUnknown("no answer within 30 s"),
+    "transfer.done.1": transfers.Transferred(
+        BUYER, FRIEND, 1_500, transfer.internal_transfer(PAY_DAY, BUYER, FRIEND, 1_500)
+    ),
+    "transaction.created.1": transaction.Created(
+        ORDER_NO, MERCHANT, BUYER, AMOUNT, SUBJECT, 2, "escrow", FEE_RULE
+    ),
+    "transaction.paid.1": transaction.Paid(PAYMENT_NO, CHANNEL, CONFIRM_BY, PURCHASE),
+    "transaction.completed.1": transaction.Completed("timer"),
+    "transaction.cleared.1": transaction.Cleared(
+        RELEASE_DAY, BATCH_ID, AMOUNT, FEE, NET, release.release(RELEASE_DAY, MERCHANT, AMOUNT, FEE)
+    ),
+    "transaction.refund_accepted.1": transaction.RefundAccepted(
+        REFUND_NO, 1_000, "escrow", refund_rules.refund_from_escrow(PAY_DAY, MERCHANT, 1_000)
+    ),
+    "transaction.refund_cleared.1": transaction.RefundCleared(
+        "R1002",
+        RELEASE_DAY,
+        BATCH_ID,
+        2_000,
+        12,
+        1_500,
+        300,
+        188,
+        refund_rules.refund_after_release(
+            RELEASE_DAY,
+            MERCHANT,
+            from_pending_fen=1_500,
+            from_available_fen=300,
+            advanced_fen=188,
+            fee_returned_fen=12,
+        ),
+    ),
+    "transaction.closed.1": transaction.Closed("not paid within 30 minutes"),
+    "refund.requested.1": refund.Requested(TRANSACTION_ID, BUYER, CHANNEL, 1_000),
+    "refund.succeeded.1": refund.Succeeded(refund_rules.refund_succeeded(PAY_DAY, CHANNEL, 1_000)),
+    "refund.failed.1": refund.Failed(
+        "card closed", refund_rules.refund_to_wallet(PAY_DAY, BUYER, 1_000)
+    ),
+    "refund.unknown.1": refund.BecameUnknown("no answer within 30 s"),
+    "order.placed.1": order.Placed(
+        BUYER, "escrow", (order.OrderLine(MERCHANT, AMOUNT, SUBJECT, 2),), AMOUNT
+    ),
+    "order.payment_started.1": order.PaymentStarted(PAYMENT_NO),
+    "order.payment_declined.1": order.PaymentDeclined(PAYMENT_NO, "insufficient funds"),
+    "order.paid.1": order.Paid(PAYMENT_NO),
+    "order.closed.1": order.Closed("not paid within 30 minutes"),
+    "clearing.day_opened.1": day.Opened(PAY_DAY),
+    "clearing.day_cut_off.1": day.CutOff(PAY_DAY),
+    "clearing.day_closed.1": day.Closed(
+        PAY_DAY, (day.Position(CHANNEL, "NETSUNION", AMOUNT, 1_000, 9_000),)
+    ),
+    "settlement.batch_opened.1": batch.Opened(MERCHANT, RELEASE_DAY, "T+1", 5_000_000),
+    "settlement.batch_collected.1": batch.Collected(1, AMOUNT, FEE, 0, NET, DIGEST),
+    "settlement.batch_closed.1": batch.Closed(SETTLE_DAY, 1, 1, NET, DIGEST, MAKER),
+    "settlement.batch_reviewed.1": batch.Reviewed(CHECKER),
+    "settlement.batch_matured.1": batch.Matured(
+        0, NET, 940, 0, settlement.matured(SETTLE_DAY, MERCHANT, NET, 940)
+    ),
+    "settlement.batch_carried_forward.1": batch.CarriedForward(-500, -1_988),
+    "settlement.batch_instructed.1": batch.Instructed(
+        (batch.Payout(PAYOUT_NO, 9_000),),
+        settlement.payout_instructed(SETTLE_DAY, MERCHANT, 9_000),
+    ),
+    "settlement.payout_succeeded.1": batch.PayoutSucceeded(
+        PAYOUT_NO, 9_000, settlement.payout_succeeded(SETTLE_DAY, PAYOUT_CHANNEL, 9_000)
+    ),
+    "settlement.payout_failed.1": batch.PayoutFailed(
+        PAYOUT_NO,
+        9_000,
+        "account name differs",
+        settlement.payout_failed(SETTLE_DAY, MERCHANT, 9_000),
+    ),
+    "settlement.payout_returned.1": batch.PayoutReturned(
+        PAYOUT_NO, 9_000, "account closed", settlement.payout_returned(SETTLE_DAY, MERCHANT, 9_000)
+    ),
+    "settlement.payout_retried.1": batch.PayoutRetried(
+        PAYOUT_NO, RETRY_NO, 9_000, settlement.payout_instructed(SETTLE_DAY, MERCHANT, 9_000)
+    ),
+    "settlement.batch_settled.1": batch.Settled(9_000),
+    "settlement.carry_changed.1": carry.Changed(BATCH_ID, -1_988),
+}
+
+
+def log(*facts: tuple[str, Fact] | tuple[str, Fact, int]) -> list[Recorded]:
+    """Facts as the store gives them back: (stream, fact[, UTC µs]), positions and versions from 1.
+
+    Without a time of its own a fact happened at `PAID_AT`.
+    """
+    versions: dict[str, int] = {}
+    recorded = []
+    for position, (stream, fact, *at_us) in enumerate(facts, 1):
+        version = versions[stream] = versions.get(stream, 0) + 1
+        at = at_us[0] if at_us else PAID_AT
+        name = NAMES[type(fact)]
+        recorded.append(
+            Recorded(position, stream, version, name, at, MAKER, f"request-{position}", "", fact)
+        )
+    return recorded
