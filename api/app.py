@@ -10,12 +10,23 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.context import AppContext
 from api.errors import HANDLERS, REFUSALS_PAGE, refusals_page
-from api.graphql.app import graphql_app
+from api.graphql.app import graphql_app, graphql_assets
 from api.rest import end_of_day, health, routes
 from api.rest.openapi import document
+
+
+class _Asgi:
+    """An ASGI application as a route of its own: a plain function would be taken for a handler."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
 
 
 def create_app(context: AppContext) -> FastAPI:
@@ -42,7 +53,8 @@ def create_app(context: AppContext) -> FastAPI:
     app.include_router(end_of_day.router(context))
     app.include_router(health.router(context))
     app.router.routes.append(Route(REFUSALS_PAGE, _refusals, include_in_schema=False))
-    app.router.routes.append(Route("/graphql", graphql_app(context), include_in_schema=False))
+    app.router.routes.append(Route("/graphql", _Asgi(graphql_app(context))))
+    app.router.routes.append(graphql_assets())
     found: dict[str, Any] = {}
 
     def openapi() -> dict[str, Any]:

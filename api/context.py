@@ -1,5 +1,6 @@
 """What REST, GraphQL and the worker share: one open ledger and everything that reads beside it."""
 
+import threading
 from collections.abc import Callable
 from typing import Protocol
 
@@ -8,20 +9,46 @@ from sqlalchemy import Engine
 
 from api.auth import KeyRing
 from api.desk import Desk
+from api.worker import Worker
 from domain.channel.port import ChannelPort
 from domain.eventstore.database import sqlalchemy_engine
 from domain.eventstore.ledger import Ledger, utc_us
 from projections.engine import Projector
-from projections.registry import PROJECTIONS
+from projections.registry import READ_MODELS
+from projections.wakeup import WakeUp
 
 
 class Runner(Protocol):
-    """Something that works in threads of its own beside the server: projector, worker."""
+    """Something that works in threads of its own beside the server: projections, worker."""
 
     def start(self) -> None: ...
 
     def stop(self) -> None:
         """End what runs and wait for it; calling it again does nothing."""
+
+
+class ProjectionThread:
+    """Keeps the read models up to the log, whichever process writes it."""
+
+    def __init__(self, projector: Projector, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._wakeup = WakeUp()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(
+            target=projector.run, args=(self._stop, self._wakeup), name="projections", daemon=True
+        )
+
+    def start(self) -> None:
+        self._ledger.on_commit(self._wakeup.wake)
+        channel = getattr(self._ledger.recorder, "channel", "")  # PostgreSQL's NOTIFY has one.
+        self._wakeup.follow(self._ledger.database, channel)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._wakeup.close()
+        if self._thread.is_alive():
+            self._thread.join()
 
 
 class AppContext(Struct, frozen=True):
@@ -63,12 +90,25 @@ class AppContext(Struct, frozen=True):
 
 
 def open_context(
-    database_url: str, channel: ChannelPort, *, clock: Callable[[], int] = utc_us
+    database_url: str,
+    channel: ChannelPort,
+    *,
+    clock: Callable[[], int] = utc_us,
+    projections: bool = False,
+    worker: bool = False,
 ) -> AppContext:
-    """Open a migrated ledger, without runners. Raises Refused(REQUEST_INVALID, "database")."""
+    """Open a migrated ledger; `projections` and `worker` say what runs beside the server.
+
+    Raises Refused(REQUEST_INVALID, "database").
+    """
     ledger = Ledger.open(database_url, clock=clock)
     reads = sqlalchemy_engine(ledger.database, read_only=True)
     writes = sqlalchemy_engine(ledger.database)
-    projector = Projector(ledger.recorder, writes, tuple(PROJECTIONS.values()))
+    projector = Projector(ledger.recorder, writes, tuple(READ_MODELS.values()))
     desk = Desk(ledger, reads, projector, channel)
-    return AppContext(desk, KeyRing(reads), clock, writes)
+    runners: list[Runner] = []
+    if projections:
+        runners.append(ProjectionThread(projector, ledger))
+    if worker:
+        runners.append(Worker(desk, clock))
+    return AppContext(desk, KeyRing(reads), clock, writes, tuple(runners))

@@ -161,7 +161,7 @@ def key(stream: str) -> str:
 
 
 _MEMBER_ID = re.compile(r"[A-Za-z0-9_]{1,32}", re.ASCII)
-_NUMBER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}", re.ASCII)
+_NUMBER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*", re.ASCII)
 
 
 def member_id(value: str, field: str = "member_id") -> str:
@@ -171,11 +171,11 @@ def member_id(value: str, field: str = "member_id") -> str:
     return value
 
 
-def number(value: str, field: str) -> str:
+def number(value: str, field: str, *, longest: int = 64) -> str:
     """A business number (order, payment, refund): 1 to 64 of A-Z a-z 0-9 _ -, no leading dash."""
-    if not isinstance(value, str) or not _NUMBER.fullmatch(value):
+    if not isinstance(value, str) or len(value) > longest or not _NUMBER.fullmatch(value):
         raise Refused(
-            Code.IDENTIFIER_INVALID, field, f"{str(value)[:40]!r}: 1-64 of A-Z a-z 0-9 _ -"
+            Code.IDENTIFIER_INVALID, field, f"{str(value)[:40]!r}: 1-{longest} of A-Z a-z 0-9 _ -"
         )
     return value
 

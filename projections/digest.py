@@ -121,9 +121,9 @@ def snapshot(engine: Engine, tables: list[Table]) -> Iterator[Connection]:
 
 
 def _header(table: Table) -> bytes:
-    key = [column.name for column in table.primary_key.columns]
-    columns = [(column.name, kind_of(column.type)) for column in table.columns]
-    return _encoder.encode([table.name, columns, key]) + b"\n"
+    key = [str(column.name) for column in table.primary_key.columns]
+    columns = [(str(column.name), kind_of(column.type)) for column in table.columns]
+    return _encoder.encode([str(table.name), columns, key]) + b"\n"
 
 
 def _single(found: Iterator[list[Row]]) -> Iterator[Row]:

@@ -5,7 +5,6 @@ problem document, as REST does; what is wrong with the document or happens while
 GraphQL's `errors`.
 """
 
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from api.context import AppContext
 from api.errors import HANDLERS, Problem
 from api.graphql.errors import error_body, refusal_error
 from api.graphql.limits import Documents
-from api.graphql.reads import THREADS, Reads
+from api.graphql.reads import THREADS, WAIT_MS, Reads
 from api.graphql.schema import SCHEMA, graphql_schema
 from api.keys import Caller
 from domain.refusals import Code, Refused
@@ -57,9 +56,10 @@ _encoder = msgspec.json.Encoder()
 class GraphQLReads:
     """Answers queries from the read models of one ledger."""
 
-    def __init__(self, context: AppContext) -> None:
+    def __init__(self, context: AppContext, wait_ms: int = WAIT_MS) -> None:
         self.documents = Documents(graphql_schema())
         self._engine = context.engine
+        self._wait_ms = wait_ms
         self._limiter = anyio.CapacityLimiter(THREADS)
 
     async def answer(self, caller: Caller, asked: Asked) -> dict[str, Any]:
@@ -76,7 +76,7 @@ class GraphQLReads:
         document = prepared.document
         if prepared.errors:
             return {"errors": [error_body(error, document) for error in prepared.errors]}
-        reads = Reads(caller, self._engine, self._limiter, document)
+        reads = Reads(caller, self._engine, self._limiter, document, self._wait_ms)
         try:
             result = await SCHEMA.execute(
                 asked.query,
@@ -105,7 +105,7 @@ def graphql_app(context: AppContext) -> ASGIApp:
         if request.method in ("GET", "HEAD"):
             return _page()
         if request.method != "POST":
-            raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": "GET, HEAD, POST"})
+            raise HTTPException(405, headers={"Allow": "GET, HEAD, POST"})
         caller = await context.keys.caller(request.headers.get("authorization"))
         body = await reads.answer(caller, await _asked(request))
         return Response(_encoder.encode(body), 200, _HEADERS, media_type="application/json")
@@ -142,13 +142,13 @@ async def _asked(request: Request) -> Asked:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         refused = Refused(Code.REQUEST_INVALID, "Content-Type", "application/json is needed")
-        raise Problem(refused, status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+        raise Problem(refused, status=415)
     raw = bytearray()
     async for chunk in request.stream():
         raw += chunk
         if len(raw) > MAX_BODY:
             refused = Refused(Code.REQUEST_INVALID, "body", f"above {MAX_BODY} bytes")
-            raise Problem(refused, status=HTTPStatus.CONTENT_TOO_LARGE)
+            raise Problem(refused, status=413)
     try:
         return _decoder.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

@@ -5,8 +5,8 @@ from sqlalchemy import Connection, column, select, table
 from api.graphql.describing import object_type
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Instant
-from projections.checkpoints import RUNNING, Checkpoint, load
-from projections.registry import MODELS
+from projections.checkpoints import Checkpoint, load
+from projections.registry import READ_MODELS
 
 _COMMITS = table(
     "commit_log",
@@ -53,11 +53,11 @@ def _head(connection: Connection) -> Ledger | None:
 
 
 def _projections(connection: Connection) -> list[Projection]:
-    found = load(connection, [model.name for model in MODELS])
+    found = load(connection, READ_MODELS)
     # After the checkpoints, so that no read model can seem to be ahead of the ledger.
     newest = _head(connection)
     head = newest.position if newest else 0
-    return [_projection(found.get(m.name, Checkpoint(m.name, state=RUNNING)), head) for m in MODELS]
+    return [_projection(found.get(name, Checkpoint(name)), head) for name in READ_MODELS]
 
 
 def _projection(at: Checkpoint, head: int) -> Projection:

@@ -11,7 +11,7 @@ from domain.money import CURRENCY, decimal_text
 
 @object_type
 class Money:
-    """An amount. `minor` is exact, in the currency's smallest unit (fen); `decimal` is for people."""
+    """An amount: `minor` is exact, in the currency's smallest unit (fen), `decimal` for people."""
 
     minor: BigInt
     currency: str

@@ -10,9 +10,7 @@ from projections.paging import MAX_FIRST, Page
 
 DEFAULT_FIRST = 20
 
-First = Annotated[
-    int, strawberry.argument(description=f"How many, 1 to {MAX_FIRST}.")
-]
+First = Annotated[int, strawberry.argument(description=f"How many, 1 to {MAX_FIRST}.")]
 After = Annotated[
     str | None, strawberry.argument(description="The cursor of the edge to go on after.")
 ]
@@ -53,8 +51,7 @@ def connection(
     """A page of rows as a connection of nodes; `after` is the cursor that was asked for."""
     cursors = page.cursors
     edges = [
-        Edge(cursor=cursor, node=node(row))
-        for cursor, row in zip(cursors, page.items, strict=True)
+        Edge(cursor=cursor, node=node(row)) for cursor, row in zip(cursors, page.items, strict=True)
     ]
     info = PageInfo(
         has_next_page=page.has_next,

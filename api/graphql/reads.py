@@ -26,8 +26,8 @@ from projections.journal import JournalLine, entries_of_all
 from projections.settlement_batches import Payout, payouts
 
 THREADS = 10  # As many as a process reads with at once; the engine's pool has room for them.
-WAIT_S = 5.0
-POLL_S = 0.05
+WAIT_MS = 5_000
+POLL_MS = 50
 MOST_STREAMS = 200  # Of one look-up of entries or payouts.
 NOBODY = "-"  # No member has this id: member ids have no dash.
 
@@ -38,7 +38,7 @@ _log = logging.getLogger("zhangfang.api")
 class Reads:
     """The context of one GraphQL request."""
 
-    __slots__ = ("_engine", "_limiter", "caller", "document", "entries", "payouts")
+    __slots__ = ("_engine", "_limiter", "_wait_ms", "caller", "document", "entries", "payouts")
 
     def __init__(
         self,
@@ -46,11 +46,13 @@ class Reads:
         engine: Engine,
         limiter: anyio.CapacityLimiter,
         document: DocumentNode,
+        wait_ms: int = WAIT_MS,
     ) -> None:
         self.caller = caller
         self.document = document
         self._engine = engine
         self._limiter = limiter
+        self._wait_ms = wait_ms
         # What the nodes of a page ask for one by one is looked up in one query for all of them.
         self.entries = DataLoader(self._load_entries, max_batch_size=MOST_STREAMS)
         self.payouts = DataLoader(self._load_payouts, max_batch_size=MOST_STREAMS)
@@ -81,25 +83,31 @@ class Reads:
         try:
             return await anyio.to_thread.run_sync(self._run, query, limiter=self._limiter)
         except (OperationalError, InterfaceError, PoolTimeout) as error:
+            if getattr(getattr(error, "orig", None), "sqlite_errorname", "") == "SQLITE_ERROR":
+                raise  # SQLite's word for a wrong statement, which no trying again puts right.
             _log.warning("the database does not answer: %s", error)
             raise Refused(Code.BUSY, "database", "the database does not answer") from error
 
     async def wait_for(self, position: int, names: Sequence[str]) -> None:
         """Wait until the read models hold every fact up to a position, 5 seconds at most.
 
-        Raises Refused(BUSY, "atLeast") when they do not get there.
+        Raises Refused(BUSY, "atLeast") when they do not get there, or one of them is paused.
         """
-        deadline = time.monotonic() + WAIT_S
+        deadline = time.monotonic_ns() + self._wait_ms * 1_000_000
         while True:
             states = await self.read(lambda connection: checkpoints.load(connection, names))
-            reached = [states[name].position if name in states else 0 for name in names]
-            lowest = min(reached, default=position)
-            if lowest >= position:
+            behind = [
+                state
+                for state in (states.get(name, checkpoints.Checkpoint(name)) for name in names)
+                if state.position < position
+            ]
+            if not behind:
                 return
-            if time.monotonic() >= deadline:
-                detail = f"the read models are at {lowest}, not yet at {position}"
-                raise Refused(Code.BUSY, "atLeast", detail)
-            await anyio.sleep(POLL_S)
+            paused = any(state.state == checkpoints.PAUSED for state in behind)
+            if paused or time.monotonic_ns() >= deadline:
+                where = ", ".join(f"{state.name} is at {state.position}" for state in behind)
+                raise Refused(Code.BUSY, "atLeast", f"not yet at {position}: {where}")
+            await anyio.sleep(POLL_MS / 1000)
 
     def _run(self, query: Callable[[Connection], ResultT]) -> ResultT:
         with self._engine.connect() as connection:

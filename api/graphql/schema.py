@@ -8,20 +8,18 @@ from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
 from strawberry.types import ExecutionContext
 
-from api.graphql import (
-    accounts,
-    journal,
-    ledger,
-    members,
-    positions,
-    settlement,
-    statements,
-    transactions,
-    trial,
-)
 from api.graphql.access import root
+from api.graphql.accounts import account, accounts
 from api.graphql.describing import object_type
+from api.graphql.journal import journal
+from api.graphql.ledger import ledger, projections
+from api.graphql.members import member, members
+from api.graphql.positions import clearing_positions
 from api.graphql.scalars import CONFIG
+from api.graphql.settlement import settlement_batch, settlement_batches
+from api.graphql.statements import merchant_statement
+from api.graphql.transactions import transaction, transactions
+from api.graphql.trial import trial_balance
 
 
 @object_type
@@ -29,20 +27,20 @@ class Query:
     """What may be read. A merchant's key sees that merchant and nothing else: what belongs to
     another answers as what does not exist. Errors have `extensions{code field detail}`."""
 
-    merchant_statement = root(statements.merchant_statement)
-    account = root(accounts.account)
-    accounts = root(accounts.accounts)
-    journal = root(journal.journal)
-    transaction = root(transactions.transaction)
-    transactions = root(transactions.transactions)
-    clearing_positions = root(positions.clearing_positions)
-    settlement_batch = root(settlement.settlement_batch)
-    settlement_batches = root(settlement.settlement_batches)
-    trial_balance = root(trial.trial_balance)
-    member = root(members.member)
-    members = root(members.members)
-    ledger = root(ledger.ledger)
-    projections = root(ledger.projections)
+    merchant_statement = root(merchant_statement)
+    account = root(account)
+    accounts = root(accounts)
+    journal = root(journal)
+    transaction = root(transaction)
+    transactions = root(transactions)
+    clearing_positions = root(clearing_positions)
+    settlement_batch = root(settlement_batch)
+    settlement_batches = root(settlement_batches)
+    trial_balance = root(trial_balance)
+    member = root(member)
+    members = root(members)
+    ledger = root(ledger)
+    projections = root(projections)
 
 
 class PreparedDocument(SchemaExtension):

@@ -1,9 +1,8 @@
 """Settlement batches and their payouts: `settlementBatch`, `settlementBatches`."""
 
-import strawberry
 from strawberry import ID
 
-from api.graphql.describing import object_type
+from api.graphql.describing import object_type, resolved
 from api.graphql.money import Money, money, money_or_none
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, connection
 from api.graphql.reads import Info
@@ -28,9 +27,10 @@ class Payout:
 class SettlementBatch:
     """What is owed to one merchant for one clearing date, and what settling made of it.
 
-    `net` = `gross` - `fee` - `refund`, as cleared. `due` became payable; `recovered` was kept for a
-    debt; the carries are what an earlier batch could not take (below zero) or had to leave. Of
-    `payout`, `paid` has arrived. `digest` chains the items; who sealed a batch never reviews it."""
+    `gross`, `fee` and `refund` sum its items; `net` is what they add to the merchant's pending
+    money, which a refund paid from elsewhere does not touch. `due` became payable; `recovered` was
+    kept for a debt; the carries are what an earlier batch could not take (below zero) or had to
+    leave. Of `payout`, `paid` has arrived. `digest` chains the items."""
 
     id: ID
     merchant_id: ID
@@ -55,8 +55,9 @@ class SettlementBatch:
     reviewed_by: str | None
     last_position: BigInt
 
-    @strawberry.field(description="The transfers that pay it, retried ones too.")
+    @resolved
     async def payouts(self, info: Info) -> list[Payout]:
+        """The transfers that pay it, retried ones too."""
         return [_payout(row) for row in await info.context.payouts.load(self.id)]
 
 

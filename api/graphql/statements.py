@@ -3,7 +3,7 @@
 import strawberry
 from strawberry import ID
 
-from api.graphql.describing import object_type
+from api.graphql.describing import object_type, resolved
 from api.graphql.money import Money, money
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, connection
 from api.graphql.reads import NOBODY, Info
@@ -48,10 +48,11 @@ class MerchantStatement:
     closing: Money
     in_escrow: Money
 
-    @strawberry.field(description="The lines of the statement, in the order they happened.")
+    @resolved
     async def lines(
         self, info: Info, first: First = DEFAULT_FIRST, after: After = None
     ) -> Connection[StatementLine]:
+        """The lines of the statement, in the order they happened."""
         checked_first(first)
         page = await info.context.read(
             lambda connection: model.lines(

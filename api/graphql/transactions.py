@@ -5,7 +5,7 @@ from typing import Annotated, get_args
 import strawberry
 from strawberry import ID
 
-from api.graphql.describing import object_type
+from api.graphql.describing import object_type, resolved
 from api.graphql.journal import Entry, entries_of
 from api.graphql.money import Money, money
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, connection
@@ -48,8 +48,9 @@ class Transaction:
     settlement_batch_id: ID | None
     last_position: BigInt
 
-    @strawberry.field(description="Every entry that moved its money, in order.")
+    @resolved
     async def entries(self, info: Info) -> list[Entry]:
+        """Every entry that moved its money, in order."""
         return entries_of(await info.context.entries.load(aggregate.stream(self.id)))
 
 

@@ -134,7 +134,9 @@ class Wave:
         for (_, _, action), answer in zip(timed, answers, strict=True):
             no = CLOSED if answer is None else answer.refused
             if isinstance(action, Confirmation):
-                self._tally.confirmed += no is None
+                self._tally.confirmed += bool(
+                    answer is not None and answer.result and answer.result["completed_now"]
+                )
             elif isinstance(action, RefundRow):
                 if no is None:
                     accepted.append(action)

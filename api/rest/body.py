@@ -113,8 +113,19 @@ def build(
         command = msgspec.convert(raw, kind, strict=True)
     except msgspec.ValidationError as error:
         raise _refusal(str(error)) from None
+    except UnicodeEncodeError:  # Half of a surrogate pair, where no text was expected.
+        field = next((name for name in raw if not _encodable(raw[name])), "body")
+        raise Refused(Code.TEXT_INVALID, field, "half of a surrogate pair") from None
     _check(raw, command, "")
     return command
+
+
+def _encodable(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _refusal(message: str) -> Refused:

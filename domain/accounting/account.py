@@ -165,6 +165,7 @@ def hold(state: State, hold_id: str, amount_fen: int, reason: str) -> list[Event
 
 def release_hold(state: State, hold_id: str) -> list[Event]:
     """Give back what a hold reserved. Raises Refused(HOLD_NOT_FOUND)."""
+    _need_open(state)
     for held, amount_fen in state.holds:
         if held == hold_id:
             return [HoldReleased(hold_id, amount_fen)]

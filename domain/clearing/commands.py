@@ -6,7 +6,7 @@ from domain.accounting.commands import open_institution_accounts
 from domain.channel.routing import CHANNELS
 from domain.clearing import day
 from domain.clearing.netting import positions_on
-from domain.kernel import DAY_US, Command, Unit, day_end_us
+from domain.kernel import Command, Unit, shanghai_date
 from domain.refusals import Code, Refused
 
 
@@ -50,5 +50,5 @@ def close_day(unit: Unit, command: CloseDay) -> dict[str, object]:
 
 
 def _refuse_future(unit: Unit, on: date) -> None:
-    if unit.at_us < day_end_us(on) - DAY_US:
+    if shanghai_date(unit.at_us) < on:
         raise Refused(Code.DAY_NOT_BEGUN, "date", f"{on} has not begun in Shanghai")

@@ -54,8 +54,9 @@ class State(Struct, frozen=True):
 
 
 def open_first(state: State, day: date) -> list[Event]:
-    """Open the ledger's first day. Raises DAY_ALREADY_OPEN."""
-    if state.open_date == day:
+    """Open the ledger's first day. Opening it again says nothing new, later days being open or
+    not. Raises DAY_ALREADY_OPEN."""
+    if state.first_date == day:
         return []
     if state.open_date is not None:
         raise Refused(Code.DAY_ALREADY_OPEN, "date", f"{state.open_date} is open")

@@ -66,9 +66,21 @@ def answer_of(outcome: bytes, position: int, *, replayed: bool) -> Answer:
 
 
 def digest_of(command: Command) -> bytes:
-    """SHA-256 over the command's stored name and its body: what a request number stands for."""
-    name = COMMANDS[type(command)].name
-    return hashlib.sha256(name.encode() + b"\0" + _encoder.encode(command)).digest()
+    """SHA-256 over the command's stored name and its body: what a request number stands for.
+
+    Raises Refused(REQUEST_INVALID) for what no handler takes, or what cannot be written as JSON.
+    """
+    registered = COMMANDS.get(type(command))
+    if registered is None:
+        raise Refused(Code.REQUEST_INVALID, "command", f"{type(command).__name__} has no handler")
+    try:
+        body = _encoder.encode(command)
+    except (UnicodeEncodeError, OverflowError, TypeError, ValueError) as error:
+        raise Refused(Code.REQUEST_INVALID, "command", f"not plain data: {error}") from None
+    # PostgreSQL keeps no NUL in a text; a doubled backslash is one that stands for itself.
+    if b"\\u0000" in body and b"\\u0000" in body.replace(b"\\\\", b""):
+        raise Refused(Code.REQUEST_INVALID, "command", "a NUL character stands in it")
+    return hashlib.sha256(registered.name.encode() + b"\0" + body).digest()
 
 
 def conflict(receipt_digest: bytes, digest: bytes, position: int) -> Answer:

@@ -113,17 +113,22 @@ class Committer:
 
     def _decide(self, requests: Sequence[Request]) -> Decided:
         decided = Decided(Batch(self._cache.fetch, self._fact_at))
-        digests = [answers.digest_of(request.command) for request in requests]
-        numbers = [request.number for request in requests]
+        digests = [_digest_or_no(request) for request in requests]
+        sound = [
+            request
+            for request, digest in zip(requests, digests, strict=True)
+            if isinstance(digest, bytes)
+        ]
+        numbers = [request.number for request in sound]
         kept = {receipt.number: receipt for receipt in self._recorder.read_receipts(numbers)}
         self._cache.prefetch(
-            stream
-            for request in requests
-            if request.number not in kept
-            for stream in _hinted(request)
+            stream for request in sound if request.number not in kept for stream in _hinted(request)
         )
         for request, digest in zip(requests, digests, strict=True):
-            decided.outcomes.append(self._outcome(decided, kept, request, digest))
+            if isinstance(digest, bytes):
+                decided.outcomes.append(self._outcome(decided, kept, request, digest))
+            else:
+                decided.outcomes.append(Answer(None, digest, self.head.position))
         return decided
 
     def _outcome(
@@ -178,6 +183,20 @@ class Committer:
             else:
                 result.append(outcome)
         return result
+
+
+def _digest_or_no(request: Request) -> bytes | Refusal:
+    """The digest of a request; or why it is none at all, which is not kept: nothing could be under
+    such a number, and what cannot be stored must not fail the others of its commit."""
+    try:
+        for field in ("number", "actor"):
+            value = getattr(request, field)
+            if not isinstance(value, str) or not 1 <= len(value) <= 300 or not value.isprintable():
+                detail = "1 to 300 printable characters are needed"
+                return Refusal(Code.REQUEST_INVALID, field, detail)
+        return answers.digest_of(request.command)
+    except Refused as no:
+        return Refusal(no.code, no.field, no.detail)
 
 
 def _hinted(request: Request) -> list[str]:

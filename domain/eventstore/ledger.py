@@ -7,10 +7,12 @@ serial, and whatever others committed is taken in before deciding.
 """
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, Union
 
 from domain.eventstore import codec
@@ -23,6 +25,8 @@ from domain.kernel import Recorded, Request
 from domain.refusals import Code, Refused
 
 MAX_BATCH = 1_000
+
+log = logging.getLogger(__name__)
 
 Waiter = Union["Future[list[Answer]]", "asyncio.Future[Answer]"]
 
@@ -88,7 +92,13 @@ class Ledger:
         return await waiter
 
     def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._enqueue(self._pending.pop(loop))
+        jobs = self._pending.pop(loop)
+        try:
+            self._enqueue(jobs)
+        except Refused as no:  # Closing: whoever waits must hear of it.
+            for job in jobs:
+                if not job.waiter.done():
+                    job.waiter.set_exception(no)
 
     def _wait(self, requests: Sequence[Request], *, alone: bool) -> list[Answer]:
         waiter: Future[list[Answer]] = Future()
@@ -153,9 +163,15 @@ class Ledger:
             except BaseException as error:
                 answers = error
             if not isinstance(answers, BaseException):
-                for callback in self._callbacks:
-                    callback(self._committer.head.position)
+                self._tell(self._committer.head.position)
             _answer(jobs, answers)
+
+    def _tell(self, position: int) -> None:
+        for callback in self._callbacks:
+            try:
+                callback(position)
+            except Exception:  # A listener's defect; the callers must still get their answers.
+                log.exception("a listener of commits failed at position %d", position)
 
     def _next_jobs(self) -> list[_Job]:
         with self._wake:
@@ -194,7 +210,7 @@ def _answer(jobs: list[_Job], answers: list[Answer | BaseException] | BaseExcept
         else:
             job.waiter.set_result(mine)
     for loop, waiting in by_loop.items():
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # The loop is closed: nobody waits there any more.
             loop.call_soon_threadsafe(_resolve, waiting)
 
 

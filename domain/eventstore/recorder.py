@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, NamedTuple, Protocol, cast
 
+from eventsourcing.persistence import PersistenceError as PersistenceError  # For callers.
 from eventsourcing.persistence import StoredEvent
 from msgspec import Struct
 

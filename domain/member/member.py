@@ -102,7 +102,8 @@ def add_operator(state: State, operator_id: str, role: Role) -> list[Event]:
     _need(state)
     if (operator_id, role) in state.operators:
         return []
-    if len(state.operators) >= MAX_OPERATORS:
+    known = any(one == operator_id for one, _ in state.operators)  # Then only its role changes.
+    if len(state.operators) >= MAX_OPERATORS and not known:
         raise Refused(Code.OPERATOR_LIMIT, "operator_id")
     return [OperatorAdded(operator_id, role)]
 
@@ -144,6 +145,11 @@ def cycle_of(terms: SettlementTerms) -> Cycle:
 
 
 def _check_rule(rule: FeeRule) -> None:
+    for field in rule.__struct_fields__:
+        value = getattr(rule, field)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not whole and not (field == "cap_fen" and value is None):
+            raise Refused(Code.TERMS_INVALID, field, "a whole number is needed")
     if not 0 <= rule.rate_bps <= BASIS:
         raise Refused(Code.TERMS_INVALID, "rate_bps", f"{rule.rate_bps}: 0 to {BASIS}")
     for field in ("fixed_fen", "min_fen"):

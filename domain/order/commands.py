@@ -54,10 +54,13 @@ def checkout(unit: Unit, command: Checkout) -> dict[str, object]:
     ORDER_EXISTS.
     """
     order_no = number(command.order_no, "order_no")
-    buyer = unit.load(member.stream(member_id(command.buyer, "buyer")))
+    buyer_stream = member.stream(member_id(command.buyer, "buyer"))
+    total_fen = _checked_total(command.lines)
+    buyer: member.State = unit.load(buyer_stream)
     if buyer.kind is None:
         raise Refused(Code.MEMBER_NOT_FOUND, "buyer", command.buyer)
-    total_fen = _checked_total(command.lines)
+    if buyer.kind != "personal":  # A refund that a channel cannot pay goes to the buyer's wallet.
+        raise Refused(Code.MEMBER_KIND_WRONG, "buyer", "only personal members have a wallet")
     stream = order.stream(order_no)
     wanted = order.Placed(command.buyer, command.mode, command.lines, total_fen)
     facts = order.place(unit.load(stream), wanted)
@@ -107,12 +110,18 @@ def _create_transaction(unit: Unit, order_no: str, command: Checkout, line: Orde
 
 
 def pay_order(unit: Unit, command: PayOrder) -> dict[str, object]:
-    """Start paying an order through the channel of a method; the channel's answer comes later."""
+    """Start paying an order through the channel of a method; the channel's answer comes later.
+
+    Raises METHOD_UNKNOWN, PAYMENT_EXISTS, and what `order.start_payment` raises.
+    """
     payment_no = number(command.payment_no, "payment_no")
     stream = order.stream(number(command.order_no, "order_no"))
     state = unit.load(stream)
     channel = channel_for(command.method)
     facts = order.start_payment(state, payment_no)
+    if facts and unit.version(payment.stream(payment_no)):
+        # Its instruction was carried out and will not be again: the order would wait for ever.
+        raise Refused(Code.PAYMENT_EXISTS, "payment_no", f"{payment_no} was tried before")
     placed = state.placed
     started = payment.Started(
         "order", command.order_no, placed.buyer, channel.name, placed.total_fen

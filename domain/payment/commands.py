@@ -14,6 +14,9 @@ from domain.payment import instruction, payment, transfer
 from domain.refusals import Code, Refused
 
 
+LONGEST_ID = 80  # An instruction's id is a number of 64 with `pay-`, `refund-` or `payout-` before it.
+
+
 class RecordOutcome(Command, frozen=True):
     """What the channel answered to an instruction: exactly one of the three is given."""
 
@@ -63,7 +66,8 @@ def result_of(command: RecordOutcome) -> Result:
 
 
 def record_outcome(unit: Unit, command: RecordOutcome) -> dict[str, object]:
-    stream = instruction.stream(number(command.instruction_id, "instruction_id"))
+    instruction_id = number(command.instruction_id, "instruction_id", longest=LONGEST_ID)
+    stream = instruction.stream(instruction_id)
     unit.record(stream, instruction.conclude(unit.load(stream), result_of(command)))
     return {"instruction_id": command.instruction_id, "status": unit.load(stream).status}
 

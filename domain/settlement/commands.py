@@ -133,7 +133,7 @@ def _settle(unit: Unit, batch_id: str, state: batch.State) -> None:
         unit.record(stream, [batch.CarriedForward(carried.carry_fen, carry_out_fen)])
         return
     debt: account.State = unit.load(account.stream(account_id(MERCHANT_DEBT, merchant)))
-    recovered_fen = min(debt.balance_fen, due_fen)
+    recovered_fen = min(max(debt.available_fen, 0), due_fen)  # A debt on hold is not recovered.
     entry = rules.matured(on, merchant, due_fen, recovered_fen)
     matured = batch.Matured(carried.carry_fen, due_fen, recovered_fen, carry_out_fen, entry)
     unit.record(stream, [matured])
@@ -207,10 +207,11 @@ def return_payout(unit: Unit, command: ReturnPayout) -> dict[str, object]:
 
 
 def _hold(unit: Unit, merchant: str, payout_no: str, amount_fen: int) -> None:
-    """Reserve money that came back for its retry. Where there are too many holds already, it is
-    simply available: an outcome must never be refused for want of a place to note it."""
+    """Reserve money that came back for its retry. Where there are too many holds already, or one
+    under this id, it is simply available: an outcome must never be refused for want of a note."""
     owner = account.stream(account_id(MERCHANT_AVAILABLE, merchant))
     state: account.State = unit.load(owner)
-    if len(state.holds) < account.MAX_HOLDS:
+    taken = any(hold_id == payout_no for hold_id, _ in state.holds)
+    if not taken and len(state.holds) < account.MAX_HOLDS:
         reason = "payout came back"
         unit.record(owner, account.hold(state, payout_no, amount_fen, reason))

@@ -26,8 +26,9 @@ class RefundTransaction(Command, frozen=True):
 
 def confirm_receipt(unit: Unit, command: ConfirmReceipt) -> dict[str, object]:
     stream = transaction.stream(command.transaction_id)
-    unit.record(stream, transaction.complete(unit.load(stream), command.by, unit.at_us))
-    return {"transaction_id": command.transaction_id}
+    facts = transaction.complete(unit.load(stream), command.by, unit.at_us)
+    unit.record(stream, facts)
+    return {"transaction_id": command.transaction_id, "completed_now": bool(facts)}
 
 
 def refund_transaction(unit: Unit, command: RefundTransaction) -> dict[str, object]:

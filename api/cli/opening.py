@@ -1,0 +1,99 @@
+"""Opening a ledger for the command line: for one command, or with everything that serves it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from msgspec.structs import replace
+
+from api import context as contexts
+from api.context import AppContext, Runner
+from api.worker import Worker
+from domain.channel.adapters.simulated import SimulatedChannel
+from domain.channel.port import ChannelPort
+from domain.eventstore.ledger import Ledger, utc_us
+from domain.refusals import Code, Refused
+from migrations.run import migrate
+from projections.engine import Projector
+from projections.wakeup import WakeUp
+
+HINT = "; if there is no ledger yet, `zhangfang init` creates one"
+
+
+class ProjectorThread:
+    """Keeps the read models up to the log in a thread of its own; a `Runner`."""
+
+    def __init__(self, ledger: Ledger, projector: Projector) -> None:
+        self._ledger = ledger
+        self._wakeup = WakeUp()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(
+            target=projector.run, args=(self._stop, self._wakeup), name="projector", daemon=True
+        )
+
+    def start(self) -> None:
+        self._ledger.on_commit(self._wakeup.wake)
+        # Commits of other processes: PostgreSQL notifies, a SQLite file is looked at.
+        channel = getattr(self._ledger.recorder, "channel", "")
+        self._wakeup.follow(self._ledger.database, channel)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._wakeup.close()
+        if self._thread.is_alive():
+            self._thread.join()
+
+
+def open_context(
+    database_url: str,
+    *,
+    auto_day: bool = True,
+    worker: bool = True,
+    background: bool = True,
+    clock: Callable[[], int] = utc_us,
+    channel: ChannelPort | None = None,
+) -> AppContext:
+    """An open ledger with what runs beside the server; `start()` begins it, `close()` ends it.
+
+    `background` off: nothing runs. `worker` off: only the read models are kept up. `auto_day` off:
+    the worker leaves business days to the operator. `clock` is UTC µs. Raises
+    Refused(REQUEST_INVALID, "database") when there is no ledger.
+    """
+    context = _opened(database_url, channel, clock)
+    runners: list[Runner] = []
+    if background:
+        runners.append(ProjectorThread(context.ledger, context.desk.projector))
+    if background and worker:
+        runners.append(Worker(context.desk, clock, auto_day=auto_day))
+    return replace(context, runners=tuple(runners))
+
+
+@contextmanager
+def open_desk(
+    database_url: str, *, channel: ChannelPort | None = None, create: bool = False
+) -> Iterator[AppContext]:
+    """An open ledger for one command, without threads beside it, closed at the end.
+
+    `create` makes the ledger first when there is none. Raises as `open_context` does.
+    """
+    try:
+        context = _opened(database_url, channel, utc_us)
+    except Refused:
+        if not create:
+            raise
+        migrate(database_url)
+        context = _opened(database_url, channel, utc_us)
+    try:
+        yield context
+    finally:
+        context.close()
+
+
+def _opened(database_url: str, channel: ChannelPort | None, clock: Callable[[], int]) -> AppContext:
+    try:
+        return contexts.open_context(database_url, channel or SimulatedChannel(), clock=clock)
+    except Refused as no:
+        if no.code is Code.REQUEST_INVALID and no.field == "database":
+            raise Refused(no.code, no.field, no.detail + HINT) from no
+        raise

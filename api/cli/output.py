@@ -1,0 +1,168 @@
+"""What every command shares: the options, where answers and errors go, progress, and exit codes.
+
+The answer goes to stdout, with `--json` as JSON and nothing else; errors and progress go to stderr.
+Exit code 0: done; 1: something was found to be wrong; 2: refused; 130: interrupted.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import date
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+from sqlalchemy.exc import DBAPIError
+
+from api.settings import DEFAULT_DATABASE
+from domain.eventstore.database import parse_database_url
+from domain.eventstore.recorder import PersistenceError
+from domain.refusals import Code, Refused
+
+DatabaseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        metavar="URL",
+        help="The ledger; else $ZHANGFANG_DATABASE, else sqlite:///zhangfang.db.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, and nothing else.")]
+
+FOUND, REFUSED, INTERRUPTED = 1, 2, 130
+PIPED_WIDTH = 200  # Columns when nobody's terminal says how many there are.
+
+# What was given before the command's name: the database, and whether --json was.
+GIVEN: ContextVar[tuple[str | None, bool]] = ContextVar("GIVEN", default=(None, False))
+
+
+class Say:
+    """One command's way to the outside: its database, and where its answer goes."""
+
+    def __init__(self, database_url: str, *, as_json: bool) -> None:
+        self.database_url = database_url
+        self.as_json = as_json
+        self.out = _console(sys.stdout)
+        self.err = _console(sys.stderr)
+
+    def json(self, value: Any) -> None:
+        """The answer as JSON."""
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+    def line(self, text: str = "", style: str = "") -> None:
+        """A line of the answer for people; nothing with --json."""
+        if not self.as_json:
+            self.out.print(text, style=style or None, soft_wrap=True)
+
+    def table(self, table: Table) -> None:
+        """A table of the answer for people; nothing with --json."""
+        if not self.as_json:
+            self.out.print(table)
+
+    @contextmanager
+    def progress(self, unit: str) -> Iterator[Callable[[str, int, int | None], None]]:
+        """A bar on stderr with rate and time left; told what is done, how much, of how much.
+
+        Silent with --json, and where stderr is no terminal.
+        """
+        silent = self.as_json or not self.err.is_terminal
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _Rate(unit),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self.err, disable=silent, transient=True) as bar:
+            task = bar.add_task("", total=None)
+
+            def told(what: str, done: int, total: int | None) -> None:
+                bar.update(task, description=what, completed=done, total=total)
+
+            yield told
+
+
+class _Rate(ProgressColumn):
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f} {self._unit}/s" if speed else f"- {self._unit}/s")
+
+
+def _console(file: Any) -> Console:
+    width = None if file.isatty() else PIPED_WIDTH
+    return Console(file=file, width=width, highlight=False, markup=False, emoji=False)
+
+
+@contextmanager
+def answering(
+    database: str | None, as_json: bool, *, interrupted: str = "Stopped."
+) -> Iterator[Say]:
+    """Run a command's work; whatever refuses it becomes a line on stderr and an exit code.
+
+    `interrupted` is what Ctrl-C answers: how to go on.
+    """
+    given_database, given_json = GIVEN.get()
+    as_json = as_json or given_json
+    try:
+        url = database or given_database or os.environ.get("ZHANGFANG_DATABASE") or DEFAULT_DATABASE
+        parse_database_url(url)  # Refused here and now, whatever the command is.
+        yield Say(url, as_json=as_json)
+    except Refused as no:
+        raise _refused(no, as_json) from None
+    except DBAPIError as error:
+        raise _refused(_database_trouble(error.orig or error), as_json) from None
+    except PersistenceError as error:
+        raise _refused(_database_trouble(error), as_json) from None
+    except KeyboardInterrupt:
+        sys.stderr.write(f"\n{interrupted}\n")
+        raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:
+        raise  # The reader went away; `main` ends quietly.
+    except OSError as error:
+        name = str(error.filename or "")
+        trouble = Refused(Code.REQUEST_INVALID, name, error.strerror or str(error))
+        raise _refused(trouble, as_json) from None
+
+
+def _database_trouble(error: BaseException) -> Refused:
+    said = " ".join(str(error).split())[:500]
+    return Refused(Code.BUSY, "database", said or type(error).__name__)
+
+
+def _refused(no: Refused, as_json: bool) -> typer.Exit:
+    if as_json:
+        error = {"code": no.code.value, "field": no.field, "detail": no.detail}
+        sys.stderr.write(msgspec.json.encode({"error": error}).decode() + "\n")
+    else:
+        sys.stderr.write(f"error: {no.code}: {no.field}: {no.detail}\n")
+    return typer.Exit(REFUSED)
+
+
+def day(text: str | None, field: str) -> date | None:
+    """A date as written on the command line: YYYY-MM-DD. Raises Refused(DATE_INVALID)."""
+    if text is None:
+        return None
+    try:
+        if len(text) == 10 and text.isascii():
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise Refused(Code.DATE_INVALID, field, f"{text[:40]!r} is not a date YYYY-MM-DD")

@@ -1,0 +1,53 @@
+"""`zhangfang verify`: the log against itself, and every read model against a fresh fold of it."""
+
+import typer
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.cli.opening import open_desk
+from api.cli.output import FOUND, DatabaseOption, JsonOption, Say, answering
+from api.context import AppContext
+from domain.eventstore.verify import Finding, verify_log
+from projections.registry import READ_MODELS
+from projections.verify import check
+
+
+def verify(database: DatabaseOption = None, as_json: JsonOption = False) -> None:
+    """Prove hashes, gaps, conservation, the reserve identity and all read models; exit 1 if not."""
+    with answering(database, as_json) as say:
+        with open_desk(say.database_url) as context:
+            head = context.ledger.head()
+            findings = _findings(say, context)
+        if say.as_json:
+            ledger = {"commits": head.number, "facts": head.position, "hash": head.hash.hex()}
+            say.json({"clean": not findings, "findings": findings, "ledger": ledger})
+        elif findings:
+            first, more = findings[0], len(findings) - 1
+            say.line(f"{first.check}: {first.where}: {first.detail}", "bold red")
+            for one in findings[1:]:
+                say.line(f"{one.check}: {one.where}: {one.detail}")
+            say.line(f"{more + 1} findings; the ledger or a read model is not what it should be.")
+        else:
+            say.line(
+                f"Clean: {head.number:,} commits, {head.position:,} facts, "
+                f"{len(READ_MODELS)} read models. Head {head.hash.hex()}"
+            )
+    if findings:
+        raise typer.Exit(FOUND)
+
+
+def _findings(say: Say, context: AppContext) -> list[Finding]:
+    with say.progress("facts") as told:
+        findings = verify_log(
+            context.ledger.recorder, lambda done, total: told("the log", done, total)
+        )
+        try:
+            context.desk.catch_up()
+        except SQLAlchemyError as error:
+            findings.append(Finding("projection", "catching up", str(error).splitlines()[0]))
+        wrong = check(
+            context.ledger.recorder,
+            context.writes,
+            list(READ_MODELS.values()),
+            on_progress=lambda done, total: told("read models", done, total),
+        )
+    return findings + [Finding("projection", one.projection, one.detail) for one in wrong]

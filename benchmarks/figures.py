@@ -1,0 +1,76 @@
+"""What the benchmarks report: one struct per line, in the shape `--json` prints."""
+
+from typing import Literal
+
+from msgspec import Struct, field
+
+Backend = Literal["sqlite", "postgresql"]
+Shape = Literal["uniform", "hot"]
+BACKENDS: tuple[Backend, ...] = ("sqlite", "postgresql")
+
+
+class Transfers(Struct, frozen=True):
+    """Durable transfers per second, and what a caller waits for one (ms)."""
+
+    backend: Backend
+    callers: int
+    shape: Shape
+    per_second: int
+    p50_ms: float
+    p99_ms: float
+
+
+class Lifecycles(Struct, frozen=True):
+    """Whole lifecycles per second, as an import submits them: waves of requests, one commit each.
+
+    `callers_per_second`: the same by that many concurrent callers who each wait for every step.
+    `bytes_per_lifecycle`: what the database grew by, tables and indexes of events, receipts, commit
+    log and snapshots (SQLite: the file); read models are not run and not counted.
+    """
+
+    backend: Backend
+    per_second: int
+    facts_per_second: int
+    bytes_per_lifecycle: int
+    callers: int
+    callers_per_second: int
+
+
+class Rebuild(Struct, frozen=True):
+    """All read models built anew beside the live ones, in a process of its own.
+
+    `rss_mib`: the process's memory when 25, 50 and 100 % of the facts were done. `live_per_second`:
+    facts per second of the live catch-up of the same facts before it.
+    """
+
+    backend: Backend
+    facts: int
+    facts_per_second: int
+    peak_rss_mib: int
+    rss_mib: tuple[int, int, int]
+    live_per_second: int
+
+
+class Floor(Struct, frozen=True):
+    """The rows of 256 transfers a commit, inserted raw; and how many transfers that would be."""
+
+    backend: Backend
+    rows_per_second: int
+    transfers_per_second: int
+
+
+class Library(Struct, frozen=True):
+    """Plain `eventsourcing`: two aggregates and one `save()` per transfer, one caller."""
+
+    backend: Backend
+    transfers_per_second: int
+
+
+class Report(Struct):
+    """One run. What was not asked for is empty."""
+
+    transfers: list[Transfers] = field(default_factory=list)
+    lifecycles: list[Lifecycles] = field(default_factory=list)
+    rebuild: list[Rebuild] = field(default_factory=list)
+    floor: list[Floor] = field(default_factory=list)
+    library: list[Library] = field(default_factory=list)

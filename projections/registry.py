@@ -1,0 +1,35 @@
+"""Every read model, by name: adding one here is all it takes to have it kept up and rebuilt."""
+
+from projections import (
+    balances,
+    clearing_positions,
+    instructions,
+    journal,
+    members,
+    merchant_statements,
+    settlement_batches,
+    transactions,
+    trial_balance,
+)
+from projections.model import ReadModel
+
+READ_MODELS: dict[str, ReadModel] = {
+    "balances": balances.MODEL,
+    "trial_balance": trial_balance.MODEL,
+    "journal": journal.MODEL,
+    "transactions": transactions.MODEL,
+    "clearing_positions": clearing_positions.MODEL,
+    "merchant_statements": merchant_statements.MODEL,
+    "settlement_batches": settlement_batches.MODEL,
+    "instructions": instructions.MODEL,
+    "members": members.MODEL,
+}
+
+
+def chosen(names: list[str]) -> list[ReadModel]:
+    """The models of these names, none twice; all of them for no names. Raises ValueError."""
+    unknown = [name for name in names if name not in READ_MODELS]
+    if unknown:
+        known = ", ".join(READ_MODELS)
+        raise ValueError(f"no such read model: {', '.join(unknown)}; there are {known}")
+    return [model for name, model in READ_MODELS.items() if name in names or not names]

@@ -1,0 +1,35 @@
+"""The same facts give the same rows: in any batches, on both databases."""
+
+import pytest
+from sqlalchemy import Connection
+
+from domain.kernel import Recorded
+from projections.model import ReadModel
+from tests.projections.models import MODELS, Rows, apply, clear, rows_of
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_rows_do_not_depend_on_the_batches(
+    books: Connection,
+    model: ReadModel,
+    story_facts: list[Recorded],
+    story_rows: dict[str, Rows],
+) -> None:
+    assert all(story_rows[model.name].values()), "the story leaves a table empty"
+    for size in (1, 2, 7, None):
+        apply(books, model, story_facts, size)
+        assert rows_of(books, model) == story_rows[model.name], f"in batches of {size}"
+        clear(books, model)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_an_empty_batch_writes_nothing(books: Connection, model: ReadModel) -> None:
+    model.write(books, {table.name: table for table in model.tables}, model.new_delta())
+    assert not any(rows_of(books, model).values())
+
+
+def test_every_fact_with_an_entry_is_in_the_journal(story_facts: list[Recorded]) -> None:
+    from projections.journal import MODEL
+
+    with_entry = {type(one.fact) for one in story_facts if "entry" in one.fact.__struct_fields__}
+    assert with_entry <= MODEL.folds.keys()

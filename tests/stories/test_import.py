@@ -1,0 +1,147 @@
+"""A feed goes in, and every merchant's statement comes out right, on both databases.
+
+What is right is computed from the CSV files alone (tests/feed_expectation.py), with no code of
+ours. A generated feed always; the real quarter of a marketplace where it lies beside the project.
+"""
+
+import gzip
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from api.desk import Desk
+from api.feed.generator import generate
+from domain.eventstore.verify import verify_log
+from domain.refusals import Code
+from projections.clearing_positions import clearing_positions
+from projections.trial_balance import trial_balance
+from tests.feed_expectation import expected_books
+from tests.stories.books import import_feed, open_books, statement_of
+
+REAL = Path(__file__).parents[3] / "shared" / "data" / "online-retail"
+real_data = pytest.mark.skipif(not REAL.exists(), reason="the real feed does not lie beside us")
+
+
+@pytest.fixture(scope="module")
+def feed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """150 checkouts over 12 days and 8 merchants: refunds before and after release among them."""
+    directory = tmp_path_factory.mktemp("feed")
+    generate(directory, orders=150, merchants=8, days=12, seed=7)
+    return directory
+
+
+def check_statements(desk: Desk, directory: Path) -> None:
+    for merchant, right in expected_books(directory).items():
+        mine = statement_of(desk, merchant)
+        assert mine.sales_fen - mine.refunds_fen == right.sales_less_refunds, merchant
+        assert mine.fees_fen == right.fees, merchant
+        assert mine.settled_fen + mine.closing_fen == right.settled_and_closing, merchant
+        assert mine.closing_fen <= 0, f"{merchant}: everything due was paid out"
+        assert mine.in_escrow_fen == 0, merchant
+
+
+def check_books(desk: Desk) -> None:
+    with desk.engine.connect() as connection:
+        balance = trial_balance(connection)
+    assert balance.balanced
+    assert verify_log(desk.ledger.recorder) == []
+
+
+def test_a_generated_feed_settles_to_the_fen(database_url: str, feed: Path) -> None:
+    with open_books(database_url) as desk:
+        report, importer = import_feed(desk, feed, date(2011, 3, 31))
+        assert importer.rejects == []
+        assert report.hindrances == []
+        assert report.checkouts == 150
+        check_statements(desk, feed)
+        check_books(desk)
+
+
+@real_data
+def test_the_real_quarter_settles_to_the_fen(database_url: str) -> None:
+    with open_books(database_url) as desk:
+        report, importer = import_feed(desk, REAL, date(2011, 3, 31))
+        assert (report.checkouts, report.transactions, report.refunds) == (3724, 17263, 1128)
+        assert report.rejected == 696
+        assert {one.file for one in importer.rejects} == {"bad_refunds.csv.gz"}
+        assert {one.code for one in importer.rejects} == {Code.TRANSACTION_NOT_FOUND}
+        check_statements(desk, REAL)
+        check_books(desk)
+
+
+@pytest.mark.postgresql
+def test_both_databases_hold_the_same_bytes(
+    tmp_path: Path, postgres_schema_url: str, feed: Path
+) -> None:
+    heads, figures = [], []
+    for url in (f"sqlite:///{tmp_path}/ledger.db", postgres_schema_url):
+        with open_books(url) as desk:
+            import_feed(desk, feed, date(2011, 3, 31))
+            heads.append(desk.ledger.head())
+            figures.append([statement_of(desk, one) for one in expected_books(feed)])
+    assert heads[0] == heads[1]  # The hash chains every stored byte of every fact and receipt.
+    assert figures[0] == figures[1]
+
+
+def test_importing_the_same_feed_again_changes_nothing(database_url: str, feed: Path) -> None:
+    with open_books(database_url) as desk:
+        import_feed(desk, feed, date(2011, 3, 31))
+        head = desk.ledger.head()
+        again, importer = import_feed(desk, feed, date(2011, 3, 31))
+        assert (again.new, again.facts, importer.rejects) == (0, 0, [])
+        assert again.checkouts == 150  # It says what is in the books, and that none of it is new.
+        assert desk.ledger.head() == head
+
+
+def test_a_later_feed_finds_the_days_of_the_first_closed(
+    database_url: str, tmp_path: Path, feed: Path
+) -> None:
+    late = tmp_path / "late"
+    shutil.copytree(feed, late)
+    header, *rows = gzip.decompress((late / "orders.csv.gz").read_bytes()).decode().splitlines()
+    renumbered = "\n".join([header, *(f"9{row}" for row in rows)]) + "\n"
+    (late / "orders.csv.gz").write_bytes(gzip.compress(renumbered.encode()))
+    (late / "refunds.csv.gz").unlink()
+    with open_books(database_url) as desk:
+        import_feed(desk, feed)
+        head = desk.ledger.head()
+        report, importer = import_feed(desk, late)
+        assert report.checkouts == 0
+        assert {one.code for one in importer.rejects} == {Code.DAY_NOT_THE_OPEN_ONE}
+        assert len(importer.rejects) == len(rows)
+        assert desk.ledger.head() == head
+
+
+def test_an_unknown_method_refuses_the_whole_checkout(database_url: str, tmp_path: Path) -> None:
+    (tmp_path / "merchants.csv").write_text(
+        "merchant,name,fee_bps,settlement_cycle\nSHOP1,One,60,T+1\nSHOP2,Two,38,D+1\n"
+    )
+    (tmp_path / "orders.csv").write_text(
+        "order_no,placed_at,buyer,merchant,amount,items,subject,method\n"
+        "1,2011-01-04T09:00:00+08:00,C1,SHOP1,1000,1,nuts,BARTER\n"
+        "1,2011-01-04T09:00:00+08:00,C1,SHOP2,2000,1,tea,BARTER\n"
+        "2,2011-01-04T10:00:00+08:00,C1,SHOP2,3000,1,tea,JD_PAY\n"
+    )
+    with open_books(database_url) as desk:
+        report, importer = import_feed(desk, tmp_path)
+        assert report.checkouts == 1
+        assert [(one.line, one.code) for one in importer.rejects] == [
+            (2, Code.METHOD_UNKNOWN),
+            (3, Code.METHOD_UNKNOWN),
+        ]
+        assert desk.ledger.version("order-1") == 0  # Nothing of it is half done.
+
+
+def test_positions_sealed_at_close_equal_the_running_ones(database_url: str, feed: Path) -> None:
+    with open_books(database_url) as desk:
+        import_feed(desk, feed, date(2011, 3, 31))
+        with desk.engine.connect() as connection:
+            lines = clearing_positions(connection, date(2011, 1, 4))
+        assert lines
+        for line in lines:
+            assert line.closed
+            assert line.sealed_received_fen == line.received_fen
+            assert line.sealed_paid_fen == line.refunded_fen + line.paid_out_fen
+            assert line.sealed_net_fen == line.net_fen
