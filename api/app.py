@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.context import AppContext
-from api.errors import HANDLERS, REFUSALS_PAGE, refusals_page
+from api.errors import HANDLERS, REFUSALS_PAGE, Handler, refusals_page
 from api.graphql.app import graphql_app, graphql_assets
 from api.rest import end_of_day, health, routes
 from api.rest.openapi import document
@@ -41,13 +41,14 @@ def create_app(context: AppContext) -> FastAPI:
         finally:
             await anyio.to_thread.run_sync(context.close)
 
+    handlers: dict[int | type[Exception], Handler] = {kind: handler for kind, handler in HANDLERS.items()}
     app = FastAPI(
         title="Zhangfang",
         version=_version(),
         lifespan=lifespan,
         redoc_url=None,
         redirect_slashes=False,
-        exception_handlers=dict(HANDLERS),
+        exception_handlers=handlers,
     )
     app.include_router(routes.router(context))
     app.include_router(end_of_day.router(context))

@@ -6,6 +6,7 @@ status and a line in docs/refusals.md, to which the `type` of a problem points.
 
 import logging
 import secrets
+from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import Any
 
@@ -173,7 +174,8 @@ async def on_failure(request: Request, error: Exception) -> Response:
     return Response(msgspec.json.encode(body), 500, media_type=PROBLEM)
 
 
-HANDLERS = {
+Handler = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
+HANDLERS: dict[type[Exception], Handler] = {
     Refused: on_refused,
     Problem: on_problem,
     HTTPException: on_http_exception,

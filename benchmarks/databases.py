@@ -46,6 +46,17 @@ class Databases:
             _drop(self._postgres, name)
 
     @contextmanager
+    def neighbour(self, backend: Backend) -> Iterator[str]:
+        """The URL of an empty place on the same server for something that is no ledger."""
+        with self.empty(backend) as url:
+            if backend == "postgresql":
+                assert self._postgres is not None
+                with psycopg.connect(self._postgres, autocommit=True) as connection:
+                    schema = sql.Identifier(parse_database_url(url).schema)
+                    connection.execute(sql.SQL("CREATE SCHEMA {}").format(schema))
+            yield url
+
+    @contextmanager
     def ledger(self, backend: Backend) -> Iterator[str]:
         """The URL of an empty ledger with every table made."""
         with self.empty(backend) as url:
@@ -94,7 +105,8 @@ def stored_bytes(url: str) -> int:
     with psycopg.connect(**database.connection_arguments) as server:
         tables = [f'"{database.schema}".{table}' for table in EVENT_STORE]
         row = server.execute(
-            "SELECT sum(pg_total_relation_size(t::regclass))::bigint FROM unnest(%s) AS t", (tables,)
+            "SELECT sum(pg_total_relation_size(t::regclass))::bigint FROM unnest(%s::text[]) AS t",
+            (tables,),
         ).fetchone()
     assert row is not None
     return int(row[0])

@@ -76,8 +76,8 @@ def shared_url(directory: Path) -> str:
         if not url.exists():
             said = log.read_text() if log.exists() else ""
             raise RuntimeError(
-                "no PostgreSQL could be started; set ZHANGFANG_TEST_POSTGRES to the URL of a database "
-                f"in which schemas may be created. What was said:\n{said}"
+                "no PostgreSQL could be started; set ZHANGFANG_TEST_POSTGRES to the URL of a "
+                f"database in which schemas may be created. What was said:\n{said}"
             )
         return url.read_text()
 

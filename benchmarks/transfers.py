@@ -8,9 +8,9 @@ import asyncio
 import itertools
 import random
 import time
-from collections.abc import Iterator
 
 from benchmarks.books import ACTOR, OPENED_US, open_books, open_wallets
+from benchmarks.callers import run_in_loop
 from benchmarks.figures import Backend, Shape, Transfers
 from domain.eventstore.ledger import Ledger
 from domain.kernel import Request
@@ -20,18 +20,19 @@ CALLERS = (1, 8, 32, 256)
 SHAPES: tuple[Shape, ...] = ("uniform", "hot")
 WALLETS = 100
 AMOUNT_FEN = 1
+SEED = 20251111
 _runs = itertools.count(1)
 
 
-def pairs(members: list[str], shape: Shape, seed: int) -> Iterator[tuple[str, str]]:
-    """Payers and payees for ever, the same for a seed."""
-    chance = random.Random(seed)
+def pairs(members: list[str], shape: Shape) -> list[tuple[str, str]]:
+    """Payers and payees by chance, the same in every run."""
+    chance = random.Random(SEED)
     chosen = []
-    for _ in range(997):  # Prime, so that callers do not fall into step.
+    for _ in range(9973):  # Prime, so that callers do not fall into step.
         payer = chance.randrange(WALLETS)
         payee = (payer + 1 + chance.randrange(WALLETS - 1)) % WALLETS
         chosen.append((members[payer], members[WALLETS if shape == "hot" else payee]))
-    return itertools.cycle(chosen)
+    return chosen
 
 
 class Case:
@@ -41,7 +42,7 @@ class Case:
         self, ledger: Ledger, members: list[str], backend: Backend, callers: int, shape: Shape
     ) -> None:
         self._ledger = ledger
-        self._members = members
+        self._pairs = pairs(members, shape)
         self._backend = backend
         self._callers = callers
         self._shape: Shape = shape
@@ -51,13 +52,13 @@ class Case:
 
     def measure(self, seconds: float) -> None:
         """Run for a while and add what was seen."""
-        waits, lasted = event_loop_run(self._all(seconds))
+        waits, lasted = run_in_loop(self._all(seconds))
         self._waits += waits
         self._seconds += lasted
 
     def warm_up(self, seconds: float) -> None:
         """Run without counting."""
-        event_loop_run(self._all(seconds))
+        run_in_loop(self._all(seconds))
 
     def result(self) -> Transfers:
         waits = sorted(self._waits)
@@ -79,17 +80,20 @@ class Case:
         await asyncio.gather(*callers)
         return waits, time.perf_counter() - began
 
-    async def _caller(self, name: str, seed: int, until: float, waits: list[float]) -> None:
-        clock, submit = time.perf_counter, self._ledger.submit_async
-        for count, (payer, payee) in enumerate(pairs(self._members, self._shape, seed)):
-            asked = clock()
-            if asked >= until and count:
-                return
+    async def _caller(self, name: str, start: int, until: float, waits: list[float]) -> None:
+        clock, submit, chosen = time.perf_counter, self._ledger.submit_async, self._pairs
+        asked = clock()
+        for count in itertools.count():
+            payer, payee = chosen[(start * 37 + count) % len(chosen)]
             number = f"{name}-{count}"
             command = TransferMoney(number, payer, payee, AMOUNT_FEN)
             answer = await submit(Request(f"transfer:{number}", OPENED_US, ACTOR, command))
             answer.unwrap()
-            waits.append(clock() - asked)
+            answered = clock()
+            waits.append(answered - asked)
+            if answered >= until:
+                return
+            asked = answered
 
 
 def cases(ledger: Ledger, backend: Backend) -> list[Case]:

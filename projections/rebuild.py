@@ -188,6 +188,7 @@ class _Rebuild:
                 self.shadows[name].name: state.position for name, state in self._live().items()
             }
             states = self._catch_up(goals)
+            self._push_live(states)
             now = self._live()
             behind = (
                 now[name].position - states[target.name].position

@@ -5,6 +5,8 @@ stands still while the last facts are folded and the names change.
 """
 
 import hashlib
+import itertools
+import random
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -16,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from domain.eventstore.database import IMMEDIATE
 from projections import checkpoints, shadow
+from projections.bulk import quoted
 from projections.checkpoints import KEPT, RUNNING, Checkpoint
 from projections.engine import Runner
 from projections.folding import (
@@ -53,7 +56,7 @@ def swap(runner: Runner, models: Sequence[ReadModel]) -> dict[str, Checkpoint]:
     SwapBusy, and what a fold raises that the live projector has taken: nothing is swapped then.
     """
     deadline = time.monotonic_ns() + SWAP_PATIENCE_MS * 1_000_000
-    while True:
+    for attempt in itertools.count():
         while _left(runner, models) > CLOSE_ENOUGH:
             runner.catch_up()
         states = runner.load()
@@ -62,13 +65,14 @@ def swap(runner: Runner, models: Sequence[ReadModel]) -> dict[str, Checkpoint]:
             return {}
         try:
             with _short_lock(runner.engine) as connection:
-                return _swap(runner, models, connection)
+                return _swap(runner, models, connection, attempt)
         except OperationalError as error:
             if not _waited(error):
                 raise
             if time.monotonic_ns() > deadline:
                 raise SwapBusy("readers hold the live tables; run the rebuild again") from error
         time.sleep(LOCK_WAIT_MS / 1000)
+    raise AssertionError("unreachable")
 
 
 def _left(runner: Runner, models: Sequence[ReadModel]) -> int:
@@ -81,12 +85,13 @@ def _left(runner: Runner, models: Sequence[ReadModel]) -> int:
 
 
 def _swap(
-    runner: Runner, models: Sequence[ReadModel], connection: Connection
+    runner: Runner, models: Sequence[ReadModel], connection: Connection, attempt: int
 ) -> dict[str, Checkpoint]:
     targets = {target.name: target for target in runner.targets}
     names = [(m.name, m.name + shadow.NEXT, m.name + shadow.OLD) for m in models]
     # From here to the commit the live ones stand still: their checkpoints are ours.
     states = checkpoints.lock(connection, [name for three in names for name in three])
+    _lock_tables(connection, models, attempt)
     result = {}
     for model, (name, following, aside) in zip(models, names, strict=True):
         before, after = states.get(name), states[following]
@@ -100,6 +105,20 @@ def _swap(
             checkpoints.create(connection, old)
     shadow.put_in_place(connection, models)
     return result
+
+
+def _lock_tables(connection: Connection, models: Sequence[ReadModel], attempt: int) -> None:
+    """Keep readers away. One who already reads one of the tables may want another next, so that
+    each would wait for the other: a different order is tried each time, and one of them is theirs.
+    """
+    if connection.dialect.name == "sqlite":
+        return
+    names = [table.name for model in models for table in model.tables]
+    there = set(sa.inspect(connection).get_table_names())
+    names = [name for name in names if name in there]
+    random.Random(attempt).shuffle(names)
+    for name in names:
+        connection.exec_driver_sql(f"LOCK TABLE {quoted(name)} IN ACCESS EXCLUSIVE MODE")
 
 
 def _fold_on(
@@ -124,21 +143,33 @@ def rollback(engine: Engine, models: Sequence[ReadModel]) -> dict[str, int]:
     """
     deadline = time.monotonic_ns() + SWAP_PATIENCE_MS * 1_000_000
     with rebuilding(engine):
-        while True:
+        for attempt in itertools.count():
             try:
                 with _short_lock(engine) as connection:
-                    return {model.name: _take_back(connection, model) for model in models}
+                    return _take_all_back(connection, models, attempt)
             except OperationalError as error:
                 if not _waited(error):
                     raise
                 if time.monotonic_ns() > deadline:
                     raise SwapBusy("readers hold the live tables; try again") from error
             time.sleep(LOCK_WAIT_MS / 1000)
+    raise AssertionError("unreachable")
 
 
-def _take_back(connection: Connection, model: ReadModel) -> int:
+def _take_all_back(
+    connection: Connection, models: Sequence[ReadModel], attempt: int
+) -> dict[str, int]:
+    suffixes = ("", shadow.OLD, shadow.NEXT)
+    names = [model.name + suffix for model in models for suffix in suffixes]
+    states = checkpoints.lock(connection, names)
+    _lock_tables(connection, models, attempt)
+    return {model.name: _take_back(connection, model, states) for model in models}
+
+
+def _take_back(connection: Connection, model: ReadModel, known: dict[str, Checkpoint]) -> int:
     old_name = model.name + shadow.OLD
-    states = checkpoints.lock(connection, [model.name, old_name, model.name + shadow.NEXT])
+    own = (model.name, old_name, model.name + shadow.NEXT)
+    states = {name: known[name] for name in own if name in known}
     if old_name not in states or model.name not in states:
         raise NothingKept(f"{model.name}: no rebuild has put tables aside")
     if not shadow.exist(connection, shadow.beside(model, shadow.OLD)):

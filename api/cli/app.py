@@ -6,7 +6,19 @@ import sys
 
 import typer
 
-from api.cli import importing, reports, setup, verifying
+from api.cli import (
+    benching,
+    demo,
+    events,
+    feeds,
+    importing,
+    keys,
+    projecting,
+    reports,
+    serving,
+    setup,
+    verifying,
+)
 from api.cli.output import GIVEN, DatabaseOption, JsonOption
 
 app = typer.Typer(
@@ -26,11 +38,23 @@ def options(database: DatabaseOption = None, as_json: JsonOption = False) -> Non
 
 
 app.command("init")(setup.init)
+app.command("demo")(demo.demo)
+app.command("run")(serving.run)
+app.command("serve")(serving.serve)
 app.command("import")(importing.import_feed)
 app.command("statement")(reports.statement)
 app.command("trial-balance")(reports.balance)
 app.command("positions")(reports.positions)
+app.command("events")(events.events)
+app.add_typer(projecting.app, name="projections")
+app.add_typer(feeds.app, name="feed")
+app.add_typer(keys.app, name="key")
 app.command("verify")(verifying.verify)
+app.command(
+    "bench",
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)(benching.bench)
 
 
 def main() -> None:

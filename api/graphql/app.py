@@ -18,7 +18,6 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.graphql import OperationType
 
 from api.context import AppContext
@@ -65,7 +64,7 @@ class GraphQLReads:
     async def answer(self, caller: Caller, asked: Asked) -> dict[str, Any]:
         """The GraphQL response: `data`, `errors` or both.
 
-        Raises Refused(REQUEST_INVALID) when the document has no such operation, or no query.
+        Raises Refused(REQUEST_INVALID, "operationName") when no operation is chosen.
         """
         try:
             prepared = self.documents.prepared(asked.query)
@@ -76,21 +75,15 @@ class GraphQLReads:
         document = prepared.document
         if prepared.errors:
             return {"errors": [error_body(error, document) for error in prepared.errors]}
-        reads = Reads(caller, self._engine, self._limiter, document, self._wait_ms)
-        try:
-            result = await SCHEMA.execute(
-                asked.query,
-                variable_values=asked.variables,
-                context_value=reads,
-                operation_name=asked.operation_name,
-                allowed_operation_types=(OperationType.QUERY,),
-            )
-        except CannotGetOperationTypeError:
-            detail = "the document has no such operation, or several and none was chosen"
-            raise Refused(Code.REQUEST_INVALID, "operationName", detail) from None
-        except InvalidOperationTypeError:
-            detail = "only queries are taken here; commands go to the REST API"
-            raise Refused(Code.REQUEST_INVALID, "query", detail) from None
+        prepared.refuse_choice(asked.operation_name)
+        result = await SCHEMA.execute(
+            asked.query,
+            variable_values=asked.variables,
+            context_value=Reads(caller, self._engine, self._limiter, document, self._wait_ms),
+            operation_name=asked.operation_name or None,
+            # The schema has nothing else, so validation has refused other operations already.
+            allowed_operation_types=(OperationType.QUERY,),
+        )
         body: dict[str, Any] = {"data": result.data}
         if result.errors:
             body["errors"] = [error_body(error, document) for error in result.errors]

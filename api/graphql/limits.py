@@ -43,10 +43,22 @@ class Size(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """A parsed document and what validation says of it; no errors: it may be executed."""
+    """A parsed document and what validation says of it; no errors: it may be executed.
+
+    `operations` are the names of its operations, "" for one without a name.
+    """
 
     document: DocumentNode
     errors: list[GraphQLError]
+    operations: tuple[str, ...]
+
+    def refuse_choice(self, operation: str | None) -> None:
+        """Raises Refused(REQUEST_INVALID, "operationName") unless this chooses one operation."""
+        if operation is None and len(self.operations) == 1:
+            return
+        if operation is None or operation not in self.operations:
+            detail = "the document has no such operation, or several and none was chosen"
+            raise Refused(Code.REQUEST_INVALID, "operationName", detail)
 
 
 def refuse_large(document: DocumentNode) -> None:
@@ -60,8 +72,8 @@ def refuse_large(document: DocumentNode) -> None:
     for definition in document.definitions:
         if isinstance(definition, OperationDefinitionNode):
             _check(measure.selection(definition.selection_set))
-    for name in fragments:  # Also those that nothing uses: validation looks at them.
-        _check(measure.fragment(name))
+    for name in fragments:  # Also those that nothing uses, or that only introspection does.
+        _check(measure.fragment(name)._replace(depth=0))
 
 
 def _check(size: Size) -> None:
@@ -131,7 +143,13 @@ def prepare(schema: GraphQLSchema, query: str) -> Prepared:
     """Parse, measure, validate. Raises GraphQLError (syntax, tokens), Refused (limits)."""
     document = parse(query, max_tokens=MAX_TOKENS)
     refuse_large(document)
-    return Prepared(document, validate_document(schema, document, tuple(specified_rules)))
+    errors = validate_document(schema, document, tuple(specified_rules))
+    operations = tuple(
+        definition.name.value if definition.name else ""
+        for definition in document.definitions
+        if isinstance(definition, OperationDefinitionNode)
+    )
+    return Prepared(document, errors, operations)
 
 
 class Documents:

@@ -23,7 +23,7 @@ from domain.kernel import day_end_us
 PATH = "/v1/business-days/{date}/settle"
 NAME = f"POST {PATH}"
 EXAMPLE = {
-    "date": "2026-11-23",
+    "day": "2026-11-23",
     "confirmed": 0,
     "sealed": 1,
     "settled": 1,

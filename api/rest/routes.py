@@ -136,7 +136,7 @@ def reply(status: int, result: Any, position: int, *, replayed: bool) -> Respons
 def _problem(answer: Answer, command: Command, caller: Caller, headers: dict[str, str]) -> Problem:
     assert answer.refused is not None
     code, field, detail = answer.refused.code, answer.refused.field, answer.refused.detail
-    more = {"position": answer.position, "replayed": answer.replayed}
+    more: dict[str, Any] = {"position": answer.position, "replayed": answer.replayed}
     if code is Code.REQUEST_CONFLICT:
         recorded = _RECORDED.search(detail)
         more |= {

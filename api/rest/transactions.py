@@ -11,7 +11,7 @@ ENDPOINTS = (
         summary="Confirm receipt for the buyer, or for the timer when its time has come",
         sample={"transaction_id": "SQUIRRELS-JD1001"},
         body={"by": "buyer"},
-        result={"transaction_id": "SQUIRRELS-JD1001"},
+        result={"transaction_id": "SQUIRRELS-JD1001", "completed_now": True},
         defaults={"by": "buyer"},
     ),
     Endpoint(

@@ -43,7 +43,7 @@ def decode(row: EventRow | tuple[int, str, int, str, bytes]) -> Recorded:
         envelope = _decoders[name](state)
     except KeyError:
         raise UnknownFact(f"{name!r} at position {position} is not in the registry") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, TypeError) as error:
         raise UnknownFact(f"{name!r} at position {position}: {error}") from None
     fact = envelope.fact
     if name in UPCASTS:

@@ -10,10 +10,11 @@ process has written meanwhile, the batch is decided again under the lock, where 
 any more. So one repetition is always enough, and nobody starves.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from eventsourcing.persistence import IntegrityError
+from eventsourcing.persistence import IntegrityError, InterfaceError, OperationalError
 
 from domain.eventstore import answer as answers
 from domain.eventstore import codec
@@ -27,11 +28,18 @@ from domain.eventstore.recorder import (
     ReceiptRow,
     Session,
 )
-from domain.eventstore.states import StateCache
+from domain.eventstore.states import CACHE_SIZE, StateCache
 from domain.eventstore.unit import Batch, UnitOfWork
 from domain.handlers import COMMANDS
 from domain.kernel import Fact, Request, instant
 from domain.refusals import Code, Refused
+
+ATTEMPTS = 3
+# What was in memory was not what is stored, or the connection broke before COMMIT was sent.
+PASSING = (IntegrityError, InterfaceError, OperationalError)
+PATIENCE_NS = 5_000_000_000  # A database that takes longer to fail is away: no second attempt.
+# When other processes wrote more facts than this, it is cheaper to forget all states.
+MOST_TAKEN_IN = 20_000
 
 
 class Decided:
@@ -43,40 +51,68 @@ class Decided:
         self.outcomes: list[Answer | BaseException | str] = []  # str: number of its receipt.
         self.results: dict[str, Answer] = {}
 
+    @property
+    def all_known(self) -> bool:
+        """Whether nothing is to be written. A handler that failed is not believed before the lock
+        is held: it may have read between two commits of another process."""
+        return not self.receipts and not any(isinstance(o, BaseException) for o in self.outcomes)
+
 
 class Committer:
     """Decides and writes batches of requests; used by one thread."""
 
-    def __init__(self, recorder: LedgerRecorder, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        recorder: LedgerRecorder,
+        clock: Callable[[], int],
+        *,
+        cache_size: int = CACHE_SIZE,
+    ) -> None:
         self._recorder = recorder
         self._clock = clock
-        self._cache = StateCache(recorder)
+        self._cache = StateCache(recorder, cache_size)
         self._contended = False
         self.head: Head = recorder.head()
+
+    @property
+    def cached(self) -> int:
+        """How many states are in memory; never more than twice the cache's size."""
+        return len(self._cache)
 
     def commit(self, requests: Sequence[Request]) -> list[Answer | BaseException]:
         """Decide and write; the answers in order, and in the place of a request whose handler
         failed unexpectedly the exception (nothing of it was recorded, the others stand).
 
-        Raises Refused(BUSY) and database errors, after which nothing was recorded at all.
+        Raises Refused(BUSY) and database errors, after which nothing was recorded at all; and
+        CommitUnknown when the database stayed away: the same requests, repeated, will tell.
         """
-        try:
-            return self._commit(requests)
-        except CommitUnknown:
-            return self._after_unknown(requests)
-        except IntegrityError:
-            # What is in memory was not what is stored. Forget it and decide once more.
-            self._cache.clear()
-            self._contended = True
-            return self._commit(requests)
-        except BaseException:
-            self._cache.clear()
-            raise
+        unknown: CommitUnknown | None = None
+        patient_until = time.monotonic_ns() + PATIENCE_NS
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._commit(requests)
+            except BaseException as error:
+                # Trust nothing in memory any more: the next to decide does so under the lock.
+                self._cache.clear()
+                self._contended = True
+                if isinstance(error, CommitUnknown):
+                    # Whoever holds the lock next knows what became of it: the receipts are there,
+                    # or nothing is and all is decided anew.
+                    unknown = error
+                    continue
+                passes = isinstance(error, PASSING) and time.monotonic_ns() < patient_until
+                if attempt < ATTEMPTS and passes:
+                    continue
+                if unknown is None:
+                    raise
+                raise unknown from error
+        assert unknown is not None
+        raise unknown
 
     def _commit(self, requests: Sequence[Request]) -> list[Answer | BaseException]:
         decided = None if self._contended else self._decide(requests)
-        if decided is not None and not decided.receipts:
-            return self._answers(decided, self.head)  # All were answered before.
+        if decided is not None and decided.all_known:
+            return self._answers(decided, self.head)
         with self._recorder.writing() as session:
             others_wrote = session.head.number != self.head.number
             if others_wrote:
@@ -97,17 +133,11 @@ class Committer:
         return session.append(Append(rows, receipts, snapshots, self._clock()))
 
     def _take_in(self, session: Session) -> None:
-        self._cache.forget(session.streams_since(self.head.position))
+        if session.head.position - self.head.position > MOST_TAKEN_IN:
+            self._cache.clear()
+        else:
+            self._cache.forget(session.streams_since(self.head.position))
         self.head = session.head
-
-    def _after_unknown(self, requests: Sequence[Request]) -> list[Answer | BaseException]:
-        """The connection broke while committing. Whoever holds the lock next knows what happened:
-        the receipts are there, or nothing is and the batch is decided anew."""
-        self._cache.clear()
-        self._contended = True
-        with self._recorder.writing() as session:
-            self._take_in(session)
-        return self._commit(requests)
 
     # Deciding.
 

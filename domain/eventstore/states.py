@@ -70,6 +70,9 @@ class StateCache:
         self._young: dict[str, Held] = {}
         self._old: dict[str, Held] = {}
 
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
     def fetch(self, stream: str) -> Held:
         """The committed state of a stream, read from the database if it is not here."""
         held = self._young.get(stream)

@@ -13,8 +13,8 @@ from domain.money import fen
 from domain.payment import instruction, payment, transfer
 from domain.refusals import Code, Refused
 
-
-LONGEST_ID = 80  # An instruction's id is a number of 64 with `pay-`, `refund-` or `payout-` before it.
+# An instruction's id is a number of up to 64 characters behind `pay-`, `refund-` or `payout-`.
+LONGEST_ID = 80
 
 
 class RecordOutcome(Command, frozen=True):

@@ -138,7 +138,8 @@ def complete(state: State, by: Literal["buyer", "timer", "instant"], at_us: int)
     Raises TRANSACTION_NOT_FOUND, TRANSACTION_NOT_PAID, TRANSACTION_CLOSED, CONFIRMATION_TOO_EARLY.
     """
     _need(state)
-    if state.released or (state.status == "refunded" and by == "timer"):
+    confirmed = state.status == "completed" or state.released
+    if confirmed or (state.status == "refunded" and by == "timer"):
         return []
     if state.status == "created":
         raise Refused(Code.TRANSACTION_NOT_PAID, "transaction_id")

@@ -281,22 +281,5 @@ def _checkpoints() -> None:
 
 
 def downgrade() -> None:
-    """Drop them all: they are rebuilt from the facts."""
-    for table in (
-        "balances",
-        "trial_movements",
-        "journal",
-        "transactions",
-        "clearing_positions",
-        "statement_lines",
-        "statement_escrow",
-        "merchant_positions",
-        "settlement_batches",
-        "settlement_payouts",
-        "instructions",
-        "members",
-        "member_terms",
-        "member_operators",
-        "projection_checkpoints",
-    ):
-        op.drop_table(table)
+    """Refused: a ledger goes forward only, as in 0001; rows are rebuilt from the facts."""
+    raise NotImplementedError("a ledger's tables are never taken back by a migration")

@@ -149,7 +149,7 @@ def test_an_order_of_the_wrong_shape_is_refused(
 
 
 # Other endpoints: path, body, status, code, field.
-ELSEWHERE: list[tuple[str, Any, int, str, str]] = [
+ELSEWHERE: list[tuple[str, Any, int, str, str | None]] = [
     ("/v1/business-days/2026-02-30/close", {}, 422, "date_invalid", "date"),
     ("/v1/business-days/today/close", {}, 422, "date_invalid", "date"),
     ("/v1/business-days/9999-12-31/close", {}, 422, "date_invalid", "date"),

@@ -1,4 +1,4 @@
-"""A program to be killed: rebuilds the example of tests/projections/example.py, saying how far it is.
+"""A program to be killed: rebuilds the example of example.py here, saying how far it is.
 
 python -m tests.projections.rebuilding URL BATCH
 """

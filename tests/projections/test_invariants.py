@@ -39,7 +39,8 @@ def every_line(books: Connection) -> list[journal.JournalLine]:
 
 def states(facts: list[Recorded], kind: str) -> dict[str, Any]:
     """The state of every aggregate of a kind, folded by the domain itself."""
-    module, folded = AGGREGATES[kind], {}
+    module = AGGREGATES[kind]
+    folded: dict[str, Any] = {}
     for recorded in facts:
         if category(recorded.stream) == kind:
             state = folded.get(recorded.stream, module.State())
@@ -107,8 +108,8 @@ def test_each_statement_line_has_the_merchants_net_position(told: Connection) ->
         statement_lines = merchant_statements.lines(told, merchant).items
         assert [line.seq for line in statement_lines] == list(range(1, len(statement_lines) + 1))
         last_of_fact = {line.position: line for line in statement_lines}
-        for position, line in last_of_fact.items():
-            assert line.balance_fen == after[position], line
+        for position, last in last_of_fact.items():
+            assert last.balance_fen == after[position], last
         assert statement_lines[-1].balance_fen == net_fen
         escrow = every_account(told)[f"2241.04.{merchant}"].balance_fen
         statement = merchant_statements.statement(told, merchant)

@@ -1,0 +1,121 @@
+"""`zhangfang demo`: the story of `api/demo.py`, played and printed step by step."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.table import Table
+
+from api import demo as story
+from api.cli.opening import open_desk
+from api.cli.output import DatabaseOption, JsonOption, Say, answering
+from api.cli.reports import (
+    balance_json,
+    read_statement,
+    say_balance,
+    say_statement,
+    statement_json,
+)
+from api.context import AppContext
+from api.demo import Told
+from domain.accounting.chart import chart_account
+from domain.kernel import Entry
+from domain.money import decimal_text
+from migrations.run import migrate
+from projections import trial_balance
+
+AGAIN = "Stopped. The same command goes on where this one stopped."
+
+
+def demo(database: DatabaseOption = None, as_json: JsonOption = False) -> None:
+    """Play the story of one purchase and a small market day; played again, nothing is new."""
+    with answering(database, as_json, interrupted=AGAIN) as say:
+        migrate(say.database_url)
+        answer = tell(say)
+        if say.as_json:
+            say.json(answer)
+
+
+def tell(say: Say) -> dict[str, Any]:
+    """Play and print the story; the same as JSON. The ledger must have its tables."""
+    with open_desk(say.database_url, channel=story.scripted_channel()) as context:
+        before = context.ledger.head().position
+        told = list(_telling(say, context))
+        new = context.ledger.head().position - before
+        context.desk.catch_up()
+        with context.engine.connect() as connection:
+            figures, lines = read_statement(connection, story.MERCHANT, story.TRADE_DAY, story.END)
+            found = trial_balance.trial_balance(connection, story.DAY_AFTER)
+    say.line()
+    say_statement(say, figures, lines)
+    say.line()
+    say_balance(say, found)
+    say.line(f"{new:,} facts are new." if new else "Nothing was new: the story was in the books.")
+    return {
+        "steps": [_step_json(one) for one in told],
+        "new": new,
+        "statement": statement_json(figures, lines),
+        "trial_balance": balance_json(found),
+    }
+
+
+def _telling(say: Say, context: AppContext) -> Iterator[Told]:
+    heading = None
+    shown: set[str] = set()
+    for number, one in enumerate(story.play(context.desk), 1):
+        if one.chapter is not heading:
+            heading = one.chapter
+            say.line()
+            say.line(heading.title, "bold")
+        say.line(f"{number:3}  {one.at:%m-%d %H:%M}  {one.actor:18}  {one.step.says}")
+        for entry in _entries(one):
+            if heading.closely or entry.rule not in shown:
+                say.table(_table(entry))
+            shown.add(entry.rule)
+        yield one
+
+
+def _entries(one: Told) -> list[Entry]:
+    found = (getattr(recorded.fact, "entry", None) for recorded in one.facts)
+    return [entry for entry in found if entry is not None]
+
+
+def _table(entry: Entry) -> Table:
+    """An entry as a bookkeeper writes it: what is debited, then what is credited."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
+    table.add_column(width=10)
+    table.add_column()
+    table.add_column(min_width=24)
+    table.add_column(min_width=28)
+    table.add_column(justify="right", min_width=10)
+    table.add_column(justify="right", min_width=10)
+    table.add_row("", "", entry.rule, str(entry.date), "", "")
+    for line in entry.lines:
+        debit = decimal_text(line.debit_fen) if line.debit_fen else ""
+        credit = decimal_text(line.credit_fen) if line.credit_fen else ""
+        title = chart_account(line.account).title
+        table.add_row("", "Dr" if debit else "  Cr", line.account, title, debit, credit)
+    return table
+
+
+def _step_json(one: Told) -> dict[str, Any]:
+    return {
+        "chapter": one.chapter.title,
+        "at": one.at.isoformat(),
+        "actor": one.actor,
+        "says": one.step.says,
+        "facts": [recorded.name for recorded in one.facts],
+        "entries": [_entry_json(entry) for entry in _entries(one)],
+    }
+
+
+def _entry_json(entry: Entry) -> dict[str, Any]:
+    lines = [
+        {
+            "account": line.account,
+            "title": chart_account(line.account).title,
+            "debit": line.debit_fen,
+            "credit": line.credit_fen,
+        }
+        for line in entry.lines
+    ]
+    return {"rule": entry.rule, "date": entry.date, "lines": lines}

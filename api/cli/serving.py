@@ -1,0 +1,174 @@
+"""`zhangfang serve` and `run`: REST, GraphQL, worker and projections in one process."""
+
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from api import keys
+from api.cli import demo
+from api.cli.opening import open_context, open_desk
+from api.cli.output import DatabaseOption, JsonOption, Say, answering
+from api.demo import MERCHANT
+from api.settings import Settings, load_settings
+from domain.eventstore.ledger import utc_us
+from domain.member import member
+from domain.refusals import Code, Refused
+from migrations.run import migrate
+
+STOPPED = "Stopped. The ledger is complete; `zhangfang serve` goes on with it."
+GRACE_S = 5  # How long requests under way may still take when the server is told to stop.
+BACKLOG = 2048
+KEY_NOTE = "made by run"
+
+HostOption = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Else $ZHANGFANG_HOST, else 127.0.0.1.")
+]
+PortOption = Annotated[
+    int | None,
+    typer.Option(min=0, max=65_535, help="Else $ZHANGFANG_PORT, else 8000; 0: any free one."),
+]
+NoAutoDayOption = Annotated[
+    bool, typer.Option("--no-auto-day", help="Leave opening and ending days to the operator.")
+]
+NoWorkerOption = Annotated[
+    bool, typer.Option("--no-worker", help="Carry nothing out here: another process does.")
+]
+
+
+def serve(
+    host: HostOption = None,
+    port: PortOption = None,
+    no_auto_day: NoAutoDayOption = False,
+    no_worker: NoWorkerOption = False,
+    database: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Serve until SIGTERM or Ctrl-C."""
+    with answering(database, as_json, interrupted=STOPPED) as say:
+        settings = settings_for(say, host, port)
+        with listening(settings) as listener:
+            say_urls(say, listener)
+            serve_on(say, settings, listener, auto_day=not no_auto_day, worker=not no_worker)
+
+
+def run(
+    host: HostOption = None,
+    port: PortOption = None,
+    database: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Everything at once: create the database, play the story, print keys and URLs, serve."""
+    with answering(database, as_json, interrupted=STOPPED) as say:
+        settings = settings_for(say, host, port)
+        with listening(settings) as listener:
+            migrate(say.database_url)
+            try:
+                demo.tell(say)
+            except Refused as no:
+                if no.code is not Code.DAY_ALREADY_OPEN:
+                    raise
+                say.line(f"The story is not played: {no.detail}.")
+            made = _make_keys(say)
+            say_urls(say, listener, made)
+            serve_on(say, settings, listener, auto_day=True, worker=True)
+
+
+def _make_keys(say: Say) -> dict[str, str]:
+    """A key per role; those that earlier runs printed stop working. No merchant, no such key."""
+    with open_desk(say.database_url) as context:
+        for old in keys.list_keys(context.engine):
+            if old.note == KEY_NOTE and old.revoked_at_us is None:
+                keys.revoke_key(context.writes, old.id, utc_us)
+        merchant = context.ledger.state(member.stream(MERCHANT)).kind == "enterprise"
+        wanted = [("merchant", MERCHANT)] if merchant else []
+        return {
+            role: keys.create_key(context.writes, role, owner, utc_us, KEY_NOTE)
+            for role, owner in [*wanted, ("auditor", None), ("operator", None)]
+        }
+
+
+def settings_for(say: Say, host: str | None, port: int | None) -> Settings:
+    """The environment's settings, but for what the command line says. Raises Refused."""
+    found = load_settings()
+    return Settings(
+        database=say.database_url,
+        host=found.host if host is None else host,
+        port=found.port if port is None else port,
+        background=found.background,
+    )
+
+
+def listening(settings: Settings) -> socket.socket:
+    """A socket at the address, taken before anything is said or started.
+
+    Raises Refused(REQUEST_INVALID, "port") when it cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((settings.host, settings.port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        detail = f"{settings.host}:{settings.port}: {error.strerror or error}"
+        raise Refused(Code.REQUEST_INVALID, "port", detail) from None
+    return listener
+
+
+def base_url(listener: socket.socket) -> str:
+    """`http://127.0.0.1:8000`."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def say_urls(say: Say, listener: socket.socket, made: Mapping[str, str] | None = None) -> None:
+    """Where it is served, and keys by role; with --json as the one answer of the command."""
+    base = base_url(listener)
+    urls = {"graphql": f"{base}/graphql", "openapi": f"{base}/docs", "health": f"{base}/health"}
+    if say.as_json:
+        say.json({"urls": urls, **({"keys": made} if made else {})})
+    say.line(f"GraphiQL   {urls['graphql']}")
+    say.line(f"OpenAPI    {urls['openapi']}")
+    say.line(f"Health     {urls['health']}")
+    for role, key in (made or {}).items():
+        whose = f"{role} {MERCHANT}" if role == "merchant" else role
+        say.line(f"Key        {key}  ({whose})")
+    if made:
+        say.line("Send one as `Authorization: Bearer <key>`. They work until the next `run`.")
+    sys.stdout.flush()
+
+
+def serve_on(
+    say: Say, settings: Settings, listener: socket.socket, *, auto_day: bool, worker: bool
+) -> None:
+    """Serve on a socket until told to stop. A SIGTERM ends with exit code 0."""
+    import uvicorn  # Here and not above: the other commands start faster without them.
+
+    from api.app import create_app
+
+    context = open_context(
+        say.database_url, auto_day=auto_day, worker=worker, background=settings.background
+    )
+    config = uvicorn.Config(
+        create_app(context),
+        log_level="warning",
+        timeout_graceful_shutdown=GRACE_S,
+        lifespan="on",
+    )
+    # The server handles signals while it runs, and raises them again once everything is closed.
+    before = signal.signal(signal.SIGTERM, _end)
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        context.close()
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    raise typer.Exit(0)

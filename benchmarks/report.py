@@ -1,0 +1,120 @@
+"""The report for people: one table per figure, the floor and the plain library beside it."""
+
+from collections.abc import Iterable
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.figures import Report
+
+
+def show(report: Report, console: Console) -> None:
+    """Print what was measured."""
+    if report.transfers:
+        _transfers(report, console)
+    if report.lifecycles:
+        _table(
+            console,
+            "Lifecycles: checkout, paid, released, settled, paid out",
+            ("backend", "per s", "facts/s", "bytes each", "callers", "per s"),
+            (
+                (
+                    one.backend,
+                    f"{one.per_second:,}",
+                    f"{one.facts_per_second:,}",
+                    f"{one.bytes_per_lifecycle:,}",
+                    str(one.callers),
+                    f"{one.callers_per_second:,}",
+                )
+                for one in report.lifecycles
+            ),
+        )
+    if report.rebuild:
+        _table(
+            console,
+            "Rebuild of all read models",
+            ("backend", "facts", "facts/s", "live facts/s", "MiB at 25, 50, 100 %", "peak MiB"),
+            (
+                (
+                    one.backend,
+                    f"{one.facts:,}",
+                    f"{one.facts_per_second:,}",
+                    f"{one.live_per_second:,}",
+                    ", ".join(map(str, one.rss_mib)),
+                    str(one.peak_rss_mib),
+                )
+                for one in report.rebuild
+            ),
+        )
+    _beside(report, console)
+
+
+def _transfers(report: Report, console: Console) -> None:
+    floors = {one.backend: one.transfers_per_second for one in report.floor}
+    plain = {one.backend: one.transfers_per_second for one in report.library}
+    uniform = {
+        (one.backend, one.callers): one.per_second
+        for one in report.transfers
+        if one.shape == "uniform"
+    }
+    rows = []
+    for one in report.transfers:
+        hot = one.shape == "hot" and uniform.get((one.backend, one.callers))
+        rows.append(
+            (
+                one.backend,
+                str(one.callers),
+                one.shape,
+                f"{one.per_second:,}",
+                f"{one.p50_ms:.1f}",
+                f"{one.p99_ms:.1f}",
+                f"{one.per_second * 100 // hot}" if hot else "",
+                _percent(one.per_second, floors.get(one.backend)),
+                _times(one.per_second, plain.get(one.backend)),
+            )
+        )
+    columns = ("backend", "callers", "shape", "per s", "p50 ms", "p99 ms")
+    beside = ("hot %", "floor %", "x library")  # Of uniform; of the floor; of the plain library.
+    _table(console, "Durable transfers", columns + beside, rows)
+
+
+def _beside(report: Report, console: Console) -> None:
+    if report.floor:
+        _table(
+            console,
+            "The floor: the rows of 256 transfers a commit, inserted raw",
+            ("backend", "rows/s", "transfers/s"),
+            (
+                (one.backend, f"{one.rows_per_second:,}", f"{one.transfers_per_second:,}")
+                for one in report.floor
+            ),
+        )
+    if report.library:
+        _table(
+            console,
+            "Plain eventsourcing, one caller",
+            ("backend", "transfers/s"),
+            ((one.backend, f"{one.transfers_per_second:,}") for one in report.library),
+        )
+
+
+def _percent(figure: int, of: int | None) -> str:
+    return f"{figure * 100 // of}" if of else ""
+
+
+def _times(figure: int, of: int | None) -> str:
+    return f"{figure / of:.1f}" if of else ""
+
+
+def _table(
+    console: Console, title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]
+) -> None:
+    console.print(f"\n[bold]{title}[/bold]")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        left = column in ("backend", "shape")
+        table.add_column(column, justify="left" if left else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)

@@ -1,0 +1,180 @@
+"""`zhangfang bench`: how fast the ledger is here, beside the floor and the plain library.
+
+Everything is measured in one run, on the same server, in turns: each case gets a third of its time,
+then the next one, three times round. Whatever slows the machine down for a while slows all down.
+"""
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from enum import StrEnum
+from typing import Annotated, Any, Protocol
+
+import msgspec
+import typer
+from rich.console import Console
+
+from benchmarks import floor, library, lifecycles, rebuild, transfers
+from benchmarks.databases import Databases, databases
+from benchmarks.figures import BACKENDS, Backend, Report
+from benchmarks.report import show
+from domain.eventstore.ledger import Ledger
+
+TURNS = 3
+SECONDS = 5.0
+POSTGRES = "ZHANGFANG_TEST_POSTGRES"
+
+
+class Kind(StrEnum):
+    """What can be measured."""
+
+    TRANSFERS = "transfers"
+    LIFECYCLES = "lifecycles"
+    REBUILD = "rebuild"
+    FLOOR = "floor"
+    LIBRARY = "library"
+
+
+class BackendName(StrEnum):
+    """The databases, as options of the command."""
+
+    SQLITE = "sqlite"
+    POSTGRESQL = "postgresql"
+
+
+class Case(Protocol):
+    """Something that is measured a while at a time."""
+
+    name: str
+
+    def measure(self, seconds: float) -> None: ...
+
+    def result(self) -> Any: ...
+
+
+Tell = Callable[[str], None]
+Cases = list[tuple[Kind, Case]]
+
+
+def run(
+    only: Sequence[Kind] = (),
+    backends: Sequence[Backend] = (),
+    seconds: float = SECONDS,
+    postgres: str | None = None,
+    tell: Tell = lambda _: None,
+) -> Report:
+    """Measure, `seconds` per case; no kinds or no backends named means all of them.
+
+    `postgres`: the URL of a database in which schemas may be made; without it a server is started.
+    `tell` hears what is going on. Raises RuntimeError when no PostgreSQL can be started, Refused
+    and the database's errors.
+    """
+    kinds = tuple(only) or tuple(Kind)
+    wanted = tuple(backends) or BACKENDS
+    report = Report()
+    with databases(wanted, postgres) as made:
+        with ExitStack() as stack:
+            cases = _cases(kinds, wanted, made, stack, tell)
+            for turn in range(TURNS):
+                for number, (_, case) in enumerate(cases, 1):
+                    tell(f"turn {turn + 1} of {TURNS}, {number} of {len(cases)}: {case.name}")
+                    case.measure(seconds / TURNS)
+            for kind, case in cases:
+                getattr(report, kind).append(case.result())
+        if Kind.REBUILD in kinds:
+            for backend in wanted:
+                facts = int(seconds * rebuild.FACTS_PER_SECOND)
+                with made.ledger(backend) as url:
+                    report.rebuild.append(rebuild.measure(url, backend, facts, tell))
+    return report
+
+
+def _cases(
+    kinds: Sequence[Kind],
+    backends: Sequence[Backend],
+    made: Databases,
+    stack: ExitStack,
+    tell: Tell,
+) -> Cases:
+    cases: Cases = []
+    for backend in backends:
+        tell(f"{backend}: making ledgers")
+        if Kind.TRANSFERS in kinds:
+            ledger = _open(made, backend, stack)
+            cases += ((Kind.TRANSFERS, case) for case in transfers.cases(ledger, backend))
+        if Kind.LIFECYCLES in kinds:
+            ledger = _open(made, backend, stack)
+            cases.append((Kind.LIFECYCLES, lifecycles.Case(ledger, backend)))
+        if Kind.FLOOR in kinds:
+            with made.ledger(backend) as url:
+                source = floor.rows_of_transfers(url)
+            url = stack.enter_context(made.ledger(backend))
+            cases.append((Kind.FLOOR, floor.Case(source, url, backend)))
+        if Kind.LIBRARY in kinds:
+            plain = library.Case(stack.enter_context(made.neighbour(backend)), backend)
+            stack.callback(plain.close)
+            cases.append((Kind.LIBRARY, plain))
+    # The kinds in turn, and within a kind the backends in turn.
+    order = list(Kind)
+    return sorted(cases, key=lambda item: order.index(item[0]))
+
+
+def _open(made: Databases, backend: Backend, stack: ExitStack) -> Ledger:
+    ledger = Ledger.open(stack.enter_context(made.ledger(backend)))
+    stack.callback(ledger.close)
+    return ledger
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM ends the run as Ctrl-C does, so that nothing is left behind."""
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def command(
+    only: Annotated[
+        list[Kind] | None, typer.Option(help="What to measure; may be given again.")
+    ] = None,
+    backend: Annotated[
+        list[BackendName] | None, typer.Option(help="On which database; may be given again.")
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(min=0.1, help="How long each case is measured.")
+    ] = SECONDS,
+    as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
+    postgres: Annotated[
+        str | None,
+        typer.Option(
+            envvar=POSTGRES,
+            help="A database in which schemas may be made; else a server is started.",
+        ),
+    ] = None,
+) -> None:
+    """Measure durable transfers, lifecycles and rebuilds beside the floor and the plain library."""
+    progress = Console(stderr=True)
+    backends: list[Backend] = [one.value for one in backend or ()]
+    try:
+        with _terminated_like_interrupted():
+            report = run(only or (), backends, seconds, postgres, progress.print)
+    except KeyboardInterrupt:
+        progress.print("interrupted; everything made for the run is removed")
+        raise typer.Exit(130) from None
+    except RuntimeError as error:
+        progress.print(str(error), markup=False)
+        raise typer.Exit(1) from None
+    if as_json:
+        print(msgspec.json.encode(report).decode())
+    else:
+        show(report, Console())
+
+
+if __name__ == "__main__":
+    typer.run(command)

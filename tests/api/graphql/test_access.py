@@ -1,0 +1,154 @@
+"""Every root field of the schema, asked by the right caller, the wrong one, and by nobody.
+
+The fields come from the schema itself: one that is added without a line here fails the first test.
+"""
+
+from typing import Any, NamedTuple
+
+import pytest
+import strawberry
+from graphql import GraphQLSchema
+
+from api.graphql.access import ACCESS, root
+from api.graphql.schema import graphql_schema
+from tests.api.graphql.conftest import TEA, Books
+from tests.examples import BATCH_ID, BUYER, MERCHANT
+
+
+class Probe(NamedTuple):
+    """How to ask a field for what is `MERCHANT`'s; and what another merchant gets for the same, or
+    None where only the institution may ask."""
+
+    call: str
+    stranger: object = None
+    institution: bool = False
+
+
+EMPTY_PAGE: dict[str, Any] = {"edges": []}
+
+PROBES: dict[str, Probe] = {
+    "merchantStatement": Probe(f'merchantStatement(merchantId: "{MERCHANT}") {{ merchantId }}'),
+    "account": Probe(f'account(id: "2241.02.{MERCHANT}") {{ id }}'),
+    "accounts": Probe(f'accounts(owner: "{MERCHANT}") {{ edges {{ node {{ id }} }} }}', EMPTY_PAGE),
+    "journal": Probe(
+        f'journal(account: "2241.02.{MERCHANT}") {{ edges {{ node {{ reference }} }} }}', EMPTY_PAGE
+    ),
+    "transaction": Probe(f'transaction(id: "{MERCHANT}-JD1001") {{ id }}'),
+    "transactions": Probe(
+        f'transactions(merchantId: "{MERCHANT}") {{ edges {{ node {{ id }} }} }}', EMPTY_PAGE
+    ),
+    "settlementBatch": Probe(f'settlementBatch(id: "{BATCH_ID}") {{ id }}'),
+    "settlementBatches": Probe(
+        f'settlementBatches(merchantId: "{MERCHANT}") {{ edges {{ node {{ id }} }} }}', EMPTY_PAGE
+    ),
+    "member": Probe(f'member(id: "{MERCHANT}") {{ id }}'),
+    "members": Probe("members { edges { node { id } } }", institution=True),
+    "clearingPositions": Probe(
+        'clearingPositions(date: "2010-12-08") { channel }', institution=True
+    ),
+    "trialBalance": Probe("trialBalance { balanced }", institution=True),
+    "projections": Probe("projections { name }", institution=True),
+    "ledger": Probe("ledger { position }"),
+}
+
+fields = pytest.mark.parametrize("field", PROBES)
+
+
+def root_fields(schema: GraphQLSchema) -> set[str]:
+    query = schema.query_type
+    assert query is not None
+    assert schema.mutation_type is None and schema.subscription_type is None
+    return set(query.fields)
+
+
+def test_every_field_has_a_rule_and_is_walked_here() -> None:
+    assert root_fields(graphql_schema()) == set(ACCESS) == set(PROBES)
+
+
+def test_a_field_without_a_rule_cannot_be_built() -> None:
+    async def all_secrets() -> str:
+        return "everything"
+
+    with pytest.raises(TypeError, match="secrets has no line"):
+
+        @strawberry.type
+        class Query:
+            secrets = root(all_secrets)
+
+        strawberry.Schema(Query)
+
+
+@fields
+def test_nobody_gets_an_answer_without_a_key(books: Books, field: str) -> None:
+    response = books.post({"query": f"{{ {PROBES[field].call} }}"}, role=None)
+    assert response.status_code == 401
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["code"] == "not_authenticated"
+    wrong = {"authorization": "Bearer zf_aaaaaaaaaaaa_" + "A" * 43}
+    response = books.post({"query": f"{{ {PROBES[field].call} }}"}, role=None, headers=wrong)
+    assert response.status_code == 401
+
+
+@fields
+@pytest.mark.parametrize("role", ["auditor", "operator"])
+def test_auditors_and_operators_read_everything(books: Books, field: str, role: str) -> None:
+    found = books.read(f"{{ {PROBES[field].call} }}", role)[field]
+    assert found and found != EMPTY_PAGE
+
+
+@fields
+def test_a_merchant_reads_its_own_and_nothing_of_the_institution(books: Books, field: str) -> None:
+    query = f"{{ {PROBES[field].call} }}"
+    if PROBES[field].institution:
+        assert books.refused(query, "merchant") == ("not_allowed", field)
+        return
+    found = books.read(query, "merchant")[field]
+    assert found and found != EMPTY_PAGE
+
+
+@fields
+def test_another_merchants_things_look_like_nothing(books: Books, field: str) -> None:
+    probe = PROBES[field]
+    query = f"{{ {probe.call} }}"
+    if probe.institution:
+        assert books.refused(query, "stranger") == ("not_allowed", field)
+    elif ACCESS[field].scope == "own":
+        assert books.read(query, "stranger")[field] == probe.stranger
+        unknown = query.replace(MERCHANT, "NOBODY_HERE")
+        assert unknown != query
+        assert books.ask(unknown, "stranger") == books.ask(query, "stranger")
+
+
+def test_lists_without_a_name_are_the_merchants_own(books: Books) -> None:
+    answer = books.read(
+        """{ transactions(first: 100) { edges { node { merchantId } } }
+             settlementBatches { edges { node { merchantId } } }
+             accounts { edges { node { owner } } } }""",
+        "stranger",
+    )
+    owners = {
+        value
+        for page in answer.values()
+        for edge in page["edges"]
+        for value in edge["node"].values()
+    }
+    assert owners == {TEA}
+
+
+@pytest.mark.parametrize(
+    "account", ["1001.01", "1122.01.JD_PAY", f"2241.01.{BUYER}", "9999.99", ""]
+)
+def test_a_merchant_reads_no_account_of_others(books: Books, account: str) -> None:
+    query = f"""{{ account(id: "{account}") {{ id }}
+      journal(account: "{account}") {{ edges {{ cursor }} }} }}"""
+    assert books.read(query, "merchant") == {"account": None, "journal": EMPTY_PAGE}
+
+
+def test_pages_do_not_lead_out_of_what_is_ones_own(books: Books) -> None:
+    """A cursor is no secret: one that points at another's row only says where to go on."""
+    page = books.read("{ transactions(first: 1) { pageInfo { endCursor } } }")
+    after = page["transactions"]["pageInfo"]["endCursor"]
+    query = """query($after: String) { transactions(after: $after, first: 100) {
+      edges { node { merchantId } } } }"""
+    edges = books.read(query, "stranger", after=after)["transactions"]["edges"]
+    assert {edge["node"]["merchantId"] for edge in edges} == {TEA}

@@ -1,0 +1,162 @@
+"""What one document may cost, and that a document seen before costs nothing but its execution."""
+
+import cProfile
+import pstats
+import time
+from typing import Any
+
+import anyio
+import pytest
+from graphql import get_introspection_query, parse
+from sqlalchemy import event
+
+from api.graphql.app import Asked, GraphQLReads
+from api.graphql.limits import MAX_ALIASES, MAX_DEPTH, MAX_REPEATS, MAX_TOKENS, refuse_large
+from api.keys import Caller
+from domain.refusals import Refused
+from tests.api.graphql.conftest import TEA, TEA_ORDERS, Books
+
+AUDITOR = Caller("auditor", None, "key")
+
+
+def nested(depth: int) -> str:
+    """A document of this depth, a leaf included; what it names need not exist."""
+    return "{" + "a{" * (depth - 1) + "b" + "}" * (depth - 1) + "}"
+
+
+def chain(fragments: int, spreads: int) -> str:
+    """Fragments that each spread the next one several times: exponential when written out."""
+    links = "".join(
+        f"fragment f{i} on Query {{ {f'...f{i + 1} ' * spreads} }}" for i in range(fragments)
+    )
+    return f"{{ ...f0 }} {links} fragment f{fragments} on Query {{ ledger {{ position }} }}"
+
+
+def test_a_document_may_be_just_as_large_as_the_limits() -> None:
+    refuse_large(parse(nested(MAX_DEPTH)))
+    refuse_large(parse("{" + "".join(f"a{i}: b " for i in range(MAX_ALIASES)) + "}"))
+    refuse_large(parse("{" + "a " * (MAX_REPEATS + 1) + "}"))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(nested(MAX_DEPTH + 1), id="depth"),
+        pytest.param(
+            f"{{ a {{ ...f }} }} fragment f on A {nested(MAX_DEPTH)}", id="depth in a fragment"
+        ),
+        pytest.param(f"{{ ... on Query {{ a {nested(MAX_DEPTH)} }} }}", id="depth inline"),
+        pytest.param(
+            "{" + "".join(f"a{i}: b " for i in range(MAX_ALIASES + 1)) + "}", id="aliases"
+        ),
+        pytest.param(
+            "{" + "...f " * 16 + "} fragment f on Query { x: a y: b }", id="aliases of a fragment"
+        ),
+        pytest.param("{" + "a " * (MAX_REPEATS + 2) + "}", id="repeats"),
+        pytest.param("{" + "...f " * 32 + "} fragment f on Query { a }", id="repeated fragment"),
+        pytest.param("{" + "... on Query { a } " * 32 + "}", id="repeated inline fragment"),
+        pytest.param("{ a } fragment f on Query {" + "a " * 32 + "}", id="unused fragment"),
+        pytest.param(chain(5, 3), id="exponential fragments"),
+    ],
+)
+def test_a_document_is_refused_beyond_a_limit(document: str) -> None:
+    with pytest.raises(Refused) as refusal:
+        refuse_large(parse(document))
+    assert (refusal.value.code, refusal.value.field) == ("request_invalid", "query")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param("{ ...f } fragment f on Query { ...f }", id="a fragment inside itself"),
+        pytest.param("{ ...f }", id="a fragment that does not exist"),
+        pytest.param("{" + "ledger{position}" * 490 + "}", id="one field very often"),
+        pytest.param("{" + "x " * MAX_TOKENS + "}", id="tokens"),
+        pytest.param(nested(900), id="nesting"),
+        pytest.param(chain(90, 2), id="exponential fragments"),
+        pytest.param(chain(230, 1), id="a long chain of fragments"),
+        pytest.param("{", id="syntax"),
+        pytest.param("", id="nothing"),
+        pytest.param("{ nothingLikeThis }", id="unknown field"),
+        pytest.param("{ ledger { position { minor } } }", id="fields of a scalar"),
+        pytest.param(
+            "{ __schema { types " + "{ fields { type " * 6 + "{ name" + "}" * 15, id="self"
+        ),
+    ],
+)
+def test_a_hostile_document_is_refused_quickly(books: Books, document: str) -> None:
+    began = time.perf_counter()
+    answer = books.ask(document)
+    assert time.perf_counter() - began < 2
+    assert "data" not in answer
+    for error in answer["errors"]:
+        assert error["extensions"]["code"] == "request_invalid", error
+        assert len(error["message"]) <= 501
+
+
+def test_the_schema_may_be_asked_about_itself(books: Books) -> None:
+    answer = books.read(get_introspection_query())
+    assert answer["__schema"]["queryType"]["name"] == "Query"
+
+
+def test_a_document_is_parsed_and_validated_once(books: Books) -> None:
+    reads = GraphQLReads(books.context)
+    asked = Asked("query($m: ID!) { merchantStatement(merchantId: $m) { sales { minor } } }")
+
+    def functions(member: str) -> set[str]:
+        """The functions of graphql-core that answering calls, by file."""
+        profile = cProfile.Profile()
+        request = Asked(asked.query, {"m": member})
+        answer: Any = profile.runcall(anyio.run, reads.answer, AUDITOR, request)
+        assert answer["data"]["merchantStatement"]["sales"]["minor"]
+        return {f"{file}:{name}" for file, _, name in _stats(profile)}
+
+    def at_work(called: set[str]) -> set[str]:
+        return {one for one in called if "/graphql/validation/" in one or "parser.py:" in one}
+
+    assert at_work(functions("SQUIRRELS"))
+    assert at_work(functions(TEA)) == set()
+    cache = reads.documents.prepared.cache_info()
+    assert (cache.misses, cache.hits) == (1, 1)
+
+
+def test_what_validation_refuses_is_remembered_too(books: Books) -> None:
+    reads = GraphQLReads(books.context)
+    asked = Asked("{ nothingLikeThis }")
+    first = anyio.run(reads.answer, AUDITOR, asked)
+    assert anyio.run(reads.answer, AUDITOR, asked) == first
+    assert reads.documents.prepared.cache_info().misses == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ('transactions(first: 100, merchantId: "TEASHOP")', 1),
+        ('transactions(first: 100, merchantId: "TEASHOP", state: "paid")', 1),
+    ],
+)
+def test_the_entries_of_a_page_are_one_query(books: Books, query: str, expected: int) -> None:
+    statements: list[str] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        statements.append(statement)
+
+    books.read("{ ledger { position } }")  # The key is known from here on.
+    engine = books.context.engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        nodes = "edges { node { id entries { lines { account } } } }"
+        edges = books.read(f"{{ {query} {{ {nodes} }} }}")["transactions"]["edges"]
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    assert len(edges) >= TEA_ORDERS and all(edge["node"]["entries"] for edge in edges)
+    reads = [statement for statement in statements if statement.lstrip().startswith("SELECT")]
+    assert len(reads) == 1 + expected, reads
+
+
+def test_many_root_fields_read_at_once(books: Books) -> None:
+    one = '(merchantId: "TEASHOP") { lines(first: 1) { edges { cursor } } }'
+    query = " ".join(f"s{i}: merchantStatement{one}" for i in range(MAX_ALIASES))
+    answer = books.read(f"{{ {query} }}")
+    assert len(answer) == MAX_ALIASES
+    assert len({str(value) for value in answer.values()}) == 1

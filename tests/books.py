@@ -1,0 +1,101 @@
+"""A ledger in memory: the real handlers, policies and unit of work, without a database.
+
+For tests of what commands decide. Each command is a commit of its own; its facts are returned as
+(stream, fact), with postings merged as the store would keep them.
+"""
+
+from typing import Any
+
+from domain.clearing.commands import CloseDay, OpenBooks
+from domain.eventstore import codec
+from domain.eventstore.unit import Batch, Held, UnitOfWork
+from domain.handlers import COMMANDS
+from domain.kernel import Command, Fact
+from domain.member.commands import RegisterMember
+from domain.money import FeeRule
+from domain.order.commands import Checkout, PayOrder
+from domain.order.order import OrderLine
+from domain.payment.commands import RecordOutcome
+from tests.examples import (
+    BUYER,
+    BUYER_NAME,
+    FRIEND,
+    MAKER,
+    MERCHANT,
+    MERCHANT_NAME,
+    PAID_AT,
+    PAY_DAY,
+    SUBJECT,
+)
+
+TEA = "TEAHOUSE"
+
+
+class Books:
+    """States and facts of a ledger; commands go in with `do`."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, Held] = {}
+        self.log: list[tuple[str, Fact]] = []
+        self.at_us = PAID_AT
+        self.actor = MAKER
+
+    def do(self, command: Command, actor: str = "") -> dict[str, object]:
+        """The handler's answer; raises Refused, and then nothing has happened."""
+        batch = Batch(self._fetch, self._fact_at)
+        unit = UnitOfWork(batch, self.at_us, actor or self.actor, "request-1")
+        answer = COMMANDS[type(command)].handler(unit, command)
+        unit.react()
+        batch.accept(unit)
+        for row in batch.rows(len(self.log))[0]:
+            self.log.append((row.stream, codec.decode(row).fact))
+        for stream, (version, state, _) in batch.overlay.items():
+            self.states[stream] = (version, state, None)
+        return answer
+
+    def facts_of(self, command: Command, actor: str = "") -> list[tuple[str, Fact]]:
+        """What a command records."""
+        before = len(self.log)
+        self.do(command, actor)
+        return self.log[before:]
+
+    def state(self, stream: str) -> Any:
+        return self._fetch(stream)[1]
+
+    def balance(self, account: str) -> int:
+        return int(self.state(f"account-{account}").balance_fen)
+
+    def _fetch(self, stream: str) -> Held:
+        return self.states.get(stream) or (0, codec.aggregate_of(stream).State(), None)
+
+    def _fact_at(self, reference: str) -> Fact | None:
+        stream, _, version = reference.rpartition("#")
+        facts = [fact for name, fact in self.log if name == stream]
+        found = version.isdigit() and 1 <= int(version) <= len(facts)
+        return facts[int(version) - 1] if found else None
+
+    # Steps that many tests begin with.
+
+    def open(self) -> "Books":
+        """Books open on 1 December 2010; two buyers, and two merchants settled T+1 and D+0."""
+        self.do(OpenBooks(PAY_DAY))
+        self.do(RegisterMember(BUYER, "personal", BUYER_NAME))
+        self.do(RegisterMember(FRIEND, "personal", "韩梅梅"))
+        self.do(RegisterMember(MERCHANT, "enterprise", MERCHANT_NAME, FeeRule(60), "T+1"))
+        self.do(RegisterMember(TEA, "enterprise", "茶叶店", FeeRule(100, 5), "D+0", 4_000))
+        return self
+
+    def place(self, order_no: str, *lines: tuple[str, int], mode: Any = "escrow") -> None:
+        sold = tuple(OrderLine(merchant, fen, SUBJECT) for merchant, fen in lines)
+        self.do(Checkout(order_no, BUYER, sold, mode))
+
+    def sell(self, order_no: str, *lines: tuple[str, int], mode: Any = "escrow") -> None:
+        """An order placed, and paid through JD_PAY."""
+        self.place(order_no, *lines, mode=mode)
+        self.do(PayOrder(f"P{order_no}", order_no, "JD_PAY"))
+        self.do(RecordOutcome(f"pay-P{order_no}", succeeded="S1"))
+
+    def next_day(self) -> None:
+        """Close the open day; business time moves on by one day."""
+        self.do(CloseDay(self.state("day-books").open_date))
+        self.at_us += 86_400_000_000

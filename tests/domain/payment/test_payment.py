@@ -1,0 +1,61 @@
+"""Payment: one attempt; unknown is a state of its own."""
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from domain.kernel import Fact
+from domain.payment import payment
+from domain.payment.payment import BecameUnknown, Declined, State
+from domain.refusals import Code
+from tests.examples import AMOUNT, EXAMPLES, ORDER_NO
+from tests.scenario import Scenario
+
+given = Scenario(payment.evolve, State()).given
+started: Any = EXAMPLES["payment.started.1"]
+succeeded: Any = EXAMPLES["payment.succeeded.1"]
+recharged: Any = EXAMPLES["payment.wallet_recharged.1"]
+declined = Declined("order", ORDER_NO, "no money")
+unknown = BecameUnknown("timeout")
+
+
+def test_a_payment_is_started_once() -> None:
+    given().when(payment.start, started).then(started)
+    given(started).when(payment.start, started).then()
+    given(started, declined).when(payment.start, started).then()
+
+
+def test_another_payment_under_its_number_is_refused() -> None:
+    other = replace(started, amount_fen=AMOUNT + 1)
+    given(started).when(payment.start, other).refused(Code.PAYMENT_EXISTS)
+
+
+@pytest.mark.parametrize(
+    ("history", "decision", "args", "facts"),
+    [
+        pytest.param([], payment.succeed, (), [succeeded], id="succeeded"),
+        pytest.param([], payment.decline, ("no money",), [declined], id="declined"),
+        pytest.param([], payment.become_unknown, ("timeout",), [unknown], id="unknown"),
+        pytest.param([unknown], payment.succeed, (), [succeeded], id="unknown, succeeded"),
+        pytest.param([unknown], payment.decline, ("no money",), [declined], id="unknown, declined"),
+        pytest.param([unknown], payment.become_unknown, ("again",), [], id="unknown again"),
+        pytest.param([succeeded], payment.succeed, (), [], id="succeeded again"),
+        pytest.param([declined], payment.decline, ("again",), [], id="declined again"),
+        pytest.param([succeeded], payment.become_unknown, ("late",), [], id="ended well"),
+        pytest.param([declined], payment.become_unknown, ("late",), [], id="ended badly"),
+        pytest.param([succeeded, recharged], payment.succeed, (), [], id="recharged once"),
+    ],
+)
+def test_the_outcome_of_a_payment(
+    history: list[Fact], decision: Any, args: tuple[str, ...], facts: list[Fact]
+) -> None:
+    given(started, *history).when(decision, *args).then(*facts)
+
+
+@pytest.mark.parametrize(
+    ("decision", "args"),
+    [(payment.succeed, ()), (payment.decline, ("x",)), (payment.become_unknown, ("x",))],
+)
+def test_what_was_never_started_has_no_outcome(decision: Any, args: tuple[str, ...]) -> None:
+    given().when(decision, *args).refused(Code.PAYMENT_NOT_FOUND)

@@ -1,0 +1,95 @@
+"""Every read model of the house, through the engine: live, rebuilt and verified are the same."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from domain.eventstore.database import open_recorder, parse_database_url
+from projections.engine import Projector
+from projections.rebuild import rebuild
+from projections.registry import READ_MODELS, chosen
+from projections.verify import check
+from tests.projections.example import Books, append_raw, books
+from tests.projections.models import MODELS
+from tests.projections.story import story
+
+ALL = list(READ_MODELS.values())
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str, bytes]]:
+    """The story's facts as they are stored."""
+    path: Path = tmp_path_factory.mktemp("story") / "story.db"
+    story(path)
+    recorder = open_recorder(parse_database_url(f"sqlite:///{path}"))
+    try:
+        return [(row.stream, row.name, row.state) for row in recorder.read_log(0, 1_000_000)]
+    finally:
+        recorder.close()
+
+
+@pytest.fixture
+def made(migrated_url: str, stored: list[tuple[str, str, bytes]]) -> Iterator[Books]:
+    with books(migrated_url) as opened:
+        append_raw(opened.recorder, stored)
+        yield opened
+
+
+_digests: dict[str, dict[str, str]] = {}
+
+
+def test_the_registry_holds_every_model_under_its_own_name() -> None:
+    assert [model.name for model in ALL] == list(READ_MODELS)
+    assert sorted(READ_MODELS) == sorted(model.name for model in MODELS)
+    tables = [table.name for model in ALL for table in model.tables]
+    assert len(tables) == len(set(tables)), "no two models share a table"
+
+
+def test_models_are_chosen_by_name() -> None:
+    assert chosen([]) == ALL
+    assert [model.name for model in chosen(["members", "journal", "members"])] == [
+        "journal",
+        "members",
+    ]
+    with pytest.raises(ValueError, match="no such read model: jornal; there are balances, "):
+        chosen(["journal", "jornal"])
+
+
+@pytest.mark.parametrize("batch", [1, 13, 2_000])
+def test_live_equals_rebuilt_equals_verified_on_both_databases(made: Books, batch: int) -> None:
+    head = made.head()
+    positions = Projector(made.recorder, made.engine, ALL, batch=batch).catch_up()
+    assert positions == dict.fromkeys(READ_MODELS, head)
+    digests = {model.name: made.digest(model) for model in ALL}
+    assert digests == _digests.setdefault("story", digests), "another size or database differs"
+    assert check(made.recorder, made.engine, ALL) == []
+    results = rebuild(made.recorder, made.engine, ALL, batch=batch * 7)
+    assert [(r.name, r.equal, r.swapped) for r in results] == [(n, True, True) for n in READ_MODELS]
+    assert {model.name: made.digest(model) for model in ALL} == digests
+
+
+def test_every_table_dropped_comes_back_to_the_byte(made: Books) -> None:
+    Projector(made.recorder, made.engine, ALL).catch_up()
+    digests = {model.name: made.digest(model) for model in ALL}
+    for model in ALL:
+        for table in model.tables:
+            made.execute(f"DROP TABLE {table.name}")
+    results = rebuild(made.recorder, made.engine, ALL)
+    assert all(result.swapped and result.equal is None for result in results)
+    assert {model.name: made.digest(model) for model in ALL} == digests
+
+
+def test_a_fen_too_many_anywhere_is_found(made: Books) -> None:
+    Projector(made.recorder, made.engine, ALL).catch_up()
+    tampered = []
+    for model in ALL:
+        for table in model.tables:
+            column = next((c.name for c in table.columns if c.name.endswith("_fen")), None)
+            if column is not None and made.rows(table):
+                made.execute(f"UPDATE {table.name} SET {column} = coalesce({column}, 0) + 1")
+                tampered.append(model.name)
+    found = check(made.recorder, made.engine, ALL)
+    assert len(set(tampered)) >= 8
+    assert [finding.projection for finding in found] == list(dict.fromkeys(tampered))
+    assert all(finding.live and finding.expected for finding in found)
