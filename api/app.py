@@ -41,7 +41,7 @@ def create_app(context: AppContext) -> FastAPI:
         finally:
             await anyio.to_thread.run_sync(context.close)
 
-    handlers: dict[int | type[Exception], Handler] = {kind: handler for kind, handler in HANDLERS.items()}
+    handlers: dict[int | type[Exception], Handler] = dict(HANDLERS.items())
     app = FastAPI(
         title="Zhangfang",
         version=_version(),

@@ -1,8 +1,8 @@
 """The story of one purchase and a small market day, as commands: what `zhangfang demo` plays.
 
 三只松鼠 (SANZHI) sells nuts on JD.com: order → paid into escrow → confirmed → fee → cleared →
-settled on T+1. Around it a day of trade with what goes wrong in life: a declined payment, an outcome nobody
-knows for a while, refunds before and after release, a payout that the bank sends back.
+settled on T+1. Around it a day of trade with what goes wrong in life: a declined payment, an
+outcome nobody knows for a while, refunds before and after release, a payout that the bank declines.
 
 Times are fixed and every request has its own number: played again, nothing is new, and two
 databases hold the same bytes. The channel is simulated and answers by the script below.

@@ -111,7 +111,7 @@ def _table(
     console: Console, title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]
 ) -> None:
     console.print(f"\n[bold]{title}[/bold]")
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=0)
     for column in columns:
         left = column in ("backend", "shape")
         table.add_column(column, justify="left" if left else "right", no_wrap=True)

@@ -5,6 +5,7 @@ Exit code 0: done; 1: something was found to be wrong; 2: refused; 130: interrup
 """
 
 import os
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from datetime import date
 from typing import Annotated, Any
 
 import msgspec
+import psycopg
 import typer
 from rich.console import Console
 from rich.progress import (
@@ -28,9 +30,11 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy.exc import DBAPIError
 
+from api.errors import printable
 from api.settings import DEFAULT_DATABASE
+from domain.eventstore.codec import UnknownFact
 from domain.eventstore.database import parse_database_url
-from domain.eventstore.recorder import PersistenceError
+from domain.eventstore.recorder import CommitUnknown, PersistenceError
 from domain.refusals import Code, Refused
 
 DatabaseOption = Annotated[
@@ -128,9 +132,11 @@ def answering(
     except Refused as no:
         raise _refused(no, as_json) from None
     except DBAPIError as error:
-        raise _refused(_database_trouble(error.orig or error), as_json) from None
-    except PersistenceError as error:
-        raise _refused(_database_trouble(error), as_json) from None
+        raise _refused(_trouble("database", error.orig or error), as_json) from None
+    except (PersistenceError, sqlite3.Error, psycopg.Error, CommitUnknown) as error:
+        raise _refused(_trouble("database", error), as_json) from None
+    except UnknownFact as error:
+        raise _refused(_trouble("log", error), as_json) from None
     except KeyboardInterrupt:
         sys.stderr.write(f"\n{interrupted}\n")
         raise typer.Exit(INTERRUPTED) from None
@@ -142,17 +148,18 @@ def answering(
         raise _refused(trouble, as_json) from None
 
 
-def _database_trouble(error: BaseException) -> Refused:
-    said = " ".join(str(error).split())[:500]
-    return Refused(Code.BUSY, "database", said or type(error).__name__)
+def _trouble(field: str, error: BaseException) -> Refused:
+    return Refused(Code.REQUEST_INVALID, field, str(error) or type(error).__name__)
 
 
 def _refused(no: Refused, as_json: bool) -> typer.Exit:
+    detail = " ".join(no.detail.split())[:1_000]  # What a driver says may run over several lines.
     if as_json:
-        error = {"code": no.code.value, "field": no.field, "detail": no.detail}
+        error = {"code": no.code.value, "field": no.field, "detail": printable(detail)}
         sys.stderr.write(msgspec.json.encode({"error": error}).decode() + "\n")
     else:
-        sys.stderr.write(f"error: {no.code}: {no.field}: {no.detail}\n")
+        where = f"{no.field}: " if no.field else ""
+        sys.stderr.write(f"error: {no.code}: {where}{printable(detail)}\n")
     return typer.Exit(REFUSED)
 
 

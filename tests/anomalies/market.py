@@ -83,7 +83,7 @@ def transfer(name: str, index: int) -> Request:
 
 def net_fen(count: int) -> int:
     """What the merchant is owed for the first `count` purchases of a caller."""
-    return sum(amount_fen(i) - fee_fen(amount_fen(i), FEE) for i in range(count))
+    return sum(amount_fen(i) - fee_fen(FEE, amount_fen(i)) for i in range(count))
 
 
 def in_threads(work: Iterable[Callable[[], None]]) -> None:

@@ -17,13 +17,25 @@ const WELCOME = `# Put an API key into the Headers tab below:
 }
 `;
 
-ReactDOM.createRoot(document.getElementById("graphiql")).render(
-  React.createElement(GraphiQL, {
-    fetcher: GraphiQL.createFetcher({ url: window.location.pathname }),
+const KEY = /"Bearer (zf_[a-z0-9]{12}_[A-Za-z0-9_-]{43})"/;
+
+function Page() {
+  const [key, setKey] = React.useState(null);
+  // A new fetcher makes GraphiQL ask for the schema again; without a key it would only be refused.
+  const fetcher = React.useMemo(
+    () => GraphiQL.createFetcher({ url: window.location.pathname }),
+    [key],
+  );
+  return React.createElement(GraphiQL, {
+    fetcher,
+    schema: key ? undefined : null,
     defaultQuery: WELCOME,
     defaultHeaders: '{\n  "Authorization": "Bearer "\n}',
     defaultEditorToolsVisibility: "headers",
     isHeadersEditorEnabled: true,
     shouldPersistHeaders: false,
-  }),
-);
+    onEditHeaders: (headers) => setKey((KEY.exec(headers) || [])[1] || null),
+  });
+}
+
+ReactDOM.createRoot(document.getElementById("graphiql")).render(React.createElement(Page));

@@ -11,8 +11,12 @@ from graphql import GraphQLSchema
 
 from api.graphql.access import ACCESS, root
 from api.graphql.schema import graphql_schema
+from api.keys import create_key
+from domain.clearing.commands import OpenBooks
+from domain.member.commands import RegisterMember
+from domain.money import FeeRule
 from tests.api.graphql.conftest import TEA, Books
-from tests.examples import BATCH_ID, BUYER, MERCHANT
+from tests.examples import BATCH_ID, BUYER, MERCHANT, PAY_DAY
 
 
 class Probe(NamedTuple):
@@ -152,3 +156,22 @@ def test_pages_do_not_lead_out_of_what_is_ones_own(books: Books) -> None:
       edges { node { merchantId } } } }"""
     edges = books.read(query, "stranger", after=after)["transactions"]["edges"]
     assert {edge["node"]["merchantId"] for edge in edges} == {TEA}
+
+
+def test_a_merchant_named_like_a_channel_does_not_read_the_channel(own_books: Books) -> None:
+    own_books.do(
+        OpenBooks(PAY_DAY), RegisterMember("JD_PAY", "enterprise", "Jade", FeeRule(60), "T+1")
+    )
+    own_books.catch_up()
+    own_books.keys["jade"] = create_key(
+        own_books.context.writes, "merchant", "JD_PAY", own_books.context.clock
+    )
+    query = """{ accounts { edges { node { id } } } account(id: "1122.01.JD_PAY") { id }
+      journal(account: "1122.01.JD_PAY") { edges { cursor } } }"""
+    answer = own_books.read(query, "jade")
+    assert answer["account"] is None and answer["journal"] == EMPTY_PAGE
+    assert [edge["node"]["id"] for edge in answer["accounts"]["edges"]] == [
+        f"{code}.JD_PAY" for code in ("1122.03", "2241.02", "2241.03", "2241.04")
+    ]
+    channel = own_books.read('{ account(id: "1122.01.JD_PAY") { id } }', "auditor")
+    assert channel["account"] == {"id": "1122.01.JD_PAY"}

@@ -11,7 +11,7 @@ from domain.channel.port import Succeeded as SaysYes
 from domain.channel.port import Unknown as CannotSay
 from domain.kernel import Fact
 from domain.payment import instruction
-from domain.payment.instruction import Declined, Issued, State, Succeeded, Unknown
+from domain.payment.instruction import Declined, State, Succeeded, Unknown
 from domain.refusals import Code
 from tests.examples import AMOUNT, BUYER, CHANNEL, EXAMPLES
 from tests.scenario import Scenario

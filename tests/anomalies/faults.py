@@ -1,0 +1,95 @@
+"""A recorder between the ledger and its database that breaks on demand."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from domain.eventstore.database import open_recorder, parse_database_url
+from domain.eventstore.ledger import Ledger, utc_us
+from domain.eventstore.recorder import (
+    CommitRow,
+    EventRow,
+    Head,
+    LedgerRecorder,
+    Receipt,
+    ReceiptRow,
+    Session,
+    SnapshotRow,
+)
+
+
+class Undone(Exception):
+    """Raised inside a commit so that it is rolled back; nobody else sees it."""
+
+
+class Breaking:
+    """A `LedgerRecorder` that passes everything on, and raises what it was told to raise.
+
+    `after_commit`: raised, first to last, each by the next commit, once that commit stands.
+    `instead`: raised by the next commits in the place of committing; nothing of them stands.
+    `before_read`: called with the streams of each read of states outside of a commit.
+    """
+
+    def __init__(self, inner: LedgerRecorder) -> None:
+        self.inner = inner
+        self.after_commit: list[Exception] = []
+        self.instead: list[Exception] = []
+        self.before_read: Callable[[list[str]], None] = lambda _streams: None
+        self.commits = 0
+        self._writing = False
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        self._writing = True
+        self.commits += 1
+        try:
+            with self.inner.writing() as session:
+                yield session
+                if self.instead:
+                    raise Undone
+        except Undone:
+            raise self.instead.pop(0) from None
+        finally:
+            self._writing = False
+        if self.after_commit:
+            raise self.after_commit.pop(0)
+
+    def head(self) -> Head:
+        return self.inner.head()
+
+    def read_states(self, streams: Iterable[str]) -> tuple[list[SnapshotRow], list[EventRow]]:
+        wanted = list(streams)
+        if not self._writing:
+            self.before_read(wanted)
+        return self.inner.read_states(wanted)
+
+    def read_stream(self, stream: str, after_version: int = 0, limit: int = 1000) -> list[EventRow]:
+        return self.inner.read_stream(stream, after_version, limit)
+
+    def read_log(self, after: int, limit: int, until: int | None = None) -> list[EventRow]:
+        return self.inner.read_log(after, limit, until)
+
+    def read_receipts(self, numbers: Iterable[str]) -> list[Receipt]:
+        return self.inner.read_receipts(numbers)
+
+    def read_commits(self, after_number: int, limit: int) -> list[CommitRow]:
+        return self.inner.read_commits(after_number, limit)
+
+    def receipts_of_commit(self, number: int) -> list[ReceiptRow]:
+        return self.inner.receipts_of_commit(number)
+
+    def broken_streams(self, limit: int) -> list[str]:
+        return self.inner.broken_streams(limit)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+@contextmanager
+def breakable(url: str) -> Iterator[tuple[Ledger, Breaking]]:
+    database = parse_database_url(url)
+    recorder = Breaking(open_recorder(database))
+    ledger = Ledger(database, recorder, utc_us)
+    try:
+        yield ledger, recorder
+    finally:
+        ledger.close()

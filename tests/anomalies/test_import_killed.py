@@ -1,0 +1,121 @@
+"""An import that is killed again and again ends in the books of one that was left alone; and read
+models that are gone altogether come back from the facts, to the byte."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from sqlalchemy import MetaData
+
+from api.desk import Desk
+from api.feed.generator import generate
+from domain.eventstore.database import open_recorder, parse_database_url
+from domain.eventstore.recorder import Head
+from domain.eventstore.verify import verify_log
+from migrations.run import migrate
+from projections import members, merchant_statements
+from projections.checkpoints import CHECKPOINTS
+from projections.digest import digest
+from projections.folding import live
+from projections.rebuild import rebuild
+from projections.registry import READ_MODELS
+from tests.anomalies.child import Job
+from tests.anomalies.conftest import Nursery
+from tests.servers import wait_until
+from tests.stories.books import import_feed, open_books
+
+ORDERS, MERCHANTS, DAYS, SEED = 150, 6, 12, 11
+KILLS = 6
+
+
+@pytest.fixture(scope="session")
+def feed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("feed")
+    generate(directory, ORDERS, MERCHANTS, DAYS, SEED)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(
+    feed: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Head, bytes, dict[str, str]]]:
+    """Head, statements and digests of every read model after an import that was left alone."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('alone') / 'books.db'}"
+    with open_books(url) as desk:
+        report, _ = import_feed(desk, feed)
+        assert report.checkouts == ORDERS and report.merchants == MERCHANTS
+        yield desk.ledger.head(), statements(desk), digests(desk)
+
+
+def statements(desk: Desk) -> bytes:
+    """Every merchant's statement with all its lines, as one text."""
+    texts = []
+    with desk.engine.connect() as connection:
+        for merchant in members.members(connection, kind="enterprise").items:
+            name, after = merchant.member_id, None
+            texts.append(msgspec.json.encode(merchant_statements.statement(connection, name)))
+            while True:
+                page = merchant_statements.lines(connection, name, after=after)
+                texts += [msgspec.json.encode(line) for line in page.items]
+                if not page.has_next:
+                    break
+                after = page.cursors[-1]
+    assert len(texts) > ORDERS
+    return b"\n".join(texts)
+
+
+def digests(desk: Desk) -> dict[str, str]:
+    with desk.engine.connect() as connection:
+        return {name: digest(connection, live(model)) for name, model in READ_MODELS.items()}
+
+
+@pytest.mark.timeout(120)
+def test_an_import_killed_half_way_goes_on_and_ends_in_the_same_books(
+    database_url: str,
+    feed: Path,
+    uninterrupted: tuple[Head, bytes, dict[str, str]],
+    nursery: Nursery,
+) -> None:
+    head, expected, rows = uninterrupted
+    migrate(database_url)
+    recorder = open_recorder(parse_database_url(database_url))
+    dice = random.Random(SEED)
+    killed = 0
+    job = Job("import", database_url, str(feed))
+    for position in sorted(dice.randrange(head.position - 200) for _ in range(KILLS)):
+        process = nursery.start(job)
+        assert wait_until(lambda p=position: recorder.head().position >= p, 60)  # type: ignore[misc]
+        killed += nursery.lives(process)
+        nursery.kill(process)
+        assert recorder.head().position < head.position
+    assert killed == KILLS
+    nursery.wait(nursery.start(job), 60)
+    assert recorder.head() == head
+    assert verify_log(recorder) == []
+    recorder.close()
+
+    with open_books(database_url) as desk:
+        desk.catch_up()
+        assert statements(desk) == expected
+        assert digests(desk) == rows
+        report, importer = import_feed(desk, feed)
+        assert (report.new, report.facts, importer.rejects) == (0, 0, [])
+        assert report.checkouts == ORDERS
+        assert desk.ledger.head() == head
+        drop_read_models(desk)
+        results = rebuild(desk.ledger.recorder, desk.engine, list(READ_MODELS.values()))
+        assert all(result.swapped for result in results), results
+        assert statements(desk) == expected
+        assert digests(desk) == rows
+
+
+def drop_read_models(desk: Desk) -> None:
+    """Every table of every read model, and the checkpoints with them."""
+    gone = [table.name for model in READ_MODELS.values() for table in model.tables]
+    gone.append(CHECKPOINTS.name)
+    with desk.engine.begin() as connection:
+        known = MetaData()
+        known.reflect(connection, only=gone)
+        known.drop_all(connection)
