@@ -18,11 +18,12 @@ from domain.kernel import DAY_US, Command, Request, day_end_us
 from domain.refusals import Code, Refused
 from domain.settlement.commands import ReviewBatch, SealBatch, SettleBatch
 from domain.transaction.commands import ConfirmReceipt
-from projections import settlement_batches, transactions
+from projections import instructions, settlement_batches, transactions
 
 SEALER = "system:clearing"  # Seals; the settler reviews: two different hands.
 SETTLER = "system:settlement"
 PAGE = 1_000
+ALL = 2**31  # However many merchants there are: a day must not end with a batch left out.
 
 
 class Hindrance(Struct, frozen=True):
@@ -98,7 +99,7 @@ def cut_off_and_seal(desk: Desk, on: date, at_us: int) -> tuple[int, list[Hindra
     desk.ledger.submit(request(f"day.cut_off:{on}", at_us, CutOffDay(on))).unwrap()
     desk.catch_up()
     with desk.engine.connect() as connection:
-        ids = [item.batch_id for item in settlement_batches.to_seal(connection, on)]
+        ids = [item.batch_id for item in settlement_batches.to_seal(connection, on, ALL)]
     sealed = _each(desk, ids, lambda one: (f"batch.seal:{one}:{on}", SealBatch(one)), at_us, SEALER)
     return _new(sealed), _hindrances(ids, sealed)
 
@@ -107,19 +108,32 @@ def settle_due(desk: Desk, on: date, at_us: int) -> tuple[int, int, list[Hindran
     """Review and settle every sealed batch that is due, and pay out: (settled, payouts, …)."""
     desk.catch_up()
     with desk.engine.connect() as connection:
-        ids = [item.batch_id for item in settlement_batches.to_settle(connection, on)]
+        ids = [item.batch_id for item in settlement_batches.to_settle(connection, on, ALL)]
     reviewed = _each(
         desk, ids, lambda one: (f"batch.review:{one}:{on}", ReviewBatch(one)), at_us, SETTLER
     )
     settled = _each(
         desk, ids, lambda one: (f"batch.settle:{one}:{on}", SettleBatch(one)), at_us, SETTLER
     )
-    waiting: list[str] = []
-    for answer in settled:
-        waiting += (answer.result or {}).get("instruction_ids", [])
-    paid = record_outcomes(desk, outcomes(desk, waiting), at_us)
+    paid = record_outcomes(desk, outcomes(desk, _issued_payouts(desk)), at_us)
     hindrances = _hindrances(ids, reviewed) + _hindrances(ids, settled)
     return _new(settled), _new(paid), hindrances
+
+
+def _issued_payouts(desk: Desk) -> list[str]:
+    """Every payout that was instructed and not carried out, in the order they were issued.
+
+    Those a killed run left behind are among them: their batches are no longer due to be settled.
+    """
+    desk.catch_up()
+    found: list[str] = []
+    after = 0
+    with desk.engine.connect() as connection:
+        while page := instructions.open_instructions(connection, PAGE, after):
+            after = page[-1].issued_position
+            issued = [one for one in page if one.purpose == "payout" and one.state == "issued"]
+            found += [one.instruction_id for one in issued]
+    return found
 
 
 def end_of_day(desk: Desk, on: date, at_us: int | None = None) -> DayReport:

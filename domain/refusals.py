@@ -42,6 +42,7 @@ class Code(StrEnum):
     ENTRY_UNBALANCED = "entry_unbalanced"
     ENTRY_ALREADY_REVERSED = "entry_already_reversed"
     ENTRY_NOT_FOUND = "entry_not_found"
+    ENTRY_NOT_REVERSIBLE = "entry_not_reversible"
     # The business day.
     DAY_NOT_OPEN = "day_not_open"
     DAY_ALREADY_OPEN = "day_already_open"
@@ -108,6 +109,7 @@ MEANING: dict[Code, str] = {
     Code.ENTRY_UNBALANCED: "Debits and credits differ, or an entry has no lines.",
     Code.ENTRY_ALREADY_REVERSED: "The entry has been reversed before.",
     Code.ENTRY_NOT_FOUND: "No entry stands at this reference.",
+    Code.ENTRY_NOT_REVERSIBLE: "Another record stands on this entry; its own step undoes it.",
     Code.DAY_NOT_OPEN: "No business day is open.",
     Code.DAY_ALREADY_OPEN: "A business day is already open.",
     Code.DAY_NOT_THE_OPEN_ONE: "The date named is not the open business day.",

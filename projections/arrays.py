@@ -36,7 +36,7 @@ _TYPES = {
 def kind_of(type_: types.TypeEngine[Any]) -> str:
     """What a column holds: text, bytes, bool, date, int2, int4 or int8. Raises TypeError."""
     match type_:
-        case types.Enum() | types.Numeric():
+        case types.Enum():
             pass
         case types.String():
             return "text"

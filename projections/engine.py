@@ -7,12 +7,14 @@ Live catch-up takes small pages, a rebuild large ones: the same code (`Runner`).
 cannot take a fact is paused there, with the reason, and never passes over it; the others go on.
 """
 
+import gc
+import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, select
@@ -35,11 +37,12 @@ from projections.folding import (
     writing,
 )
 from projections.model import ReadModel
-from projections.wakeup import WakeUp
+from projections.wakeup import WakeUp, seconds
 
 LIVE_BATCH = 2_000
 REREAD_MS = 500  # A wake-up is a hint: the log is looked at this often without one.
 POLL_MS = 50
+COLLECT_EVERY = 25  # Pages of a rebuild.
 BACKOFF_MS = (100, 200, 400, 800, 1_600, 3_200, 5_000)
 
 Progress = Callable[[int, int], None]  # Facts done, and facts to do altogether.
@@ -115,8 +118,10 @@ class Runner:
         whole = max((goals[s.name] for s in states.values() if _due(s, goals)), default=head)
         with ExitStack() as stack:
             submit: Callable[[Callable[[], _States]], Future[_States]] = _inline
+            collect: Callable[[], object] = _nothing
             if self._pipelined:
                 submit = stack.enter_context(ThreadPoolExecutor(1)).submit
+                collect = stack.enter_context(_collecting_seldom())
             # `states` is what will be true once `pending` is written.
             pending: Future[_States] | None = None
             while True:
@@ -135,6 +140,7 @@ class Runner:
                     return states
                 pending = submit(page.write)
                 states.update(page.states)
+                collect()
 
     def _next_page(self, states: _States, goals: Mapping[str, int]) -> "_Page | None":
         """The next page of those who are furthest behind, folded; None when nobody is behind."""
@@ -162,6 +168,26 @@ class Runner:
             for name, state in at.items()
         }
         return _Page(lambda: apply(self.engine, pages), moved)
+
+
+@contextmanager
+def _collecting_seldom() -> Iterator[Callable[[], object]]:
+    """Yields what is to be called after each page; it collects garbage once in `COLLECT_EVERY`.
+
+    A large page is hundreds of thousands of small objects, none in a cycle, all gone when it is
+    written: walking them again and again took as long as everything else together.
+    """
+    was_on, pages = gc.isenabled(), itertools.count(1)
+    gc.disable()
+    try:
+        yield lambda: next(pages) % COLLECT_EVERY or gc.collect()
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _nothing() -> None:
+    pass
 
 
 class _Page(NamedTuple):
@@ -247,7 +273,7 @@ class Projector:
                 log.warning("projections cannot go on: %s", self.trouble)
                 wait_ms = BACKOFF_MS[min(failures, len(BACKOFF_MS) - 1)]
                 failures += 1
-                stop.wait(wait_ms / 1000)
+                stop.wait(seconds(wait_ms))
             else:
                 self.trouble, failures = None, 0
                 wakeup.wait(REREAD_MS)
@@ -278,7 +304,7 @@ class Projector:
                 left_ms = (deadline - time.monotonic_ns()) // 1_000_000
                 if left_ms <= 0 or any(state.state == PAUSED for state in behind):
                     return False
-                self._moved.wait(min(left_ms, POLL_MS) / 1000)
+                self._moved.wait(seconds(min(left_ms, POLL_MS)))
 
     def status(self, now_us: int) -> list[Status]:
         """Every read model against the head, at a UTC µs instant given by the caller."""

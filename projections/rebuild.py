@@ -10,6 +10,7 @@ one goes on where it stopped, if code and tables are still the same.
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from msgspec import Struct
 from sqlalchemy import Engine
@@ -20,7 +21,7 @@ from projections import checkpoints, shadow
 from projections.checkpoints import CHECKPOINTS, PAUSED, RUNNING, Checkpoint
 from projections.digest import digest, snapshot
 from projections.engine import Progress, Runner
-from projections.folding import Decode, live, writing
+from projections.folding import Decode, Target, live, writing
 from projections.model import ReadModel
 from projections.swap import rebuilding, swap
 
@@ -220,14 +221,18 @@ class _Rebuild:
             states = checkpoints.load(view, [model.name for model in models])
             goals = {self.shadows[m.name].name: states[m.name].position for m in models}
             reached = self._catch_up(goals, others=False)
-            for model in models:
-                target, state = self.shadows[model.name], states[model.name]
-                if state.state == RUNNING and reached[target.name].position == state.position:
-                    with self.engine.connect() as connection:
-                        rebuilt = digest(connection, target)
-                    pair = _Compared(state.position, digest(view, live(model)), rebuilt)
-                    found[model.name] = pair
+            with ThreadPoolExecutor(1) as beside:
+                for model in models:
+                    target, state = self.shadows[model.name], states[model.name]
+                    if state.state == RUNNING and reached[target.name].position == state.position:
+                        rebuilt = beside.submit(self._digest, target)
+                        ours = digest(view, live(model))
+                        found[model.name] = _Compared(state.position, ours, rebuilt.result())
         return found
+
+    def _digest(self, target: Target) -> str:
+        with self.engine.connect() as connection:
+            return digest(connection, target)
 
     def _catch_up(self, goals: dict[str, int], *, others: bool = True) -> dict[str, Checkpoint]:
         """Shadows to their goals; those without one to the head, or with `others` False nowhere."""

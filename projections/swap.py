@@ -31,6 +31,7 @@ from projections.folding import (
     write,
 )
 from projections.model import ReadModel
+from projections.wakeup import seconds
 
 CLOSE_ENOUGH = 2_000  # Facts that may be left to fold while readers wait for the swap.
 LOCK_WAIT_MS = 200  # A swap that waits for readers keeps new readers waiting: never for long.
@@ -71,7 +72,7 @@ def swap(runner: Runner, models: Sequence[ReadModel]) -> dict[str, Checkpoint]:
                 raise
             if time.monotonic_ns() > deadline:
                 raise SwapBusy("readers hold the live tables; run the rebuild again") from error
-        time.sleep(LOCK_WAIT_MS / 1000)
+        time.sleep(seconds(LOCK_WAIT_MS))
     raise AssertionError("unreachable")
 
 
@@ -152,7 +153,7 @@ def rollback(engine: Engine, models: Sequence[ReadModel]) -> dict[str, int]:
                     raise
                 if time.monotonic_ns() > deadline:
                     raise SwapBusy("readers hold the live tables; try again") from error
-            time.sleep(LOCK_WAIT_MS / 1000)
+            time.sleep(seconds(LOCK_WAIT_MS))
     raise AssertionError("unreachable")
 
 

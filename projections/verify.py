@@ -54,7 +54,7 @@ def check(
     itself; how far one lags is not. Raises the database's errors.
     """
     with tempfile.TemporaryDirectory(prefix="zhangfang-verify-") as directory:
-        fresh = _fresh_engine(Path(directory) / "fresh.db")
+        fresh = _fresh_engine(Path(directory, "fresh.db"))
         try:
             targets = [live(model) for model in models]
             with fresh.begin() as connection:
@@ -62,7 +62,9 @@ def check(
                 for target in targets:
                     shadow.create(connection, target)
                     checkpoints.create(connection, Checkpoint(target.name))
-            runner = Runner(recorder, fresh, targets, batch=FRESH_BATCH, decode=decode)
+            runner = Runner(
+                recorder, fresh, targets, batch=FRESH_BATCH, pipelined=True, decode=decode
+            )
             return _compare(engine, runner, on_progress)
         finally:
             fresh.dispose()

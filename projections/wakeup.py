@@ -17,6 +17,11 @@ LISTEN_MS = 200  # How long one look at the socket lasts; also the time until `c
 RECONNECT_MS = 500
 
 
+def seconds(ms: int) -> float:
+    """What the standard library's waiting functions take."""
+    return ms / 1000
+
+
 class WakeUp:
     """Wakes one waiting thread. `wake` may be called from anywhere, at any time, and is quick."""
 
@@ -31,7 +36,7 @@ class WakeUp:
 
     def wait(self, timeout_ms: int) -> bool:
         """True when a hint came, also one from before the call; False after the time."""
-        came = self._event.wait(timeout_ms / 1000)
+        came = self._event.wait(seconds(timeout_ms))
         self._event.clear()
         return came
 
@@ -68,13 +73,13 @@ def _poll_sqlite(
             # The number changes when another connection has committed; asking reads no page.
             connection = sqlite3.connect(database.path, isolation_level=None)
             seen = None
-            while not stop.wait(POLL_MS / 1000):
+            while not stop.wait(seconds(POLL_MS)):
                 (now,) = connection.execute("PRAGMA data_version").fetchone()
                 if now != seen:
                     seen = now
                     wake()
         except sqlite3.Error:
-            stop.wait(RECONNECT_MS / 1000)
+            stop.wait(seconds(RECONNECT_MS))
         finally:
             if connection is not None:
                 connection.close()
@@ -89,7 +94,7 @@ def _listen_postgres(
                 connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
                 wake()  # For what was committed before anybody listened.
                 while not stop.is_set():
-                    for _ in connection.notifies(timeout=LISTEN_MS / 1000, stop_after=1):
+                    for _ in connection.notifies(timeout=seconds(LISTEN_MS), stop_after=1):
                         wake()
         except psycopg.Error:
-            stop.wait(RECONNECT_MS / 1000)
+            stop.wait(seconds(RECONNECT_MS))

@@ -163,9 +163,11 @@ def test_what_was_stored_is_read_as_the_fact_it_was(name: str) -> None:
         pytest.param("order.paid.1", b'{"at":1,"by":"x"}', id="no fact"),
         pytest.param("order.paid.1", b"", id="nothing"),
         pytest.param("order.paid.1", b"\xff\xfe", id="no text"),
-        pytest.param("settlement.batch_settled.1", b'{"at":1,"by":"x","fact":{"paid_fen":1.5}}', id="a float"),
+        pytest.param(
+            "settlement.batch_settled.1", b'{"at":1,"by":"x","fact":{"paid_fen":1.5}}', id="a float"
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_row_that_is_no_fact_is_an_error_never_a_guess(name: str, stored: bytes) -> None:
     with pytest.raises(codec.UnknownFact):
         codec.decode((1, "order-1", 1, name, stored))

@@ -27,6 +27,7 @@ NOT_MONEY: dict[str, str] = {
     "domain/eventstore/postgres.py::PostgresLedgerRecorder.__init__": "seconds until a timeout",
     "domain/eventstore/sqlite.py::SQLiteLedgerRecorder.open": "seconds until a timeout",
     "domain/eventstore/sqlite.py::SQLiteLedgerRecorder.writing": "seconds until a timeout",
+    "projections/wakeup.py::seconds": "seconds until a timeout",
 }
 
 FORBIDDEN_FILES = frozenset(

@@ -13,6 +13,7 @@ from domain.eventstore import codec
 from domain.eventstore.ledger import Ledger
 from domain.kernel import Recorded, iso_time
 from domain.refusals import Code, Refused
+from projections.paging import checked_text
 
 
 def events(
@@ -48,7 +49,7 @@ def events(
 
 def _states(ledger: Ledger, stream: str) -> Iterator[tuple[Recorded, Any]]:
     try:
-        aggregate = codec.aggregate_of(stream)
+        aggregate = codec.aggregate_of(checked_text(stream, "stream"))
     except codec.UnknownFact as unknown:
         raise Refused(Code.REQUEST_INVALID, "stream", str(unknown)[:200]) from None
     state: Any = aggregate.State()

@@ -137,6 +137,9 @@ def answering(
         raise _refused(_trouble("database", error), as_json) from None
     except UnknownFact as error:
         raise _refused(_trouble("log", error), as_json) from None
+    except UnicodeError:
+        no_text = Refused(Code.REQUEST_INVALID, "arguments", "one of them is not valid UTF-8")
+        raise _refused(no_text, as_json) from None
     except KeyboardInterrupt:
         sys.stderr.write(f"\n{interrupted}\n")
         raise typer.Exit(INTERRUPTED) from None

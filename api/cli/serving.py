@@ -4,6 +4,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from types import FrameType
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from api import keys
 from api.cli import demo
 from api.cli.opening import open_context, open_desk
 from api.cli.output import DatabaseOption, JsonOption, Say, answering
+from api.context import AppContext
 from api.demo import MERCHANT
 from api.settings import Settings, load_settings
 from domain.eventstore.ledger import utc_us
@@ -52,8 +54,15 @@ def serve(
     with answering(database, as_json, interrupted=STOPPED) as say:
         settings = settings_for(say, host, port)
         with listening(settings) as listener:
-            say_urls(say, listener)
-            serve_on(say, settings, listener, auto_day=not no_auto_day, worker=not no_worker)
+            context = open_context(
+                say.database_url,
+                auto_day=not no_auto_day,
+                worker=not no_worker,
+                background=settings.background,
+            )
+            with closing(context):
+                say_urls(say, listener)
+                serve_on(context, listener)
 
 
 def run(
@@ -74,8 +83,9 @@ def run(
                     raise
                 say.line(f"The story is not played: {no.detail}.")
             made = _make_keys(say)
-            say_urls(say, listener, made)
-            serve_on(say, settings, listener, auto_day=True, worker=True)
+            with closing(open_context(say.database_url, background=settings.background)) as context:
+                say_urls(say, listener, made)
+                serve_on(context, listener)
 
 
 def _make_keys(say: Say) -> dict[str, str]:
@@ -144,17 +154,12 @@ def say_urls(say: Say, listener: socket.socket, made: Mapping[str, str] | None =
     sys.stdout.flush()
 
 
-def serve_on(
-    say: Say, settings: Settings, listener: socket.socket, *, auto_day: bool, worker: bool
-) -> None:
+def serve_on(context: AppContext, listener: socket.socket) -> None:
     """Serve on a socket until told to stop. A SIGTERM ends with exit code 0."""
     import uvicorn  # Here and not above: the other commands start faster without them.
 
     from api.app import create_app
 
-    context = open_context(
-        say.database_url, auto_day=auto_day, worker=worker, background=settings.background
-    )
     config = uvicorn.Config(
         create_app(context),
         log_level="warning",
@@ -167,7 +172,6 @@ def serve_on(
         uvicorn.Server(config).run(sockets=[listener])
     finally:
         signal.signal(signal.SIGTERM, before)
-        context.close()
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:

@@ -87,8 +87,8 @@ def unfreeze_account(unit: Unit, command: UnfreezeAccount) -> dict[str, object]:
 
 def hold_money(unit: Unit, command: HoldMoney) -> dict[str, object]:
     stream = account.stream(command.account)
-    amount_fen = fen(command.amount_fen, "amount_fen")
     hold_id = number(command.hold_id, "hold_id")
+    amount_fen = fen(command.amount_fen, "amount_fen")
     reason = text(command.reason, "reason")
     unit.record(stream, account.hold(unit.load(stream), hold_id, amount_fen, reason))
     return {"account": command.account, "hold_id": hold_id, "held_fen": amount_fen}
@@ -107,13 +107,14 @@ def close_account(unit: Unit, command: CloseAccount) -> dict[str, object]:
 
 
 def reverse_entry(unit: Unit, command: ReverseEntry) -> dict[str, object]:
-    """Turn an entry round on the open business day. Raises ENTRY_NOT_FOUND, ENTRY_ALREADY_REVERSED,
-    and what posting raises (a floor, a freeze)."""
+    """Turn an entry round on the open business day. Raises ENTRY_NOT_FOUND, ENTRY_NOT_REVERSIBLE,
+    ENTRY_ALREADY_REVERSED, and what posting raises (a floor, a freeze)."""
+    reason = text(command.reason, "reason")
     entry = getattr(unit.fact(command.reference), "entry", None)
     if not isinstance(entry, Entry):
         raise Refused(Code.ENTRY_NOT_FOUND, "reference", command.reference[:120])
+    reversal.refuse_reversal(entry)
     stream = reversal.stream(command.reference)
     turned = reversed_entry(entry, unit.accounting_date)
-    reason = text(command.reason, "reason")
     unit.record(stream, reversal.reverse(unit.load(stream), command.reference, reason, turned))
     return {"reference": command.reference, "reversed_by": f"{stream}#1"}

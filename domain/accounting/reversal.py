@@ -1,6 +1,11 @@
 """Reversal (冲正): an entry turned round, once. The stream is named after the entry it reverses.
 
 (none) ──reverse──▶ reversed
+
+Only an entry that nothing else stands on may be turned round: a transfer, a recharge, and each of
+their reversals. Every other entry belongs to a record that would go on as if the money were still
+there: a transaction its escrow, a refund or a payout the money in transit, a batch the pending
+money it is going to settle. Those are undone by their own step: a refund, a payout's return.
 """
 
 from typing import assert_never
@@ -19,6 +24,9 @@ class Reversed(Fact, frozen=True):
 
 Event = Reversed
 
+_REVERSIBLE = ("internal_transfer.1", "recharge.1")
+REVERSIBLE = frozenset(_REVERSIBLE) | {f"reversal_of_{rule}" for rule in _REVERSIBLE}
+
 
 class State(Struct, frozen=True):
     reference: str = ""
@@ -28,7 +36,14 @@ def stream(reference: str) -> str:
     return f"reversal-{reference}"
 
 
+def refuse_reversal(entry: Entry) -> None:
+    """Raises Refused(ENTRY_NOT_REVERSIBLE) for an entry that something else stands on."""
+    if entry.rule not in REVERSIBLE:
+        raise Refused(Code.ENTRY_NOT_REVERSIBLE, "reference", entry.rule)
+
+
 def reverse(state: State, reference: str, reason: str, entry: Entry) -> list[Event]:
+    """The entry turned round, given as `entry`. Raises Refused(ENTRY_ALREADY_REVERSED)."""
     if state.reference:
         raise Refused(Code.ENTRY_ALREADY_REVERSED, "reference", reference)
     return [Reversed(reference, reason, entry)]

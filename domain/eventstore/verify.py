@@ -147,10 +147,10 @@ def verify_log(
 def _walk(recorder: LedgerRecorder, report: Any, progress: Progress) -> None:
     books = _Books(report)
     head = GENESIS
-    total = recorder.head().position
+    end = recorder.head()  # Whatever is committed from now on is for the next run to prove.
     for row in recorder.read_log(BEFORE_ALL, MAX_FINDINGS, 0):
         report("gaps", f"position {row.position}", "stands before the first commit of the log")
-    for commit in _commits(recorder):
+    for commit in _commits(recorder, end.number):
         where = f"commit {commit.number}"
         if [type(value) for value in commit] != COMMIT_ROW:  # SQLite keeps any type anywhere.
             report("gaps", where, "its row in the log cannot be read")
@@ -169,10 +169,10 @@ def _walk(recorder: LedgerRecorder, report: Any, progress: Progress) -> None:
         books.end_commit(commit.number)
         # Go on from what the row claims, so that one bad commit is one finding.
         head = head._replace(number=commit.number, position=commit.last_position, hash=commit.hash)
-        progress(head.position, total)
-    beyond = recorder.read_log(head.position, 1)
-    # A commit that came in meanwhile is no finding: it has its row, and the next run proves it.
-    if beyond and not recorder.read_commits(head.number, 1):
+        progress(head.position, end.position)
+    newest = recorder.head()
+    beyond = recorder.read_log(newest.position, 1)
+    if beyond and recorder.head() == newest:  # Else it came with a commit made in between.
         report("gaps", f"position {beyond[0].position}", "stands in no commit of the log")
 
 
@@ -196,11 +196,13 @@ def _check_hashes(
         report("hash", where, "it does not follow from the commit before")
 
 
-def _commits(recorder: LedgerRecorder) -> Iterator[CommitRow]:
+def _commits(recorder: LedgerRecorder, last: int) -> Iterator[CommitRow]:
     number = BEFORE_ALL
     while page := recorder.read_commits(number, COMMITS_PAGE):
-        yield from page
+        yield from (commit for commit in page if commit.number <= last)
         number = page[-1].number
+        if number >= last:
+            return
 
 
 def _events(recorder: LedgerRecorder, after: int, until: int) -> list[EventRow]:

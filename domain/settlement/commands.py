@@ -194,16 +194,23 @@ def retry_payout(unit: Unit, command: RetryPayout) -> dict[str, object]:
 
 
 def return_payout(unit: Unit, command: ReturnPayout) -> dict[str, object]:
-    """Record that a paid payout came back. Raises BATCH_NOT_FOUND, PAYOUT_NOT_FOUND."""
+    """Record that a paid payout came back, once. Raises BATCH_NOT_FOUND, PAYOUT_NOT_FOUND."""
     stream = batch.stream(command.batch_id)
     state: batch.State = unit.load(stream)
-    payout = batch.payout_of(state, command.payout_no, "succeeded")
     reason = text(command.reason, "reason")
+    payout = batch.payout_of(state, command.payout_no, "succeeded", "returned")
+    answer: dict[str, object] = {
+        "batch_id": command.batch_id,
+        "payout_no": payout.payout_no,
+        "status": "returned",
+    }
+    if payout.status == "returned":
+        return answer
     entry = rules.payout_returned(unit.accounting_date, state.merchant, payout.amount_fen)
     returned = batch.PayoutReturned(payout.payout_no, payout.amount_fen, reason, entry)
     unit.record(stream, [returned])
     _hold(unit, state.merchant, payout.payout_no, payout.amount_fen)
-    return {"batch_id": command.batch_id, "payout_no": payout.payout_no, "status": "returned"}
+    return answer
 
 
 def _hold(unit: Unit, merchant: str, payout_no: str, amount_fen: int) -> None:

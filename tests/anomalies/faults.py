@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from domain.eventstore.database import open_recorder, parse_database_url
 from domain.eventstore.ledger import Ledger, utc_us
@@ -21,18 +22,23 @@ class Undone(Exception):
     """Raised inside a commit so that it is rolled back; nobody else sees it."""
 
 
-class Breaking:
-    """A `LedgerRecorder` that passes everything on, and raises what it was told to raise.
+class Fault(NamedTuple):
+    """What one commit meets: an error once it `stands`, or in its place."""
 
-    `after_commit`: raised, first to last, each by the next commit, once that commit stands.
-    `instead`: raised by the next commits in the place of committing; nothing of them stands.
-    `before_read`: called with the streams of each read of states outside of a commit.
+    error: Exception
+    stands: bool = False
+
+
+class Breaking:
+    """A `LedgerRecorder` that passes everything on, except for the faults that are planned.
+
+    Each commit takes the first of `faults`, if there is one. `before_read` is called with the
+    streams of each read of states outside of a commit.
     """
 
     def __init__(self, inner: LedgerRecorder) -> None:
         self.inner = inner
-        self.after_commit: list[Exception] = []
-        self.instead: list[Exception] = []
+        self.faults: list[Fault] = []
         self.before_read: Callable[[list[str]], None] = lambda _streams: None
         self.commits = 0
         self._writing = False
@@ -41,17 +47,18 @@ class Breaking:
     def writing(self) -> Iterator[Session]:
         self._writing = True
         self.commits += 1
+        fault = self.faults.pop(0) if self.faults else None
         try:
             with self.inner.writing() as session:
                 yield session
-                if self.instead:
+                if fault is not None and not fault.stands:
                     raise Undone
         except Undone:
-            raise self.instead.pop(0) from None
+            pass
         finally:
             self._writing = False
-        if self.after_commit:
-            raise self.after_commit.pop(0)
+        if fault is not None:
+            raise fault.error
 
     def head(self) -> Head:
         return self.inner.head()

@@ -1,8 +1,12 @@
 """An import that is killed again and again ends in the books of one that was left alone; and read
 models that are gone altogether come back from the facts, to the byte."""
 
+import gzip
 import random
+import sqlite3
+from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -84,7 +88,7 @@ def test_an_import_killed_half_way_goes_on_and_ends_in_the_same_books(
     dice = random.Random(SEED)
     killed = 0
     job = Job("import", database_url, str(feed))
-    for position in sorted(dice.randrange(head.position - 200) for _ in range(KILLS)):
+    for position in sorted(dice.randrange(head.position * 4 // 5) for _ in range(KILLS)):
         process = nursery.start(job)
         assert wait_until(lambda p=position: recorder.head().position >= p, 60)  # type: ignore[misc]
         killed += nursery.lives(process)
@@ -119,3 +123,44 @@ def drop_read_models(desk: Desk) -> None:
         known = MetaData()
         known.reflect(connection, only=gone)
         known.drop_all(connection)
+
+
+@pytest.mark.timeout(120)
+def test_an_import_may_stop_after_any_commit_of_a_day(tmp_path: Path) -> None:
+    """Every step of the day's end in turn is the last one that stood: none may be passed over."""
+    feed, books = tmp_path / "feed", tmp_path / "books.db"
+    generate(feed, 45, 4, 10, SEED)
+    keep_refunds_until(feed / "refunds.csv.gz", "2011-01-14")
+    copies: list[Path] = []
+
+    def keep(_position: int) -> None:
+        copies.append(tmp_path / f"after-{len(copies)}.db")
+        with closing(sqlite3.connect(books)) as here, closing(sqlite3.connect(copies[-1])) as there:
+            here.backup(there)
+
+    with open_books(f"sqlite:///{books}") as desk:
+        desk.ledger.on_commit(keep)
+        import_feed(desk, feed)
+        head, recorder = desk.ledger.head(), desk.ledger.recorder
+        steps: dict[str, list[int]] = defaultdict(list)
+        for commit in recorder.read_commits(0, 1_000):
+            for receipt in recorder.receipts_of_commit(commit.number):
+                steps[receipt.number.partition(":")[0]].append(commit.number)
+    assert len(copies) == head.number
+    closed = sorted(steps["day.close"])
+    busy = next(n for n in closed if n > steps["batch.settle"][1])  # With payouts and all.
+    before = closed[closed.index(busy) - 1]
+    assert any(before < number < busy for number in steps["batch.settle"])
+    for number in range(before, busy + 1):
+        with open_books(f"sqlite:///{copies[number - 1]}") as desk:
+            assert desk.ledger.head().number == number
+            import_feed(desk, feed)
+            assert desk.ledger.head() == head, f"after commit {number}"
+
+
+def keep_refunds_until(file: Path, day: str) -> None:
+    """Refunds come for three weeks more; without them the feed ends with its orders."""
+    lines = gzip.decompress(file.read_bytes()).decode().splitlines(keepends=True)
+    kept = [line for line in lines[1:] if line.split(",")[1] < day]
+    assert 0 < len(kept) < len(lines) - 1
+    file.write_bytes(gzip.compress("".join([lines[0], *kept]).encode()))

@@ -61,14 +61,14 @@ def test_every_acknowledged_command_is_there_once(
         # From none at all, in the middle of opening the ledger, to some that were answered.
         enough = told(file) + dice.randrange(MOST_ANSWERS)
         process = nursery.start(job)
-        wait_until(lambda e=enough: told(file) >= e, 30)  # type: ignore[misc]
+        assert wait_until(lambda e=enough: told(file) >= e, 30)  # type: ignore[misc]
         assert nursery.lives(process), "it must be killed, not end"
         nursery.kill(process)
 
     answers = lines(file)
     results: dict[str, dict[str, object]] = {}
-    for answer in answers:  # Who asked again was told the same.
-        assert results.setdefault(answer.number, answer.result) == answer.result
+    for one in answers:  # Who asked again was told the same.
+        assert results.setdefault(one.number, one.result) == one.result
     assert len(results) > KILLS * MOST_ANSWERS // 4
 
     with opened(market) as ledger:

@@ -1,7 +1,6 @@
 """Three weeks of two merchants through the real command handlers, every kind of money fact in them:
 refunds before and after release and after settlement, a debt and its recovery, a payout that fails,
-is retried and comes back, wallets, freezes and holds, and a reversal of every rule that may be
-turned round. The facts are what the ledger stored.
+is retried and comes back, wallets, freezes and holds, and a reversal of every kind of rule. The facts are what the ledger stored.
 """
 
 from collections.abc import Iterator
@@ -9,9 +8,14 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from domain.accounting import commands as accounting
+from domain.accounting import reversal
+from domain.accounting.entry import reversed_entry
 from domain.clearing.commands import CloseDay, OpenBooks
 from domain.eventstore.ledger import Ledger
-from domain.kernel import Command, Recorded, Request, day_end_us
+from domain.eventstore.recorder import Append
+from domain.eventstore.states import StateCache
+from domain.eventstore.unit import Batch, UnitOfWork
+from domain.kernel import Command, Entry, Recorded, Request, day_end_us
 from domain.member import commands as members
 from domain.money import FeeRule
 from domain.order.commands import Checkout, CloseOrder, PayOrder
@@ -66,8 +70,22 @@ class Story:
         self.do(RefundTransaction(refund_no, transaction_id, amount_fen))
 
     def reverse(self, reference: str) -> str:
-        done = self.do(accounting.ReverseEntry(reference, "posted by mistake"))
-        return str(done["reversed_by"])
+        """Written as any process may write it, below the command, which takes few kinds of entry:
+        read models must read a reversal of any of them."""
+        self.count += 1
+        at_us = day_end_us(self.day) - 10_000_000_000 + self.count
+        recorder, stream = self.ledger.recorder, reversal.stream(reference)
+        origin = self.ledger.history(reference.rpartition("#")[0])
+        entry: Entry = next(one.fact.entry for one in origin if one.reference == reference)
+        with recorder.writing() as session:
+            batch = Batch(StateCache(recorder).fetch, lambda _reference: None)
+            unit = UnitOfWork(batch, at_us, "operator:lin", f"story-{self.count}")
+            turned = reversed_entry(entry, unit.accounting_date)
+            unit.record(stream, [reversal.Reversed(reference, "posted by mistake", turned)])
+            batch.accept(unit)
+            rows, snapshots = batch.rows(session.head.position)
+            session.append(Append(rows, (), snapshots, at_us))
+        return f"{stream}#1"
 
     def next_day(self) -> None:
         self.do(CloseDay(self.day))

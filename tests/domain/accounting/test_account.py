@@ -219,10 +219,16 @@ def test_an_empty_account_is_closed_once() -> None:
     [
         pytest.param([], Code.ACCOUNT_NOT_FOUND, id="not opened"),
         pytest.param([opened, came_in(1)], Code.ACCOUNT_NOT_EMPTY, id="a fen left"),
-        pytest.param([receivable, Posted(PAY_DAY, (PostedLine("x#1", 0, 9),))], Code.ACCOUNT_NOT_EMPTY, id="owing"),
-        pytest.param([opened, came_in(1), Held("H1", 1, "x"), went_out(1)], Code.ACCOUNT_NOT_EMPTY, id="held"),
+        pytest.param(
+            [receivable, Posted(PAY_DAY, (PostedLine("x#1", 0, 9),))],
+            Code.ACCOUNT_NOT_EMPTY,
+            id="owing",
+        ),
+        pytest.param(
+            [opened, came_in(1), Held("H1", 1, "x"), went_out(1)], Code.ACCOUNT_NOT_EMPTY, id="held"
+        ),
     ],
-)  # fmt: skip
+)
 def test_closing_is_refused(history: list[Fact], code: Code) -> None:
     given(*history).when(account.close).refused(code)
 

@@ -33,7 +33,9 @@ def test_an_entry_that_does_not_balance_is_refused(lines: list[Line]) -> None:
 
 
 def test_lines_of_nothing_are_left_out() -> None:
-    entry = balanced("rule.1", PAY_DAY, debit("2241.01.A", 5), credit("2202.09", 0), credit("2241.07", 5))  # fmt: skip
+    entry = balanced(
+        "rule.1", PAY_DAY, debit("2241.01.A", 5), credit("2202.09", 0), credit("2241.07", 5)
+    )
     assert entry.lines == (debit("2241.01.A", 5), credit("2241.07", 5))
 
 

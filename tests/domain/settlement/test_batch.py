@@ -1,4 +1,4 @@
-"""Settlement batch: collects, is sealed and reviewed, then pays out, in as many steps as it takes."""
+"""Settlement batch: collects, is sealed and reviewed, then pays out, in as few steps as it can."""
 
 from datetime import date
 from hashlib import sha256

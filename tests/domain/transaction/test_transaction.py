@@ -1,4 +1,4 @@
-"""Transaction: created, paid into escrow, confirmed, released; refunds never exceed what was paid."""
+"""Transaction: created, paid into escrow, confirmed, released; refunds stay within the amount."""
 
 from typing import Any
 

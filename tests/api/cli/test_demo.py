@@ -1,0 +1,203 @@
+"""The story as the command line tells it, and what one can ask about its books afterwards."""
+
+import csv
+import io
+import json
+from typing import Any
+
+from sqlalchemy import text
+
+from domain.eventstore.database import parse_database_url, sqlalchemy_engine
+from tests.api.cli.terminal import Terminal
+
+STORY = ("statement", "SANZHI", "--from", "2025-11-11", "--to", "2025-11-14")
+
+
+def test_the_story_is_told_with_its_entries(terminal: Terminal) -> None:
+    told = terminal("demo", "--json").json()
+    assert told["new"] > 300
+    entries = [entry for step in told["steps"] for entry in step["entries"]]
+    release = next(entry for entry in entries if entry["rule"] == "release.1")
+    assert [(line["account"], line["debit"], line["credit"]) for line in release["lines"]] == [
+        ("2241.04.SANZHI", 10_000, 0),
+        ("2241.02.SANZHI", 0, 9_940),
+        ("2202.09", 0, 60),
+    ]
+    rules = {entry["rule"].rpartition(".")[0] for entry in entries}
+    assert rules == {
+        "escrow_purchase",
+        "release",
+        "refund_from_escrow",
+        "refund_after_release",
+        "refund_succeeded",
+        "refund_to_wallet",
+        "settlement_matured",
+        "payout_instructed",
+        "payout_succeeded",
+        "payout_failed",
+    }
+    facts = {name for step in told["steps"] for name in step["facts"]}
+    assert {"payment.declined.1", "payment.unknown.1", "refund.failed.1"} <= facts
+    assert {"settlement.payout_failed.1", "settlement.payout_retried.1"} <= facts
+    assert told["trial_balance"]["balanced"]
+    statement = told["statement"]
+    assert (statement["sales"], statement["closing"]) == (44_650, 0)
+    assert statement == terminal(*STORY, "--json").json()
+
+
+def test_told_again_nothing_is_new_and_the_words_are_the_same(terminal: Terminal) -> None:
+    first, second = terminal("demo"), terminal("demo")
+    assert (first.code, second.code) == (0, 0)
+    *words, new, _ = first.out.split("\n")
+    *again, nothing, _ = second.out.split("\n")
+    assert words == again
+    assert new.endswith("facts are new.")
+    assert nothing == "Nothing was new: the story was in the books."
+    assert "三只松鼠" in first.out and "担保交易中间户" in first.out
+    assert terminal("verify").code == 0
+
+
+def test_books_that_are_somebody_elses_are_left_alone(lone: Terminal, tmp_path: Any) -> None:
+    lone("feed", "generate", tmp_path, "--orders", "5", "--merchants", "2", "--days", "1")
+    lone("import", tmp_path, "--rejected", tmp_path / "rejected.csv")
+    before = lone("verify", "--json").json()["ledger"]
+    assert lone("demo", "--json").refused()["code"] == "day_already_open"
+    assert lone("verify", "--json").json()["ledger"] == before
+
+
+def test_a_statement_adds_up_whatever_part_of_it_is_asked(books: Terminal) -> None:
+    parts = [
+        ("2025-11-11", "2025-11-12"),
+        ("2025-11-12", "2025-11-13"),
+        ("2025-11-13", "2025-11-14"),
+    ]
+    closing = 0
+    for from_, to in parts:
+        part = books("statement", "SANZHI", "--from", from_, "--to", to, "--json").json()
+        assert (part["merchant"], part["from"], part["to"]) == ("SANZHI", from_, to)
+        assert part["opening"] == closing
+        moved = part["sales"] - part["refunds"] - part["fees"] - part["settled"]
+        closing = part["opening"] + moved
+        assert part["closing"] == closing
+    whole = books(*STORY, "--json").json()
+    assert whole["closing"] == closing
+    assert whole["lines"][0] == {
+        "at": "2025-11-11T11:40:00+08:00",
+        "accounting_date": "2025-11-11",
+        "kind": "sales",
+        "reference": "transaction-SANZHI-NUTS1#4",
+        "amount": 10_000,
+        "balance": 10_000,
+    }
+    rows = list(csv.DictReader(io.StringIO(books(*STORY, "--csv").out)))
+    assert rows == [{key: str(value) for key, value in line.items()} for line in whole["lines"]]
+    assert "178.90" in books(*STORY).out, "in escrow, in yuan"
+
+
+def test_the_trial_balance_is_of_the_end_of_a_date(books: Terminal) -> None:
+    before = books("trial-balance", "--as-of", "2025-11-10", "--json").json()
+    assert (before["rows"], before["balanced"]) == ([], True)
+    day = books("trial-balance", "--as-of", "2025-11-11", "--json").json()
+    assert day["debits"] == day["credits"] == sum(row["debit"] for row in day["rows"])
+    escrow = next(row for row in day["rows"] if row["code"] == "2241.04")
+    assert escrow == {
+        "code": "2241.04",
+        "title": "担保交易中间户",
+        "type": "liability",
+        "debit": 0,
+        "credit": 63_690,
+    }
+    assert "balanced" in books("trial-balance").out
+
+
+def test_positions_are_per_channel_and_per_network(books: Terminal) -> None:
+    found = books("positions", "--date", "2025-11-11", "--json").json()
+    assert [one["channel"] for one in found["channels"]] == [
+        "CLOUD_QUICKPASS",
+        "JD_PAY",
+        "WECHAT_PAY",
+    ]
+    netsunion = [one for one in found["channels"] if one["network"] == "NETSUNION"]
+    total = next(one for one in found["networks"] if one["network"] == "NETSUNION")
+    for figure in ("received", "refunded", "paid_out", "net"):
+        assert total[figure] == sum(one[figure] for one in netsunion)
+    assert all(one["closed"] and one["sealed_net"] == one["net"] for one in found["channels"])
+    assert "NETSUNION" in books("positions", "--date", "2025-11-11").out
+    assert "Nothing was cleared" in books("positions", "--date", "2025-11-10").out
+
+
+def test_events_show_what_happened_and_the_state_after_each(books: Terminal) -> None:
+    found = books("events", "transaction-SANZHI-M01", "--json").json()
+    names = [event["name"] for event in found["events"]]
+    assert names == [
+        "transaction.created.1",
+        "transaction.paid.1",
+        "transaction.completed.1",
+        "transaction.cleared.1",
+        "transaction.refund_accepted.1",
+        "transaction.refund_cleared.1",
+    ]
+    assert [event["version"] for event in found["events"]] == [1, 2, 3, 4, 5, 6]
+    states = [event["state"]["status"] for event in found["events"]]
+    assert states == ["created", "paid", "completed", "completed", "completed", "completed"]
+    cleared, last = found["events"][3], found["events"][-1]
+    assert (cleared["actor"], cleared["at"]) == ("member:xiaohong", "2025-11-11T13:30:00+08:00")
+    assert (cleared["fact"]["gross_fen"], last["state"]["released_fen"]) == (5_900, 4_000)
+    assert "transaction-SANZHI-M01#4" in books("events", "transaction-SANZHI-M01").out
+
+
+def test_projections_are_told_rebuilt_taken_back_and_resumed(books: Terminal) -> None:
+    def status() -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = books("projections", "status", "--json").json()["projections"]
+        return rows
+
+    head = status()[0]["head"]
+    assert all(
+        (one["position"], one["lag_events"], one["lag_seconds"], one["state"], one["reason"])
+        == (head, 0, 0, "running", None)
+        for one in status()
+    )
+    rebuilt = books("projections", "rebuild", "--all", "--json").json()["rebuilt"]
+    assert [one["name"] for one in rebuilt] == [one["name"] for one in status()]
+    assert all(one["equal"] and one["swapped"] for one in rebuilt)
+    assert books("projections", "rollback", "journal").code == 0
+    assert "was not paused" in books("projections", "resume", "journal").out
+    assert "running" in books("projections", "status").out
+    assert books("verify").code == 0
+
+
+def test_a_row_that_no_fact_makes_is_found_and_named(books: Terminal) -> None:
+    engine = sqlalchemy_engine(parse_database_url(books.url))
+    change = "UPDATE merchant_positions SET balance_fen = 1 WHERE merchant = 'SANZHI'"
+    with engine.begin() as connection:
+        connection.execute(text(change))
+    engine.dispose()
+    ran = books("verify", "--json")
+    assert ran.code == 1
+    answer = json.loads(ran.out)
+    assert not answer["clean"]
+    assert [one["where"] for one in answer["findings"]] == ["merchant_statements"]
+    assert books("verify").out.startswith("projection: merchant_statements: a row differs in ")
+    refused = books("projections", "rebuild", "merchant_statements")
+    assert refused.code == 1
+    assert "NOT swapped in" in refused.out
+    forced = books("projections", "rebuild", "merchant_statements", "--force", "--json").json()
+    assert [(one["equal"], one["swapped"]) for one in forced["rebuilt"]] == [(False, True)]
+    assert books("verify").code == 0
+
+
+def test_keys_are_shown_once_listed_without_secret_and_revoked(books: Terminal) -> None:
+    made = books("key", "create", "--role", "merchant", "--member", "SANZHI", "--json").json()
+    assert made["key"].startswith(f"zf_{made['id']}_")
+    plain = books("key", "create", "--role", "operator", "--note", "till").out.strip()
+    listed = books("key", "list", "--json")
+    rows = listed.json()["keys"]
+    assert [(row["role"], row["member"], row["note"]) for row in rows] == [
+        ("merchant", "SANZHI", "key"),
+        ("operator", None, "till"),
+    ]
+    secrets = [key.split("_", 2)[2] for key in (made["key"], plain)]
+    assert not any(secret in listed.out + books("key", "list").out for secret in secrets)
+    assert books("key", "revoke", made["id"], "--json").json()["revoked"]
+    assert books("key", "revoke", made["id"]).code == 1
+    assert books("key", "list", "--json").json()["keys"][0]["revoked_at"] is not None

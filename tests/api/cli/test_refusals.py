@@ -1,0 +1,162 @@
+"""Whatever is wrong with a command: exit code 2, one error with code, field and detail."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from api.cli import app
+from tests.api.cli.terminal import Terminal
+
+NEVER = "sqlite:////nowhere/at/all/ledger.db"
+NOBODY = "postgresql://127.0.0.1:1/nothing"
+
+READS = [
+    ("statement", "SANZHI"),
+    ("trial-balance",),
+    ("positions", "--date", "2025-11-11"),
+    ("projections", "status"),
+    ("projections", "rebuild", "--all"),
+    ("projections", "rollback", "journal"),
+    ("projections", "resume", "journal"),
+    ("events", "day-books"),
+    ("verify",),
+    ("key", "create", "--role", "auditor"),
+    ("key", "list"),
+    ("key", "revoke", "abc"),
+    ("serve", "--port", "0"),
+]
+
+
+@pytest.mark.parametrize("words", READS, ids=" ".join)
+def test_a_ledger_that_does_not_exist_is_said_to_and_not_made(
+    terminal: Terminal, words: tuple[str, ...]
+) -> None:
+    error = terminal(*words, "--json").refused()
+    assert (error["code"], error["field"]) == ("request_invalid", "database")
+    assert "zhangfang init" in error["detail"]
+    assert terminal(*words).code == 2
+
+
+@pytest.mark.parametrize(
+    "words", [("init",), ("demo",), ("verify",), ("import", ".")], ids=" ".join
+)
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param(NEVER, id="no such directory"),
+        pytest.param(NOBODY, id="nobody listens"),
+        pytest.param("mysql://localhost/x", id="another database"),
+        pytest.param("ledger.db", id="no URL"),
+        pytest.param("sqlite://", id="no path"),
+        pytest.param("postgresql://localhost/x?schema=Bad", id="no schema"),
+    ],
+)
+def test_a_database_that_cannot_be_had_is_an_error(
+    url: str, words: tuple[str, ...], tmp_path: Path
+) -> None:
+    rejected = ("--rejected", str(tmp_path / "rejected.csv")) if words[0] == "import" else ()
+    error = Terminal(url)(*words, *rejected, "--json").refused()
+    assert (error["code"], error["field"]) == ("request_invalid", "database")
+
+
+def test_a_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "notes.db"
+    file.write_text("These are notes, and no database at all. " * 100)
+    for command in ("init", "verify", "trial-balance"):
+        error = Terminal(f"sqlite:///{file}")(command, "--json").refused()
+        assert error["field"] == "database"
+        assert "not a database" in error["detail"]
+
+
+WRONG = [
+    (("statement", "NOBODY"), "member_not_found", "merchant"),
+    (("statement", "xiaoming"), "member_not_found", "merchant"),
+    (("statement", "a\x01b"), "identifier_invalid", "merchant"),
+    (("statement", "SANZHI", "--from", "2025-02-30"), "date_invalid", "from"),
+    (("statement", "SANZHI", "--to", "20251111"), "date_invalid", "to"),
+    (("statement", "SANZHI", "--to", "２０２５-11-11"), "date_invalid", "to"),
+    (
+        ("statement", "SANZHI", "--from", "2025-11-12", "--to", "2025-11-11"),
+        "date_invalid",
+        "to",
+    ),
+    (("statement", "SANZHI", "--csv"), "request_invalid", "csv"),
+    (("trial-balance", "--as-of", "now"), "date_invalid", "as-of"),
+    (("positions", "--date", "2025-11-31"), "date_invalid", "date"),
+    (("projections", "rebuild"), "request_invalid", "name"),
+    (("projections", "rebuild", "journal", "--all"), "request_invalid", "name"),
+    (("projections", "rebuild", "journey"), "request_invalid", "name"),
+    (("projections", "rollback", "journal"), "request_invalid", "name"),
+    (("projections", "resume", "journey"), "request_invalid", "name"),
+    (("events", "transaction-SANZHI-NONE"), "request_invalid", "stream"),
+    (("events", "nonsense"), "request_invalid", "stream"),
+    (("events", "transaction-\udcff"), "identifier_invalid", "stream"),
+    (("key", "create", "--role", "boss"), "request_invalid", "role"),
+    (("key", "create", "--role", "merchant"), "request_invalid", "member"),
+    (("key", "create", "--role", "merchant", "--member", "NOBODY"), "member_not_found", "member"),
+    (("key", "create", "--role", "merchant", "--member", "xiaoli"), "member_not_found", "member"),
+    (("key", "create", "--role", "auditor", "--member", "SANZHI"), "request_invalid", "member"),
+    (("key", "create", "--role", "auditor", "--note", ""), "text_invalid", "note"),
+    (("key", "revoke", "\udcff"), "request_invalid", "arguments"),
+    (("feed", "generate", "feed", "--orders", "-1"), "request_invalid", "orders"),
+    (("import", "no-such-directory"), "request_invalid", "no-such-directory"),
+    (("import", ".", "--settle-through", "soon"), "date_invalid", "settle-through"),
+    (("import", ".", "--rejected", "/nowhere/rejected.csv"), "request_invalid", "rejected"),
+    (("serve", "--host", "203.0.113.1"), "request_invalid", "port"),
+]
+
+
+def test_every_wrong_command_is_refused_with_its_reason(
+    lone: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert lone("demo").code == 0
+    got = []
+    for words, _, _ in WRONG:
+        error = lone(*words, "--json").refused()
+        got.append((words, error["code"], error["field"]))
+        plain = lone(*words)
+        assert (plain.code, plain.out) == (2, "") or words[-1] == "--csv", words
+    assert got == WRONG
+    assert lone("verify").code == 0, "and nothing was changed"
+
+
+def test_an_error_for_people_is_one_line(lone: Terminal) -> None:
+    lone("init")
+    ran = lone("statement", "NOBODY")
+    assert ran.err == "error: member_not_found: merchant: no merchant has the id 'NOBODY'\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(("statement",), id="an argument is missing"),
+        pytest.param(("positions",), id="an option is missing"),
+        pytest.param(("no-such-command",), id="no such command"),
+        pytest.param(("feed", "generate", "x", "--orders", "many"), id="no number"),
+        pytest.param(("serve", "--port", "65536"), id="no port"),
+        pytest.param(("init", "--force"), id="no such option"),
+    ],
+)
+def test_wrong_usage_is_told_on_stderr(lone: Terminal, words: tuple[str, ...]) -> None:
+    ran = lone(*words)
+    assert (ran.code, ran.out) == (2, "")
+    assert "Usage:" in ran.err
+
+
+def test_database_and_json_may_stand_before_or_after_the_command(lone: Terminal) -> None:
+    lone("init")
+    runner = CliRunner()
+    found = [
+        runner.invoke(app, words, env={"ZHANGFANG_DATABASE": environment})
+        for words, environment in (
+            (["--database", lone.url, "--json", "trial-balance"], NEVER),
+            (["trial-balance", "--json", "--database", lone.url], NEVER),
+            (["--database", NEVER, "trial-balance", "--database", lone.url, "--json"], NEVER),
+            (["trial-balance", "--json"], lone.url),
+        )
+    ]
+    expected = {"as_of": None, "rows": [], "debits": 0, "credits": 0, "balanced": True}
+    assert [json.loads(result.stdout) for result in found] == [expected] * 4

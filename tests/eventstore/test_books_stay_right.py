@@ -1,0 +1,334 @@
+"""Whatever is done in whatever order: after every step the books equal a simple model of them.
+
+The model knows sales, refunds, fees and payouts as a merchant would count them; it shares no code
+with the ledger. What the ledger refuses must have changed nothing.
+"""
+
+import shutil
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from domain.accounting.chart import CHART
+from domain.accounting.commands import FreezeAccount, ReverseEntry, UnfreezeAccount
+from domain.clearing.commands import CloseDay, CutOffDay, OpenBooks
+from domain.eventstore.ledger import Ledger
+from domain.kernel import DAY_US, Command, Request
+from domain.member.commands import RegisterMember
+from domain.money import FeeRule
+from domain.order.commands import Checkout, PayOrder
+from domain.order.order import OrderLine
+from domain.payment.commands import RechargeWallet, RecordOutcome, TransferMoney
+from domain.refusals import Code
+from domain.settlement.commands import (
+    RetryPayout,
+    ReturnPayout,
+    ReviewBatch,
+    SealBatch,
+    SettleBatch,
+)
+from domain.transaction.commands import ConfirmReceipt, RefundTransaction
+from migrations.run import migrate
+from tests.examples import BUYER, CHECKER, FRIEND, MAKER, PAID_AT, PAY_DAY
+
+MERCHANTS = {"NUTS": (60, 0, "T+1", None), "TEA": (100, 5, "D+0", 4_000)}
+PEOPLE = (BUYER, FRIEND)
+CHANNELS = ("JD_PAY", "WECHAT_PAY", "CLOUD_QUICKPASS", "BANK_TRANSFER")
+IDENTITY = ("1001.01", "1122.01", "1122.02", "1122.04", "2202.01", "2202.09", "2241.")
+picks = st.integers(0, 10**6)
+amounts = st.integers(1, 20_000)
+answers = st.sampled_from(["succeeded", "declined", "unknown"])
+
+
+def fee(merchant: str, fen: int) -> int:
+    rate_bps, fixed_fen, _, _ = MERCHANTS[merchant]
+    return min((fen * rate_bps + 5_000) // 10_000 + fixed_fen, fen) if fen else 0
+
+
+def accounts() -> list[str]:
+    owners = {"none": ("",), "channel": CHANNELS}
+    leaves = [f"{c}.{o}".rstrip(".") for c, a in CHART.items() for o in owners.get(a.owner, ())]
+    shops = [f"{c}.{m}" for m in MERCHANTS for c in ("1122.03", "2241.02", "2241.03", "2241.04")]
+    return leaves + shops + [f"2241.01.{p}" for p in PEOPLE]
+
+
+class Sale:
+    """A transaction as its merchant counts it, in fen."""
+
+    def __init__(self, merchant: str, fen: int) -> None:
+        self.merchant, self.fen = merchant, fen
+        self.before = self.after = 0  # Refunded before and after release.
+        self.released = False
+
+
+class Market(RuleBasedStateMachine):
+    template: Path
+
+    @initialize()
+    def open(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        file = Path(self.folder.name) / "books.db"
+        shutil.copy(self.template, file)
+        self.ledger = Ledger.open(f"sqlite:///{file}", clock=lambda: PAID_AT)
+        self.at_us, self.count, self.today, self.cut = PAID_AT, 0, PAY_DAY, False
+        self.sales: dict[str, Sale] = {}
+        self.refunds: dict[str, tuple[str, int]] = {}  # In transit.
+        self.payouts: dict[str, tuple[str, str, int, str]] = {}  # batch, merchant, fen, status
+        self.batches: set[str] = set()
+        self.wallets = dict.fromkeys(PEOPLE, 0)
+        self.moved: dict[str, tuple[str, str, int]] = {}  # Transfers by reference, fen.
+        self.recharged: dict[str, tuple[str, int]] = {}
+        self.do(OpenBooks(PAY_DAY))
+        for person in PEOPLE:
+            self.do(RegisterMember(person, "personal", person))
+        for name, (rate_bps, fixed_fen, cycle, most) in MERCHANTS.items():
+            terms = FeeRule(rate_bps, fixed_fen)
+            self.do(RegisterMember(name, "enterprise", name, terms, cycle, most))
+
+    def teardown(self) -> None:
+        if hasattr(self, "ledger"):
+            self.ledger.close()
+            self.folder.cleanup()
+
+    def ask(self, command: Command, actor: str = MAKER) -> Any:
+        self.count += 1
+        return self.ledger.submit(Request(f"n{self.count}", self.at_us, actor, command))
+
+    def do(self, command: Command, actor: str = MAKER) -> Any:
+        return self.ask(command, actor).unwrap()
+
+    def balance(self, account: str) -> int:
+        return int(self.ledger.state(f"account-{account}").balance_fen)
+
+    # What may happen.
+
+    @rule(merchants=st.sampled_from([("NUTS",), ("TEA",), ("NUTS", "TEA")]), fen=amounts,
+          mode=st.sampled_from(["escrow", "escrow", "instant"]), channel=picks)  # fmt: skip
+    def buy(self, merchants: tuple[str, ...], fen: int, mode: Any, channel: int) -> None:
+        order_no = f"O{self.count}"
+        lines = tuple(OrderLine(merchant, fen + n, "x") for n, merchant in enumerate(merchants))
+        self.do(Checkout(order_no, BUYER, lines, mode))
+        self.do(PayOrder(order_no, order_no, CHANNELS[channel % 3]))
+        if self.ask(RecordOutcome(f"pay-{order_no}", succeeded="S")).refused:
+            return  # Frozen: nobody's money moved.
+        for line in lines:
+            self.sales[f"{line.merchant}-{order_no}"] = sale = Sale(line.merchant, line.amount_fen)
+            sale.released = mode == "instant"
+            self.note_batch(sale)
+
+    def note_batch(self, sale: Sale) -> None:
+        on = self.today + timedelta(days=1) if self.cut else self.today
+        self.batches.add(f"{sale.merchant}-{on}")
+
+    @precondition(lambda self: self.sales)
+    @rule(pick=picks)
+    def confirm(self, pick: int) -> None:
+        name = sorted(self.sales)[pick % len(self.sales)]
+        sale = self.sales[name]
+        answer = self.ask(ConfirmReceipt(name, "buyer"))
+        if answer.refused is None and not sale.released:
+            sale.released = True
+            self.note_batch(sale)
+
+    @precondition(lambda self: self.sales)
+    @rule(pick=picks, fen=st.one_of(amounts, st.just(0)))
+    def refund(self, pick: int, fen: int) -> None:
+        name = sorted(self.sales)[pick % len(self.sales)]
+        sale = self.sales[name]
+        left = sale.fen - sale.before - sale.after
+        fen = fen or max(left, 1)  # Often all of it.
+        refund_no = f"R{self.count}"
+        answer = self.ask(RefundTransaction(refund_no, name, fen))
+        if fen > left:
+            assert answer.refused.code is Code.REFUND_EXCEEDS_PAID
+        if answer.refused is not None:
+            return
+        self.refunds[refund_no] = (name, fen)
+        if sale.released:
+            sale.after += fen
+            self.note_batch(sale)
+        else:
+            sale.before += fen
+
+    @precondition(lambda self: self.refunds)
+    @rule(pick=picks, answer=answers)
+    def refund_ends(self, pick: int, answer: str) -> None:
+        refund_no = sorted(self.refunds)[pick % len(self.refunds)]
+        self.do(RecordOutcome(f"refund-{refund_no}", **{answer: "x"}))
+        if answer != "unknown":
+            _, fen = self.refunds.pop(refund_no)
+            self.wallets[BUYER] += fen if answer == "declined" else 0
+
+    @rule()
+    def cut_off(self) -> None:
+        self.do(CutOffDay(self.today))
+        self.cut = True
+
+    @rule()
+    def seal_and_review(self) -> None:
+        for batch_id in sorted(self.batches):
+            if self.ask(SealBatch(batch_id)).refused is None:
+                self.do(ReviewBatch(batch_id), CHECKER)
+
+    @rule()
+    def settle(self) -> None:
+        for batch_id in sorted(self.batches):
+            if self.ask(SettleBatch(batch_id)).refused is None:
+                state = self.ledger.state(f"settlement-{batch_id}")
+                for one in state.payouts:
+                    known = (batch_id, state.merchant, one.amount_fen, "instructed")
+                    self.payouts.setdefault(one.payout_no, known)
+
+    @rule()
+    def end_the_day(self) -> None:
+        self.do(CloseDay(self.today))
+        self.today += timedelta(days=1)
+        self.at_us += DAY_US
+        self.cut = False
+
+    @precondition(lambda self: self.payouts)
+    @rule(pick=picks, answer=answers)
+    def payout_ends(self, pick: int, answer: str) -> None:
+        payout_no = sorted(self.payouts)[pick % len(self.payouts)]
+        batch_id, merchant, fen, status = self.payouts[payout_no]
+        said = self.ask(RecordOutcome(payout_no, **{answer: "x"}))
+        if said.refused is None and status == "instructed" and answer != "unknown":
+            status = "succeeded" if answer == "succeeded" else "failed"
+            self.payouts[payout_no] = (batch_id, merchant, fen, status)
+
+    @precondition(lambda self: self.payouts)
+    @rule(pick=picks)
+    def payout_comes_back(self, pick: int) -> None:
+        payout_no = sorted(self.payouts)[pick % len(self.payouts)]
+        batch_id, merchant, fen, status = self.payouts[payout_no]
+        answer = self.ask(ReturnPayout(batch_id, payout_no, "closed"))
+        if answer.refused is None:
+            assert status in ("succeeded", "returned")
+            self.payouts[payout_no] = (batch_id, merchant, fen, "returned")
+
+    @precondition(lambda self: self.payouts)
+    @rule(pick=picks)
+    def payout_again(self, pick: int) -> None:
+        payout_no = sorted(self.payouts)[pick % len(self.payouts)]
+        batch_id, merchant, fen, status = self.payouts[payout_no]
+        answer = self.ask(RetryPayout(batch_id, payout_no))
+        if answer.refused is None:
+            assert status in ("failed", "returned")
+            self.payouts[payout_no] = (batch_id, merchant, fen, "retried")
+            again = str(answer.result["payout_no"])
+            self.payouts[again] = (batch_id, merchant, fen, "instructed")
+
+    @rule(person=st.sampled_from(PEOPLE), fen=amounts)
+    def recharge(self, person: str, fen: int) -> None:
+        number = f"W{self.count}"
+        self.do(RechargeWallet(number, person, "WECHAT_PAY", fen))
+        if self.ask(RecordOutcome(f"pay-{number}", succeeded="S")).refused is None:
+            self.wallets[person] += fen
+            self.recharged[f"payment-{number}#3"] = (person, fen)
+
+    @rule(payer=st.sampled_from(PEOPLE), fen=amounts)
+    def transfer(self, payer: str, fen: int) -> None:
+        payee = FRIEND if payer == BUYER else BUYER
+        number = f"X{self.count}"
+        answer = self.ask(TransferMoney(number, payer, payee, fen))
+        assert (answer.refused is None) == (self.wallets[payer] >= fen)
+        if answer.refused is None:
+            self.wallets[payer] -= fen
+            self.wallets[payee] += fen
+            self.moved[f"transfer-{number}#1"] = (payer, payee, fen)
+
+    @rule(code=st.sampled_from(["2241.02", "2241.03", "2241.04", "1122.03"]),
+          merchant=st.sampled_from(sorted(MERCHANTS)),
+          direction=st.sampled_from(["in", "out", "both", ""]))  # fmt: skip
+    def freeze(self, code: str, merchant: str, direction: Any) -> None:
+        name = f"{code}.{merchant}"
+        self.do(FreezeAccount(name, direction, "x") if direction else UnfreezeAccount(name, "x"))
+
+    @rule(pick=picks)
+    def reverse(self, pick: int) -> None:
+        """Any entry of the books, of whatever kind."""
+        facts = [f for f in self.ledger.facts(0, 10_000) if getattr(f.fact, "entry", None)]
+        if not facts:
+            return
+        chosen = facts[pick % len(facts)]
+        answer = self.ask(ReverseEntry(chosen.reference, "by mistake"))
+        if answer.refused is not None:
+            return
+        made = str(answer.result["reversed_by"])
+        if chosen.reference in self.moved:
+            payer, payee, fen = self.moved[chosen.reference]
+            self.wallets[payer] += fen
+            self.wallets[payee] -= fen
+            self.moved[made] = (payee, payer, fen)
+        elif chosen.reference in self.recharged:
+            person, fen = self.recharged[chosen.reference]
+            self.wallets[person] -= fen
+            self.recharged[made] = (person, -fen)
+
+    # What must be true after each of it.
+
+    @invariant()
+    def books_are_right(self) -> None:
+        if not hasattr(self, "ledger"):
+            return
+        states = {name: self.ledger.state(f"account-{name}") for name in accounts()}
+        sums = {name: state.debit_fen - state.credit_fen for name, state in states.items()}
+        assert sum(sums.values()) == 0
+        assert sum(fen for name, fen in sums.items() if name.startswith(IDENTITY)) == 0
+        for name, state in states.items():
+            assert state.available_fen >= 0 or not state.floored, name
+        assert {p: states[f"2241.01.{p}"].balance_fen for p in PEOPLE} == self.wallets
+        assert states["2241.07"].balance_fen == sum(fen for _, fen in self.refunds.values())
+        on_the_way = sum(
+            fen for _, _, fen, status in self.payouts.values() if status == "instructed"
+        )
+        assert states["2241.05"].balance_fen == on_the_way
+        for merchant in MERCHANTS:
+            self.merchant_is_right(merchant, {n: s.balance_fen for n, s in states.items()})
+
+    def merchant_is_right(self, merchant: str, balances: dict[str, int]) -> None:
+        sales = [sale for sale in self.sales.values() if sale.merchant == merchant]
+        escrow = sum(sale.fen - sale.before for sale in sales if not sale.released)
+        assert balances[f"2241.04.{merchant}"] == escrow
+        position = 0
+        for sale in sales:
+            if sale.released:
+                kept = sale.fen - sale.before - sale.after
+                position += kept - fee(merchant, kept)
+        for _, owner, fen, status in self.payouts.values():
+            position -= fen if owner == merchant and status in ("instructed", "succeeded") else 0
+        pending = balances[f"2241.02.{merchant}"]
+        debt = balances[f"1122.03.{merchant}"]
+        assert pending + balances[f"2241.03.{merchant}"] - debt == position
+        open_fen = sum(
+            state.net_fen
+            for batch_id in self.batches
+            if (state := self.ledger.state(f"settlement-{batch_id}")).merchant == merchant
+            and state.status in ("collecting", "closed", "reviewed")
+        )
+        assert open_fen + self.ledger.state(f"carry-{merchant}").carry_fen == pending
+
+
+@pytest.fixture(scope="module", autouse=True)
+def template(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """An empty ledger, migrated once and copied for every example."""
+    Market.template = tmp_path_factory.mktemp("template") / "books.db"
+    migrate(f"sqlite:///{Market.template}")
+
+
+TestMarket = Market.TestCase
+TestMarket.settings = settings(
+    max_examples=20, stateful_step_count=40, derandomize=True, deadline=None
+)
