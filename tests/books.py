@@ -6,7 +6,10 @@ For tests of what commands decide. Each command is a commit of its own; its fact
 
 from typing import Any
 
+import pytest
+
 from domain.clearing.commands import CloseDay, OpenBooks
+from domain.events import NAMES
 from domain.eventstore import codec
 from domain.eventstore.unit import Batch, Held, UnitOfWork
 from domain.handlers import COMMANDS
@@ -16,6 +19,7 @@ from domain.money import FeeRule
 from domain.order.commands import Checkout, PayOrder
 from domain.order.order import OrderLine
 from domain.payment.commands import RecordOutcome
+from domain.refusals import Code, Refused
 from tests.examples import (
     BUYER,
     BUYER_NAME,
@@ -99,3 +103,18 @@ class Books:
         """Close the open day; business time moves on by one day."""
         self.do(CloseDay(self.state("day-books").open_date))
         self.at_us += 86_400_000_000
+
+
+def refusal(books: Books, command: Command, actor: str = "") -> Code:
+    """The code a command is refused with, which then has left no trace."""
+    before = (dict(books.states), list(books.log))
+    with pytest.raises(Refused) as no:
+        books.do(command, actor)
+    assert (books.states, books.log) == before
+    return no.value.code
+
+
+def names(books: Books, command: Command, actor: str = "") -> list[str]:
+    """The stored names of what a command records, postings left out."""
+    told = [NAMES[type(fact)] for _, fact in books.facts_of(command, actor)]
+    return [name for name in told if name != "account.posted.1"]

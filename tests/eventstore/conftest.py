@@ -9,12 +9,16 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from domain.eventstore.database import open_recorder, parse_database_url
+from domain.eventstore.ledger import Ledger
 from domain.eventstore.recorder import LedgerRecorder
 from tests import servers
+from tests.eventstore.requests import open_wallets
+from tests.examples import PAID_AT
 
 _numbers = itertools.count(1)
 
 Opener = Callable[..., LedgerRecorder]
+LedgerOpener = Callable[[], Ledger]
 
 
 @pytest.fixture
@@ -46,3 +50,25 @@ def opened() -> Iterator[Opener]:
 def recorder(migrated_url: str, opened: Opener) -> LedgerRecorder:
     """A recorder of an empty ledger, on each backend."""
     return opened(migrated_url)
+
+
+@pytest.fixture
+def open_ledger(migrated_url: str) -> Iterator[LedgerOpener]:
+    """Opens the same ledger, each time as another process would."""
+    ledgers: list[Ledger] = []
+
+    def opener() -> Ledger:
+        ledgers.append(Ledger.open(migrated_url, clock=lambda: PAID_AT))
+        return ledgers[-1]
+
+    yield opener
+    for one in ledgers:
+        one.close()
+
+
+@pytest.fixture
+def ledger(open_ledger: LedgerOpener) -> Ledger:
+    """A ledger with a day open and 100.00 in the buyer's wallet."""
+    opened = open_ledger()
+    open_wallets(opened)
+    return opened

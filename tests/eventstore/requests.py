@@ -8,6 +8,7 @@ from domain.eventstore.ledger import Ledger
 from domain.kernel import Command, Request
 from domain.member.commands import RegisterMember
 from domain.payment.commands import RechargeWallet, RecordOutcome, TransferMoney
+from domain.transaction.commands import ConfirmReceipt
 from tests.examples import BUYER, FRIEND, MAKER, PAID_AT, PAY_DAY
 
 _numbers = itertools.count(1)
@@ -39,3 +40,12 @@ def opening(wallet_fen: int = 10_000) -> Sequence[Request]:
 def open_wallets(ledger: Ledger, wallet_fen: int = 10_000) -> None:
     for answer in ledger.submit_all(opening(wallet_fen)):
         answer.unwrap()
+
+
+def balance(ledger: Ledger, account: str) -> int:
+    return int(ledger.state(f"account-{account}").balance_fen)
+
+
+def confirm(transaction_id: str) -> Command:
+    """By the buyer."""
+    return ConfirmReceipt(transaction_id, "buyer")

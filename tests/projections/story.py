@@ -1,6 +1,7 @@
 """Three weeks of two merchants through the real command handlers, every kind of money fact in them:
 refunds before and after release and after settlement, a debt and its recovery, a payout that fails,
-is retried and comes back, wallets, freezes and holds, and a reversal of every kind of rule. The facts are what the ledger stored.
+is retried and comes back, wallets, freezes and holds, and a reversal of every kind of entry. The
+facts are what the ledger stored.
 """
 
 from collections.abc import Iterator

@@ -107,7 +107,7 @@ def test_a_file_with_other_columns_is_refused_row_by_row(lone: Terminal, tmp_pat
 def test_ctrl_c_ends_an_import_that_the_same_command_finishes(
     lone: Terminal, tmp_path: Path
 ) -> None:
-    generate(tmp_path / "feed", orders=1_500, merchants=5, days=12, seed=3)
+    generate(tmp_path / "feed", orders=500, merchants=5, days=10, seed=3)
     words = ("import", tmp_path / "feed", *THROUGH, "--rejected", tmp_path / "r.csv")
     lone("init")
     recorder = open_recorder(parse_database_url(lone.url))
