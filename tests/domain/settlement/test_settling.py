@@ -14,6 +14,7 @@ from domain.accounting.commands import (
     ReleaseHold,
 )
 from domain.clearing.commands import CloseDay, CutOffDay
+from domain.member.commands import SetSettlementTerms
 from domain.payment.commands import RecordOutcome
 from domain.refusals import Code, Refused
 from domain.settlement.commands import (
@@ -156,6 +157,25 @@ def test_a_refund_after_the_seal_is_carried_over_batches(books: Books) -> None:
     books.next_day()
     assert settle(books, second)["status"] == "carried_forward"
     assert books.state(f"carry-{TEA}").carry_fen == 0
+
+
+def test_a_negative_batch_that_is_due_first_is_made_up_for_by_the_next(books: Books) -> None:
+    books.do(SetSettlementTerms(MERCHANT, PAY_DAY, "T+5"))
+    books.sell("O1", (MERCHANT, 10_000))
+    books.do(ConfirmReceipt(f"{MERCHANT}-O1", "buyer"))
+    books.do(CutOffDay(PAY_DAY))
+    books.do(SetSettlementTerms(MERCHANT, PAY_DAY, "D+0"))
+    books.do(RefundTransaction("R1", f"{MERCHANT}-O1", 1_000))
+    books.next_day()
+    second = f"{MERCHANT}-{PAY_DAY + timedelta(days=1)}"
+    assert settle(books, second)["status"] == "carried_forward"
+    assert books.state(f"carry-{MERCHANT}").carry_fen == -994
+    first = f"{MERCHANT}-{PAY_DAY}"
+    for _ in range(6):
+        books.next_day()
+    settle(books, first)
+    assert payouts(books, first) == [(8_946, "instructed")]
+    assert books.state(f"carry-{MERCHANT}").carry_fen == books.balance(f"2241.02.{MERCHANT}") == 0
 
 
 def test_a_refund_that_is_not_covered_becomes_a_debt_recovered_once(books: Books) -> None:

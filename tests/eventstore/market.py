@@ -4,14 +4,14 @@ The model knows sales, refunds, fees and payouts as a merchant would count them;
 with the ledger. What the ledger refuses must have changed nothing.
 """
 
-import shutil
+import sqlite3
 import tempfile
+from contextlib import closing
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -74,14 +74,25 @@ class Sale:
         self.released = False
 
 
+@cache
+def template() -> bytes:
+    """An empty ledger, migrated once."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "books.db"
+        migrate(f"sqlite:///{file}")
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return file.read_bytes()
+
+
 class Market(RuleBasedStateMachine):
-    template: Path
+    """A market that anything may happen to, and the model of what it ought to be."""
 
     @initialize()
     def open(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
         file = Path(self.folder.name) / "books.db"
-        shutil.copy(self.template, file)
+        file.write_bytes(template())
         self.ledger = Ledger.open(f"sqlite:///{file}", clock=lambda: PAID_AT)
         self.at_us, self.count, self.today, self.cut = PAID_AT, 0, PAY_DAY, False
         self.sales: dict[str, Sale] = {}
@@ -179,7 +190,7 @@ class Market(RuleBasedStateMachine):
 
     @rule()
     def cut_off(self) -> None:
-        """What is sold or refunded from now on clears with the next day, before this one settles."""
+        """What is released from now on clears with the next day, while this one still settles."""
         self.do(CutOffDay(self.today))
         self.cut = True
 
@@ -344,14 +355,3 @@ class Market(RuleBasedStateMachine):
             and state.status in ("collecting", "closed", "reviewed")
         )
         assert open_fen + self.read(f"carry-{merchant}").carry_fen == pending
-
-
-@pytest.fixture(scope="module", autouse=True)
-def template(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """An empty ledger, migrated once and copied for every example."""
-    Market.template = tmp_path_factory.mktemp("template") / "books.db"
-    migrate(f"sqlite:///{Market.template}")
-
-
-TestMarket = Market.TestCase
-TestMarket.settings = settings(max_examples=30, stateful_step_count=30)
