@@ -261,6 +261,14 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder):
         """Streams whose versions are not 1, 2, 3, …"""
         return [row[0] for row in self._read("broken_streams", limit)]
 
+    def stray_receipts(self, limit: int) -> list[str]:
+        """Numbers of receipts that name a commit the log does not have."""
+        return [row[0] for row in self._read("stray_receipts", limit)]
+
+    def read_snapshots(self, stream: str, version: int, limit: int) -> list[SnapshotRow]:
+        """Snapshots after (stream, version), in that order."""
+        return [SnapshotRow(*row) for row in self._read("snapshots", stream, version, limit)]
+
 
 class _PostgresSession:
     """A commit being made, in one pipeline: rows are on their way while the rest is prepared."""

@@ -164,6 +164,12 @@ class LedgerRecorder(Protocol):
     def receipts_of_commit(self, number: int) -> list[ReceiptRow]:
         """The receipts one commit wrote, in order of their number."""
 
+    def stray_receipts(self, limit: int) -> list[str]:
+        """Numbers of receipts that name a commit the log does not have, at most `limit`."""
+
+    def read_snapshots(self, stream: str, version: int, limit: int) -> list[SnapshotRow]:
+        """Snapshots after (stream, version), in that order, at most `limit`."""
+
     def broken_streams(self, limit: int) -> list[str]:
         """Streams whose versions are not 1, 2, 3, …; their names in order, at most `limit`."""
 

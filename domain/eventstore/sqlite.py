@@ -75,6 +75,12 @@ RECEIPTS = """
 COMMITS = """
     SELECT number, first_position, last_position, receipts, recorded_at_us, digest, hash
     FROM commit_log WHERE number > ? ORDER BY number LIMIT ?"""
+STRAY_RECEIPTS = """
+    SELECT r.number FROM receipts AS r LEFT JOIN commit_log AS c ON c.number = r.commit_number
+    WHERE c.number IS NULL ORDER BY r.number LIMIT ?"""
+SNAPSHOTS = """
+    SELECT stream, version, state FROM snapshots
+    WHERE (stream, version) > (?, ?) ORDER BY stream, version LIMIT ?"""
 BROKEN_STREAMS = """
     SELECT originator_id FROM events GROUP BY originator_id
     HAVING min(originator_version) <> 1 OR max(originator_version) <> count(*)
@@ -243,6 +249,14 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder):
     def broken_streams(self, limit: int) -> list[str]:
         """Streams whose versions are not 1, 2, 3, …"""
         return [row[0] for row in self._read(BROKEN_STREAMS, limit)]
+
+    def stray_receipts(self, limit: int) -> list[str]:
+        """Numbers of receipts that name a commit the log does not have."""
+        return [row[0] for row in self._read(STRAY_RECEIPTS, limit)]
+
+    def read_snapshots(self, stream: str, version: int, limit: int) -> list[SnapshotRow]:
+        """Snapshots after (stream, version), in that order."""
+        return [SnapshotRow(*row) for row in self._read(SNAPSHOTS, stream, version, limit)]
 
     def select_notifications(
         self,

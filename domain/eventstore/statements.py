@@ -64,6 +64,12 @@ STATEMENTS: dict[str, str] = {
     "receipts_of_commit": """
         SELECT number, digest, outcome FROM {s}.receipts
         WHERE commit_number = %s ORDER BY number""",
+    "stray_receipts": """
+        SELECT r.number FROM {s}.receipts r LEFT JOIN {s}.commit_log c ON c.number = r.commit_number
+        WHERE c.number IS NULL ORDER BY r.number LIMIT %s""",
+    "snapshots": """
+        SELECT stream, version, state FROM {s}.snapshots
+        WHERE (stream, version) > (%s, %s) ORDER BY stream, version LIMIT %s""",
     "broken_streams": """
         SELECT originator_id FROM {s}.events GROUP BY originator_id
         HAVING min(originator_version) <> 1 OR max(originator_version) <> count(*)

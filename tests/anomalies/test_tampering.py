@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import psycopg
 import pytest
 
-from domain.eventstore.codec import encode
+from domain.clearing import day
+from domain.eventstore.codec import encode, encode_snapshot
 from domain.eventstore.database import open_recorder, parse_database_url
 from domain.eventstore.verify import Finding, verify_log
 from domain.payment.transfer import Transferred
@@ -113,6 +114,17 @@ def invented_receipt(run: Run, at: Place) -> None:
     run("INSERT INTO receipts VALUES ('mine', x'00', x'00', ?)", at.commit)
 
 
+def stray_receipt(run: Run, at: Place) -> None:
+    """It would answer its number for ever, and no commit's hash covers it."""
+    run("INSERT INTO receipts VALUES ('mine', x'00', x'00', 1000000)")
+
+
+def forged_snapshot(run: Run, at: Place) -> None:
+    """A day that is not open: every posting would be refused."""
+    row = encode_snapshot(day.STREAM, 1, day.State())
+    run("INSERT INTO snapshots (stream, version, state) VALUES (?, ?, ?)", *row)
+
+
 def emptied_last_commit(run: Run, at: Place) -> None:
     run("DELETE FROM events WHERE notification_id >= (SELECT max(first_position) FROM commit_log)")
 
@@ -158,6 +170,8 @@ def version_out_of_turn(run: Run, at: Place) -> None:
         (deleted_receipt, "receipts", "commit {at.commit}"),
         (changed_receipt, "hash", "commit {at.commit}"),
         (invented_receipt, "receipts", "commit {at.commit}"),
+        (stray_receipt, "receipts", "mine"),
+        (forged_snapshot, "snapshot", "day-books#1"),
         (emptied_last_commit, "gaps", "commit {at.last}"),
         (deleted_log_row, "gaps", "commit {at.last}"),
         (changed_log_row, "gaps", "commit {at.commit}"),
