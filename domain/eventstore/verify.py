@@ -1,7 +1,8 @@
 """Proving the log: hashes and gaps, decoding, conservation, floors, the reserve identity, dates.
 
 Reads everything that was ever stored, in order, trusting nothing but the rows themselves: no
-projection, no cache; snapshots are compared with the facts, never believed. What it finds is named by commit and position.
+projection, no cache; snapshots are compared with the facts, never believed. What it finds is named
+by commit and position.
 """
 
 import struct
