@@ -23,8 +23,12 @@ EARLIEST_US = 946_656_000 * MICROSECONDS  # 2000-01-01 in Shanghai
 LATEST_US = 4_102_415_999 * MICROSECONDS  # 2099-12-31 in Shanghai
 
 
-class Fact(Struct, frozen=True):
-    """Base of every fact. Fields only; the stored name is given in `domain/events.py`."""
+class Fact(Struct, frozen=True, gc=False):
+    """Base of every fact. Fields only; the stored name is given in `domain/events.py`.
+
+    Like every immutable struct here it is not tracked by the garbage collector: what is made of
+    values only can be part of no cycle, and a ledger in memory is millions of them.
+    """
 
 
 class Line(Struct, frozen=True, array_like=True, gc=False):
@@ -35,7 +39,7 @@ class Line(Struct, frozen=True, array_like=True, gc=False):
     credit_fen: int
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, gc=False):
     """A balanced set of lines in one currency, made by the named rule for one accounting date."""
 
     rule: str
@@ -47,7 +51,7 @@ class Entry(Struct, frozen=True):
 FactT = TypeVar("FactT")
 
 
-class Envelope(Struct, Generic[FactT], frozen=True, omit_defaults=True):
+class Envelope(Struct, Generic[FactT], frozen=True, omit_defaults=True, gc=False):
     """What the stored bytes hold: business time (UTC µs), actor, command, causing fact, the fact.
 
     `cause` is the reference `<stream>#<version>` of the fact a policy reacted to.
@@ -78,12 +82,12 @@ class Recorded(Struct, frozen=True, gc=False):
         return f"{self.stream}#{self.version}"
 
 
-class Command(Struct, frozen=True, forbid_unknown_fields=True):
+class Command(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """Base of every command: business fields only. Who asked, when, and under what number stands in
     the `Request`."""
 
 
-class Request(Struct, frozen=True):
+class Request(Struct, frozen=True, gc=False):
     """A command as submitted: its number makes it idempotent, for ever.
 
     `number` is unique in the ledger (a caller's own number carries the caller as a prefix);
@@ -160,20 +164,20 @@ def key(stream: str) -> str:
     return stream.partition("-")[2]
 
 
-_MEMBER_ID = re.compile(r"[A-Za-z0-9_]{1,32}", re.ASCII)
-_NUMBER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*", re.ASCII)
+_is_member_id = re.compile(r"[A-Za-z0-9_]{1,32}", re.ASCII).fullmatch
+_is_number = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*", re.ASCII).fullmatch
 
 
 def member_id(value: str, field: str = "member_id") -> str:
     """A member's id: 1 to 32 of A-Z a-z 0-9 _ ; no dash, because it is part of other keys."""
-    if not isinstance(value, str) or not _MEMBER_ID.fullmatch(value):
+    if not isinstance(value, str) or not _is_member_id(value):
         raise Refused(Code.IDENTIFIER_INVALID, field, f"{str(value)[:40]!r}: 1-32 of A-Z a-z 0-9 _")
     return value
 
 
 def number(value: str, field: str, *, longest: int = 64) -> str:
     """A business number (order, payment, refund): 1 to 64 of A-Z a-z 0-9 _ -, no leading dash."""
-    if not isinstance(value, str) or len(value) > longest or not _NUMBER.fullmatch(value):
+    if not isinstance(value, str) or len(value) > longest or not _is_number(value):
         raise Refused(
             Code.IDENTIFIER_INVALID, field, f"{str(value)[:40]!r}: 1-{longest} of A-Z a-z 0-9 _ -"
         )

@@ -268,3 +268,25 @@ def test_states_hold_no_container_that_grows(  # The caps are proved with each a
         if re.search(r"\b(tuple|list|dict|set|frozenset)\b", str(kind))
     }
     assert found == allowed
+
+
+# The glossary.
+
+
+def test_what_the_glossary_names_is_in_the_code() -> None:
+    """A word that was renamed is renamed there too; what is to come says so."""
+    packages = ("domain", "projections", "api", "migrations")
+    files = [file for name in packages for file in (ROOT / name).rglob("*.py")]
+    code = "\n".join([*(file.read_text(encoding="utf-8") for file in files)])
+    words = set(re.findall(r"\w+", code)) | {part for file in files for part in file.parts}
+    rows = (ROOT / "docs/glossary.md").read_text(encoding="utf-8").splitlines()
+    named = [row.split("|")[2] for row in rows if row.startswith("| ") and "(to come)" not in row]
+    wanted = {
+        part
+        for cell in named
+        for name in re.findall(r"`([^`]+)`", cell)
+        for part in re.findall(r"\w+", name)
+    }
+    assert len(wanted) > 150
+    assert wanted - words == {"_fen"}, "the ending of every amount's name"
+    assert set(AGGREGATES) - {"settlement"} <= wanted, "an aggregate without its row"

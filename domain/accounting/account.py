@@ -79,7 +79,7 @@ class Closed(Fact, frozen=True):
 Event = Opened | Posted | Held | HoldReleased | Frozen | Unfrozen | Closed
 
 
-class State(Struct, frozen=True):
+class State(Struct, frozen=True, gc=False):
     """Totals of all time in fen, and those of `day`, the last accounting date posted to."""
 
     status: Literal["none", "open", "closed"] = "none"
@@ -141,7 +141,10 @@ def post(state: State, account: str, on: date, entry: str, line: Line) -> Posted
 
 def refuse_below_floor(state: State) -> None:
     """Raises Refused(BALANCE_INSUFFICIENT) when an entry took more than is available."""
-    if state.floored and state.available_fen < 0:
+    if not state.floored:
+        return
+    difference = state.debit_fen - state.credit_fen  # Spelled out: it runs for every line.
+    if (difference if state.debit_normal else -difference) < state.held_fen:
         raise Refused(
             Code.BALANCE_INSUFFICIENT,
             "account",
@@ -209,7 +212,7 @@ def _direction(state: State) -> str:
 def evolve(state: State, event: Event) -> State:
     match event:
         case Posted():
-            return _posted(state, event)
+            return posted(state, event)
         case Opened():
             line = chart_account(event.account)
             return State(
@@ -235,13 +238,14 @@ def evolve(state: State, event: Event) -> State:
             assert_never(event)
 
 
-def _posted(state: State, event: Posted) -> State:
+def posted(state: State, event: Posted) -> State:
+    """`evolve` for a posting alone; it runs for every line of every entry."""
     debit_fen = credit_fen = 0
     for line in event.lines:
         debit_fen += line.debit_fen
         credit_fen += line.credit_fen
     same_day = state.day == event.date
-    return State(  # Positional: this runs for every line of every entry.
+    return State(  # Positional, because that is quicker.
         state.status,
         state.account,
         state.debit_normal,

@@ -23,12 +23,16 @@ def credit(account: str, amount_fen: int) -> Line:
 
 def balanced(rule: str, on: date, *lines: Line) -> Entry:
     """An entry of the lines that are not zero. Raises Refused(ENTRY_UNBALANCED)."""
-    kept = tuple(line for line in lines if line.debit_fen or line.credit_fen)
-    difference = 0
-    for line in kept:
-        if line.debit_fen < 0 or line.credit_fen < 0 or (line.debit_fen and line.credit_fen):
+    difference = zeros = 0
+    for line in lines:
+        debit_fen, credit_fen = line.debit_fen, line.credit_fen
+        if debit_fen < 0 or credit_fen < 0 or (debit_fen and credit_fen):
             raise Refused(Code.ENTRY_UNBALANCED, "lines", f"{rule}: one positive side per line")
-        difference += line.debit_fen - line.credit_fen
+        zeros += not (debit_fen or credit_fen)
+        difference += debit_fen - credit_fen
+    kept = lines
+    if zeros:
+        kept = tuple(line for line in lines if line.debit_fen or line.credit_fen)
     if difference or not kept:
         raise Refused(Code.ENTRY_UNBALANCED, "lines", f"{rule}: off by {difference} fen")
     return Entry(rule, on, CURRENCY, kept)
@@ -47,28 +51,30 @@ def imbalance_of(entries: Iterable[Entry]) -> str:
     identity's accounts sum to zero.
     """
     identity: dict[str, int] = {}
+    known = _inside.get
     for entry in entries:
-        total = 0
+        total = reserve = 0
         for line in entry.lines:
             side = line.debit_fen - line.credit_fen
             total += side
-            if _code(line.account) in RESERVE_IDENTITY:
-                identity[entry.currency] = identity.get(entry.currency, 0) + side
+            inside = known(line.account)
+            if _in_identity(line.account) if inside is None else inside:
+                reserve += side
         if total:
             return f"entry {entry.rule} is off by {total} fen"
+        if reserve:
+            identity[entry.currency] = identity.get(entry.currency, 0) + reserve
     for currency, sum_fen in identity.items():
         if sum_fen:
             return f"the reserve identity is off by {sum_fen} fen {currency}"
     return ""
 
 
-_codes: dict[str, str] = {}
+_inside: dict[str, bool] = {}  # Accounts met before: whether the reserve identity has them.
 
 
-def _code(account: str) -> str:
-    code = _codes.get(account)
-    if code is None:
-        if len(_codes) > 100_000:
-            _codes.clear()
-        code = _codes[account] = split_id(account)[0]
-    return code
+def _in_identity(account: str) -> bool:
+    if len(_inside) > 100_000:
+        _inside.clear()
+    inside = _inside[account] = split_id(account)[0] in RESERVE_IDENTITY
+    return inside

@@ -28,7 +28,7 @@ _REVERSIBLE = ("internal_transfer.1", "recharge.1")
 REVERSIBLE = frozenset(_REVERSIBLE) | {f"reversal_of_{rule}" for rule in _REVERSIBLE}
 
 
-class State(Struct, frozen=True):
+class State(Struct, frozen=True, gc=False):
     reference: str = ""
 
 

@@ -45,7 +45,7 @@ class Closed(Fact, frozen=True):
 Event = Opened | CutOff | Closed
 
 
-class State(Struct, frozen=True):
+class State(Struct, frozen=True, gc=False):
     """`open_date` takes postings; `clearing_date` collects releases (the same, or the next day)."""
 
     open_date: date | None = None

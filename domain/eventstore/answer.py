@@ -12,7 +12,7 @@ from domain.kernel import Command
 from domain.refusals import Code, Refused
 
 
-class Refusal(Struct, frozen=True):
+class Refusal(Struct, frozen=True, gc=False):
     """A kept "no"."""
 
     code: Code
@@ -20,7 +20,7 @@ class Refusal(Struct, frozen=True):
     detail: str
 
 
-class Answer(Struct, frozen=True):
+class Answer(Struct, frozen=True, gc=False):
     """Exactly one of `result` and `refused` is given.
 
     `position`: the last position of the commit that keeps the answer; reading `after` it sees what
@@ -40,7 +40,7 @@ class Answer(Struct, frozen=True):
         return self.result
 
 
-class Outcome(Struct, frozen=True, omit_defaults=True):
+class Outcome(Struct, frozen=True, omit_defaults=True, gc=False):
     """What a receipt's bytes hold."""
 
     ok: dict[str, Any] | None = None
@@ -49,6 +49,7 @@ class Outcome(Struct, frozen=True, omit_defaults=True):
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Outcome)
+_NAMED = {command: kept.name.encode() + b"\0" for command, kept in COMMANDS.items()}
 
 
 def accepted(result: dict[str, Any]) -> bytes:
@@ -70,8 +71,8 @@ def digest_of(command: Command) -> bytes:
 
     Raises Refused(REQUEST_INVALID) for what no handler takes, or what cannot be written as JSON.
     """
-    registered = COMMANDS.get(type(command))
-    if registered is None:
+    named = _NAMED.get(type(command))
+    if named is None:
         raise Refused(Code.REQUEST_INVALID, "command", f"{type(command).__name__} has no handler")
     try:
         body = _encoder.encode(command)
@@ -80,7 +81,7 @@ def digest_of(command: Command) -> bytes:
     # PostgreSQL keeps no NUL in a text; a doubled backslash is one that stands for itself.
     if b"\\u0000" in body and b"\\u0000" in body.replace(b"\\\\", b""):
         raise Refused(Code.REQUEST_INVALID, "command", "a NUL character stands in it")
-    return hashlib.sha256(registered.name.encode() + b"\0" + body).digest()
+    return hashlib.sha256(named + body).digest()
 
 
 def conflict(receipt_digest: bytes, digest: bytes, position: int) -> Answer:

@@ -74,6 +74,17 @@ def aggregate_of(stream: str) -> ModuleType:
         raise UnknownFact(f"stream {stream!r} has no aggregate") from None
 
 
+_initial = {name: module.State() for name, module in AGGREGATES.items()}
+
+
+def initial_state(stream: str) -> Any:
+    """The state of a stream without facts. Raises UnknownFact for a category nobody knows."""
+    try:
+        return _initial[category(stream)]
+    except KeyError:
+        raise UnknownFact(f"stream {stream!r} has no aggregate") from None
+
+
 class _Snapshot(msgspec.Struct):
     """A state, and the shape of the class it was: a snapshot of another shape is no snapshot."""
 

@@ -13,6 +13,7 @@ any more. So one repetition is always enough, and nobody starves.
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Any
 
 from eventsourcing.persistence import IntegrityError, InterfaceError, OperationalError
 
@@ -49,7 +50,7 @@ class Decided:
         self.batch = batch
         self.receipts: dict[str, ReceiptRow] = {}
         self.outcomes: list[Answer | BaseException | str] = []  # str: number of its receipt.
-        self.results: dict[str, Answer] = {}
+        self.results: dict[str, tuple[dict[str, Any] | None, Refusal | None]] = {}
 
     @property
     def all_known(self) -> bool:
@@ -181,13 +182,13 @@ class Committer:
             if no.code is Code.BUSY:
                 return Answer(None, refusal, self.head.position)
             decided.receipts[number] = ReceiptRow(number, digest, answers.refused(refusal))
-            decided.results[number] = Answer(None, refusal, 0)
+            decided.results[number] = (None, refusal)
             return number
         except Exception as error:  # A defect: this caller hears of it, the others go on.
             return error
         decided.batch.accept(unit)
         decided.receipts[number] = ReceiptRow(number, digest, answers.accepted(result))
-        decided.results[number] = Answer(result, None, 0)
+        decided.results[number] = (result, None)
         return number
 
     def _fact_at(self, reference: str) -> Fact | None:
@@ -206,10 +207,9 @@ class Committer:
         seen: set[str] = set()
         for outcome in decided.outcomes:
             if isinstance(outcome, str):
-                first = decided.results[outcome]
-                replayed = outcome in seen
+                accepted, refused = decided.results[outcome]
+                result.append(Answer(accepted, refused, head.position, outcome in seen))
                 seen.add(outcome)
-                result.append(Answer(first.result, first.refused, head.position, replayed))
             else:
                 result.append(outcome)
         return result
@@ -219,8 +219,7 @@ def _digest_or_no(request: Request) -> bytes | Refusal:
     """The digest of a request; or why it is none at all, which is not kept: nothing could be under
     such a number, and what cannot be stored must not fail the others of its commit."""
     try:
-        for field in ("number", "actor"):
-            value = getattr(request, field)
+        for field, value in (("number", request.number), ("actor", request.actor)):
             if not isinstance(value, str) or not 1 <= len(value) <= 300 or not value.isprintable():
                 detail = "1 to 300 printable characters are needed"
                 return Refusal(Code.REQUEST_INVALID, field, detail)

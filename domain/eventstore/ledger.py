@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, Union
+from typing import Any
 
 from domain.eventstore import codec
 from domain.eventstore.answer import Answer
@@ -28,18 +28,59 @@ MAX_BATCH = 1_000
 
 log = logging.getLogger(__name__)
 
-Waiter = Union["Future[list[Answer]]", "asyncio.Future[Answer]"]
+SHARE = 100  # Coroutines of one turn of an event loop that are queued as one job.
+
+Given = Answer | BaseException
+
+
+class _Waiting:
+    """Coroutines of one event loop, each with its request and the future it waits for.
+
+    All of a turn are one job: they are queued, answered and woken together, at a price per turn
+    and not per request.
+    """
+
+    __slots__ = ("futures", "loop", "requests")
+    alone = False
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.requests: list[Request] = []
+        self.futures: list[asyncio.Future[Answer]] = []
+
+    def answer(self, given: Sequence[Given]) -> None:
+        with suppress(RuntimeError):  # The loop is closed: nobody waits there any more.
+            self.loop.call_soon_threadsafe(self.resolve, given)
+
+    def resolve(self, given: Sequence[Given]) -> None:
+        """In the loop's own thread."""
+        for future, mine in zip(self.futures, given, strict=True):
+            if future.done():
+                continue  # The caller went away; the answer is kept with its request.
+            if isinstance(mine, BaseException):
+                future.set_exception(mine)
+            else:
+                future.set_result(mine)
 
 
 class _Job:
-    """Requests that one caller waits for; `alone` means a commit of their own."""
+    """Requests that one thread waits for; `alone` means a commit of their own."""
 
-    __slots__ = ("alone", "requests", "waiter")
+    __slots__ = ("alone", "future", "requests")
 
-    def __init__(self, requests: Sequence[Request], waiter: Waiter, *, alone: bool) -> None:
+    def __init__(self, requests: Sequence[Request], *, alone: bool) -> None:
         self.requests = requests
-        self.waiter = waiter
+        self.future: Future[list[Answer]] = Future()
         self.alone = alone
+
+    def answer(self, given: Sequence[Given]) -> None:
+        answers: list[Answer] = []
+        for mine in given:
+            if isinstance(mine, BaseException):  # A defect is its own caller's alone.
+                self.future.set_exception(mine)
+                return
+            answers.append(mine)
+        self.future.set_result(answers)
 
 
 def utc_us() -> int:
@@ -57,10 +98,10 @@ class Ledger:
         self.recorder = recorder
         self._committer = Committer(recorder, clock)
         self._callbacks: list[Callable[[int], None]] = []
-        self._queue: list[_Job] = []
+        self._queue: list[_Job | _Waiting] = []
         self._wake = threading.Condition()
         self._closed = False
-        self._pending: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+        self._pending: dict[asyncio.AbstractEventLoop, _Waiting] = {}
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
         self._thread.start()
 
@@ -83,33 +124,33 @@ class Ledger:
     async def submit_async(self, request: Request) -> Answer:
         """Like `submit`, for coroutines. Those that ask in one turn of the loop share a commit."""
         loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[Answer] = loop.create_future()
+        future: asyncio.Future[Answer] = loop.create_future()
         waiting = self._pending.get(loop)
-        if waiting is None:
-            waiting = self._pending[loop] = []
-            loop.call_soon(self._flush, loop)
-        waiting.append(_Job((request,), waiter, alone=False))
-        return await waiter
+        if waiting is None or len(waiting.requests) >= SHARE:
+            waiting = self._pending[loop] = _Waiting(loop)
+            loop.call_soon(self._flush, waiting)
+        waiting.requests.append(request)
+        waiting.futures.append(future)
+        return await future
 
-    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
-        jobs = self._pending.pop(loop)
+    def _flush(self, waiting: _Waiting) -> None:
+        if self._pending.get(waiting.loop) is waiting:
+            del self._pending[waiting.loop]
         try:
-            self._enqueue(jobs)
+            self._enqueue(waiting)
         except Refused as no:  # Closing: whoever waits must hear of it.
-            for job in jobs:
-                if not job.waiter.done():
-                    job.waiter.set_exception(no)
+            waiting.resolve([no] * len(waiting.requests))
 
     def _wait(self, requests: Sequence[Request], *, alone: bool) -> list[Answer]:
-        waiter: Future[list[Answer]] = Future()
-        self._enqueue([_Job(requests, waiter, alone=alone)])
-        return waiter.result()
+        job = _Job(requests, alone=alone)
+        self._enqueue(job)
+        return job.future.result()
 
-    def _enqueue(self, jobs: list[_Job]) -> None:
+    def _enqueue(self, job: "_Job | _Waiting") -> None:
         with self._wake:
             if self._closed:
                 raise Refused(Code.BUSY, "", "the ledger is closing")
-            self._queue += jobs
+            self._queue.append(job)
             self._wake.notify()
 
     # Reading.
@@ -156,15 +197,17 @@ class Ledger:
     def _run(self) -> None:
         while jobs := self._next_jobs():
             requests = [request for job in jobs for request in job.requests]
+            answers: list[Given]
             try:
-                answers: list[Answer | BaseException] | BaseException = self._committer.commit(
-                    requests
-                )
+                answers = self._committer.commit(requests)
             except BaseException as error:
-                answers = error
-            if not isinstance(answers, BaseException):
+                answers = [error] * len(requests)
+            else:
                 self._tell(self._committer.head.position)
-            _answer(jobs, answers)
+            done = 0
+            for job in jobs:
+                job.answer(answers[done : done + len(job.requests)])
+                done += len(job.requests)
 
     def _tell(self, position: int) -> None:
         for callback in self._callbacks:
@@ -173,7 +216,7 @@ class Ledger:
             except Exception:  # A listener's defect; the callers must still get their answers.
                 log.exception("a listener of commits failed at position %d", position)
 
-    def _next_jobs(self) -> list[_Job]:
+    def _next_jobs(self) -> "list[_Job | _Waiting]":
         with self._wake:
             while not self._queue:
                 if self._closed:
@@ -189,36 +232,3 @@ class Ledger:
                     count += 1
             jobs, self._queue = self._queue[:count], self._queue[count:]
             return jobs
-
-
-def _answer(jobs: list[_Job], answers: list[Answer | BaseException] | BaseException) -> None:
-    """Hand out answers; those of one event loop in a single call into it."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Answer], Any]]] = {}
-    done = 0
-    for job in jobs:
-        if isinstance(answers, BaseException):
-            mine: Any = answers
-        else:
-            mine = answers[done : done + len(job.requests)]
-            # A defect in one request's handler is its own caller's alone.
-            mine = next((one for one in mine if isinstance(one, BaseException)), mine)
-        done += len(job.requests)
-        if isinstance(job.waiter, asyncio.Future):
-            by_loop.setdefault(job.waiter.get_loop(), []).append((job.waiter, mine))
-        elif isinstance(mine, BaseException):
-            job.waiter.set_exception(mine)
-        else:
-            job.waiter.set_result(mine)
-    for loop, waiting in by_loop.items():
-        with suppress(RuntimeError):  # The loop is closed: nobody waits there any more.
-            loop.call_soon_threadsafe(_resolve, waiting)
-
-
-def _resolve(waiting: list[tuple["asyncio.Future[Answer]", Any]]) -> None:
-    for waiter, mine in waiting:
-        if waiter.cancelled():
-            continue  # The caller went away; the answer is kept with its request.
-        if isinstance(mine, BaseException):
-            waiter.set_exception(mine)
-        else:
-            waiter.set_result(mine[0])

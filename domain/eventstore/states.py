@@ -20,7 +20,7 @@ def fold_streams(recorder: LedgerRecorder, streams: Iterable[str]) -> dict[str, 
     """Version and state of each stream: (0, initial state) for those that do not exist."""
     wanted = list(streams)
     snapshots, rows = recorder.read_states(wanted)
-    found = {stream: (0, codec.aggregate_of(stream).State()) for stream in wanted}
+    found = {stream: (0, codec.initial_state(stream)) for stream in wanted}
     stale = _apply_snapshots(found, snapshots)
     by_stream: dict[str, list[EventRow]] = {}
     for row in rows:
@@ -90,13 +90,12 @@ class StateCache:
         young, old = self._young, self._old
         missing = {stream for stream in streams if stream not in young and stream not in old}
         if missing:
-            for stream, (version, state) in fold_streams(self._recorder, missing).items():
-                self._put(stream, (version, state, None))
+            found = fold_streams(self._recorder, missing)
+            self._put_all({stream: (*held, None) for stream, held in found.items()})
 
     def store(self, overlay: dict[str, Held]) -> None:
         """Take over what a commit made durable."""
-        for stream, (version, state, _) in overlay.items():
-            self._put(stream, (version, state, None))
+        self._put_all({stream: (held[0], held[1], None) for stream, held in overlay.items()})
 
     def forget(self, streams: Iterable[str]) -> None:
         """Drop what another process has changed."""
@@ -107,6 +106,13 @@ class StateCache:
     def clear(self) -> None:
         self._young.clear()
         self._old.clear()
+
+    def _put_all(self, states: dict[str, Held]) -> None:
+        if len(self._young) + len(states) < self._size:
+            self._young.update(states)
+        else:
+            for stream, held in states.items():
+                self._put(stream, held)
 
     def _put(self, stream: str, held: Held) -> None:
         self._young[stream] = held

@@ -60,7 +60,7 @@ class SettlementTerms(Struct, frozen=True):
     max_transfer_fen: int | None = None
 
 
-class State(Struct, frozen=True):
+class State(Struct, frozen=True, gc=False):
     """Terms are (effective from, terms), oldest first; the newest whose date has come applies."""
 
     member_id: str = ""

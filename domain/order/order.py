@@ -54,7 +54,7 @@ class Closed(Fact, frozen=True):
 Event = Placed | PaymentStarted | PaymentDeclined | Paid | Closed
 
 
-class State(Struct, frozen=True):
+class State(Struct, frozen=True, gc=False):
     status: Literal["none", "placed", "paying", "paid", "closed"] = "none"
     placed: Placed | None = None
     payment_no: str = ""

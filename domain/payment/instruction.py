@@ -48,7 +48,7 @@ class Unknown(Fact, frozen=True):
 Event = Issued | Succeeded | Declined | Unknown
 
 
-class State(Struct, frozen=True):
+class State(Struct, frozen=True, gc=False):
     status: Literal["none", "issued", "unknown", "succeeded", "declined"] = "none"
     purpose: Purpose | None = None
     reference: str = ""

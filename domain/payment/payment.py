@@ -54,7 +54,7 @@ class BecameUnknown(Fact, frozen=True):
 Event = Started | Succeeded | WalletRecharged | Declined | BecameUnknown
 
 
-class State(Struct, frozen=True):
+class State(Struct, frozen=True, gc=False):
     status: Literal["none", "paying", "unknown", "succeeded", "declined"] = "none"
     started: Started | None = None
 

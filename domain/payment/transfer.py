@@ -21,7 +21,7 @@ class Transferred(Fact, frozen=True):
 Event = Transferred
 
 
-class State(Struct, frozen=True):
+class State(Struct, frozen=True, gc=False):
     done: tuple[str, str, int] | None = None  # payer, payee, fen
 
 
@@ -39,7 +39,7 @@ def transfer(state: State, payer: str, payee: str, amount_fen: int, entry: Entry
 
 def evolve(_state: State, event: Event) -> State:
     match event:
-        case Transferred(payer=payer, payee=payee, amount_fen=fen):
-            return State((payer, payee, fen))
+        case Transferred():
+            return State((event.payer, event.payee, event.amount_fen))
         case _:
             assert_never(event)

@@ -162,7 +162,7 @@ Event = (
 )
 
 
-class State(Struct, frozen=True):
+class State(Struct, frozen=True, gc=False):
     status: Status = "none"
     merchant: str = ""
     clearing_date: date | None = None

@@ -21,7 +21,7 @@ class Changed(Fact, frozen=True):
 Event = Changed
 
 
-class State(Struct, frozen=True):
+class State(Struct, frozen=True, gc=False):
     carry_fen: int = 0
 
 

@@ -39,7 +39,7 @@ class BecameUnknown(Fact, frozen=True):
 Event = Requested | Succeeded | Failed | BecameUnknown
 
 
-class State(Struct, frozen=True):
+class State(Struct, frozen=True, gc=False):
     status: Literal["none", "processing", "unknown", "succeeded", "failed"] = "none"
     requested: Requested | None = None
 

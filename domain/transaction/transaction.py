@@ -92,7 +92,7 @@ class Closed(Fact, frozen=True):
 Event = Created | Paid | Completed | Cleared | RefundAccepted | RefundCleared | Closed
 
 
-class State(Struct, frozen=True):
+class State(Struct, frozen=True, gc=False):
     status: Literal["none", "created", "paid", "completed", "refunded", "closed"] = "none"
     created: Created | None = None
     channel: str = ""

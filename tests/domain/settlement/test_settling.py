@@ -105,6 +105,7 @@ def test_a_returned_payout_is_the_merchants_again(books: Books) -> None:
     books.do(RecordOutcome(PAYOUT, succeeded="B"))
     books.do(ReturnPayout(BATCH, PAYOUT, "account closed"))
     assert (books.balance("1001.01"), books.balance(AVAILABLE)) == (2_965, 2_965)
+    assert books.state(f"account-{AVAILABLE}").available_fen == 0, "it waits for its retry"
     assert books.facts_of(ReturnPayout(BATCH, PAYOUT, "account closed")) == []
     books.do(RetryPayout(BATCH, PAYOUT))
     books.do(RecordOutcome(f"payout-{BATCH}-2", succeeded="B"))
@@ -194,6 +195,16 @@ def test_a_refund_that_is_not_covered_becomes_a_debt_recovered_once(books: Books
     settle(books, second)
     assert payouts(books, second) == [(990, "instructed")]
     assert [books.balance(a) for a in (DEBT, "1001.02", "1001.01")] == [0, 0, 0]
+
+
+def test_a_refund_takes_what_is_available_before_it_makes_a_debt(books: Books) -> None:
+    released(books, 3_000)
+    settle(books)
+    books.do(RecordOutcome(PAYOUT, declined="name differs"))
+    books.do(ReleaseHold(AVAILABLE, PAYOUT))
+    books.do(HoldMoney(AVAILABLE, "H1", 1_965, "dispute"))
+    books.do(RefundTransaction("R1", f"{TEA}-O1", 3_000))
+    assert (books.balance(AVAILABLE), books.balance(DEBT)) == (1_965, 1_965)
 
 
 def test_a_debt_on_hold_is_not_recovered(books: Books) -> None:
