@@ -31,7 +31,6 @@ class Code(StrEnum):
     TERMS_INVALID = "terms_invalid"
     # Accounts.
     ACCOUNT_CODE_UNKNOWN = "account_code_unknown"
-    ACCOUNT_EXISTS = "account_exists"
     ACCOUNT_NOT_FOUND = "account_not_found"
     ACCOUNT_CLOSED = "account_closed"
     ACCOUNT_FROZEN = "account_frozen"
@@ -98,7 +97,6 @@ MEANING: dict[Code, str] = {
     Code.TERMS_MISSING: "The merchant has no fee rule or settlement cycle in force on the date.",
     Code.TERMS_INVALID: "A fee rule or settlement cycle is malformed or takes effect in the past.",
     Code.ACCOUNT_CODE_UNKNOWN: "No such code in the chart, or an owner is missing or not due.",
-    Code.ACCOUNT_EXISTS: "The account is already open.",
     Code.ACCOUNT_NOT_FOUND: "No account has this id.",
     Code.ACCOUNT_CLOSED: "The account is closed.",
     Code.ACCOUNT_FROZEN: "The account is frozen in the direction this entry needs.",

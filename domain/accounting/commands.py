@@ -10,6 +10,7 @@ from domain.accounting.chart import (
     ENTERPRISE_ACCOUNTS,
     PERSONAL_ACCOUNTS,
     account_id,
+    chart_account,
 )
 from domain.accounting.entry import reversed_entry
 from domain.kernel import Command, Entry, Reaction, Unit, number, text
@@ -101,8 +102,14 @@ def release_hold(unit: Unit, command: ReleaseHold) -> dict[str, object]:
 
 
 def close_account(unit: Unit, command: CloseAccount) -> dict[str, object]:
+    """Close a member's empty account. What institution and channels need every day stays open: an
+    outcome that comes back must find its account. Raises NOT_ALLOWED, ACCOUNT_*."""
     stream = account.stream(command.account)
-    unit.record(stream, account.close(unit.load(stream)))
+    state = unit.load(stream)
+    if state.status != "none" and chart_account(command.account).owner != "member":
+        detail = f"{command.account} belongs to the institution"
+        raise Refused(Code.NOT_ALLOWED, "account", detail)
+    unit.record(stream, account.close(state))
     return {"account": command.account, "status": "closed"}
 
 

@@ -224,6 +224,8 @@ class UnitOfWork:
         if wrong:
             raise ConservationBroken(f"{reference}: {wrong}")
         own, known, on, cause = self.own, self.batch.known, entry.date, self.cause
+        if on != self.accounting_date:
+            raise ConservationBroken(f"{reference}: {on} is not the open business day")
         changed = []
         for line in entry.lines:
             stream = "account-" + line.account

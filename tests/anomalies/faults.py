@@ -84,6 +84,12 @@ class Breaking:
     def receipts_of_commit(self, number: int) -> list[ReceiptRow]:
         return self.inner.receipts_of_commit(number)
 
+    def stray_receipts(self, limit: int) -> list[str]:
+        return self.inner.stray_receipts(limit)
+
+    def read_snapshots(self, stream: str, version: int, limit: int) -> list[SnapshotRow]:
+        return self.inner.read_snapshots(stream, version, limit)
+
     def broken_streams(self, limit: int) -> list[str]:
         return self.inner.broken_streams(limit)
 
