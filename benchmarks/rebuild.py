@@ -17,8 +17,9 @@ from msgspec import Struct
 
 from benchmarks.figures import Backend, Rebuild
 from benchmarks.lifecycles import Market
-from domain.eventstore.database import open_recorder, parse_database_url, sqlalchemy_engine
+from domain.eventstore.database import parse_database_url, sqlalchemy_engine
 from domain.eventstore.ledger import Ledger
+from domain.eventstore.opening import open_recorder
 from projections.engine import Projector
 from projections.rebuild import rebuild
 from projections.registry import READ_MODELS

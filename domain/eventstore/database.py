@@ -11,17 +11,13 @@ One ledger is one schema of PostgreSQL (`public` unless said otherwise) or one S
 import re
 import sqlite3
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from domain.refusals import Code, Refused
-
-if TYPE_CHECKING:
-    from domain.eventstore.recorder import LedgerRecorder
 
 BUSY_TIMEOUT_S = 30
 SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}", re.ASCII)
@@ -77,24 +73,24 @@ def parse_database_url(url: str) -> Database:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError, TypeError, AttributeError):
-        raise _refused("a URL such as sqlite:///books.db is needed") from None
+        raise refused("a URL such as sqlite:///books.db is needed") from None
     if parsed.drivername == "sqlite":
         return _parse_sqlite(url, parsed)
     if parsed.drivername in ("postgresql", "postgres"):
         return _parse_postgresql(url, parsed)
-    raise _refused(f"{parsed.drivername!r}: only sqlite and postgresql keep a ledger")
+    raise refused(f"{parsed.drivername!r}: only sqlite and postgresql keep a ledger")
 
 
-def _refused(detail: str) -> Refused:
+def refused(detail: str) -> Refused:
     return Refused(Code.REQUEST_INVALID, "database", detail)
 
 
 def _parse_sqlite(url: str, parsed: URL) -> Database:
     if parsed.host or parsed.port or parsed.username or parsed.query:
-        raise _refused("sqlite takes a path alone: sqlite:///relative.db or sqlite:////absolute.db")
+        raise refused("sqlite takes a path alone: sqlite:///relative.db or sqlite:////absolute.db")
     path = parsed.database or ""
     if not path or path.startswith((":memory:", "file:")) or "\0" in path:
-        raise _refused("a ledger needs a file: sqlite:///relative.db or sqlite:////absolute.db")
+        raise refused("a ledger needs a file: sqlite:///relative.db or sqlite:////absolute.db")
     return Database(url=url, dialect="sqlite", path=path)
 
 
@@ -102,16 +98,16 @@ def _parse_postgresql(url: str, parsed: URL) -> Database:
     query: dict[str, str] = {}
     for key, value in parsed.query.items():
         if key not in _PASSED_ON | {"schema", "host", "port"} or not isinstance(value, str):
-            raise _refused(f"{key!r} is not a parameter that is understood, or is given twice")
+            raise refused(f"{key!r} is not a parameter that is understood, or is given twice")
         query[key] = value
     schema = query.get("schema", "" if "schema=" in url else "public")
     if not SCHEMA.fullmatch(schema) or schema.startswith("pg_"):
-        raise _refused(f"schema {schema[:70]!r}: a-z 0-9 _, at most 63, not beginning pg_")
+        raise refused(f"schema {schema[:70]!r}: a-z 0-9 _, at most 63, not beginning pg_")
     host = query.get("host") or parsed.host or "localhost"
     port_text = query.get("port") or str(5432 if parsed.port is None else parsed.port)
     port = int(port_text) if port_text.isascii() and port_text.isdigit() else 0
     if not parsed.database or not 1 <= port <= 65_535 or "\0" in url:
-        raise _refused("postgresql://user:password@host:port/name[?schema=name] is needed")
+        raise refused("postgresql://user:password@host:port/name[?schema=name] is needed")
     return Database(
         url=url,
         dialect="postgresql",
@@ -123,34 +119,6 @@ def _parse_postgresql(url: str, parsed: URL) -> Database:
         schema=schema,
         options=tuple((k, v) for k, v in sorted(query.items()) if k in _PASSED_ON),
     )
-
-
-def open_recorder(database: Database, *, lock_timeout_ms: int = 10_000) -> "LedgerRecorder":
-    """The recorder of a ledger whose tables exist. `close()` it when done.
-
-    `lock_timeout_ms` is how long `writing()` waits for other writers before Refused(BUSY).
-    Raises Refused(REQUEST_INVALID, "database") when the database has no ledger yet.
-    """
-    # Imported here: each backend pulls in its driver, and the recorders import this module.
-    from eventsourcing.persistence import PersistenceError
-
-    from domain.eventstore.postgres import PostgresLedgerRecorder
-    from domain.eventstore.sqlite import SQLiteLedgerRecorder
-
-    recorder: PostgresLedgerRecorder | SQLiteLedgerRecorder | None = None
-    try:
-        if database.dialect == "postgresql":
-            recorder = PostgresLedgerRecorder.open(database, lock_timeout_ms=lock_timeout_ms)
-        elif Path(database.path).is_file():  # SQLite would make one.
-            recorder = SQLiteLedgerRecorder.open(database, lock_timeout_ms=lock_timeout_ms)
-        else:
-            raise _refused(f"there is no file {database.path}")
-        recorder.head()
-    except PersistenceError as error:
-        if recorder is not None:
-            recorder.close()
-        raise _refused(f"{database!r} holds no ledger that can be read: {error}") from error
-    return recorder
 
 
 def sqlalchemy_engine(database: Database, *, read_only: bool = False) -> Engine:

@@ -18,7 +18,8 @@ from typing import Any
 from domain.eventstore import codec
 from domain.eventstore.answer import Answer
 from domain.eventstore.committer import Committer
-from domain.eventstore.database import Database, open_recorder, parse_database_url
+from domain.eventstore.database import Database, parse_database_url
+from domain.eventstore.opening import open_recorder
 from domain.eventstore.recorder import Head, LedgerRecorder
 from domain.eventstore.states import fold_stream
 from domain.kernel import Recorded, Request

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from domain.eventstore.database import open_recorder, parse_database_url
+from domain.eventstore.database import parse_database_url
 from domain.eventstore.ledger import Ledger, utc_us
+from domain.eventstore.opening import open_recorder
 from domain.eventstore.recorder import (
     CommitRow,
     EventRow,

@@ -15,7 +15,8 @@ from sqlalchemy import MetaData
 
 from api.desk import Desk
 from api.feed.generator import generate
-from domain.eventstore.database import open_recorder, parse_database_url
+from domain.eventstore.database import parse_database_url
+from domain.eventstore.opening import open_recorder
 from domain.eventstore.recorder import Head
 from domain.eventstore.verify import verify_log
 from migrations.run import migrate

@@ -11,7 +11,8 @@ import pytest
 
 from domain.clearing import day
 from domain.eventstore.codec import encode, encode_snapshot
-from domain.eventstore.database import open_recorder, parse_database_url
+from domain.eventstore.database import parse_database_url
+from domain.eventstore.opening import open_recorder
 from domain.eventstore.verify import Finding, verify_log
 from domain.payment.transfer import Transferred
 from projections.registry import READ_MODELS

@@ -8,8 +8,9 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from domain.eventstore.database import open_recorder, parse_database_url
+from domain.eventstore.database import parse_database_url
 from domain.eventstore.ledger import Ledger
+from domain.eventstore.opening import open_recorder
 from domain.eventstore.recorder import LedgerRecorder
 from tests import servers
 from tests.eventstore.requests import open_wallets

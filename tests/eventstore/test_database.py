@@ -8,12 +8,8 @@ import pytest
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from domain.eventstore.database import (
-    IMMEDIATE,
-    open_recorder,
-    parse_database_url,
-    sqlalchemy_engine,
-)
+from domain.eventstore.database import IMMEDIATE, parse_database_url, sqlalchemy_engine
+from domain.eventstore.opening import open_recorder
 from domain.refusals import Code, Refused
 from migrations.run import migrate
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from eventsourcing.tests import persistence as contract
 
-from domain.eventstore.database import open_recorder, parse_database_url
+from domain.eventstore.database import parse_database_url
+from domain.eventstore.opening import open_recorder
 from domain.eventstore.postgres import PostgresLedgerRecorder
 from domain.eventstore.sqlite import SQLiteLedgerRecorder
 from migrations.run import migrate

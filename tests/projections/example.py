@@ -29,7 +29,8 @@ from sqlalchemy import (
 
 from domain.accounting.account import Held, HoldReleased
 from domain.eventstore import codec
-from domain.eventstore.database import open_recorder, parse_database_url, sqlalchemy_engine
+from domain.eventstore.database import parse_database_url, sqlalchemy_engine
+from domain.eventstore.opening import open_recorder
 from domain.eventstore.recorder import Append, EventRow, LedgerRecorder
 from domain.kernel import EPOCH, Fact, Recorded
 from projections import checkpoints

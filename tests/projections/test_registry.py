@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from domain.eventstore.database import open_recorder, parse_database_url
+from domain.eventstore.database import parse_database_url
+from domain.eventstore.opening import open_recorder
 from projections.engine import Projector
 from projections.rebuild import rebuild
 from projections.registry import READ_MODELS, chosen

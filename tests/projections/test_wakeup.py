@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from domain.eventstore.database import open_recorder, parse_database_url
+from domain.eventstore.database import parse_database_url
+from domain.eventstore.opening import open_recorder
 from projections.wakeup import WakeUp
 from tests.projections.example import append, books, facts
 
