@@ -21,6 +21,7 @@ from projections import instructions
 log = logging.getLogger("zhangfang.worker")
 
 POLL_SECONDS = 1
+GATHER_SECONDS = 0.05  # After a hint: what is asked until then is one round, not fifty.
 QUERY_EVERY_US = 30 * MICROSECONDS  # How often a channel is asked after an unknown outcome.
 PAGE = 200
 
@@ -67,7 +68,8 @@ class Worker:
                 self.status.trouble_at_us = self._clock()
                 self.status.trouble = f"{type(error).__name__}: {error}"
                 log.exception("the worker's round failed; it tries again")
-            self._wake.wait(POLL_SECONDS)
+            if self._wake.wait(POLL_SECONDS):
+                self._stop.wait(GATHER_SECONDS)
 
     def round(self) -> None:
         """Do everything that is to be done now."""

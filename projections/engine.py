@@ -40,6 +40,7 @@ from projections.model import ReadModel
 from projections.wakeup import WakeUp, seconds
 
 LIVE_BATCH = 2_000
+GATHER_MS = 20  # After a hint: what is committed until then is one batch, not twenty.
 REREAD_MS = 500  # A wake-up is a hint: the log is looked at this often without one.
 POLL_MS = 50
 COLLECT_EVERY = 25  # Pages of a rebuild.
@@ -276,7 +277,8 @@ class Projector:
                 stop.wait(seconds(wait_ms))
             else:
                 self.trouble, failures = None, 0
-                wakeup.wait(REREAD_MS)
+                if wakeup.wait(REREAD_MS):
+                    stop.wait(seconds(GATHER_MS))
 
     def resume(self, name: str) -> bool:
         """Let a paused read model try the fact again; False when it was not paused."""
