@@ -24,6 +24,7 @@ POLL_SECONDS = 1
 GATHER_SECONDS = 0.05  # After a hint: what is asked until then is one round, not fifty.
 QUERY_EVERY_US = 30 * MICROSECONDS  # How often a channel is asked after an unknown outcome.
 PAGE = 200
+FEW_DAYS = 7  # A holiday week without a server; see `Worker`.
 
 
 class WorkerStatus(Struct):
@@ -32,15 +33,26 @@ class WorkerStatus(Struct):
     rounds: int = 0
     trouble_at_us: int | None = None
     trouble: str = ""
+    waiting: str = ""  # Why days are not ended by the clock.
 
 
 class Worker:
     """Runs in a thread of its own; `round` is one pass, for whoever wants to step it."""
 
-    def __init__(self, desk: Desk, clock: Callable[[], int], *, auto_day: bool = True) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        clock: Callable[[], int],
+        *,
+        auto_day: bool = True,
+        days_behind: int = FEW_DAYS,
+    ) -> None:
+        """`auto_day`: open and end business days by the clock, if the books are at most
+        `days_behind` days behind; books further back hold history, or wait for an import."""
         self._desk = desk
         self._clock = clock
         self._auto_day = auto_day
+        self._days_behind = days_behind
         self._queried_us = 0
         self._wake = threading.Event()
         self._stop = threading.Event()
@@ -88,6 +100,10 @@ class Worker:
             self._desk.ledger.submit(opening).unwrap()
             return
         open_date: date | None = state.open_date
+        if open_date is not None and (today - open_date).days > self._days_behind:
+            self.status.waiting = f"the open business day is {open_date}; it is left to operators"
+            return
+        self.status.waiting = ""
         while open_date is not None and open_date < today and not self._stop.is_set():
             report = end_of_day(self._desk, open_date)
             for one in report.hindrances:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from api import context as contexts
 from api.context import AppContext, Runner
-from api.worker import Worker
+from api.worker import FEW_DAYS, Worker
 from domain.channel.adapters.simulated import SimulatedChannel
 from domain.channel.port import ChannelPort
 from domain.eventstore.ledger import Ledger, utc_us
@@ -49,6 +49,7 @@ def open_context(
     database_url: str,
     *,
     auto_day: bool = True,
+    days_behind: int = FEW_DAYS,
     worker: bool = True,
     background: bool = True,
     clock: Callable[[], int] = utc_us,
@@ -57,15 +58,17 @@ def open_context(
     """An open ledger with what runs beside the server; `start()` begins it, `close()` ends it.
 
     `background` off: nothing runs. `worker` off: only the read models are kept up. `auto_day` off:
-    the worker leaves business days to the operator. `clock` is UTC µs. Raises
-    Refused(REQUEST_INVALID, "database") when there is no ledger.
+    the worker leaves business days to operators, as it does when the books are more than
+    `days_behind` days back. `clock` is UTC µs.
+
+    Raises Refused(REQUEST_INVALID, "database") when there is no ledger.
     """
     context = _opened(database_url, channel, clock)
     runners: list[Runner] = []
     if background:
         runners.append(ProjectorThread(context.ledger, context.desk.projector))
     if background and worker:
-        runners.append(Worker(context.desk, clock, auto_day=auto_day))
+        runners.append(Worker(context.desk, clock, auto_day=auto_day, days_behind=days_behind))
     return replace(context, runners=tuple(runners))
 
 

@@ -17,6 +17,7 @@ from api.cli.output import DatabaseOption, JsonOption, Say, answering
 from api.context import AppContext
 from api.demo import MERCHANT
 from api.settings import Settings, load_settings
+from api.worker import FEW_DAYS
 from domain.eventstore.ledger import utc_us
 from domain.member import member
 from domain.refusals import Code, Refused
@@ -26,6 +27,7 @@ STOPPED = "Stopped. The ledger is complete; `zhangfang serve` goes on with it."
 GRACE_S = 5  # How long requests under way may still take when the server is told to stop.
 BACKLOG = 2048
 KEY_NOTE = "made by run"
+EVER = 1_000_000
 
 HostOption = Annotated[
     str | None, typer.Option(metavar="ADDRESS", help="Else $ZHANGFANG_HOST, else 127.0.0.1.")
@@ -37,6 +39,14 @@ PortOption = Annotated[
 NoAutoDayOption = Annotated[
     bool, typer.Option("--no-auto-day", help="Leave opening and ending days to the operator.")
 ]
+RollDaysOption = Annotated[
+    bool,
+    typer.Option(
+        "--roll-days",
+        help="End every day up to today, however far back the books are; without it more than "
+        "a week is left to operators.",
+    ),
+]
 NoWorkerOption = Annotated[
     bool, typer.Option("--no-worker", help="Carry nothing out here: another process does.")
 ]
@@ -46,6 +56,7 @@ def serve(
     host: HostOption = None,
     port: PortOption = None,
     no_auto_day: NoAutoDayOption = False,
+    roll_days: RollDaysOption = False,
     no_worker: NoWorkerOption = False,
     database: DatabaseOption = None,
     as_json: JsonOption = False,
@@ -57,6 +68,7 @@ def serve(
             context = open_context(
                 say.database_url,
                 auto_day=not no_auto_day,
+                days_behind=EVER if roll_days else FEW_DAYS,
                 worker=not no_worker,
                 background=settings.background,
             )
@@ -76,14 +88,19 @@ def run(
         settings = settings_for(say, host, port)
         with listening(settings) as listener:
             migrate(say.database_url)
+            days_behind = EVER  # The story plays in the past; its books go on today.
             try:
                 demo.tell(say)
             except Refused as no:
                 if no.code is not Code.DAY_ALREADY_OPEN:
                     raise
                 say.line(f"The story is not played: {no.detail}.")
+                days_behind = FEW_DAYS
             made = _make_keys(say)
-            with closing(open_context(say.database_url, background=settings.background)) as context:
+            context = open_context(
+                say.database_url, days_behind=days_behind, background=settings.background
+            )
+            with closing(context):
                 say_urls(say, listener, made)
                 serve_on(context, listener)
 
