@@ -14,7 +14,7 @@ from api.desk import WORKER, Desk, in_chunks, outcomes, record_outcomes, request
 from domain.clearing import day as business
 from domain.clearing.commands import CloseDay, CutOffDay
 from domain.eventstore.answer import Answer, Refusal
-from domain.kernel import DAY_US, Command, Request, day_end_us
+from domain.kernel import DAY_US, MICROSECONDS, Command, Request, day_end_us
 from domain.refusals import Code, Refused
 from domain.settlement.commands import ReviewBatch, SealBatch, SettleBatch
 from domain.transaction.commands import ConfirmReceipt
@@ -23,6 +23,7 @@ from projections import instructions, settlement_batches, transactions
 SEALER = "system:clearing"  # Seals; the settler reviews: two different hands.
 SETTLER = "system:settlement"
 PAGE = 1_000
+HOUR_US = 3600 * MICROSECONDS
 ALL = 2**31  # However many merchants there are: a day must not end with a batch left out.
 
 
@@ -58,11 +59,14 @@ def _hindrances(subjects: Sequence[str], answers: Sequence[Answer]) -> list[Hind
     ]
 
 
-def confirmation(transaction_id: str, at_us: int) -> Request:
-    """The timer's confirmation of a transaction, at most one attempt an hour."""
-    hour = at_us // 3_600_000_000
+def confirmation(transaction_id: str, at_us: int, now_us: int) -> Request:
+    """The timer's confirmation of a transaction, at the time it ran out.
+
+    It is tried once an hour until it is taken: a refusal (a frozen account) is kept with its
+    number, which therefore is that of the attempt, and not of the timer.
+    """
     command = ConfirmReceipt(transaction_id, "timer")
-    return request(f"confirm:{transaction_id}:{hour}", at_us, command)
+    return request(f"confirm:{transaction_id}:{now_us // HOUR_US}", at_us, command)
 
 
 def confirm_due(desk: Desk, until_us: int) -> tuple[int, list[Hindrance]]:
@@ -76,7 +80,9 @@ def confirm_due(desk: Desk, until_us: int) -> tuple[int, list[Hindrance]]:
         fresh = [item for item in due if item.transaction_id not in seen]
         if not fresh:
             return confirmed, hindrances
-        requests = [confirmation(item.transaction_id, item.confirm_by_us or 0) for item in fresh]
+        requests = [
+            confirmation(item.transaction_id, item.confirm_by_us or 0, until_us) for item in fresh
+        ]
         answers = in_chunks(desk.ledger, requests)
         ids = [item.transaction_id for item in fresh]
         hindrances += _hindrances(ids, answers)

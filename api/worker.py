@@ -15,7 +15,7 @@ from api.business_day import confirm_due, end_of_day
 from api.desk import WORKER, Desk, outcomes, record_outcomes, request
 from domain.clearing import day
 from domain.clearing.commands import OpenBooks
-from domain.kernel import MICROSECONDS, shanghai_date
+from domain.kernel import MICROSECONDS, day_end_us, shanghai_date
 from projections import instructions
 
 log = logging.getLogger("zhangfang.worker")
@@ -89,7 +89,7 @@ class Worker:
         if self._auto_day:
             self._roll_days(shanghai_date(now_us))
         self._carry_out(now_us)
-        confirm_due(self._desk, now_us)
+        self._confirm_due(now_us)
         self.status.rounds += 1
 
     def _roll_days(self, today: date) -> None:
@@ -109,6 +109,13 @@ class Worker:
             for one in report.hindrances:
                 log.warning("%s: %s: %s", open_date, one.subject, one.refusal)
             open_date = report.open_date
+
+    def _confirm_due(self, now_us: int) -> None:
+        """Timers run by the books, not ahead of them: what an import brings of a day long past
+        stays in escrow for its seven days, however late it is by the clock."""
+        state: day.State = self._desk.ledger.state(day.STREAM)
+        if state.open_date is not None:
+            confirm_due(self._desk, min(now_us, day_end_us(state.open_date) - 1))
 
     def _carry_out(self, now_us: int) -> None:
         self._desk.catch_up()

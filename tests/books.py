@@ -75,7 +75,7 @@ class Books:
     def _fact_at(self, reference: str) -> Fact | None:
         stream, _, version = reference.rpartition("#")
         facts = [fact for name, fact in self.log if name == stream]
-        found = version.isdigit() and 1 <= int(version) <= len(facts)
+        found = version.isdigit() and version[0] != "0" and int(version) <= len(facts)
         return facts[int(version) - 1] if found else None
 
     # Steps that many tests begin with.

@@ -8,7 +8,7 @@ import heapq
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -32,6 +32,7 @@ from domain.transaction import transaction
 from projections import transactions
 
 ONE_DAY = timedelta(days=1)
+TermsT = TypeVar("TermsT")
 
 # Told after every wave and day: the day at hand, and records consumed of how many.
 Progress = Callable[[date, int, int], None]
@@ -91,7 +92,9 @@ class Importer:
             self._take_up_timers()
             rows = self._by_day()
             upcoming = next(rows, None)
-            on = first
+            # Days between the open one and the feed's first end first: what the feed brings must
+            # not be posted to a day long before it.
+            on = min(first, self._open_date())
             while on <= max(last, settle_through or last):
                 if upcoming is not None and upcoming[0] == on:
                     self._day(on, upcoming[1])
@@ -138,11 +141,11 @@ class Importer:
             return [request(f"register:{row.merchant}", at_us, command, ACTOR)]
         on = shanghai_date(at_us)
         requests = []
-        if not known.fee_rules or known.fee_rule_on(on) != rule:
+        if _in_force(known.fee_rules, on) != rule:
             number = f"fee:{row.merchant}:{on}:{row.fee_bps}"
             requests.append(request(number, at_us, SetFeeRule(row.merchant, on, rule), ACTOR))
-        terms = known.settlement_terms
-        if not terms or known.settlement_terms_on(on).cycle != row.settlement_cycle:
+        terms = _in_force(known.settlement_terms, on)
+        if terms is None or terms.cycle != row.settlement_cycle:
             number = f"cycle:{row.merchant}:{on}:{row.settlement_cycle}"
             change = SetSettlementTerms(row.merchant, on, row.settlement_cycle)
             requests.append(request(number, at_us, change, ACTOR))
@@ -250,6 +253,11 @@ class Importer:
             position=position,
             hindrances=[one for report in self._days for one in report.hindrances],
         )
+
+
+def _in_force(terms: Sequence[tuple[date, TermsT]], on: date) -> TermsT | None:
+    """The newest terms whose date has come; None when all begin later, or there are none."""
+    return next((one for since, one in reversed(terms) if since <= on), None)
 
 
 def _at_us(action: Checkout | RefundRow) -> int:

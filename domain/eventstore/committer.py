@@ -195,6 +195,8 @@ class Committer:
         stream, _, version = reference.rpartition("#")
         if not (version.isascii() and version.isdigit()) or len(version) > 15:
             return None
+        if version[0] == "0":  # One spelling only: what is named after a fact must exist once.
+            return None
         with suppress(codec.UnknownFact):
             for row in self._recorder.read_stream(stream, int(version) - 1, 1):
                 if row.version == int(version):

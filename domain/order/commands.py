@@ -2,11 +2,14 @@
 
 from typing import Literal
 
+from domain.accounting import account
+from domain.accounting.chart import ESCROW, account_id
 from domain.accounting.rules.purchase import escrow_purchase
 from domain.channel.routing import channel_for
 from domain.kernel import (
     DAY_US,
     Command,
+    Line,
     Reaction,
     Unit,
     key,
@@ -112,7 +115,8 @@ def _create_transaction(unit: Unit, order_no: str, command: Checkout, line: Orde
 def pay_order(unit: Unit, command: PayOrder) -> dict[str, object]:
     """Start paying an order through the channel of a method; the channel's answer comes later.
 
-    Raises METHOD_UNKNOWN, PAYMENT_EXISTS, and what `order.start_payment` raises.
+    Raises METHOD_UNKNOWN, PAYMENT_EXISTS, what `order.start_payment` raises, and what posting to
+    escrow would: money that could not be booked is not asked for.
     """
     payment_no = number(command.payment_no, "payment_no")
     stream = order.stream(number(command.order_no, "order_no"))
@@ -123,12 +127,22 @@ def pay_order(unit: Unit, command: PayOrder) -> dict[str, object]:
         # Its instruction was carried out and will not be again: the order would wait for ever.
         raise Refused(Code.PAYMENT_EXISTS, "payment_no", f"{payment_no} was tried before")
     placed = state.placed
+    if facts:
+        for line in placed.lines:
+            _refuse_unbookable(unit, line)
     started = payment.Started(
         "order", command.order_no, placed.buyer, channel.name, placed.total_fen
     )
     start_payment(unit, payment_no, started)
     unit.record(stream, facts)
     return {"payment_no": payment_no, "instruction_id": f"pay-{payment_no}"}
+
+
+def _refuse_unbookable(unit: Unit, line: OrderLine) -> None:
+    """Raises ACCOUNT_CLOSED, ACCOUNT_FROZEN, AMOUNT_TOO_LARGE, DAY_NOT_OPEN."""
+    escrow = account_id(ESCROW, line.merchant)
+    state: account.State = unit.load(account.stream(escrow))
+    account.post(state, escrow, unit.accounting_date, "", Line(escrow, 0, line.amount_fen))
 
 
 def close_order(unit: Unit, command: CloseOrder) -> dict[str, object]:

@@ -9,8 +9,12 @@ from domain.clearing import day
 from domain.clearing.commands import OpenBooks
 from domain.kernel import SHANGHAI, Command, Request, to_us
 from domain.member.commands import RegisterMember
+from domain.money import FeeRule
+from domain.order.commands import Checkout, PayOrder
+from domain.order.order import OrderLine
 from domain.payment import instruction
-from domain.payment.commands import RechargeWallet
+from domain.payment.commands import RechargeWallet, RecordOutcome
+from domain.transaction import transaction
 from tests.stories.books import open_books
 
 OPENED = date(2025, 11, 11)
@@ -39,6 +43,18 @@ def test_books_that_lie_far_back_are_left_to_operators(database_url: str) -> Non
         worker.round()
         assert desk.ledger.state(day.STREAM).open_date == OPENED
         assert str(OPENED) in worker.status.waiting
+
+
+def test_timers_do_not_run_ahead_of_the_books(database_url: str) -> None:
+    with open_books(database_url) as desk:
+        send(desk, "books", OpenBooks(OPENED))
+        send(desk, "ann", RegisterMember("ANN", "personal", "Ann"))
+        send(desk, "shop", RegisterMember("SHOP", "enterprise", "Shop", FeeRule(60), "T+1"))
+        send(desk, "order", Checkout("1", "ANN", (OrderLine("SHOP", 500, "nuts"),)))
+        send(desk, "pay", PayOrder("P1", "1", "JD_PAY"))
+        send(desk, "paid", RecordOutcome("pay-P1", succeeded="S1"))
+        Worker(desk, lambda: at(5000)).round()
+        assert desk.ledger.state(transaction.stream("SHOP-1")).status == "paid"
 
 
 def test_the_first_day_is_opened(database_url: str) -> None:

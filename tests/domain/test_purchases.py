@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from domain.accounting.commands import (
+    CloseAccount,
     FreezeAccount,
     ReverseEntry,
     UnfreezeAccount,
@@ -146,6 +147,7 @@ def test_a_transfer_is_turned_round_and_back_and_then_stands(books: Books) -> No
     books.do(TransferMoney("X1", BUYER, FRIEND, 500))
     first = str(books.do(ReverseEntry("transfer-X1#1", "x"))["reversed_by"])
     assert refusal(books, ReverseEntry("transfer-X1#1", "x")) is Code.ENTRY_ALREADY_REVERSED
+    assert refusal(books, ReverseEntry("transfer-X1#01", "x")) is Code.ENTRY_NOT_FOUND
     second = str(books.do(ReverseEntry(first, "x"))["reversed_by"])
     assert refusal(books, ReverseEntry(second, "x")) is Code.ENTRY_NOT_REVERSIBLE
     assert books.balance(f"2241.01.{FRIEND}") == 500
@@ -183,3 +185,18 @@ def test_frozen_money_neither_leaves_nor_arrives(books: Books) -> None:
     books.do(UnfreezeAccount(PENDING, "lifted"))
     books.do(confirm)
     assert books.balance(PENDING) == 9_895
+
+
+@pytest.mark.parametrize(
+    ("hindrance", "code"),
+    [
+        pytest.param(CloseAccount(ESCROW), Code.ACCOUNT_CLOSED, id="closed"),
+        pytest.param(FreezeAccount(ESCROW, "in", "x"), Code.ACCOUNT_FROZEN, id="frozen"),
+    ],
+)
+def test_money_that_could_not_be_booked_is_not_asked_for(
+    books: Books, hindrance: Command, code: Code
+) -> None:
+    books.place("1", (MERCHANT, 8_900))
+    books.do(hindrance)
+    assert refusal(books, PayOrder("P1", "1", "JD_PAY")) is code

@@ -14,13 +14,18 @@ import pytest
 from api.desk import Desk
 from api.feed.generator import generate
 from domain.eventstore.verify import verify_log
+from domain.kernel import Request, day_end_us
+from domain.member.commands import RegisterMember
+from domain.money import FeeRule
 from domain.refusals import Code
+from domain.transaction.transaction import Paid
 from projections.clearing_positions import clearing_positions
 from projections.trial_balance import trial_balance
 from tests.feed_expectation import expected_books
 from tests.stories.books import import_feed, open_books, statement_of
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "online-retail"
+MAY_2011_US = day_end_us(date(2011, 4, 30))
 real_data = pytest.mark.skipif(not REAL.exists(), reason="the real feed does not lie beside us")
 
 
@@ -112,6 +117,45 @@ def test_a_later_feed_finds_the_days_of_the_first_closed(
         assert {one.code for one in importer.rejects} == {Code.DAY_NOT_THE_OPEN_ONE}
         assert len(importer.rejects) == len(rows)
         assert desk.ledger.head() == head
+
+
+def one_order(directory: Path, order_no: str, on: str) -> Path:
+    directory.mkdir()
+    (directory / "merchants.csv").write_text(
+        "merchant,name,fee_bps,settlement_cycle\nSHOP1,One,60,T+1\n"
+    )
+    (directory / "orders.csv").write_text(
+        "order_no,placed_at,buyer,merchant,amount,items,subject,method\n"
+        f"{order_no},{on}T09:00:00+08:00,C1,SHOP1,1000,1,nuts,JD_PAY\n"
+    )
+    return directory
+
+
+def test_days_between_two_feeds_end_before_the_second_begins(
+    database_url: str, tmp_path: Path
+) -> None:
+    with open_books(database_url) as desk:
+        import_feed(desk, one_order(tmp_path / "a", "1", "2011-01-04"))
+        report, importer = import_feed(desk, one_order(tmp_path / "b", "2", "2011-02-09"))
+        assert (report.checkouts, report.days_closed, importer.rejects) == (1, 36, [])
+        (paid,) = (
+            recorded.fact.entry.date
+            for recorded in desk.ledger.history("transaction-SHOP1-2")
+            if isinstance(recorded.fact, Paid)
+        )
+        assert paid == date(2011, 2, 9)
+        assert desk.ledger.state("transaction-SHOP1-1").released
+
+
+def test_a_merchant_whose_terms_begin_later_gets_the_terms_of_the_feed(
+    database_url: str, tmp_path: Path
+) -> None:
+    with open_books(database_url) as desk:
+        later = RegisterMember("SHOP1", "enterprise", "One", FeeRule(100), "T+1")
+        desk.ledger.submit(Request("later", MAY_2011_US, "operator:1", later)).unwrap()
+        report, importer = import_feed(desk, one_order(tmp_path / "a", "1", "2011-01-04"))
+        assert (report.checkouts, importer.rejects) == (1, [])
+        assert desk.ledger.state("transaction-SHOP1-1").created.fee_rule == FeeRule(60)
 
 
 def test_an_unknown_method_refuses_the_whole_checkout(database_url: str, tmp_path: Path) -> None:
