@@ -108,6 +108,7 @@ def test_an_interrupted_run_leaves_nothing(number: signal.Signals, tmp_path: Pat
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=servers.heed_ctrl_c,
     ) as running:
         assert servers.wait_until(lambda: any(tmp_path.rglob("ledger.db-wal")), 60)
         running.send_signal(number)

@@ -12,6 +12,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 from api.cli import app
+from tests import servers
 
 PROGRAM = (sys.executable, "-m", "api.cli")
 ROOT = Path(__file__).parents[3]
@@ -57,6 +58,7 @@ class Terminal:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=servers.heed_ctrl_c,
         )
         try:
             yield process
