@@ -98,6 +98,9 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder):
         self._patience_ms = lock_timeout_ms
         self._one_writer = threading.Lock()
         self._writer: sqlite3.Connection | None = None
+        self._reading = threading.Condition()
+        self._readers = 0
+        self._closed = False
 
     @classmethod
     def open(cls, database: Database, *, lock_timeout_ms: int) -> "SQLiteLedgerRecorder":
@@ -113,9 +116,13 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder):
         return cls(datastore, lock_timeout_ms=lock_timeout_ms)
 
     def close(self) -> None:
-        """Close every connection; an open commit is waited for."""
+        """Close every connection; an open commit and reads under way are waited for."""
         with self._one_writer:
             self._drop_writer()
+        # The driver crashes the process when a connection is closed under a running statement.
+        with self._reading:
+            self._closed = True
+            self._reading.wait_for(lambda: self._readers == 0)
         self.datastore.close()
 
     def create_table(self) -> None:
@@ -200,8 +207,21 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder):
 
     # Reading.
 
+    @contextmanager
+    def _one_read(self) -> Iterator[None]:
+        with self._reading:
+            if self._closed:
+                raise library.ConnectionPoolClosedError
+            self._readers += 1
+        try:
+            yield
+        finally:
+            with self._reading:
+                self._readers -= 1
+                self._reading.notify_all()
+
     def _read(self, statement: str, *parameters: Any) -> Rows:
-        with self.datastore.get_connection(commit=False) as connection:
+        with self._one_read(), self.datastore.get_connection(commit=False) as connection:
             cursor = connection.cursor().sqlite_cursor
             cursor.row_factory = None  # The library's rows are dicts; ours are tuples.
             try:

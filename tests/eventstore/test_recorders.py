@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from eventsourcing.domain import EventSourcingError
 from eventsourcing.persistence import IntegrityError, ProgrammingError, StoredEvent
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -300,3 +301,29 @@ def test_the_library_writes_through_the_commit_log_too(recorder: LedgerRecorder)
 def test_recorders_create_no_tables(recorder: LedgerRecorder) -> None:
     with pytest.raises(ProgrammingError, match="migrations"):
         recorder.create_table()  # type: ignore[attr-defined]
+
+
+def test_closing_lets_reads_under_way_end(migrated_url: str, opened: Opener) -> None:
+    """A driver may crash the whole process when a connection is closed under a statement."""
+    other = opened(migrated_url)
+    for n in range(200):
+        commit(other, *[(f"order-{n}-{k}", 1) for k in range(20)])
+    reading = threading.Barrier(5)
+    ended: list[str] = []
+
+    def read_on() -> None:
+        reading.wait()
+        try:
+            while True:
+                assert len(other.read_log(0, 4000)) == 4000
+        except EventSourcingError as error:
+            ended.append(type(error).__name__)
+
+    threads = [threading.Thread(target=read_on) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    reading.wait()
+    other.close()
+    for thread in threads:
+        thread.join(30)
+    assert len(ended) == 4
