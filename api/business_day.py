@@ -72,22 +72,18 @@ def confirmation(transaction_id: str, at_us: int, now_us: int) -> Request:
 def confirm_due(desk: Desk, until_us: int) -> tuple[int, list[Hindrance]]:
     """Confirm every transaction whose timer has run out by an instant, at the time it ran out."""
     confirmed, hindrances = 0, list[Hindrance]()
-    seen: set[str] = set()
+    desk.catch_up()
+    last: transactions.Timer | None = None
     while True:
-        desk.catch_up()
         with desk.engine.connect() as connection:
-            due = transactions.awaiting_confirmation(connection, until_us, PAGE + len(seen))
-        fresh = [item for item in due if item.transaction_id not in seen]
-        if not fresh:
+            due = transactions.awaiting_confirmation(connection, until_us, PAGE, last)
+        if not due:
             return confirmed, hindrances
-        requests = [
-            confirmation(item.transaction_id, item.confirm_by_us or 0, until_us) for item in fresh
-        ]
+        requests = [confirmation(one.transaction_id, one.confirm_by_us, until_us) for one in due]
         answers = in_chunks(desk.ledger, requests)
-        ids = [item.transaction_id for item in fresh]
-        hindrances += _hindrances(ids, answers)
+        hindrances += _hindrances([one.transaction_id for one in due], answers)
         confirmed += _new(answers)
-        seen.update(ids)
+        last = due[-1]
 
 
 def _each(

@@ -74,6 +74,11 @@ class AppContext(Struct, frozen=True):
         return self.desk.engine
 
     @property
+    def worker(self) -> Worker | None:
+        """The worker that runs here, if one does."""
+        return next((one for one in self.runners if isinstance(one, Worker)), None)
+
+    @property
     def projector(self) -> Projector:
         return self.desk.projector
 

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from msgspec import Struct
 
 from api.business_day import end_of_day
-from api.desk import Desk, request
+from api.desk import Desk, operating, request
 from domain.channel.adapters.simulated import SimulatedChannel, always_succeeds
 from domain.channel.port import Declined, Order, Result, Unknown, carry_out
 from domain.clearing import day
@@ -111,11 +111,12 @@ def play(desk: Desk) -> Iterator[Told]:
         detail = "this ledger has books of its own; the story needs an empty one"
         raise Refused(Code.DAY_ALREADY_OPEN, "database", detail)
     reached = 0
-    for chapter in STORY:
-        for step in chapter.steps:
-            position, actor, at = _do(desk, step)
-            yield Told(chapter, step, at, actor, _between(desk, reached, position))
-            reached = max(reached, position)
+    with operating(desk):
+        for chapter in STORY:
+            for step in chapter.steps:
+                position, actor, at = _do(desk, step)
+                yield Told(chapter, step, at, actor, _between(desk, reached, position))
+                reached = max(reached, position)
 
 
 def _do(desk: Desk, step: Ask | Carry | EndDay) -> tuple[int, str, datetime]:

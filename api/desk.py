@@ -4,12 +4,14 @@ A channel is never asked inside a commit: the intention was committed first, and
 out, at least once, under its own id; the answer is recorded as a command of its own.
 """
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from msgspec import Struct
 from sqlalchemy import Engine
 
-from domain.channel.port import ChannelPort, carry_out
+from domain.channel.port import ChannelPort, Order, Result, Unknown, carry_out
 from domain.eventstore.answer import Answer
 from domain.eventstore.ledger import Ledger
 from domain.eventstore.states import fold_streams
@@ -18,10 +20,15 @@ from domain.payment import instruction
 from domain.payment.commands import RecordOutcome, outcome_command
 from domain.refusals import Code, Refused
 from projections.engine import Projector
+from projections.lease import Lease, LeaseLost, LeaseTaken, lease
+
+log = logging.getLogger("zhangfang.desk")
 
 CHUNK = 500  # Requests of one commit: large enough to amortise it, small enough to be quick.
 WORKER = "system:worker"
 RELIED_ON = ("transactions", "settlement_batches", "instructions")
+OPERATIONS = "operations"  # The lease of whoever carries instructions out and runs the day.
+PATIENCE_MS = 30_000  # A worker's round is over sooner, but for one that ends many days.
 
 
 class Desk(Struct, frozen=True):
@@ -46,6 +53,25 @@ class Desk(Struct, frozen=True):
                 raise Refused(Code.BUSY, "projections", detail)
 
 
+@contextmanager
+def operating(desk: Desk, patience_ms: int = PATIENCE_MS) -> Iterator[Lease]:
+    """Run the ledger's operations, alone: an import's payments are not carried out by a worker
+    beside it, and a day is not ended by two.
+
+    Raises Refused(BUSY) when somebody else does, and goes on doing so, or when the lease was lost.
+    """
+    with ExitStack() as held:
+        try:
+            mine = held.enter_context(lease(desk.engine, OPERATIONS, patience_ms))
+        except LeaseTaken:
+            detail = "an import, or another end of day, is running on this ledger"
+            raise Refused(Code.BUSY, "operations", detail) from None
+        try:
+            yield mine
+        except LeaseLost as lost:
+            raise Refused(Code.BUSY, "operations", f"{lost}; run it again") from lost
+
+
 def in_chunks(ledger: Ledger, requests: Sequence[Request]) -> list[Answer]:
     """Submit requests in order, some hundred to a commit; the same ones always share a commit."""
     answers: list[Answer] = []
@@ -63,7 +89,8 @@ def outcomes(
 ) -> list[RecordOutcome]:
     """Carry instructions out (or query what became of them): the commands that record it.
 
-    Instructions that have ended already, or were never issued, are passed over.
+    Instructions that have ended already, or were never issued, are passed over. An adapter that
+    fails has told nothing of the outcome: it is unknown.
     """
     streams = [instruction.stream(instruction_id) for instruction_id in instruction_ids]
     states = fold_streams(desk.ledger.recorder, streams)
@@ -74,9 +101,21 @@ def outcomes(
             continue
         instruction_id = key(stream)
         order = instruction.order_of(instruction_id, state)
-        result = desk.channel.query(order) if query else carry_out(desk.channel, order)
+        result = _asked(desk.channel.query if query else _carry_out(desk.channel), order)
         commands.append(outcome_command(instruction_id, result))
     return commands
+
+
+def _carry_out(channel: ChannelPort) -> Callable[[Order], Result]:
+    return lambda order: carry_out(channel, order)
+
+
+def _asked(ask: Callable[[Order], Result], order: Order) -> Result:
+    try:
+        return ask(order)
+    except Exception as error:
+        log.exception("the adapter of %s failed on %s", order.channel, order.instruction_id)
+        return Unknown(f"the adapter failed: {type(error).__name__}")
 
 
 def record_outcomes(desk: Desk, commands: Iterable[RecordOutcome], at_us: int) -> list[Answer]:

@@ -4,13 +4,11 @@ One rebuild or rollback of a ledger at a time; live checkpoints are locked, so t
 stands still while the last facts are folded and the names change.
 """
 
-import hashlib
 import itertools
 import random
-import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
@@ -30,6 +28,7 @@ from projections.folding import (
     sort_out,
     write,
 )
+from projections.lease import LeaseTaken, lease
 from projections.model import ReadModel
 from projections.wakeup import seconds
 
@@ -203,31 +202,9 @@ def rebuilding(engine: Engine) -> Iterator[None]:
 
     Raises RebuildRunning when somebody else has it.
     """
-    if engine.dialect.name == "sqlite":
-        with _file_lock(f"{engine.url.database}-rebuild"):
-            yield
-        return
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        name = connection.execute(sa.text("SELECT current_database(), current_schema()")).one()
-        digested = hashlib.sha256(f"zhangfang-rebuild/{name[0]}/{name[1]}".encode()).digest()
-        key = {"key": int.from_bytes(digested[:8], "big", signed=True)}
-        if not connection.scalar(sa.text("SELECT pg_try_advisory_lock(:key)"), key):
-            raise RebuildRunning("a rebuild of this ledger is under way")
+    with ExitStack() as held:
         try:
-            yield
-        finally:
-            connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), key)
-
-
-@contextmanager
-def _file_lock(path: str) -> Iterator[None]:
-    # An empty SQLite file beside the ledger: its lock goes with the process, on every system.
-    connection = sqlite3.connect(path, timeout=0, isolation_level=None)
-    try:
-        try:
-            connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
+            held.enter_context(lease(engine, "rebuild"))
+        except LeaseTaken as error:
             raise RebuildRunning("a rebuild of this ledger is under way") from error
         yield
-    finally:
-        connection.close()

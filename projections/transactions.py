@@ -7,7 +7,7 @@ since; `fee_fen` the fee on it, net of fees given back.
 
 from collections.abc import Callable
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import astuple
@@ -221,6 +221,14 @@ MODEL = ReadModel(
 
 _COLUMNS = columns_of(TABLE, Transaction)
 _CREATED_ORDER = (TABLE.c.created_at_us, TABLE.c.transaction_id)
+_TIMER = (TABLE.c.confirm_by_us, TABLE.c.transaction_id)
+
+
+class Timer(NamedTuple):
+    """When a transaction may be confirmed without its buyer (UTC µs)."""
+
+    confirm_by_us: int
+    transaction_id: str
 
 
 def transaction(connection: Connection, transaction_id: str) -> Transaction | None:
@@ -262,24 +270,19 @@ def _key(item: Transaction) -> tuple[int, str]:
 
 
 def awaiting_confirmation(
-    connection: Connection, before_us: int, limit: int = 1_000
-) -> list[Transaction]:
-    """Paid transactions that the timer may confirm at an instant (UTC µs), the oldest first."""
+    connection: Connection,
+    before_us: int,
+    limit: int = 1_000,
+    after: Timer | None = None,
+) -> list[Timer]:
+    """Paid transactions that the timer may confirm at an instant (UTC µs), the oldest first; those
+    behind `after`, when it is given."""
     query = (
-        select(*_COLUMNS)
+        select(*_TIMER)
         .where(TABLE.c.state == text("'paid'"), TABLE.c.confirm_by_us <= before_us)
-        .order_by(TABLE.c.confirm_by_us, TABLE.c.transaction_id)
+        .order_by(*_TIMER)
         .limit(limit)
     )
-    return [Transaction(*row) for row in connection.execute(query)]
-
-
-def next_confirm(connection: Connection) -> int | None:
-    """When the timer has something to confirm next (UTC µs), or None."""
-    query = (
-        select(TABLE.c.confirm_by_us)
-        .where(TABLE.c.state == text("'paid'"))
-        .order_by(TABLE.c.confirm_by_us)
-        .limit(1)
-    )
-    return connection.execute(query).scalar()
+    if after is not None:
+        query = query.where(tuple_(*_TIMER) > tuple_(*after))
+    return [Timer(*row) for row in connection.execute(query)]

@@ -1,48 +1,20 @@
 """Opening a ledger for the command line: for one command, or with everything that serves it."""
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from msgspec.structs import replace
 
 from api import context as contexts
-from api.context import AppContext, Runner
+from api.context import AppContext, ProjectionThread, Runner
 from api.worker import FEW_DAYS, Worker
 from domain.channel.adapters.simulated import SimulatedChannel
 from domain.channel.port import ChannelPort
-from domain.eventstore.ledger import Ledger, utc_us
+from domain.eventstore.ledger import utc_us
 from domain.refusals import Code, Refused
 from migrations.run import migrate
-from projections.engine import Projector
-from projections.wakeup import WakeUp
 
 HINT = "; if there is no ledger yet, `zhangfang init` creates one"
-
-
-class ProjectorThread:
-    """Keeps the read models up to the log in a thread of its own; a `Runner`."""
-
-    def __init__(self, ledger: Ledger, projector: Projector) -> None:
-        self._ledger = ledger
-        self._wakeup = WakeUp()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(
-            target=projector.run, args=(self._stop, self._wakeup), name="projector", daemon=True
-        )
-
-    def start(self) -> None:
-        self._ledger.on_commit(self._wakeup.wake)
-        # Commits of other processes: PostgreSQL notifies, a SQLite file is looked at.
-        channel = getattr(self._ledger.recorder, "channel", "")
-        self._wakeup.follow(self._ledger.database, channel)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._wakeup.close()
-        if self._thread.is_alive():
-            self._thread.join()
 
 
 def open_context(
@@ -66,7 +38,7 @@ def open_context(
     context = _opened(database_url, channel, clock)
     runners: list[Runner] = []
     if background:
-        runners.append(ProjectorThread(context.ledger, context.desk.projector))
+        runners.append(ProjectionThread(context.projector, context.ledger))
     if background and worker:
         runners.append(Worker(context.desk, clock, auto_day=auto_day, days_behind=days_behind))
     return replace(context, runners=tuple(runners))

@@ -7,21 +7,22 @@ stopped, and importing the same feed again changes nothing.
 import heapq
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any, TypeVar
 
 from msgspec import Struct
 
 from api.business_day import DayReport, Hindrance, end_of_day
-from api.desk import Desk, in_chunks, request
+from api.desk import CHUNK, Desk, in_chunks, operating, request
 from api.feed.reader import Feed
 from api.feed.rejects import Reject, csv_row
 from api.feed.rows import Checkout, MerchantRow, RefundRow
-from api.importing.wave import ACTOR, WAVE_SIZE, Confirmation, Tally, Wave
+from api.importing.wave import ACTOR, WAVE_SIZE, Confirmation, Tally, Wave, number_of
 from domain.clearing import day
 from domain.clearing.commands import OpenBooks
 from domain.eventstore import answer as answers
 from domain.eventstore.answer import Answer, Refusal
+from domain.eventstore.states import fold_streams
 from domain.kernel import DAY_US, Request, day_end_us, iso_time, shanghai_date
 from domain.member import member
 from domain.member.commands import RegisterMember, SetFeeRule, SetSettlementTerms
@@ -30,8 +31,11 @@ from domain.order.commands import CONFIRM_AFTER_US
 from domain.refusals import Code, Refused
 from domain.transaction import transaction
 from projections import transactions
+from projections.lease import Lease
 
 ONE_DAY = timedelta(days=1)
+EVER_US = 2**62
+PAGE = 10_000
 TermsT = TypeVar("TermsT")
 
 # Told after every wave and day: the day at hand, and records consumed of how many.
@@ -67,7 +71,7 @@ class Importer:
         self._feed = feed
         self._progress = progress
         self._tally = Tally()
-        self._timers: list[tuple[int, str]] = []
+        self._timers: list[transactions.Timer] = []
         self._taken_up: set[str] = set()  # Waiting before this run; not to be queued twice.
         self._days: list[DayReport] = []
         self._ledger_rejects: list[Reject] = []
@@ -82,12 +86,18 @@ class Importer:
     def run(self, settle_through: date | None = None) -> ImportReport:
         """Run the feed, then the days after it through `settle_through`, each with its end.
 
-        Raises Refused when the books cannot be opened, or a file changed while it was read.
+        Raises Refused when somebody else runs the ledger's operations, when the books cannot be
+        opened or have passed the whole feed, or when a file changed while it was read.
         """
+        with operating(self._desk) as held:
+            return self._run(held, settle_through)
+
+    def _run(self, held: Lease, settle_through: date | None) -> ImportReport:
         before = self._desk.ledger.head().position
         first, last = self._feed.first_day, self._feed.last_day
         if first is not None and last is not None:
             self._open_books(first)
+            self._refuse_the_past(last)
             self._register_merchants(first)
             self._take_up_timers()
             rows = self._by_day()
@@ -96,6 +106,7 @@ class Importer:
             # not be posted to a day long before it.
             on = min(first, self._open_date())
             while on <= max(last, settle_through or last):
+                held.check()
                 if upcoming is not None and upcoming[0] == on:
                     self._day(on, upcoming[1])
                     upcoming = next(rows, None)
@@ -117,13 +128,31 @@ class Importer:
             opening = request(f"books.open:{first}", at_us, OpenBooks(first), ACTOR)
             self._desk.ledger.submit(opening).unwrap()
 
+    def _refuse_the_past(self, last: date) -> None:
+        """Nothing of a feed that ends before the open day can be posted. Unless some of it was
+        imported in its time, it is refused whole, before anything of it is in the books."""
+        open_date = self._open_date()
+        if last >= open_date:
+            return
+        placed = (one for one in self._feed.actions() if isinstance(one, Checkout))
+        while numbers := [number_of(one) for one in islice(placed, CHUNK)]:
+            if self._desk.ledger.recorder.read_receipts(numbers):
+                return
+        detail = f"the feed ends on {last}, and the open business day is {open_date}"
+        raise Refused(Code.DAY_NOT_THE_OPEN_ONE, "feed", detail)
+
     def _register_merchants(self, first: date) -> None:
         """New merchants are registered; the terms of known ones change as the feed says, from its
         first day on (or the open day, when that is later)."""
         at_us = day_end_us(max(first, self._open_date())) - DAY_US
         requests: list[Request] = []
-        for row in self._feed.merchants:
-            requests += self._terms(row, at_us)
+        rows = self._feed.merchants
+        for start in range(0, len(rows), CHUNK):
+            some = rows[start : start + CHUNK]
+            streams = [member.stream(row.merchant) for row in some]
+            known = fold_streams(self._desk.ledger.recorder, streams)
+            for row, stream in zip(some, streams, strict=True):
+                requests += _terms(row, *known[stream], at_us)
         for one, answer in zip(requests, in_chunks(self._desk.ledger, requests), strict=True):
             self._tally.new += not answer.replayed
             self._tally.replayed += answer.replayed
@@ -131,33 +160,15 @@ class Importer:
                 self._refuse_merchant(one, answer.refused)
         self._merchants = len(self._feed.merchants)
 
-    def _terms(self, row: MerchantRow, at_us: int) -> list[Request]:
-        rule = FeeRule(row.fee_bps)
-        known: member.State = self._desk.ledger.state(member.stream(row.merchant))
-        if known.kind is None:
-            command = RegisterMember(
-                row.merchant, "enterprise", row.name, rule, row.settlement_cycle
-            )
-            return [request(f"register:{row.merchant}", at_us, command, ACTOR)]
-        on = shanghai_date(at_us)
-        requests = []
-        if _in_force(known.fee_rules, on) != rule:
-            number = f"fee:{row.merchant}:{on}:{row.fee_bps}"
-            requests.append(request(number, at_us, SetFeeRule(row.merchant, on, rule), ACTOR))
-        terms = _in_force(known.settlement_terms, on)
-        if terms is None or terms.cycle != row.settlement_cycle:
-            number = f"cycle:{row.merchant}:{on}:{row.settlement_cycle}"
-            change = SetSettlementTerms(row.merchant, on, row.settlement_cycle)
-            requests.append(request(number, at_us, change, ACTOR))
-        return requests
-
     def _take_up_timers(self) -> None:
         """Transactions of earlier feeds, or of live trade, that wait for their confirmation."""
         self._desk.catch_up()
+        last: transactions.Timer | None = None
         with self._desk.engine.connect() as connection:
-            waiting = transactions.awaiting_confirmation(connection, 2**62, 10**9)
-        self._timers = [(item.confirm_by_us or 0, item.transaction_id) for item in waiting]
-        self._taken_up = {transaction_id for _, transaction_id in self._timers}
+            while page := transactions.awaiting_confirmation(connection, EVER_US, PAGE, last):
+                self._timers += page
+                last = page[-1]
+        self._taken_up = {one.transaction_id for one in self._timers}
         heapq.heapify(self._timers)
 
     # Days.
@@ -195,7 +206,7 @@ class Importer:
             transaction_id = transaction.identity(row.merchant, checkout.order_no)
             if transaction_id not in self._taken_up:
                 at_us = checkout.placed_at_us + CONFIRM_AFTER_US
-                heapq.heappush(self._timers, (at_us, transaction_id))
+                heapq.heappush(self._timers, transactions.Timer(at_us, transaction_id))
 
     def _open_date(self) -> date:
         open_date: date | None = self._desk.ledger.state(day.STREAM).open_date
@@ -253,6 +264,26 @@ class Importer:
             position=position,
             hindrances=[one for report in self._days for one in report.hindrances],
         )
+
+
+def _terms(row: MerchantRow, version: int, known: member.State, at_us: int) -> list[Request]:
+    """What makes a merchant's terms those of the feed. Their numbers carry the member's version:
+    terms may go back and forth, also within one day."""
+    rule = FeeRule(row.fee_bps)
+    if known.kind is None:
+        command = RegisterMember(row.merchant, "enterprise", row.name, rule, row.settlement_cycle)
+        return [request(f"register:{row.merchant}", at_us, command, ACTOR)]
+    on = shanghai_date(at_us)
+    requests = []
+    if _in_force(known.fee_rules, on) != rule:
+        number = f"fee:{row.merchant}:{version}"
+        requests.append(request(number, at_us, SetFeeRule(row.merchant, on, rule), ACTOR))
+    terms = _in_force(known.settlement_terms, on)
+    if terms is None or terms.cycle != row.settlement_cycle:
+        number = f"cycle:{row.merchant}:{version}"
+        change = SetSettlementTerms(row.merchant, on, row.settlement_cycle)
+        requests.append(request(number, at_us, change, ACTOR))
+    return requests
 
 
 def _in_force(terms: Sequence[tuple[date, TermsT]], on: date) -> TermsT | None:

@@ -94,7 +94,7 @@ class Wave:
                 continue
             requests += self._registration(checkout)
             requests += _purchase(checkout)
-            of[f"checkout:{checkout.order_no}"] = of[f"pay:{checkout.order_no}"] = checkout
+            of[number_of(checkout)] = of[f"pay:{checkout.order_no}"] = checkout
         refused: set[str] = set()
         placed: dict[str, Checkout] = {}
         for one, answer in zip(requests, self._submitted(requests, submit), strict=True):
@@ -191,6 +191,11 @@ class Wave:
         return answers
 
 
+def number_of(checkout: Checkout) -> str:
+    """The request number of an order's first command."""
+    return f"checkout:{checkout.order_no}"
+
+
 def _purchase(checkout: Checkout) -> list[Request]:
     lines = tuple(
         OrderLine(row.merchant, row.amount_fen, row.subject, row.items) for row in checkout.lines
@@ -199,7 +204,7 @@ def _purchase(checkout: Checkout) -> list[Request]:
     place = PlaceOrder(order_no, checkout.buyer, lines)
     pay = PayOrder(order_no, order_no, checkout.method)
     return [
-        request(f"checkout:{order_no}", at_us, place, ACTOR),
+        request(number_of(checkout), at_us, place, ACTOR),
         request(f"pay:{order_no}", at_us, pay, ACTOR),
     ]
 

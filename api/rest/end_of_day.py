@@ -14,12 +14,14 @@ from starlette.responses import Response
 
 from api import business_day
 from api.context import AppContext
+from api.desk import operating
 from api.rest.body import build, read_object
 from api.rest.openapi import answers, path_parameters
 from api.rest.routes import admit, operation_id, reply
 from domain.clearing.commands import CloseDay
 from domain.kernel import day_end_us
 
+WAIT_MS = 5_000  # For a round of the worker, or another call of this, to end.
 PATH = "/v1/business-days/{date}/settle"
 NAME = f"POST {PATH}"
 EXAMPLE = {
@@ -40,7 +42,8 @@ def router(context: AppContext) -> APIRouter:
     def run(on: date) -> tuple[business_day.DayReport, int]:
         # Business time is now, but for a day of the past the last instant that belongs to it.
         at_us = min(context.clock(), day_end_us(on) - 1)
-        report = business_day.end_of_day(context.desk, on, at_us)
+        with operating(context.desk, WAIT_MS):
+            report = business_day.end_of_day(context.desk, on, at_us)
         return report, context.ledger.head().position
 
     async def end_of_day(request: Request) -> Response:

@@ -1,6 +1,8 @@
-"""GET /health: is the process alive, does the database answer, how far behind are the read models?
+"""GET /health: is the process alive, does the database answer, how far are read models and worker?
 
-For load balancers, so without a key, and without anything that is a customer's.
+For load balancers, so without a key, and without anything that is a customer's. The worker is
+`working`, `waiting` (somebody else runs the operations, or the books lie far back), in `trouble`
+(the log says which) or `none here`.
 """
 
 import logging
@@ -29,35 +31,39 @@ EXAMPLE = {
             "state": "running",
         }
     ],
+    "worker": "working",
 }
+
+
+def _look(context: AppContext) -> tuple[int, dict[str, Any]]:
+    try:
+        position = context.ledger.head().position
+        found = context.projector.status(context.clock())
+    except Exception:  # Whatever it is, the answer is the same: no commands now.
+        _log.warning("the database does not answer", exc_info=True)
+        return 503, {"status": "database unreachable"}
+    lags = [
+        {
+            "name": one.name,
+            "position": one.position,
+            "lag_events": one.lag_events,
+            "lag_seconds": one.lag_seconds,
+            "state": one.state,
+        }
+        for one in found
+    ]
+    well = all(one.state == RUNNING for one in found)
+    status = "ok" if well else "read models paused"
+    worker = context.worker.status.state if context.worker else "none here"
+    answer = {"status": status, "position": position, "projections": lags, "worker": worker}
+    return 200, answer
 
 
 def router(context: AppContext) -> APIRouter:
     """The one route of this page."""
 
-    def look() -> tuple[int, dict[str, Any]]:
-        try:
-            position = context.ledger.head().position
-            found = context.projector.status(context.clock())
-        except Exception:  # Whatever it is, the answer is the same: no commands now.
-            _log.warning("the database does not answer", exc_info=True)
-            return 503, {"status": "database unreachable"}
-        lags = [
-            {
-                "name": one.name,
-                "position": one.position,
-                "lag_events": one.lag_events,
-                "lag_seconds": one.lag_seconds,
-                "state": one.state,
-            }
-            for one in found
-        ]
-        well = all(one.state == RUNNING for one in found)
-        status = "ok" if well else "read models paused"
-        return 200, {"status": status, "position": position, "projections": lags}
-
     async def health(_request: Request) -> Response:
-        status, found = await anyio.to_thread.run_sync(look)
+        status, found = await anyio.to_thread.run_sync(_look, context)
         return Response(msgspec.json.encode(found), status, media_type="application/json")
 
     routes = APIRouter()

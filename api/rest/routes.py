@@ -100,7 +100,8 @@ def request_number(
 ) -> str:
     """What makes the request idempotent: the caller's Idempotency-Key, or a number of its own.
 
-    Both carry a merchant's id: two merchants never share a request. Raises REQUEST_INVALID when
+    Both carry a merchant's id, behind a word that no other number begins with: two merchants never
+    share a request, whatever they are called. Raises REQUEST_INVALID when
     there is neither, IDENTIFIER_INVALID when the own number is none.
     """
     given = request.headers.getlist("idempotency-key")
@@ -108,14 +109,15 @@ def request_number(
         if len(given) > 1 or not _KEY.fullmatch(given[0]):
             detail = "1 to 100 visible ASCII characters are needed, once"
             raise Refused(Code.REQUEST_INVALID, "Idempotency-Key", detail)
-        return f"key:{caller.member or caller.key_id}:{given[0]}"
+        whose = caller.member or f":{caller.key_id}"
+        return f"key:{whose}:{given[0]}"
     if endpoint.number is None:
         detail = "this request has no number of its own: the header is needed"
         raise Refused(Code.REQUEST_INVALID, "Idempotency-Key", detail)
     prefix, field = endpoint.number
     value = getattr(command, field)
     own = member_id(value, field) if field == "member_id" else number(value, field)
-    return f"{caller.member}:{prefix}:{own}" if caller.member else f"{prefix}:{own}"
+    return f"by:{caller.member}:{prefix}:{own}" if caller.member else f"{prefix}:{own}"
 
 
 def respond(status: int, answer: Answer, command: Command, caller: Caller) -> Response:

@@ -3,8 +3,11 @@
 import time
 
 import pytest
+from starlette.testclient import TestClient
 
+from api.app import create_app
 from api.context import open_context
+from api.desk import operating
 from api.settings import Settings, load_settings
 from domain.channel.adapters.simulated import SimulatedChannel
 from domain.refusals import Code, Refused
@@ -50,6 +53,7 @@ def test_health_needs_no_key_and_tells_how_far_read_models_are(market: Server) -
     body = response.json()
     assert response.status_code == 200
     assert (body["status"], body["position"]) == ("ok", market.context.ledger.head().position)
+    assert body["worker"] == "none here"
     assert {one["name"] for one in body["projections"]} == set(READ_MODELS)
     assert all(one["lag_events"] > 0 for one in body["projections"])
     market.context.projector.catch_up()
@@ -79,7 +83,12 @@ def test_projections_and_worker_run_beside_the_server(market: Server) -> None:
     clock = market.clock
     other = open_context(market.url, SimulatedChannel(), clock=clock, projections=True, worker=True)
     other.start()
+    app = TestClient(create_app(other))
     try:
+        with operating(other.desk):
+            while other.worker.status.state != "waiting":
+                time.sleep(0.01)
+            assert app.get("/health").json()["worker"] == "waiting"
         market.sell("JD1")
         body = {"payment_no": "P1", "method": "JD_PAY"}
         market.ok("POST", "/v1/orders/JD1/payments", body)

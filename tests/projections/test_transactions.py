@@ -12,7 +12,6 @@ from projections.transactions import (
     MODEL,
     Transaction,
     awaiting_confirmation,
-    next_confirm,
     transaction,
     transactions,
 )
@@ -160,15 +159,16 @@ def test_transactions_are_found_by_merchant_day_and_state(
 
 def test_the_timer_is_given_what_it_may_confirm_the_oldest_first(books: Connection) -> None:
     apply(books, MODEL, MANY)
-    assert next_confirm(books) == MIDNIGHT + 6
     assert awaiting_confirmation(books, MIDNIGHT + 5) == []
     due = [item.transaction_id for item in awaiting_confirmation(books, MIDNIGHT + 6)]
     assert due == ["OTHER-O4", "SHOP-O2"]
     due = [item.transaction_id for item in awaiting_confirmation(books, MIDNIGHT + 7, limit=3)]
     assert due == ["OTHER-O4", "SHOP-O2", "SHOP-O1"]
-    assert len(awaiting_confirmation(books, MIDNIGHT + 7, limit=1)) == 1
+    (oldest,) = awaiting_confirmation(books, MIDNIGHT + 7, limit=1)
+    rest = [one.transaction_id for one in awaiting_confirmation(books, MIDNIGHT + 7, after=oldest)]
+    assert [oldest.transaction_id, *rest] == due
 
 
 def test_the_timer_has_nothing_to_do_when_all_is_confirmed(books: Connection) -> None:
     apply(books, MODEL, log(CREATED, PAID, COMPLETED))
-    assert next_confirm(books) is None
+    assert awaiting_confirmation(books, 2**62) == []

@@ -12,12 +12,15 @@ from pathlib import Path
 import pytest
 
 from api.desk import Desk
+from api.feed import read_feed
 from api.feed.generator import generate
+from api.importing import Importer
 from domain.eventstore.verify import verify_log
 from domain.kernel import Request, day_end_us
+from domain.member import member
 from domain.member.commands import RegisterMember
 from domain.money import FeeRule
-from domain.refusals import Code
+from domain.refusals import Code, Refused
 from domain.transaction.transaction import Paid
 from projections.clearing_positions import clearing_positions
 from projections.trial_balance import trial_balance
@@ -100,7 +103,7 @@ def test_importing_the_same_feed_again_changes_nothing(database_url: str, feed: 
         assert desk.ledger.head() == head
 
 
-def test_a_later_feed_finds_the_days_of_the_first_closed(
+def test_a_feed_of_days_that_are_closed_is_refused_whole(
     database_url: str, tmp_path: Path, feed: Path
 ) -> None:
     late = tmp_path / "late"
@@ -112,10 +115,19 @@ def test_a_later_feed_finds_the_days_of_the_first_closed(
     with open_books(database_url) as desk:
         import_feed(desk, feed)
         head = desk.ledger.head()
+        with pytest.raises(Refused) as no:
+            import_feed(desk, late)
+        assert (no.value.code, no.value.field) == (Code.DAY_NOT_THE_OPEN_ONE, "feed")
+        assert desk.ledger.head() == head
+
+        # With one order that was imported in its time, the others are refused one by one.
+        known = [row for row in rows if row.split(",")[0] == rows[0].split(",")[0]]
+        mixed = "\n".join([header, *known, *(f"9{row}" for row in rows[len(known) :]), ""])
+        (late / "orders.csv.gz").write_bytes(gzip.compress(mixed.encode()))
         report, importer = import_feed(desk, late)
-        assert report.checkouts == 0
-        assert {one.code for one in importer.rejects} == {Code.DAY_NOT_THE_OPEN_ONE}
-        assert len(importer.rejects) == len(rows)
+        assert (report.checkouts, report.new) == (1, 0)
+        refused = [one for one in importer.rejects if one.code == Code.DAY_NOT_THE_OPEN_ONE]
+        assert len(refused) == len(rows) - len(known)
         assert desk.ledger.head() == head
 
 
@@ -189,3 +201,19 @@ def test_positions_sealed_at_close_equal_the_running_ones(database_url: str, fee
             assert line.sealed_received_fen == line.received_fen
             assert line.sealed_paid_fen == line.refunded_fen + line.paid_out_fen
             assert line.sealed_net_fen == line.net_fen
+
+
+def test_terms_may_go_back_and_forth_on_one_day(database_url: str, tmp_path: Path) -> None:
+    """An import that was killed on a day, and feeds of that day with other terms before it."""
+    asked = []
+    with open_books(database_url) as desk:
+        for number, bps in enumerate((60, 70, 60, 70)):
+            directory = one_order(tmp_path / str(number), "1", "2011-01-04")
+            merchants = directory / "merchants.csv"
+            merchants.write_text(merchants.read_text().replace(",60,", f",{bps},"))
+            importer = Importer(desk, read_feed(directory))
+            importer._open_books(date(2011, 1, 4))
+            importer._register_merchants(date(2011, 1, 4))
+            state = desk.ledger.state(member.stream("SHOP1"))
+            asked.append(state.fee_rule_on(date(2011, 1, 4)).rate_bps)
+    assert asked == [60, 70, 60, 70]
