@@ -1,7 +1,8 @@
 """Every command: its stored name, its handler, and the streams it is sure to need.
 
 The name is part of a request's digest and never changes. The streams are a hint: a batch of
-commands reads them all in one query; what a handler needs beyond them is read when it asks.
+commands reads them all in one query; what a handler needs beyond them is read when it asks. Those
+that a command begins, under a number of its own, are told apart: they hardly ever exist before.
 """
 
 from collections.abc import Callable
@@ -32,50 +33,52 @@ Handler = Callable[[Any, Any], dict[str, object]]
 Hint = Callable[[Any], list[str]]
 
 
+def _none(_command: Any) -> list[str]:
+    return []
+
+
 class Registered(NamedTuple):
+    """`streams` it needs that exist before; `begins`: those it writes the first fact of."""
+
     name: str
     handler: Handler
     streams: Hint
+    begins: Hint = _none
 
 
 def _checkout(command: ordering.Checkout) -> list[str]:
-    streams = [order.stream(command.order_no), member.stream(command.buyer)]
-    for line in command.lines:
-        streams.append(transaction.stream(transaction.identity(line.merchant, command.order_no)))
-        streams.append(member.stream(line.merchant))
-    return streams
+    sellers = [member.stream(line.merchant) for line in command.lines]
+    return [member.stream(command.buyer), *sellers]
 
 
-def _pay(command: ordering.PayOrder) -> list[str]:
-    return [
-        order.stream(command.order_no),
-        payment.stream(command.payment_no),
-        instruction.stream(f"pay-{command.payment_no}"),
-    ]
+def _ordered(command: ordering.Checkout) -> list[str]:
+    sold = [transaction.identity(line.merchant, command.order_no) for line in command.lines]
+    return [order.stream(command.order_no), *map(transaction.stream, sold)]
+
+
+def _paid_by(command: Any) -> list[str]:
+    number = command.payment_no
+    return [payment.stream(number), instruction.stream(f"pay-{number}")]
 
 
 def _refund(command: trading.RefundTransaction) -> list[str]:
-    return [
-        refund.stream(command.refund_no),
-        transaction.stream(command.transaction_id),
-        instruction.stream(f"refund-{command.refund_no}"),
-    ]
+    return [transaction.stream(command.transaction_id)]
+
+
+def _refunded_by(command: trading.RefundTransaction) -> list[str]:
+    number = command.refund_no
+    return [refund.stream(number), instruction.stream(f"refund-{number}")]
 
 
 def _transfer(command: paying.TransferMoney) -> list[str]:
     return [
-        transfer.stream(command.transfer_no),
         account.stream(account_id(WALLET, command.payer)),
         account.stream(account_id(WALLET, command.payee)),
     ]
 
 
-def _recharge(command: paying.RechargeWallet) -> list[str]:
-    return [
-        payment.stream(command.payment_no),
-        member.stream(command.member_id),
-        instruction.stream(f"pay-{command.payment_no}"),
-    ]
+def _order(command: Any) -> list[str]:
+    return [order.stream(command.order_no)]
 
 
 def _register(command: membership.RegisterMember) -> list[str]:
@@ -94,10 +97,6 @@ def _account(command: Any) -> list[str]:
 
 def _batch(command: Any) -> list[str]:
     return [batch.stream(command.batch_id)]
-
-
-def _none(_command: Any) -> list[str]:
-    return []
 
 
 COMMANDS: dict[type[Command], Registered] = {
@@ -123,20 +122,25 @@ COMMANDS: dict[type[Command], Registered] = {
         paying.record_outcome,
         lambda command: [instruction.stream(command.instruction_id)],
     ),
-    paying.RechargeWallet: Registered("payment.recharge", paying.recharge_wallet, _recharge),
-    paying.TransferMoney: Registered("transfer.transfer", paying.transfer_money, _transfer),
-    ordering.Checkout: Registered("order.checkout", ordering.checkout, _checkout),
-    ordering.PayOrder: Registered("order.pay", ordering.pay_order, _pay),
-    ordering.CloseOrder: Registered(
-        "order.close", ordering.close_order, lambda command: [order.stream(command.order_no)]
+    paying.RechargeWallet: Registered(
+        "payment.recharge", paying.recharge_wallet, _member, _paid_by
     ),
+    paying.TransferMoney: Registered(
+        "transfer.transfer",
+        paying.transfer_money,
+        _transfer,
+        lambda command: [transfer.stream(command.transfer_no)],
+    ),
+    ordering.Checkout: Registered("order.checkout", ordering.checkout, _checkout, _ordered),
+    ordering.PayOrder: Registered("order.pay", ordering.pay_order, _order, _paid_by),
+    ordering.CloseOrder: Registered("order.close", ordering.close_order, _order),
     trading.ConfirmReceipt: Registered(
         "transaction.confirm",
         trading.confirm_receipt,
         lambda command: [transaction.stream(command.transaction_id)],
     ),
     trading.RefundTransaction: Registered(
-        "transaction.refund", trading.refund_transaction, _refund
+        "transaction.refund", trading.refund_transaction, _refund, _refunded_by
     ),
     clearing.OpenBooks: Registered("books.open", clearing.open_books, _none),
     clearing.CutOffDay: Registered("day.cut_off", clearing.cut_off_day, _none),

@@ -4,7 +4,9 @@ Writers of one ledger are kept apart by an advisory lock, held from before the h
 the commit: positions are commit order without gaps, and a role with nothing but SELECT and INSERT
 is enough (LOCK TABLE would need more, and would collide with ANALYZE and VACUUM).
 
-A commit is two round trips: BEGIN, lock, head; then every row, one NOTIFY, and COMMIT.
+A commit is two round trips: BEGIN, lock, head; then every row, one NOTIFY, and COMMIT. Where the
+writer knows the head already it is one: if somebody else has written meanwhile, the number of the
+commit is taken, and the database refuses all of it.
 """
 
 import hashlib
@@ -80,6 +82,10 @@ class LedgerDatastore(PostgresDatastore):
             "application_name": f"zhangfang {database.schema}"[:63],  # For whoever watches.
         }
 
+    def register_type_adapters(self) -> None:
+        """Nothing: our statements take arrays, not the library's composite types, and it does not
+        quote the schema when it looks for those (`?schema=user`)."""
+
     def after_connect_func(self) -> Callable[[psycopg.Connection[Any]], None]:
         library_settings = super().after_connect_func()
 
@@ -137,13 +143,16 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder):
     # Writing.
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
+    def writing(self, expected: Head | None = None) -> Iterator[Session]:
         """See `LedgerRecorder.writing`."""
         if not self._one_writer.acquire(timeout=self._patience_s):
             raise Refused(Code.BUSY)
         try:
-            connection, head = self._begin()
-            session = _PostgresSession(self, connection, head)
+            if expected is None:
+                connection, head = self._begin()
+            else:
+                connection, head = self._connection(), expected
+            session = _PostgresSession(self, connection, head, locked=expected is None)
             try:
                 yield session
                 session.commit()
@@ -271,16 +280,25 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder):
 
 
 class _PostgresSession:
-    """A commit being made, in one pipeline: rows are on their way while the rest is prepared."""
+    """A commit being made, in one pipeline: rows are on their way while the rest is prepared.
+
+    `locked`: the ledger's lock is held, and `head` was read under it; else it is yet to be taken.
+    """
 
     def __init__(
-        self, recorder: PostgresLedgerRecorder, connection: psycopg.Connection[Any], head: Head
+        self,
+        recorder: PostgresLedgerRecorder,
+        connection: psycopg.Connection[Any],
+        head: Head,
+        *,
+        locked: bool,
     ) -> None:
         self._sql = recorder.sql
         self._connection = connection
         self._cursor = connection.cursor()
         self._pipeline: ExitStack | None = None
         self._appended = False
+        self._locked = locked
         self.head = head
 
     def streams_since(self, position: int) -> set[str]:
@@ -298,7 +316,12 @@ class _PostgresSession:
         self._pipeline = ExitStack()
         try:
             self._pipeline.enter_context(self._connection.pipeline())
+            if not self._locked:
+                for statement in ("begin", "patience", "lock"):
+                    self._send(statement)
             self._send_rows(append)
+        except psycopg.errors.LockNotAvailable:
+            raise Refused(Code.BUSY) from None
         except psycopg.Error as error:
             _raise(error)
         return self.head
@@ -332,6 +355,8 @@ class _PostgresSession:
             with self._pipeline:
                 # After a failed statement the server skips the rest of the pipeline, this too.
                 self._send("commit")
+        except psycopg.errors.LockNotAvailable:
+            raise Refused(Code.BUSY) from None
         except psycopg.Error as error:
             if _lost(self._connection, error):
                 raise CommitUnknown(str(error)) from error

@@ -133,13 +133,14 @@ class Session(Protocol):
 class LedgerRecorder(Protocol):
     """A database that keeps one ledger. Both implementations give the same answers."""
 
-    def writing(self) -> AbstractContextManager[Session]:
+    def writing(self, expected: Head | None = None) -> AbstractContextManager[Session]:
         """Begin, take the ledger's lock, read the head; commit on exit, roll back on exception.
 
-        Raises Refused(BUSY) when the lock cannot be had in time; IntegrityError of the
-        eventsourcing library on a duplicate stream version, position or receipt (it may come when
-        the block ends); CommitUnknown when the connection broke while committing. In the first two
-        cases nothing was recorded.
+        `expected` saves a round trip: the recorder may believe that this is the head still, and
+        find out when it writes. Raises Refused(BUSY) when the lock cannot be had in time;
+        IntegrityError of the eventsourcing library on a duplicate stream version, position, commit
+        or receipt (all of these may come when the block ends, and nothing was recorded then);
+        CommitUnknown when the connection broke while committing.
         """
 
     def head(self) -> Head: ...

@@ -132,8 +132,8 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder):
     # Writing.
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
-        """See `LedgerRecorder.writing`."""
+    def writing(self, expected: Head | None = None) -> Iterator[Session]:
+        """See `LedgerRecorder.writing`; here reading the head costs nothing."""
         if not self._one_writer.acquire(timeout=self._patience_ms / 1000):
             raise Refused(Code.BUSY)
         try:

@@ -85,6 +85,10 @@ class StateCache:
         self._put(stream, held)
         return held
 
+    def holds(self, stream: str) -> bool:
+        """Whether a stream's state is in memory."""
+        return stream in self._young or stream in self._old
+
     def prefetch(self, streams: Iterable[str]) -> None:
         """Read all that are not here, in one query."""
         young, old = self._young, self._old

@@ -6,7 +6,7 @@ facts join the batch. Postings to one account become one stored fact per commit.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from functools import partial
 from typing import Any, NamedTuple, cast
@@ -33,6 +33,7 @@ EVOLVE: dict[str, Callable[[Any, Any], Any]] = {
 SNAPSHOT_EVERY = 100
 MAX_REACTIONS = 100_000
 LEDGER_ACTOR = "ledger"
+_ACCOUNT = len(account.stream(""))
 
 
 class ConservationBroken(Exception):
@@ -92,6 +93,17 @@ class Batch:
         self.slots: list[Slot | Merging] = []
         self._open: dict[str, Merging] = {}
 
+    def assume_new(self, streams: Iterable[str]) -> None:
+        """Take streams for ones without facts. The database refuses a first fact where there is
+        one; whoever writes none must not have relied on it, and calls `forget`."""
+        for stream in streams:
+            self.known[stream] = (0, codec.initial_state(stream), None)
+
+    def forget(self, streams: Iterable[str]) -> None:
+        """Read these streams when they are next asked for."""
+        for stream in streams:
+            self.known.pop(stream, None)
+
     def accept(self, unit: "UnitOfWork") -> None:
         """Take over what a command decided."""
         self.known.update(unit.own)
@@ -140,29 +152,33 @@ class _Tally:
     """Entries count up, postings count down: what remains is money without an entry."""
 
     def __init__(self) -> None:
-        self._debits: defaultdict[str, int] = defaultdict(int)
+        self._debits: defaultdict[str, int] = defaultdict(int)  # By account, in fen.
         self._credits: defaultdict[str, int] = defaultdict(int)
 
     def add(self, stream: str, fact: Any) -> None:
+        """It runs for every fact; of a line's two amounts one is zero."""
         kind = type(fact)
         if kind is account.Posted:
             debits = credits = 0
             for line in fact.lines:
                 debits += line.debit_fen
                 credits += line.credit_fen
-            self._debits[stream] -= debits
-            self._credits[stream] -= credits
+            name = stream[_ACCOUNT:]
+            self._debits[name] -= debits
+            self._credits[name] -= credits
         elif kind in WITH_ENTRY and fact.entry is not None:
             for line in fact.entry.lines:
-                stream = "account-" + line.account
-                self._debits[stream] += line.debit_fen
-                self._credits[stream] += line.credit_fen
+                if line.debit_fen:
+                    self._debits[line.account] += line.debit_fen
+                if line.credit_fen:
+                    self._credits[line.account] += line.credit_fen
 
     def difference(self) -> dict[str, tuple[int, int]]:
         """Per account what was not met, debits and credits in fen."""
         if not any(self._debits.values()) and not any(self._credits.values()):
             return {}
-        pairs = {name: (fen, self._credits[name]) for name, fen in self._debits.items()}
+        names = sorted(self._debits.keys() | self._credits.keys())
+        pairs = {name: (self._debits[name], self._credits[name]) for name in names}
         return {name: pair for name, pair in pairs.items() if any(pair)}
 
 

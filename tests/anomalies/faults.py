@@ -45,12 +45,12 @@ class Breaking:
         self._writing = False
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
+    def writing(self, expected: Head | None = None) -> Iterator[Session]:
         self._writing = True
         self.commits += 1
         fault = self.faults.pop(0) if self.faults else None
         try:
-            with self.inner.writing() as session:
+            with self.inner.writing(expected) as session:
                 yield session
                 if fault is not None and not fault.stands:
                     raise Undone

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
+from domain.eventstore import committer
 from domain.eventstore.database import parse_database_url
 from domain.eventstore.ledger import Ledger
 from domain.eventstore.opening import open_recorder
@@ -30,6 +31,12 @@ def postgres_schema(postgres_url: str) -> Iterator[str]:
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute("SET client_min_messages = warning; SET lock_timeout = '20s'")
         connection.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(Identifier(schema)))
+
+
+@pytest.fixture(autouse=True)
+def _soon_trusting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ledger trusts new numbers from its second commit on, and again two after a repetition."""
+    monkeypatch.setattr(committer, "WARY", 1)
 
 
 @pytest.fixture

@@ -183,8 +183,10 @@ def test_a_commit_whose_answer_was_lost_is_answered_from_its_receipts(
 
 
 @pytest.mark.postgresql
-def test_a_commit_that_was_killed_is_decided_anew(postgres_schema: str) -> None:
-    """The clock is asked just before the facts are sent: there the server ends the connection."""
+@pytest.mark.parametrize("locked", [False, True])
+def test_a_commit_that_was_killed_is_decided_anew(postgres_schema: str, locked: bool) -> None:
+    """The clock is asked just before the facts are sent: there the server ends the connection,
+    which holds the lock already where other processes write too."""
     migrate(postgres_schema)
     database = parse_database_url(postgres_schema)
     killed: list[bool] = []
@@ -192,12 +194,13 @@ def test_a_commit_that_was_killed_is_decided_anew(postgres_schema: str) -> None:
     def clock() -> int:
         if len(killed) == 1:  # Armed by the test.
             killed.append(True)
-            end_writer(database)
+            assert end_connections(database) == locked
         return PAID_AT
 
     with closing(Ledger.open(postgres_schema, clock=clock)) as ledger:
         open_wallets(ledger)
         killed.append(False)
+        ledger._committer._contended = locked
         try:
             ledger.submit(transfer("X1", 5)).unwrap()
         except OperationalError:  # Nothing was recorded: the caller may ask again.
@@ -208,13 +211,19 @@ def test_a_commit_that_was_killed_is_decided_anew(postgres_schema: str) -> None:
         assert balance(ledger, FRIENDS) == 12
 
 
-def end_writer(database: Database) -> None:
-    """End the backend that holds this ledger's lock, and wait until it is gone."""
+def end_connections(database: Database) -> int:
+    """End every connection of this ledger; how many of them held its lock."""
+    ours = (f"zhangfang {database.schema}",)
     with psycopg.connect(**database.connection_arguments, autocommit=True) as admin:
-        ended = admin.execute(
-            "SELECT pg_terminate_backend(l.pid, 10000) FROM pg_locks l"
-            " JOIN pg_stat_activity a ON a.pid = l.pid"
+        holders = admin.execute(
+            "SELECT l.pid FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
             " WHERE l.locktype = 'advisory' AND l.granted AND a.application_name = %s",
-            (f"zhangfang {database.schema}",),
+            ours,
         ).fetchall()
-    assert ended == [(True,)]
+        ended = admin.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+            " WHERE application_name = %s",
+            ours,
+        ).fetchall()
+    assert ended and all(gone for (gone,) in ended)
+    return len(holders)

@@ -11,12 +11,14 @@ from eventsourcing.persistence import IntegrityError, OperationalError
 from psycopg.sql import SQL, Identifier
 
 from domain.eventstore.database import Database, parse_database_url
+from domain.eventstore.ledger import Ledger
 from domain.eventstore.postgres import PostgresLedgerRecorder
 from domain.eventstore.recorder import Append, CommitUnknown, EventRow
 from migrations.run import migrate
 from tests import servers
 from tests.eventstore.conftest import Opener
 from tests.eventstore.ledger import RECORDED_AT_US, commit, receipt
+from tests.eventstore.requests import open_wallets
 
 pytestmark = pytest.mark.postgresql
 
@@ -281,3 +283,15 @@ def test_a_plan_made_before_there_were_statistics_looks_rows_up_by_key(
     assert "Index" in plan
     for costly in ("Seq Scan", "Bitmap", "Hash Join", "Merge Join", "JIT"):
         assert costly not in plan, plan
+
+
+def test_a_schema_may_be_called_like_a_word_of_sql(postgres_url: str) -> None:
+    url = servers.with_query(postgres_url, schema="user")
+    try:
+        migrate(url)
+        with closing(Ledger.open(url)) as ledger:
+            open_wallets(ledger)
+            assert ledger.head().number == 1
+    finally:
+        with psycopg.connect(postgres_url, autocommit=True) as admin:
+            admin.execute('DROP SCHEMA IF EXISTS "user" CASCADE')
