@@ -128,15 +128,20 @@ class SettlementBatch(Draft, frozen=True):  # type: ignore[misc]
     eyes; `digest` chains the items (hex SHA-256)."""
 
 
-class Payout(Struct, frozen=True):
-    """One transfer of a batch, numbered from 1; `reason` says why it failed or came back."""
+class PayoutDraft(Struct):
+    """A row being changed, in the order of the table's columns."""
 
     payout_no: str
     batch_id: str
     number: int
     amount_fen: int
     status: str
-    reason: str
+    reason: str = ""
+
+
+class Payout(PayoutDraft, frozen=True):  # type: ignore[misc]
+    """One transfer of a batch, numbered from 1; `reason` says why it failed or came back. One that
+    was retried stays in the list, as the aggregate's state does not keep it."""
 
 
 class Collecting(Struct):
@@ -185,16 +190,17 @@ def _stepped(delta: Changes, recorded: Recorded) -> None:
 
 
 class Work(Struct):
-    """A batch as it is being changed: its row, the aggregate's state, why payouts failed."""
+    """A batch as it is being changed: its row, the aggregate's state, all payouts by number."""
 
     row: Draft
     state: facts.State
-    reasons: dict[str, str]
+    payouts: dict[str, PayoutDraft]
 
 
 def _write(connection: Connection, tables: Tables, delta: Changes) -> None:
     works = _load(connection, tables, list(map(key, delta)))
-    rows, payouts = [], []
+    rows: list[tuple[Any, ...]] = []
+    payouts: list[tuple[Any, ...]] = []
     for stream, change in delta.items():
         batch_id, steps = key(stream), change.steps
         if steps and isinstance(steps[0], facts.Opened):
@@ -215,7 +221,7 @@ def _write(connection: Connection, tables: Tables, delta: Changes) -> None:
             _step(work, fact)
         work.row.last_position = change.last_position
         rows.append(astuple(work.row))
-        payouts += _payouts(work, batch_id)
+        payouts += map(astuple, work.payouts.values())
     changing = [column.name for column in TABLE.columns][5:]
     upsert_rows(connection, tables[TABLE.name], rows, ("batch_id",), changing)
     update = ("status", "reason")
@@ -230,12 +236,18 @@ def _load(connection: Connection, tables: Tables, batch_ids: list[str]) -> dict[
         works[draft.batch_id] = Work(draft, facts.State(status=draft.state), {})
     found = fetch_rows(connection, tables[PAYOUTS.name], ("batch_id",), wanted)
     for row in sorted(found, key=lambda row: (row[1], row[2])):
-        payout_no, batch_id, _, amount_fen, status, reason = row
-        work = works[batch_id]
-        payouts = (*work.state.payouts, facts.Payout(payout_no, amount_fen, status))
-        work.state = facts.State(status=work.row.state, payouts=payouts)
-        if reason:
-            work.reasons[payout_no] = reason
+        payout = PayoutDraft(*row)
+        work = works[payout.batch_id]
+        work.payouts[payout.payout_no] = payout
+    for work in works.values():
+        live = tuple(
+            facts.LivePayout(one.payout_no, one.amount_fen, one.status)  # type: ignore[arg-type]
+            for one in work.payouts.values()
+            if one.status != "retried"
+        )
+        work.state = facts.State(
+            status=work.row.state, payouts=live, payout_count=len(work.payouts)
+        )
     return works
 
 
@@ -263,27 +275,23 @@ def _step(work: Work, fact: Any) -> None:
         case facts.Instructed():
             row.payout_fen = sum(payout.amount_fen for payout in fact.payouts)
         case facts.PayoutFailed() | facts.PayoutReturned():
-            work.reasons[fact.payout_no] = fact.reason
+            work.payouts[fact.payout_no].reason = fact.reason
+        case facts.PayoutRetried():
+            work.payouts[fact.payout_no].status = "retried"
         case _:
             pass
     work.state = facts.evolve(work.state, fact)
     row.state = work.state.status
     arrived = [payout for payout in work.state.payouts if payout.status == "succeeded"]
     row.paid_fen = sum(payout.amount_fen for payout in arrived)
-
-
-def _payouts(work: Work, batch_id: str) -> list[tuple[Any, ...]]:
-    return [
-        (
-            payout.payout_no,
-            batch_id,
-            number,
-            payout.amount_fen,
-            payout.status,
-            work.reasons.get(payout.payout_no, ""),
-        )
-        for number, payout in enumerate(work.state.payouts, 1)
-    ]
+    for payout in work.state.payouts:
+        known = work.payouts.get(payout.payout_no)
+        if known is None:
+            number = len(work.payouts) + 1
+            known = work.payouts[payout.payout_no] = PayoutDraft(
+                payout.payout_no, row.batch_id, number, payout.amount_fen, payout.status
+            )
+        known.status = payout.status
 
 
 MODEL = ReadModel(

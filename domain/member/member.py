@@ -45,7 +45,8 @@ class FeeRuleSet(Fact, frozen=True):
 
 
 class SettlementTermsSet(Fact, frozen=True):
-    """The cycle, and the most one transfer may carry in fen (a larger payout is split)."""
+    """The cycle, and the most one transfer may carry in fen (a larger payout is split; what 25
+    transfers cannot carry is paid by the next batch)."""
 
     effective_from: date
     cycle: str

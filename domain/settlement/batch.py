@@ -10,7 +10,11 @@
 Sealing fixes totals, a count and a digest; which transaction belongs to the batch is said by the
 transaction's own clearing fact. A sealed batch never collects again: a late refund falls into the
 next date's batch, so a figure a merchant has seen can never change. Amounts are fen; a batch's net
-is what it adds to the merchant's pending money, and may be negative.
+is what it adds to the merchant's pending money, and may be negative. A batch without items is there
+for what is carried: to try again to pay what an earlier one had to leave.
+
+State keeps the payouts that count. One that was retried counts no more: its place is taken by the
+one that replaces it, so a batch may be retried for ever and stays as small as it is.
 """
 
 import hashlib
@@ -24,7 +28,7 @@ from msgspec.structs import replace
 from domain.kernel import Entry, Fact, MergeableFact
 from domain.refusals import Code, Refused
 
-MAX_PAYOUTS = 50
+MAX_TRANSFERS = 25  # Of one batch, not counting retries; what they cannot carry is carried over.
 Status = Literal[
     "none",
     "collecting",
@@ -162,7 +166,15 @@ Event = (
 )
 
 
+class LivePayout(Payout, frozen=True):
+    """A payout that no other has replaced; `replaces` is the payout it is the retry of, if any."""
+
+    replaces: str = ""
+
+
 class State(Struct, frozen=True, gc=False):
+    """`payout_count` counts all payouts ever instructed, retried ones too: it numbers the next."""
+
     status: Status = "none"
     merchant: str = ""
     clearing_date: date | None = None
@@ -173,7 +185,8 @@ class State(Struct, frozen=True, gc=False):
     digest: str = ""
     due_date: date | None = None
     maker: str = ""
-    payouts: tuple[Payout, ...] = ()
+    payouts: tuple[LivePayout, ...] = ()
+    payout_count: int = 0
 
 
 def stream(batch_id: str) -> str:
@@ -190,10 +203,15 @@ def collect(
     return [Collected(1, gross_fen, fee_fen, refund_fen, net_fen, digest)]
 
 
+def is_to_seal(state: State) -> bool:
+    """False if that already happened. Raises BATCH_NOT_FOUND."""
+    _need(state)
+    return state.status == "collecting"
+
+
 def seal(state: State, due_date: date, calendar_version: int, maker: str) -> list[Event]:
     """Sealing again says nothing new."""
-    _need(state)
-    if state.status != "collecting":
+    if not is_to_seal(state):
         return []
     return [Closed(due_date, calendar_version, state.count, state.net_fen, state.digest, maker)]
 
@@ -210,7 +228,7 @@ def review(state: State, checker: str) -> list[Event]:
     return [Reviewed(checker)]
 
 
-def refuse_settling(state: State, today: date) -> bool:
+def is_to_settle(state: State, today: date) -> bool:
     """True if the batch is to be settled now, False if that already happened.
 
     Raises BATCH_NOT_FOUND, BATCH_STATE_WRONG, BATCH_NOT_DUE.
@@ -226,20 +244,21 @@ def refuse_settling(state: State, today: date) -> bool:
     return True
 
 
-def split_payout(batch_id: str, amount_fen: int, max_transfer_fen: int | None) -> list[Payout]:
-    """The transfers a payout needs: at most `max_transfer_fen` each, at most MAX_PAYOUTS of them;
-    the last one carries what is left, whatever it is."""
-    most = max_transfer_fen or amount_fen
-    payouts: list[Payout] = []
-    left = amount_fen
-    while left > 0:
-        part = left if len(payouts) == MAX_PAYOUTS // 2 - 1 else min(left, most)
-        payouts.append(Payout(f"payout-{batch_id}-{len(payouts) + 1}", part))
-        left -= part
-    return payouts
+def payable_fen(state: State, amount_fen: int) -> int:
+    """How much of an amount the batch may pay out: what its transfers can carry."""
+    if state.max_transfer_fen is None:
+        return amount_fen
+    return min(amount_fen, MAX_TRANSFERS * state.max_transfer_fen)
 
 
-def payout_of(state: State, payout_no: str, *statuses: str) -> Payout:
+def split_payout(state: State, batch_id: str, amount_fen: int) -> tuple[Payout, ...]:
+    """The transfers of a payable amount, each at most the batch's `max_transfer_fen`."""
+    most = state.max_transfer_fen or amount_fen
+    parts = [min(most, amount_fen - sent) for sent in range(0, amount_fen, most)]
+    return tuple(Payout(_payout_no(batch_id, n), part) for n, part in enumerate(parts, 1))
+
+
+def payout_of(state: State, payout_no: str, *statuses: str) -> LivePayout:
     """The payout, if it is in one of the states. Raises BATCH_NOT_FOUND, PAYOUT_NOT_FOUND."""
     _need(state)
     for payout in state.payouts:
@@ -248,19 +267,24 @@ def payout_of(state: State, payout_no: str, *statuses: str) -> Payout:
     raise Refused(Code.PAYOUT_NOT_FOUND, "payout_no", f"{payout_no[:80]} is not {statuses}")
 
 
+def replacement_of(state: State, payout_no: str) -> str:
+    """The payout that a payout was retried as, or "". It is known until that one is retried too."""
+    return next((one.payout_no for one in state.payouts if one.replaces == payout_no), "")
+
+
 def next_payout_no(state: State, batch_id: str) -> str:
-    """Raises BATCH_STATE_WRONG when the batch has had as many payouts as it keeps."""
-    if len(state.payouts) >= MAX_PAYOUTS:
-        raise Refused(Code.BATCH_STATE_WRONG, "batch_id", f"{MAX_PAYOUTS} payouts were tried")
-    return f"payout-{batch_id}-{len(state.payouts) + 1}"
+    return _payout_no(batch_id, state.payout_count + 1)
 
 
 def finish(state: State) -> list[Event]:
-    """Settled, once every payout that was not replaced has succeeded."""
-    live = [payout for payout in state.payouts if payout.status != "retried"]
-    if state.status == "settled" or any(payout.status != "succeeded" for payout in live):
+    """Settled, once every payout that counts has succeeded."""
+    if state.status == "settled" or any(one.status != "succeeded" for one in state.payouts):
         return []
-    return [Settled(sum(payout.amount_fen for payout in live))]
+    return [Settled(sum(payout.amount_fen for payout in state.payouts))]
+
+
+def _payout_no(batch_id: str, count: int) -> str:
+    return f"payout-{batch_id}-{count}"
 
 
 def _need(state: State) -> None:
@@ -269,12 +293,19 @@ def _need(state: State) -> None:
 
 
 def _with(state: State, payout_no: str, status: Any) -> State:
-    """The state with one payout changed, and the status that all payouts together give it."""
-    payouts = tuple(
-        replace(payout, status=status) if payout.payout_no == payout_no else payout
-        for payout in state.payouts
+    """The state with one payout changed."""
+    return _paying(
+        state,
+        *(
+            replace(payout, status=status) if payout.payout_no == payout_no else payout
+            for payout in state.payouts
+        ),
     )
-    live = {payout.status for payout in payouts if payout.status != "retried"}
+
+
+def _paying(state: State, *payouts: LivePayout) -> State:
+    """The state with these payouts, and the status that all of them together give it."""
+    live = {payout.status for payout in payouts}
     overall: Status = "instructed"
     if "returned" in live:
         overall = "returned"
@@ -307,7 +338,8 @@ def evolve(state: State, event: Event) -> State:
         case CarriedForward():
             return replace(state, status="carried_forward")
         case Instructed(payouts=payouts):
-            return replace(state, payouts=payouts)
+            live = tuple(LivePayout(one.payout_no, one.amount_fen) for one in payouts)
+            return replace(state, payouts=live, payout_count=len(live))
         case PayoutSucceeded(payout_no=payout_no):
             return _with(state, payout_no, "succeeded")
         case PayoutFailed(payout_no=payout_no):
@@ -315,8 +347,10 @@ def evolve(state: State, event: Event) -> State:
         case PayoutReturned(payout_no=payout_no):
             return _with(state, payout_no, "returned")
         case PayoutRetried(payout_no=payout_no, new_payout_no=new_no, amount_fen=fen):
-            again = replace(state, payouts=(*state.payouts, Payout(new_no, fen)))
-            return _with(again, payout_no, "retried")
+            others = (one for one in state.payouts if one.payout_no != payout_no)
+            again = LivePayout(new_no, fen, replaces=payout_no)
+            counted = replace(state, payout_count=state.payout_count + 1)
+            return _paying(counted, *others, again)
         case Settled():
             return replace(state, status="settled")
         case _:

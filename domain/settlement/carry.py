@@ -3,7 +3,8 @@
     0 ──change──▶ carry ──change──▶ …
 
 Negative: a batch was negative and later ones must make up for it. Positive: a batch could not take
-all it was sealed for, because refunds had taken the pending money since.
+all it was sealed for: refunds had taken the pending money since, a part of it is on hold, or it is
+more than the transfers of one batch can carry.
 """
 
 from typing import assert_never

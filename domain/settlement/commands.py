@@ -2,9 +2,13 @@
 
 Why a batch's due money can differ from its net: pending money is one account for all open batches
 of a merchant. A refund after a batch was sealed takes from it and stands, negative, in a later
-batch. So what falls due is at most what is there, and the difference is carried until the later
-batch meets it: Σ net of open batches + carry = pending money, at every commit.
+batch; a hold may keep a part of it; and the transfers of one batch can carry only so much. So what
+falls due is at most what is there and can be paid, and the difference is carried until a later
+batch meets it: Σ net of open batches + carry = pending money, at every commit. Where no later batch
+is sure to come, one is opened for the carry alone.
 """
+
+from datetime import date
 
 from domain.accounting import account
 from domain.accounting.chart import (
@@ -15,7 +19,7 @@ from domain.accounting.chart import (
 )
 from domain.accounting.rules import settlement as rules
 from domain.channel.routing import PAYOUT_CHANNEL
-from domain.clearing import day
+from domain.clearing import day, split
 from domain.kernel import Command, Reaction, Unit, key, shanghai_date, text
 from domain.member import member
 from domain.member.cycle import parse_cycle
@@ -63,18 +67,21 @@ def collect_cleared(unit: Unit, reaction: Reaction) -> None:
         gross_fen, fee, refund_fen = 0, -fact.fee_returned_fen, fact.amount_fen
         net_fen = -fact.from_pending_fen
     stream = batch.stream(fact.batch)
+    if not unit.version(stream):
+        _open(unit, fact.batch, key(reaction.stream).partition("-")[0], fact.clearing_date)
     state: batch.State = unit.load(stream)
-    if state.status == "none":
-        merchant = key(reaction.stream).partition("-")[0]
-        terms = unit.load(member.stream(merchant)).settlement_terms_on(shanghai_date(unit.at_us))
-        opened = batch.Opened(merchant, fact.clearing_date, terms.cycle, terms.max_transfer_fen)
-        unit.record(stream, [opened])
-        state = unit.load(stream)
     item = f"{reaction.stream}#{reaction.version}"
     facts = batch.collect(
         state, item, gross_fen=gross_fen, fee_fen=fee, refund_fen=refund_fen, net_fen=net_fen
     )
     unit.record(stream, facts)
+
+
+def _open(unit: Unit, batch_id: str, merchant: str, clearing_date: date) -> None:
+    """A new batch, under the terms of today. Raises TERMS_MISSING."""
+    terms = unit.load(member.stream(merchant)).settlement_terms_on(shanghai_date(unit.at_us))
+    opened = batch.Opened(merchant, clearing_date, terms.cycle, terms.max_transfer_fen)
+    unit.record(batch.stream(batch_id), [opened])
 
 
 def seal_batch(unit: Unit, command: SealBatch) -> dict[str, object]:
@@ -84,15 +91,13 @@ def seal_batch(unit: Unit, command: SealBatch) -> dict[str, object]:
     """
     stream = batch.stream(command.batch_id)
     state: batch.State = unit.load(stream)
-    if state.status == "collecting":
+    if batch.is_to_seal(state):
         assert state.clearing_date is not None
         current: day.State = unit.load(day.STREAM)
         if current.clearing_date is None or state.clearing_date >= current.clearing_date:
             raise Refused(Code.BATCH_STATE_WRONG, "batch_id", "its date is not cut off yet")
         due = due_date(parse_cycle(state.cycle, "cycle"), state.clearing_date)
         unit.record(stream, batch.seal(state, due, CALENDAR_VERSION, unit.actor))
-    else:
-        batch.seal(state, shanghai_date(unit.at_us), CALENDAR_VERSION, unit.actor)
     sealed: batch.State = unit.load(stream)
     assert sealed.due_date is not None
     return {"batch_id": command.batch_id, "due_date": sealed.due_date.isoformat()}
@@ -111,7 +116,7 @@ def settle_batch(unit: Unit, command: SettleBatch) -> dict[str, object]:
     """
     stream = batch.stream(command.batch_id)
     state: batch.State = unit.load(stream)
-    if batch.refuse_settling(state, unit.accounting_date):
+    if batch.is_to_settle(state, unit.accounting_date):
         _settle(unit, command.batch_id, state)
     settled: batch.State = unit.load(stream)
     waiting = [payout.payout_no for payout in settled.payouts if payout.status == "instructed"]
@@ -119,11 +124,15 @@ def settle_batch(unit: Unit, command: SettleBatch) -> dict[str, object]:
 
 
 def _settle(unit: Unit, batch_id: str, state: batch.State) -> None:
-    stream, merchant, on = batch.stream(batch_id), state.merchant, unit.accounting_date
+    stream, merchant = batch.stream(batch_id), state.merchant
     carried: carry.State = unit.load(carry.stream(merchant))
     pending: account.State = unit.load(account.stream(account_id(MERCHANT_PENDING, merchant)))
+    debt: account.State = unit.load(account.stream(account_id(MERCHANT_DEBT, merchant)))
     wanted_fen = state.net_fen + carried.carry_fen
-    due_fen = max(min(wanted_fen, pending.available_fen), 0)
+    there_fen = max(min(wanted_fen, pending.available_fen), 0)
+    recovered_fen = min(max(debt.available_fen, 0), there_fen)  # A debt on hold is not recovered.
+    payout_fen = batch.payable_fen(state, there_fen - recovered_fen)
+    due_fen = recovered_fen + payout_fen
     carry_out_fen = wanted_fen - due_fen
     unit.record(
         carry.stream(merchant),
@@ -131,21 +140,35 @@ def _settle(unit: Unit, batch_id: str, state: batch.State) -> None:
     )
     if due_fen == 0:
         unit.record(stream, [batch.CarriedForward(carried.carry_fen, carry_out_fen)])
-        return
-    debt: account.State = unit.load(account.stream(account_id(MERCHANT_DEBT, merchant)))
-    recovered_fen = min(max(debt.available_fen, 0), due_fen)  # A debt on hold is not recovered.
-    entry = rules.matured(on, merchant, due_fen, recovered_fen)
-    matured = batch.Matured(carried.carry_fen, due_fen, recovered_fen, carry_out_fen, entry)
-    unit.record(stream, [matured])
-    payout_fen = due_fen - recovered_fen
+    else:
+        entry = rules.matured(unit.accounting_date, merchant, due_fen, recovered_fen)
+        matured = batch.Matured(carried.carry_fen, due_fen, recovered_fen, carry_out_fen, entry)
+        unit.record(stream, [matured])
+        _pay_out(unit, batch_id, payout_fen)
+    if carry_out_fen > 0 and pending.balance_fen - due_fen == carry_out_fen:
+        _open_for_carry(unit, merchant)
+
+
+def _pay_out(unit: Unit, batch_id: str, payout_fen: int) -> None:
+    stream = batch.stream(batch_id)
+    state: batch.State = unit.load(stream)
     if payout_fen == 0:
-        unit.record(stream, batch.finish(unit.load(stream)))
+        unit.record(stream, batch.finish(state))
         return
-    payouts = batch.split_payout(batch_id, payout_fen, state.max_transfer_fen)
-    entry = rules.payout_instructed(on, merchant, payout_fen)
-    unit.record(stream, [batch.Instructed(tuple(payouts), entry)])
+    payouts = batch.split_payout(state, batch_id, payout_fen)
+    entry = rules.payout_instructed(unit.accounting_date, state.merchant, payout_fen)
+    unit.record(stream, [batch.Instructed(payouts, entry)])
     for payout in payouts:
-        _issue(unit, stream, merchant, payout.payout_no, payout.amount_fen)
+        _issue(unit, stream, state.merchant, payout.payout_no, payout.amount_fen)
+
+
+def _open_for_carry(unit: Unit, merchant: str) -> None:
+    """All pending money is carry: the nets of the merchant's other batches sum to nothing, and
+    there may be none. The batch of the current clearing date will try again, empty or not."""
+    on = split.clearing_date(unit)
+    batch_id = split.batch_id(merchant, on)
+    if not unit.version(batch.stream(batch_id)):
+        _open(unit, batch_id, merchant, on)
 
 
 def _issue(unit: Unit, stream: str, merchant: str, payout_no: str, amount_fen: int) -> None:
@@ -174,12 +197,13 @@ def payout_follows_instruction(unit: Unit, reaction: Reaction) -> None:
 
 
 def retry_payout(unit: Unit, command: RetryPayout) -> dict[str, object]:
-    """Pay a failed or returned payout again, under a new instruction.
-
-    Raises BATCH_NOT_FOUND, PAYOUT_NOT_FOUND, BATCH_STATE_WRONG, BALANCE_INSUFFICIENT.
+    """Pay a failed or returned payout again, under a new instruction; once, however often it is
+    asked. Raises BATCH_NOT_FOUND, PAYOUT_NOT_FOUND, BALANCE_INSUFFICIENT.
     """
     stream = batch.stream(command.batch_id)
     state: batch.State = unit.load(stream)
+    if replaced_by := batch.replacement_of(state, command.payout_no):
+        return _retried(command, replaced_by)
     payout = batch.payout_of(state, command.payout_no, "failed", "returned")
     again = batch.next_payout_no(state, command.batch_id)
     owner = account.stream(account_id(MERCHANT_AVAILABLE, state.merchant))
@@ -190,6 +214,10 @@ def retry_payout(unit: Unit, command: RetryPayout) -> dict[str, object]:
     entry = rules.payout_instructed(unit.accounting_date, state.merchant, amount_fen)
     unit.record(stream, [batch.PayoutRetried(payout.payout_no, again, amount_fen, entry)])
     _issue(unit, stream, state.merchant, again, amount_fen)
+    return _retried(command, again)
+
+
+def _retried(command: RetryPayout, again: str) -> dict[str, object]:
     return {"batch_id": command.batch_id, "payout_no": again, "instruction_id": again}
 
 

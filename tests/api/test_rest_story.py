@@ -66,8 +66,10 @@ def test_a_payout_fails_is_retried_and_is_returned(market: Server) -> None:
     market.ok("POST", f"/v1/instructions/{payout}/outcome", {"declined": "closed"}, key="o1")
     again = market.ok("POST", f"{base}/{payout}/retry", key="retry")["result"]["payout_no"]
     market.ok("POST", f"/v1/instructions/{again}/outcome", {"succeeded": "B2"}, key="o2")
+    twice = market.ok("POST", f"{base}/{payout}/retry", key="r2")["result"]
+    assert twice["payout_no"] == again  # It was retried once, and is not paid twice.
     problem(
-        market.send("POST", f"{base}/{payout}/retry", key="r2"),
+        market.send("POST", f"{base}/{again}/retry", key="r3"),
         404,
         "payout_not_found",
         "payout_no",

@@ -7,7 +7,7 @@ with the ledger. What the ledger refuses must have changed nothing.
 import sqlite3
 import tempfile
 from contextlib import closing
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,13 @@ from hypothesis.stateful import (
 )
 
 from domain.accounting.chart import CHART
-from domain.accounting.commands import FreezeAccount, ReverseEntry, UnfreezeAccount
+from domain.accounting.commands import (
+    FreezeAccount,
+    HoldMoney,
+    ReleaseHold,
+    ReverseEntry,
+    UnfreezeAccount,
+)
 from domain.clearing.commands import CloseDay, CutOffDay, OpenBooks
 from domain.eventstore.ledger import Ledger
 from domain.eventstore.states import fold_streams
@@ -44,7 +50,7 @@ from domain.transaction.commands import ConfirmReceipt, RefundTransaction
 from migrations.run import migrate
 from tests.examples import BUYER, CHECKER, FRIEND, MAKER, PAID_AT, PAY_DAY
 
-MERCHANTS = {"NUTS": (60, 0, "T+1", None), "TEA": (100, 5, "D+0", 4_000)}
+MERCHANTS = {"NUTS": (60, 0, "T+1", None), "TEA": (100, 5, "D+0", 600)}
 PEOPLE = (BUYER, FRIEND)
 CHANNELS = ("JD_PAY", "WECHAT_PAY", "CLOUD_QUICKPASS", "BANK_TRANSFER")
 IDENTITY = ("1001.01", "1122.01", "1122.02", "1122.04", "2202.01", "2202.09", "2241.")
@@ -146,8 +152,10 @@ class Market(RuleBasedStateMachine):
             self.note_batch(sale)
 
     def note_batch(self, sale: Sale) -> None:
-        on = self.today + timedelta(days=1) if self.cut else self.today
-        self.batches.add(f"{sale.merchant}-{on}")
+        self.batches.add(f"{sale.merchant}-{self.clearing_date()}")
+
+    def clearing_date(self) -> date:
+        return self.today + timedelta(days=1) if self.cut else self.today
 
     @precondition(lambda self: self.sales)
     @rule(pick=picks)
@@ -218,6 +226,19 @@ class Market(RuleBasedStateMachine):
                 for one in state.payouts:
                     known = (batch_id, state.merchant, one.amount_fen, "instructed")
                     self.payouts.setdefault(one.payout_no, known)
+                    assert one.amount_fen <= (state.max_transfer_fen or one.amount_fen)
+                self.note_carry_batch(state)
+
+    def note_carry_batch(self, settled: Any) -> None:
+        """What is carried has a batch that tries again, always."""
+        later = f"{settled.merchant}-{self.clearing_date()}"
+        if self.ledger.version(f"settlement-{later}"):
+            self.batches.add(later)
+        open_ = ("collecting", "closed", "reviewed")
+        waiting = [self.ledger.state(f"settlement-{batch_id}") for batch_id in self.batches]
+        mine = [one for one in waiting if one.merchant == settled.merchant]
+        carry_fen = self.ledger.state(f"carry-{settled.merchant}").carry_fen
+        assert carry_fen <= 0 or any(one.status in open_ for one in mine)
 
     @precondition(lambda self: self.payouts)
     @rule(pick=picks, answer=answers)
@@ -247,11 +268,15 @@ class Market(RuleBasedStateMachine):
         payout_no = sorted(self.payouts)[pick % len(self.payouts)]
         batch_id, merchant, fen, status = self.payouts[payout_no]
         answer = self.ask(RetryPayout(batch_id, payout_no))
-        if answer.refused is None:
-            assert status in ("failed", "returned")
-            self.payouts[payout_no] = (batch_id, merchant, fen, "retried")
-            again = str(answer.result["payout_no"])
-            self.payouts[again] = (batch_id, merchant, fen, "instructed")
+        if answer.refused is not None:
+            return
+        again = str(answer.result["payout_no"])
+        if status == "retried":  # It answers as it did then, and pays nobody twice.
+            assert self.payouts[again][:3] == (batch_id, merchant, fen)
+            return
+        assert status in ("failed", "returned")
+        self.payouts[payout_no] = (batch_id, merchant, fen, "retried")
+        self.payouts[again] = (batch_id, merchant, fen, "instructed")
 
     @rule(person=st.sampled_from(PEOPLE), fen=amounts)
     def recharge(self, person: str, fen: int) -> None:
@@ -284,6 +309,16 @@ class Market(RuleBasedStateMachine):
         self.days_go_by(1, answer)
         self.books_are_right()
         self.do(UnfreezeAccount(f"{code}.{merchant}", "x"))
+
+    @rule(merchant=st.sampled_from(sorted(MERCHANTS)), fen=amounts, answer=answers)
+    def a_held_day(self, merchant: str, fen: int, answer: str) -> None:
+        """What is on hold is not paid, and is carried until it is."""
+        pending = f"2241.02.{merchant}"
+        held = self.ask(HoldMoney(pending, "H", fen, "x")).refused is None
+        self.days_go_by(1, answer)
+        self.books_are_right()
+        if held:
+            self.do(ReleaseHold(pending, "H"))
 
     @rule(pick=picks)
     def reverse(self, pick: int) -> None:

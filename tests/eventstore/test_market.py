@@ -20,7 +20,7 @@ def walk(market: Market, dice: random.Random, steps: int) -> None:
         answer = dice.choice(["succeeded", "succeeded", "declined", "unknown"])
         person, merchant = dice.choice(PEOPLE), dice.choice(sorted(MERCHANTS))
         sold = dice.choice([(merchant,), tuple(MERCHANTS)])
-        step = dice.choices(range(11), (20, 10, 16, 6, 4, 8, 6, 4, 4, 2, 2))[0]
+        step = dice.choices(range(12), (20, 10, 16, 6, 4, 8, 10, 6, 4, 2, 2, 2))[0]
         if step == 0:
             market.buy(sold, fen, dice.choice(["escrow", "instant"]), pick)
         elif step == 1 and market.sales:
@@ -44,6 +44,8 @@ def walk(market: Market, dice: random.Random, steps: int) -> None:
             market.a_frozen_day(code, merchant, dice.choice(["in", "out", "both"]), answer)
         elif step == 10:
             market.reverse(pick)
+        elif step == 11:
+            market.a_held_day(merchant, fen, answer)
         market.books_are_right()
 
 
@@ -60,5 +62,6 @@ def test_a_long_life_of_a_market(seed: int) -> None:
         assert any(getattr(fact, "advanced_fen", 0) for fact in facts)
         assert any(getattr(fact, "recovered_fen", 0) for fact in facts)
         assert any(getattr(fact, "carry_out_fen", 0) > 0 for fact in facts)
+        assert any(isinstance(fact, batch.Closed) and not fact.count for fact in facts)
     finally:
         market.teardown()

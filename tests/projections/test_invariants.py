@@ -181,7 +181,8 @@ def test_rows_are_in_the_states_of_their_aggregates(
             state.due_date,
         )
         found = settlement_batches.payouts(told, [name]).get(name, [])
-        assert [(p.payout_no, p.amount_fen, p.status) for p in found] == [
+        assert [p.number for p in found] == list(range(1, state.payout_count + 1))
+        assert [(p.payout_no, p.amount_fen, p.status) for p in found if p.status != "retried"] == [
             (p.payout_no, p.amount_fen, p.status) for p in state.payouts
         ]
         seen.add(batch.state)

@@ -5,8 +5,19 @@ from datetime import date
 import pytest
 from sqlalchemy import Connection
 
+from domain.accounting.rules import settlement
 from domain.kernel import Fact
-from domain.settlement.batch import Closed, Collected, Opened, Reviewed
+from domain.settlement.batch import (
+    Closed,
+    Collected,
+    Matured,
+    Opened,
+    PayoutFailed,
+    PayoutRetried,
+    PayoutSucceeded,
+    Reviewed,
+    Settled,
+)
 from projections.settlement_batches import (
     MODEL,
     Payout,
@@ -36,6 +47,7 @@ STREAM = f"settlement-{BATCH_ID}"
 HEAD = (BATCH_ID, MERCHANT, RELEASE_DAY, "T+1", 5_000_000)
 SUMS = (2, 15_000, 90, 2_000, 12_940)
 LATER = "0" * 64
+THIRD_NO = f"payout-{BATCH_ID}-3"
 
 
 def example(name: str) -> Fact:
@@ -49,6 +61,10 @@ COLLECTING = [
 ]
 SEALED = [*COLLECTING, example("batch_closed"), example("batch_reviewed")]
 OUT = [*SEALED, example("batch_matured"), example("batch_instructed")]
+OPENED = example("batch_opened")
+EMPTY = Closed(SETTLE_DAY, 1, 0, 0, "", MAKER)
+CARRIED = Matured(9_500, 9_000, 0, 500, settlement.matured(SETTLE_DAY, MERCHANT, 9_000, 0))
+FAILED_ENTRY = settlement.payout_failed(SETTLE_DAY, MERCHANT, 9_000)
 DUE = (0, 9_940, 940, 0, 9_000)
 EYES = (LATER, MAKER, CHECKER)
 FAILED = Payout(PAYOUT_NO, BATCH_ID, 1, 9_000, "failed", "account name differs")
@@ -77,6 +93,36 @@ STAGES: list[tuple[str, list[Fact], SettlementBatch, list[Payout]]] = [
         [],
     ),
     (
+        "opened for a carry",
+        [OPENED, EMPTY, example("batch_reviewed")],
+        SettlementBatch(
+            *HEAD,
+            "reviewed",
+            SETTLE_DAY,
+            sealed_by=MAKER,
+            reviewed_by=CHECKER,
+            last_position=3,
+        ),
+        [],
+    ),
+    (
+        "paying a carry",
+        [OPENED, EMPTY, example("batch_reviewed"), CARRIED, example("batch_instructed")],
+        SettlementBatch(
+            *HEAD,
+            "instructed",
+            SETTLE_DAY,
+            carry_in_fen=9_500,
+            due_fen=9_000,
+            carry_out_fen=500,
+            payout_fen=9_000,
+            sealed_by=MAKER,
+            reviewed_by=CHECKER,
+            last_position=5,
+        ),
+        [Payout(PAYOUT_NO, BATCH_ID, 1, 9_000, "instructed", "")],
+    ),
+    (
         "instructed",
         OUT,
         SettlementBatch(*HEAD, "instructed", SETTLE_DAY, *SUMS, *DUE, 0, *EYES, 7),
@@ -95,6 +141,24 @@ STAGES: list[tuple[str, list[Fact], SettlementBatch, list[Payout]]] = [
         [
             Payout(PAYOUT_NO, BATCH_ID, 1, 9_000, "retried", "account name differs"),
             Payout(RETRY_NO, BATCH_ID, 2, 9_000, "instructed", ""),
+        ],
+    ),
+    (
+        "retried twice",
+        [
+            *OUT,
+            example("payout_failed"),
+            example("payout_retried"),
+            PayoutFailed(RETRY_NO, 9_000, "account closed", FAILED_ENTRY),
+            PayoutRetried(RETRY_NO, THIRD_NO, 9_000, FAILED_ENTRY),
+            PayoutSucceeded(THIRD_NO, 9_000, FAILED_ENTRY),
+            Settled(9_000),
+        ],
+        SettlementBatch(*HEAD, "settled", SETTLE_DAY, *SUMS, *DUE, 9_000, *EYES, 13),
+        [
+            Payout(PAYOUT_NO, BATCH_ID, 1, 9_000, "retried", "account name differs"),
+            Payout(RETRY_NO, BATCH_ID, 2, 9_000, "retried", "account closed"),
+            Payout(THIRD_NO, BATCH_ID, 3, 9_000, "succeeded", ""),
         ],
     ),
     (

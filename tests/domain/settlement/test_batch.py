@@ -8,16 +8,18 @@ import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
 from msgspec import json
+from msgspec.structs import replace
 
 from domain.kernel import Fact
 from domain.refusals import Code
 from domain.settlement import batch
 from domain.settlement.batch import (
-    MAX_PAYOUTS,
+    MAX_TRANSFERS,
     CarriedForward,
     Closed,
     Collected,
     Instructed,
+    LivePayout,
     Payout,
     PayoutFailed,
     PayoutRetried,
@@ -72,7 +74,7 @@ def collect(state: State, item: str, net_fen: int) -> list[Any]:
 
 
 def settles(state: State, on: date) -> list[Any]:
-    return [batch.refuse_settling(state, on)]
+    return [batch.is_to_settle(state, on)]
 
 
 def payout(state: State, payout_no: str, *statuses: str) -> list[Any]:
@@ -94,6 +96,17 @@ def test_an_item_chains_its_name_and_net_into_the_digest() -> None:
 @pytest.mark.parametrize("history", [[], CLOSED, REVIEWED, PAYING])
 def test_only_a_collecting_batch_collects(history: list[Fact]) -> None:
     given(*history).when(collect, "transaction-A#4", 7).refused(Code.BATCH_NOT_COLLECTING)
+
+
+def test_a_batch_without_items_is_sealed_like_any_other() -> None:
+    given(opened).when(batch.seal, SETTLE_DAY, 1, MAKER).then(
+        Closed(SETTLE_DAY, 1, 0, 0, "", MAKER)
+    )
+
+
+@pytest.mark.parametrize(("history", "answer"), [([opened], True), (CLOSED, False)])
+def test_whether_a_batch_is_sealed_now(history: list[Fact], answer: bool) -> None:
+    assert batch.is_to_seal(given(*history).state) is answer
 
 
 def test_sealing_fixes_the_totals_once() -> None:
@@ -197,13 +210,28 @@ def test_a_payout_is_refused(payout_no: str, statuses: tuple[str, ...], code: Co
 
 
 def test_a_payout_is_found_in_its_state() -> None:
-    assert payout(given(*PAYING).state, P2, "failed", "instructed") == [Payout(P2, 4_000)]
+    assert payout(given(*PAYING).state, P2, "failed", "instructed") == [LivePayout(P2, 4_000)]
 
 
-def test_payouts_are_numbered_on_and_limited() -> None:
+def test_a_retried_payout_makes_room_for_the_one_that_replaces_it() -> None:
     assert next_no(given(*PAYING).state) == [P3]
-    again = [retried(P1, f"payout-{BATCH_ID}-{n}") for n in range(3, MAX_PAYOUTS + 1)]
-    given(*PAYING, *again).when(next_no).refused(Code.BATCH_STATE_WRONG)
+    state = given(*PAYING, failed(P1), retried(P1, P3)).state
+    assert state.payouts == (LivePayout(P2, 4_000), LivePayout(P3, 5_000, replaces=P1))
+    assert next_no(state) == [f"payout-{BATCH_ID}-4"]
+    assert (batch.replacement_of(state, P1), batch.replacement_of(state, P2)) == (P3, "")
+    later = given(*PAYING, failed(P1), retried(P1, P3), failed(P3), retried(P3, "P4")).state
+    assert [batch.replacement_of(later, no) for no in (P1, P3, "P4")] == ["", "P4", ""]
+
+
+def test_a_thousand_retries_leave_the_state_as_small_as_one() -> None:
+    state, number = given(*PAYING, failed(P1), retried(P1, P3)).state, P3
+    size = len(json.encode(state))
+    for _ in range(1_000):
+        again = next_no(state)[0]
+        state = batch.evolve(state, failed(number))
+        state, number = batch.evolve(state, retried(number, again)), again
+    assert number == f"payout-{BATCH_ID}-1003"
+    assert len(json.encode(state)) <= size + 10
 
 
 @pytest.mark.parametrize(
@@ -212,23 +240,29 @@ def test_payouts_are_numbered_on_and_limited() -> None:
         pytest.param(9_000, None, [9_000], id="without a limit"),
         pytest.param(9_000, 9_000, [9_000], id="just within it"),
         pytest.param(9_001, 4_000, [4_000, 4_000, 1_001], id="split"),
-        pytest.param(100, 1, [1] * (MAX_PAYOUTS // 2 - 1) + [76], id="never too many"),
+        pytest.param(100_000, 4_000, [4_000] * MAX_TRANSFERS, id="all that it can carry"),
     ],
 )
 def test_a_payout_is_split_by_the_limit(
     amount_fen: int, most_fen: int | None, parts: list[int]
 ) -> None:
-    split = batch.split_payout(BATCH_ID, amount_fen, most_fen)
+    state = replace(given(*REVIEWED).state, max_transfer_fen=most_fen)
+    split = batch.split_payout(state, BATCH_ID, amount_fen)
     assert [one.amount_fen for one in split] == parts
     assert [one.payout_no for one in split][:1] == [P1]
 
 
 @examples(st.integers(1, 10**15), st.one_of(st.none(), st.integers(1, 10**15)))
-def test_a_split_pays_the_whole_and_leaves_room_to_try_again(fen: int, most: int | None) -> None:
-    split = batch.split_payout(BATCH_ID, fen, most)
-    assert sum(one.amount_fen for one in split) == fen
-    assert all(one.amount_fen > 0 for one in split)
-    assert len({one.payout_no for one in split}) == len(split) <= MAX_PAYOUTS // 2
+def test_no_transfer_is_above_the_limit_and_what_is_payable_is_paid(
+    fen: int, most: int | None
+) -> None:
+    state = replace(given(*REVIEWED).state, max_transfer_fen=most)
+    payable = batch.payable_fen(state, fen)
+    assert payable == (fen if most is None else min(fen, MAX_TRANSFERS * most))
+    split = batch.split_payout(state, BATCH_ID, payable)
+    assert sum(one.amount_fen for one in split) == payable
+    assert all(0 < one.amount_fen <= (most or fen) for one in split)
+    assert len({one.payout_no for one in split}) == len(split) <= MAX_TRANSFERS
 
 
 items = st.lists(st.integers(-(10**12), 10**12), min_size=1, max_size=8)

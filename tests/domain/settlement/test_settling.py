@@ -94,9 +94,36 @@ def test_a_failed_payout_waits_on_hold_and_is_tried_again(books: Books) -> None:
     again = books.do(RetryPayout(BATCH, PAYOUT))
     assert again["payout_no"] == f"payout-{BATCH}-2"
     books.do(RecordOutcome(f"payout-{BATCH}-2", succeeded="B"))
-    assert payouts(books) == [(2_965, "retried"), (2_965, "succeeded")]
+    assert payouts(books) == [(2_965, "succeeded")]
     assert books.state(f"settlement-{BATCH}").status == "settled"
+
+
+def test_a_retry_asked_again_is_the_same_retry(books: Books) -> None:
+    """Under a new request number: an operator who presses twice pays once."""
+    released(books, 3_000)
+    settle(books)
+    books.do(RecordOutcome(PAYOUT, declined="name differs"))
+    again = books.do(RetryPayout(BATCH, PAYOUT))
+    assert books.facts_of(RetryPayout(BATCH, PAYOUT)) == []
+    assert books.do(RetryPayout(BATCH, PAYOUT)) == again
+    books.do(RecordOutcome(f"payout-{BATCH}-2", declined="name differs"))
+    assert books.do(RetryPayout(BATCH, PAYOUT)) == again, "the second one's failure is its own"
+    books.do(RetryPayout(BATCH, f"payout-{BATCH}-2"))
     assert refusal(books, RetryPayout(BATCH, PAYOUT)) is Code.PAYOUT_NOT_FOUND
+
+
+def test_a_payout_is_retried_as_often_as_it_takes(books: Books) -> None:
+    released(books, 3_000)
+    settle(books)
+    payout_no = PAYOUT
+    for n in range(2, 120):
+        books.do(RecordOutcome(payout_no, declined="name differs"))
+        payout_no = str(books.do(RetryPayout(BATCH, payout_no))["payout_no"])
+        assert payout_no == f"payout-{BATCH}-{n}"
+    assert payouts(books) == [(2_965, "instructed")]
+    books.do(RecordOutcome(payout_no, succeeded="B"))
+    assert books.state(f"settlement-{BATCH}").status == "settled"
+    assert (books.balance(AVAILABLE), books.balance("2241.05")) == (0, 0)
 
 
 def test_a_returned_payout_is_the_merchants_again(books: Books) -> None:
