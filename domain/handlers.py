@@ -12,9 +12,11 @@ from domain.accounting import account
 from domain.accounting import commands as accounting
 from domain.accounting.chart import (
     ENTERPRISE_ACCOUNTS,
+    MEMBER_ACCOUNTS,
     PERSONAL_ACCOUNTS,
     WALLET,
     account_id,
+    split_id,
 )
 from domain.clearing import commands as clearing
 from domain.kernel import Command
@@ -95,6 +97,11 @@ def _account(command: Any) -> list[str]:
     return [account.stream(command.account)]
 
 
+def _close(command: accounting.CloseAccount) -> list[str]:
+    owner = split_id(command.account)[1]
+    return [account.stream(account_id(code, owner)) for code in MEMBER_ACCOUNTS]
+
+
 def _batch(command: Any) -> list[str]:
     return [batch.stream(command.batch_id)]
 
@@ -115,7 +122,7 @@ COMMANDS: dict[type[Command], Registered] = {
     ),
     accounting.HoldMoney: Registered("account.hold", accounting.hold_money, _account),
     accounting.ReleaseHold: Registered("account.release_hold", accounting.release_hold, _account),
-    accounting.CloseAccount: Registered("account.close", accounting.close_account, _account),
+    accounting.CloseAccount: Registered("account.close", accounting.close_account, _close),
     accounting.ReverseEntry: Registered("entry.reverse", accounting.reverse_entry, _none),
     paying.RecordOutcome: Registered(
         "instruction.record_outcome",

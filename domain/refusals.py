@@ -100,7 +100,7 @@ MEANING: dict[Code, str] = {
     Code.ACCOUNT_NOT_FOUND: "No account has this id.",
     Code.ACCOUNT_CLOSED: "The account is closed.",
     Code.ACCOUNT_FROZEN: "The account is frozen in the direction this entry needs.",
-    Code.ACCOUNT_NOT_EMPTY: "An account with a balance or holds cannot be closed.",
+    Code.ACCOUNT_NOT_EMPTY: "A member's accounts are closed together; one has a balance or holds.",
     Code.BALANCE_INSUFFICIENT: "The account does not have the money.",
     Code.HOLD_NOT_FOUND: "The account has no hold with this id.",
     Code.HOLD_LIMIT: "The account has as many holds as the system keeps.",

@@ -16,7 +16,7 @@ from domain.accounting.reversal import Reversed
 from domain.channel.routing import network_of
 from domain.clearing.day import Closed
 from domain.kernel import Recorded
-from domain.payment.payment import WalletRecharged
+from domain.payment.payment import SendBackStarted, SentBack, WalletRecharged
 from domain.settlement.batch import PayoutSucceeded
 from domain.transaction.refund import Succeeded as RefundSucceeded
 from domain.transaction.transaction import Paid
@@ -110,6 +110,8 @@ MODEL = ReadModel(
     folds={
         Paid: _entered,
         WalletRecharged: _entered,
+        SendBackStarted: _entered,
+        SentBack: _entered,
         RefundSucceeded: _entered,
         PayoutSucceeded: _entered,
         Reversed: _entered,

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from domain.accounting.reversal import Reversed
 from domain.kernel import Recorded
-from domain.payment.payment import WalletRecharged
+from domain.payment import payment
 from domain.payment.transfer import Transferred
 from domain.settlement import batch
 from domain.transaction import refund, transaction
@@ -108,7 +108,10 @@ MODEL = ReadModel(
             transaction.RefundCleared,
             refund.Succeeded,
             refund.Failed,
-            WalletRecharged,
+            payment.WalletRecharged,
+            payment.SendBackStarted,
+            payment.SentBack,
+            payment.SendBackFailed,
             Transferred,
             batch.Matured,
             batch.Instructed,

@@ -8,7 +8,7 @@ line has a kind, which is a figure of the statement, and each figure is the plai
     refunds    the refund                        −         RefundCleared
     fees       the fee; minus what is given back −         Cleared, RefundCleared
     settled    the payouts; minus what failed    −         Instructed, PayoutRetried; PayoutFailed,
-               or came back                                PayoutReturned
+               or came back to the merchant                PayoutReturned
     recovered  the debt a settlement took back   0         Matured
 
     closing = opening + sales − refunds − fees − settled
@@ -45,6 +45,7 @@ from domain.accounting.chart import (
     MERCHANT_DEBT,
     MERCHANT_PENDING,
     REFUND_IN_TRANSIT,
+    account_id,
     split_id,
 )
 from domain.accounting.reversal import Reversed
@@ -188,7 +189,11 @@ def _paid_again(delta: Delta, recorded: Recorded) -> None:
 
 
 def _came_back(delta: Delta, recorded: Recorded) -> None:
-    _add(delta, _merchant(recorded.stream), recorded, ("settled", -recorded.fact.amount_fen))
+    """What came back to an account that is closed is in suspense, and not the merchant's again."""
+    merchant = _merchant(recorded.stream)
+    own = account_id(MERCHANT_AVAILABLE, merchant)
+    back_fen = sum(line.credit_fen for line in recorded.fact.entry.lines if line.account == own)
+    _add(delta, merchant, recorded, ("settled", -back_fen))
 
 
 def _matured(delta: Delta, recorded: Recorded) -> None:

@@ -4,6 +4,7 @@ For tests of what commands decide. Each command is a commit of its own; its fact
 (stream, fact), with postings merged as the store would keep them.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from domain.events import NAMES
 from domain.eventstore import codec
 from domain.eventstore.unit import Batch, Held, UnitOfWork
 from domain.handlers import COMMANDS
-from domain.kernel import Command, Fact
+from domain.kernel import Command, Fact, Unit
 from domain.member.commands import RegisterMember
 from domain.money import FeeRule
 from domain.order.commands import Checkout, PayOrder
@@ -46,9 +47,13 @@ class Books:
 
     def do(self, command: Command, actor: str = "") -> dict[str, object]:
         """The handler's answer; raises Refused, and then nothing has happened."""
+        return self.decide(lambda unit: COMMANDS[type(command)].handler(unit, command), actor)
+
+    def decide(self, handler: Callable[[Unit], Any], actor: str = "") -> Any:
+        """What no command does: a handler of one's own, a commit of its own."""
         batch = Batch(self._fetch, self._fact_at)
         unit = UnitOfWork(batch, self.at_us, actor or self.actor, "request-1")
-        answer = COMMANDS[type(command)].handler(unit, command)
+        answer = handler(unit)
         unit.react()
         batch.accept(unit)
         for row in batch.rows(len(self.log))[0]:

@@ -75,6 +75,17 @@ EXAMPLES: dict[str, Fact] = {
     "payment.wallet_recharged.1": payment.WalletRecharged(
         BUYER, 5_000, purchase.recharge(PAY_DAY, "WECHAT_PAY", BUYER, 5_000)
     ),
+    "payment.send_back_started.1": payment.SendBackStarted(
+        AMOUNT,
+        f"2241.04.{MERCHANT} is closed",
+        purchase.payment_to_send_back(PAY_DAY, CHANNEL, AMOUNT),
+    ),
+    "payment.sent_back.1": payment.SentBack(
+        AMOUNT, refund_rules.refund_succeeded(PAY_DAY, CHANNEL, AMOUNT)
+    ),
+    "payment.send_back_failed.1": payment.SendBackFailed(
+        AMOUNT, "card closed", refund_rules.refund_to_wallet(PAY_DAY, BUYER, AMOUNT)
+    ),
     "payment.declined.1": payment.Declined("order", ORDER_NO, "insufficient funds"),
     "payment.unknown.1": payment.BecameUnknown("no answer within 30 s"),
     "transfer.done.1": transfers.Transferred(

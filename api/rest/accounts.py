@@ -54,10 +54,14 @@ ENDPOINTS = (
         method="POST",
         path="/v1/accounts/{account}/close",
         command=CloseAccount,
-        summary="Close an empty account for ever",
+        summary="Close all accounts of the member that this one belongs to; they must be empty",
         sample={"account": "2241.01.xiaolan"},
         body={},
-        result={"account": "2241.01.xiaolan", "status": "closed"},
+        result={
+            "account": "2241.01.xiaolan",
+            "status": "closed",
+            "accounts": ["2241.01.xiaolan"],
+        },
     ),
     Endpoint(
         method="POST",

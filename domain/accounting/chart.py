@@ -102,6 +102,9 @@ RESERVE_IDENTITY = frozenset(
 PERSONAL_ACCOUNTS = (WALLET,)
 ENTERPRISE_ACCOUNTS = (MERCHANT_DEBT, MERCHANT_PENDING, MERCHANT_AVAILABLE, ESCROW)
 
+# Every account a member can have, of whatever kind; they are closed together.
+MEMBER_ACCOUNTS = tuple(code for code, line in CHART.items() if line.owner == "member")
+
 
 def account_id(code: str, owner: str = "") -> str:
     """`2241.02` + `SHOP22` -> `2241.02.SHOP22`; the owner stays away for institution accounts."""

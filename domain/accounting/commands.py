@@ -8,12 +8,13 @@ from domain.accounting import account, reversal
 from domain.accounting.chart import (
     CHART,
     ENTERPRISE_ACCOUNTS,
+    MEMBER_ACCOUNTS,
     PERSONAL_ACCOUNTS,
     account_id,
-    chart_account,
+    split_id,
 )
 from domain.accounting.entry import reversed_entry
-from domain.kernel import Command, Entry, Reaction, Unit, number, text
+from domain.kernel import Command, Entry, Line, Reaction, Unit, number, text
 from domain.money import CURRENCY, fen
 from domain.refusals import Code, Refused
 
@@ -42,6 +43,8 @@ class ReleaseHold(Command, frozen=True):
 
 
 class CloseAccount(Command, frozen=True):
+    """Any account of a member: they are closed all together."""
+
     account: str
 
 
@@ -73,6 +76,19 @@ def open_member_accounts(unit: Unit, reaction: Reaction) -> None:
     open_accounts(unit, codes, reaction.fact.member_id)
 
 
+def refuse_unbookable(unit: Unit, leaf: str, amount_fen: int) -> None:
+    """Money that could not be booked is not asked for: raises what a credit of the account would,
+    ACCOUNT_CLOSED, ACCOUNT_FROZEN, AMOUNT_TOO_LARGE, DAY_NOT_OPEN."""
+    state: account.State = unit.load(account.stream(leaf))
+    account.post(state, leaf, unit.accounting_date, "", Line(leaf, 0, amount_fen))
+
+
+def is_closed(unit: Unit, leaf: str) -> bool:
+    """Whether money that comes in now must find another place."""
+    state: account.State = unit.load(account.stream(leaf))
+    return state.status == "closed"
+
+
 def freeze_account(unit: Unit, command: FreezeAccount) -> dict[str, object]:
     stream = account.stream(command.account)
     reason = text(command.reason, "reason")
@@ -102,15 +118,23 @@ def release_hold(unit: Unit, command: ReleaseHold) -> dict[str, object]:
 
 
 def close_account(unit: Unit, command: CloseAccount) -> dict[str, object]:
-    """Close a member's empty account. What institution and channels need every day stays open: an
-    outcome that comes back must find its account. Raises NOT_ALLOWED, ACCOUNT_*."""
-    stream = account.stream(command.account)
-    state = unit.load(stream)
-    if state.status != "none" and chart_account(command.account).owner != "member":
+    """Close all accounts of the member that the named one belongs to, each empty and without holds:
+    together, because money moves on from one to the next. What institution and channels need every
+    day stays open. Raises NOT_ALLOWED, ACCOUNT_NOT_FOUND, ACCOUNT_NOT_EMPTY (which names one)."""
+    if unit.load(account.stream(command.account)).status == "none":
+        raise Refused(Code.ACCOUNT_NOT_FOUND, "account", command.account[:80])
+    code, owner = split_id(command.account)
+    if code not in MEMBER_ACCOUNTS:
         detail = f"{command.account} belongs to the institution"
         raise Refused(Code.NOT_ALLOWED, "account", detail)
-    unit.record(stream, account.close(state))
-    return {"account": command.account, "status": "closed"}
+    leaves = []
+    for leaf in (account_id(code, owner) for code in MEMBER_ACCOUNTS):
+        stream = account.stream(leaf)
+        state: account.State = unit.load(stream)
+        if state.status != "none":
+            unit.record(stream, account.close(state))
+            leaves.append(leaf)
+    return {"account": command.account, "status": "closed", "accounts": leaves}
 
 
 def reverse_entry(unit: Unit, command: ReverseEntry) -> dict[str, object]:

@@ -2,14 +2,13 @@
 
 from typing import Literal
 
-from domain.accounting import account
 from domain.accounting.chart import ESCROW, account_id
+from domain.accounting.commands import is_closed, refuse_unbookable
 from domain.accounting.rules.purchase import escrow_purchase
 from domain.channel.routing import channel_for
 from domain.kernel import (
     DAY_US,
     Command,
-    Line,
     Reaction,
     Unit,
     key,
@@ -23,7 +22,7 @@ from domain.money import MAX_FEN, fen
 from domain.order import order
 from domain.order.order import MAX_LINES, OrderLine
 from domain.payment import payment
-from domain.payment.commands import start_payment
+from domain.payment.commands import send_back, start_payment
 from domain.refusals import Code, Refused
 from domain.transaction import transaction
 
@@ -129,7 +128,7 @@ def pay_order(unit: Unit, command: PayOrder) -> dict[str, object]:
     placed = state.placed
     if facts:
         for line in placed.lines:
-            _refuse_unbookable(unit, line)
+            refuse_unbookable(unit, account_id(ESCROW, line.merchant), line.amount_fen)
     started = payment.Started(
         "order", command.order_no, placed.buyer, channel.name, placed.total_fen
     )
@@ -138,29 +137,30 @@ def pay_order(unit: Unit, command: PayOrder) -> dict[str, object]:
     return {"payment_no": payment_no, "instruction_id": f"pay-{payment_no}"}
 
 
-def _refuse_unbookable(unit: Unit, line: OrderLine) -> None:
-    """Raises ACCOUNT_CLOSED, ACCOUNT_FROZEN, AMOUNT_TOO_LARGE, DAY_NOT_OPEN."""
-    escrow = account_id(ESCROW, line.merchant)
-    state: account.State = unit.load(account.stream(escrow))
-    account.post(state, escrow, unit.accounting_date, "", Line(escrow, 0, line.amount_fen))
-
-
 def close_order(unit: Unit, command: CloseOrder) -> dict[str, object]:
     order_no = number(command.order_no, "order_no")
     reason = text(command.reason, "reason")
     stream = order.stream(order_no)
     state = unit.load(stream)
-    facts = order.close(state, reason)
-    unit.record(stream, facts)
-    if facts:
-        for line in state.placed.lines:
-            sold = transaction.stream(transaction.identity(line.merchant, order_no))
-            unit.record(sold, transaction.close(unit.load(sold), reason))
+    _close(unit, order_no, state, order.close(state, reason), reason)
     return {"order_no": order_no, "status": "closed"}
 
 
+def _close(
+    unit: Unit, order_no: str, state: order.State, facts: list[order.Event], reason: str
+) -> None:
+    """Record that an order is closed, if it is so now, and close its transactions with it."""
+    unit.record(order.stream(order_no), facts)
+    if facts and state.placed is not None:
+        for line in state.placed.lines:
+            sold = transaction.stream(transaction.identity(line.merchant, order_no))
+            unit.record(sold, transaction.close(unit.load(sold), reason))
+
+
 def order_follows_payment(unit: Unit, reaction: Reaction) -> None:
-    """The payment of an order ended: pay its transactions into escrow, or let it be paid anew."""
+    """The payment of an order ended: pay its transactions into escrow, or let it be paid anew, or
+    send back what it does not wait for or what one of its merchants has no account for. That goes
+    back whole, however many merchants there are: an order is paid by one payment, or not at all."""
     fact = reaction.fact
     if fact.purpose != "order":
         return
@@ -170,16 +170,31 @@ def order_follows_payment(unit: Unit, reaction: Reaction) -> None:
         unit.record(stream, order.payment_declined(state, payment_no, fact.reason))
         return
     facts = order.payment_succeeded(state, payment_no)
-    unit.record(stream, facts)
     if not facts or state.placed is None:
+        waits_for = f", for {state.payment_no}" if state.status == "paying" else ""
+        send_back(unit, reaction.stream, f"order {fact.reference} is {state.status}{waits_for}")
         return
+    for escrow in (account_id(ESCROW, line.merchant) for line in state.placed.lines):
+        if is_closed(unit, escrow):
+            reason = f"{escrow} is closed"
+            closed = order.payment_sent_back(state, payment_no, reason)
+            _close(unit, fact.reference, state, closed, reason)
+            send_back(unit, reaction.stream, reason)
+            return
+    unit.record(stream, facts)
+    _pay_transactions(unit, fact, payment_no, state.placed)
+
+
+def _pay_transactions(
+    unit: Unit, fact: payment.Succeeded, payment_no: str, placed: order.Placed
+) -> None:
     confirm_by_us = unit.at_us + CONFIRM_AFTER_US
-    for line in state.placed.lines:
+    for line in placed.lines:
         sold = transaction.stream(transaction.identity(line.merchant, fact.reference))
         on = unit.accounting_date
         entry = escrow_purchase(on, fact.channel, line.merchant, line.amount_fen)
         current = unit.load(sold)
         paid = transaction.pay(current, payment_no, fact.channel, confirm_by_us, entry)
         unit.record(sold, paid)
-        if state.placed.mode == "instant":
+        if placed.mode == "instant":
             unit.record(sold, transaction.complete(unit.load(sold), "instant", unit.at_us))

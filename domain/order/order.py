@@ -1,10 +1,12 @@
 """Order (订单): one checkout, over one or several merchants, paid by one payment.
 
 (none) ──place──▶ placed ──pay──▶ paying ──▶ paid
-                    │  ▲            │
-                  close └─ declined ┘
-                    ▼
-                  closed
+                    │  ▲           │  │
+                  close └─ declined ┘  │ the payment came, and nothing can take it:
+                    ▼                  │ it is sent back whole
+                  closed ◀─────────────┘
+
+Only the payment that an order waits for pays it. Any other that succeeds is sent back.
 """
 
 from typing import Literal, assert_never
@@ -87,14 +89,23 @@ def start_payment(state: State, payment_no: str) -> list[Event]:
     return [PaymentStarted(payment_no)]
 
 
+def is_waiting_for(state: State, payment_no: str) -> bool:
+    return state.status == "paying" and state.payment_no == payment_no
+
+
 def payment_succeeded(state: State, payment_no: str) -> list[Event]:
-    return [Paid(payment_no)] if state.status == "paying" else []
+    """Nothing for a payment that the order does not wait for: its money goes back."""
+    return [Paid(payment_no)] if is_waiting_for(state, payment_no) else []
 
 
 def payment_declined(state: State, payment_no: str, reason: str) -> list[Event]:
-    if state.status != "paying" or state.payment_no != payment_no:
-        return []
-    return [PaymentDeclined(payment_no, reason)]
+    return [PaymentDeclined(payment_no, reason)] if is_waiting_for(state, payment_no) else []
+
+
+def payment_sent_back(state: State, payment_no: str, reason: str) -> list[Event]:
+    """The payment it waits for came, and an account it is meant for was closed: no payment can
+    ever pay this order."""
+    return [Closed(reason)] if is_waiting_for(state, payment_no) else []
 
 
 def close(state: State, reason: str) -> list[Event]:

@@ -3,17 +3,25 @@
 An order is paid through `order/commands.py`, which starts the payment here.
 """
 
+from domain.accounting.chart import WALLET, account_id
+from domain.accounting.commands import is_closed, refuse_unbookable
+from domain.accounting.rules.purchase import payment_to_send_back
 from domain.accounting.rules.purchase import recharge as recharge_entry
+from domain.accounting.rules.refund import (
+    refund_succeeded,
+    refund_to_suspense,
+    refund_to_wallet,
+)
 from domain.accounting.rules.transfer import internal_transfer
 from domain.channel.port import Declined, Purpose, Result, Succeeded, Unknown
 from domain.channel.routing import channel_for
-from domain.kernel import Command, Reaction, Unit, key, member_id, number, text
+from domain.kernel import Command, Entry, Reaction, Unit, category, key, member_id, number, text
 from domain.member import member
 from domain.money import fen
 from domain.payment import instruction, payment, transfer
 from domain.refusals import Code, Refused
 
-# An instruction's id is a number of up to 64 characters behind `pay-`, `refund-` or `payout-`.
+# An instruction's id: a number of up to 64 characters behind `pay-`, `back-`, `refund-`, `payout-`.
 LONGEST_ID = 80
 
 
@@ -105,6 +113,8 @@ def start_payment(unit: Unit, payment_no: str, started: payment.Started) -> None
 
 
 def recharge_wallet(unit: Unit, command: RechargeWallet) -> dict[str, object]:
+    """Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, METHOD_UNKNOWN, AMOUNT_*, PAYMENT_EXISTS, and
+    what crediting the wallet would: money that could not be booked is not asked for."""
     payment_no = number(command.payment_no, "payment_no")
     owner = unit.load(member.stream(member_id(command.member_id)))
     if owner.kind is None:
@@ -113,6 +123,8 @@ def recharge_wallet(unit: Unit, command: RechargeWallet) -> dict[str, object]:
         raise Refused(Code.MEMBER_KIND_WRONG, "member_id", "only personal members have a wallet")
     channel = channel_for(command.method)
     amount_fen = fen(command.amount_fen, "amount_fen")
+    if not unit.version(payment.stream(payment_no)):
+        refuse_unbookable(unit, account_id(WALLET, command.member_id), amount_fen)
     started = payment.Started(
         "recharge", command.member_id, command.member_id, channel.name, amount_fen
     )
@@ -150,15 +162,51 @@ def payment_follows_instruction(unit: Unit, reaction: Reaction) -> None:
 
 
 def credit_recharged_wallet(unit: Unit, reaction: Reaction) -> None:
-    """A recharge succeeded: the wallet gets the money."""
+    """A recharge succeeded: the wallet gets the money, or the payer, if it was closed meanwhile."""
     fact: payment.Succeeded = reaction.fact
     if fact.purpose != "recharge":
+        return
+    wallet = account_id(WALLET, fact.reference)
+    if is_closed(unit, wallet):
+        send_back(unit, reaction.stream, f"{wallet} is closed")
         return
     entry = recharge_entry(unit.accounting_date, fact.channel, fact.reference, fact.amount_fen)
     recharged = payment.WalletRecharged(fact.reference, fact.amount_fen, entry)
     unit.record(reaction.stream, [recharged])
 
 
-def payment_no_of(stream: str) -> str:
-    """`payment-P1` -> `P1`."""
-    return key(stream)
+def send_back(unit: Unit, stream: str, reason: str) -> None:
+    """A payment succeeded and nothing can take the money: the whole of it goes back as it came."""
+    state: payment.State = unit.load(stream)
+    assert state.started is not None
+    channel, amount_fen = state.started.channel, state.started.amount_fen
+    entry = payment_to_send_back(unit.accounting_date, channel, amount_fen)
+    facts = payment.send_back(state, reason, entry)
+    unit.record(stream, facts)
+    if facts:
+        wanted = f"back-{key(stream)}"
+        issue(unit, wanted, "refund", stream, channel, amount_fen, state.started.payer)
+
+
+def send_back_follows_instruction(unit: Unit, reaction: Reaction) -> None:
+    """The channel took a payment back, or did not. Not knowing changes nothing."""
+    asked: instruction.State = unit.load(reaction.stream)
+    stream = asked.reference
+    if asked.purpose != "refund" or category(stream) != "payment":
+        return
+    state: payment.State = unit.load(stream)
+    if isinstance(reaction.fact, instruction.Succeeded):
+        entry = refund_succeeded(unit.accounting_date, asked.channel, asked.amount_fen)
+        unit.record(stream, payment.complete_send_back(state, entry))
+    else:
+        entry = refund_kept(unit, asked.channel, asked.party, asked.amount_fen)
+        unit.record(stream, payment.fail_send_back(state, reaction.fact.reason, entry))
+
+
+def refund_kept(unit: Unit, channel: str, buyer: str, amount_fen: int) -> Entry:
+    """The entry for money that a channel could not give back: the buyer's wallet has it or, closed
+    as that is, the suspense account. An outcome is never refused for want of a place."""
+    on = unit.accounting_date
+    if is_closed(unit, account_id(WALLET, buyer)):
+        return refund_to_suspense(on, channel, amount_fen)
+    return refund_to_wallet(on, buyer, amount_fen)

@@ -1,10 +1,15 @@
 """Payment (支付): one attempt to pay one order, or to recharge one wallet, through one channel.
 
-(none) ──start──▶ paying ──▶ succeeded
-                    │  ▲
-                    ▼  │
-                  unknown ──▶ succeeded | declined
+(none) ──start──▶ paying ──▶ succeeded ──send back──▶ sending_back ──▶ sent_back
+                    │  ▲                                       │
+                    ▼  │                                       ▼
+                  unknown ──▶ succeeded | declined          kept: the channel declined
                   declined ◀── paying
+
+A payment that succeeds for an order that is closed or paid already, or for an account that was
+closed meanwhile, is sent back whole the way it came (原路退回), under an instruction of its own.
+What the channel does not take back is kept: in the payer's wallet or, when that is closed, in
+suspense.
 """
 
 from typing import Literal, assert_never
@@ -41,6 +46,27 @@ class WalletRecharged(Fact, frozen=True):
     entry: Entry
 
 
+class SendBackStarted(Fact, frozen=True):
+    """Nothing can take the money: it goes back to the payer."""
+
+    amount_fen: int
+    reason: str
+    entry: Entry
+
+
+class SentBack(Fact, frozen=True):
+    amount_fen: int
+    entry: Entry
+
+
+class SendBackFailed(Fact, frozen=True):
+    """The channel declined; its entry says where the money is kept."""
+
+    amount_fen: int
+    reason: str
+    entry: Entry
+
+
 class Declined(Fact, frozen=True):
     purpose: Purpose
     reference: str
@@ -51,11 +77,26 @@ class BecameUnknown(Fact, frozen=True):
     reason: str
 
 
-Event = Started | Succeeded | WalletRecharged | Declined | BecameUnknown
+Event = (
+    Started
+    | Succeeded
+    | WalletRecharged
+    | SendBackStarted
+    | SentBack
+    | SendBackFailed
+    | Declined
+    | BecameUnknown
+)
+Status = Literal[
+    "none", "paying", "unknown", "succeeded", "sending_back", "sent_back", "kept", "declined"
+]
+
+
+GONE_BACK = ("sending_back", "sent_back", "kept")
 
 
 class State(Struct, frozen=True, gc=False):
-    status: Literal["none", "paying", "unknown", "succeeded", "declined"] = "none"
+    status: Status = "none"
     started: Started | None = None
 
 
@@ -74,14 +115,14 @@ def start(state: State, wanted: Started) -> list[Event]:
 
 def succeed(state: State) -> list[Event]:
     started = _need(state)
-    if state.status == "succeeded":
+    if state.status in ("succeeded", *GONE_BACK):
         return []
     return [Succeeded(started.purpose, started.reference, started.channel, started.amount_fen)]
 
 
 def decline(state: State, reason: str) -> list[Event]:
     started = _need(state)
-    if state.status == "declined":
+    if state.status in ("declined", *GONE_BACK):
         return []
     return [Declined(started.purpose, started.reference, reason)]
 
@@ -89,6 +130,26 @@ def decline(state: State, reason: str) -> list[Event]:
 def become_unknown(state: State, reason: str) -> list[Event]:
     _need(state)
     return [BecameUnknown(reason)] if state.status == "paying" else []
+
+
+def send_back(state: State, reason: str, entry: Entry) -> list[Event]:
+    """Once, and only what has succeeded."""
+    started = _need(state)
+    if state.status != "succeeded":
+        return []
+    return [SendBackStarted(started.amount_fen, reason, entry)]
+
+
+def complete_send_back(state: State, entry: Entry) -> list[Event]:
+    started = _need(state)
+    return [SentBack(started.amount_fen, entry)] if state.status == "sending_back" else []
+
+
+def fail_send_back(state: State, reason: str, entry: Entry) -> list[Event]:
+    started = _need(state)
+    if state.status != "sending_back":
+        return []
+    return [SendBackFailed(started.amount_fen, reason, entry)]
 
 
 def _need(state: State) -> Started:
@@ -109,5 +170,11 @@ def evolve(state: State, event: Event) -> State:
             return replace(state, status="unknown")
         case WalletRecharged():
             return state
+        case SendBackStarted():
+            return replace(state, status="sending_back")
+        case SentBack():
+            return replace(state, status="sent_back")
+        case SendBackFailed():
+            return replace(state, status="kept")
         case _:
             assert_never(event)

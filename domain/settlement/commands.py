@@ -12,11 +12,13 @@ from datetime import date
 
 from domain.accounting import account
 from domain.accounting.chart import (
+    CHANNEL_SURPLUS,
     MERCHANT_AVAILABLE,
     MERCHANT_DEBT,
     MERCHANT_PENDING,
     account_id,
 )
+from domain.accounting.commands import is_closed
 from domain.accounting.rules import settlement as rules
 from domain.channel.routing import PAYOUT_CHANNEL
 from domain.clearing import day, split
@@ -177,7 +179,8 @@ def _issue(unit: Unit, stream: str, merchant: str, payout_no: str, amount_fen: i
 
 def payout_follows_instruction(unit: Unit, reaction: Reaction) -> None:
     """The instruction of a payout has an outcome: paid, or the money is the merchant's again and
-    waits on hold. Not knowing changes nothing: it stays in transit."""
+    waits on hold, or in suspense, if the merchant's accounts were closed meanwhile. Not knowing
+    changes nothing: it stays in transit."""
     asked: instruction.State = unit.load(reaction.stream)
     if asked.purpose != "payout" or isinstance(reaction.fact, instruction.Unknown):
         return
@@ -190,7 +193,10 @@ def payout_follows_instruction(unit: Unit, reaction: Reaction) -> None:
         unit.record(stream, [batch.PayoutSucceeded(payout_no, amount_fen, entry)])
         unit.record(stream, batch.finish(unit.load(stream)))
         return
-    entry = rules.payout_failed(on, state.merchant, amount_fen)
+    if is_closed(unit, account_id(MERCHANT_AVAILABLE, state.merchant)):
+        entry = rules.payout_failed_to_suspense(on, asked.channel, amount_fen)
+    else:
+        entry = rules.payout_failed(on, state.merchant, amount_fen)
     reason = reaction.fact.reason
     unit.record(stream, [batch.PayoutFailed(payout_no, amount_fen, reason, entry)])
     _hold(unit, state.merchant, payout_no, amount_fen)
@@ -198,7 +204,7 @@ def payout_follows_instruction(unit: Unit, reaction: Reaction) -> None:
 
 def retry_payout(unit: Unit, command: RetryPayout) -> dict[str, object]:
     """Pay a failed or returned payout again, under a new instruction; once, however often it is
-    asked. Raises BATCH_NOT_FOUND, PAYOUT_NOT_FOUND, BALANCE_INSUFFICIENT.
+    asked. Raises BATCH_NOT_FOUND, PAYOUT_NOT_FOUND, ACCOUNT_CLOSED, BALANCE_INSUFFICIENT.
     """
     stream = batch.stream(command.batch_id)
     state: batch.State = unit.load(stream)
@@ -206,7 +212,11 @@ def retry_payout(unit: Unit, command: RetryPayout) -> dict[str, object]:
         return _retried(command, replaced_by)
     payout = batch.payout_of(state, command.payout_no, "failed", "returned")
     again = batch.next_payout_no(state, command.batch_id)
-    owner = account.stream(account_id(MERCHANT_AVAILABLE, state.merchant))
+    available = account_id(MERCHANT_AVAILABLE, state.merchant)
+    if is_closed(unit, available):
+        detail = f"{available}: what came back since is in suspense, {CHANNEL_SURPLUS}"
+        raise Refused(Code.ACCOUNT_CLOSED, "payout_no", detail)
+    owner = account.stream(available)
     held: account.State = unit.load(owner)
     if any(hold_id == payout.payout_no for hold_id, _ in held.holds):
         unit.record(owner, account.release_hold(held, payout.payout_no))
@@ -222,7 +232,8 @@ def _retried(command: RetryPayout, again: str) -> dict[str, object]:
 
 
 def return_payout(unit: Unit, command: ReturnPayout) -> dict[str, object]:
-    """Record that a paid payout came back, once. Raises BATCH_NOT_FOUND, PAYOUT_NOT_FOUND."""
+    """Record that a paid payout came back, once: to the merchant, or to suspense, if the merchant's
+    accounts were closed meanwhile. Raises BATCH_NOT_FOUND, PAYOUT_NOT_FOUND."""
     stream = batch.stream(command.batch_id)
     state: batch.State = unit.load(stream)
     reason = text(command.reason, "reason")
@@ -234,19 +245,24 @@ def return_payout(unit: Unit, command: ReturnPayout) -> dict[str, object]:
     }
     if payout.status == "returned":
         return answer
-    entry = rules.payout_returned(unit.accounting_date, state.merchant, payout.amount_fen)
-    returned = batch.PayoutReturned(payout.payout_no, payout.amount_fen, reason, entry)
-    unit.record(stream, [returned])
-    _hold(unit, state.merchant, payout.payout_no, payout.amount_fen)
+    on, amount_fen = unit.accounting_date, payout.amount_fen
+    if is_closed(unit, account_id(MERCHANT_AVAILABLE, state.merchant)):
+        asked: instruction.State = unit.load(instruction.stream(payout.payout_no))
+        entry = rules.payout_returned_to_suspense(on, asked.channel, amount_fen)
+    else:
+        entry = rules.payout_returned(on, state.merchant, amount_fen)
+    unit.record(stream, [batch.PayoutReturned(payout.payout_no, amount_fen, reason, entry)])
+    _hold(unit, state.merchant, payout.payout_no, amount_fen)
     return answer
 
 
 def _hold(unit: Unit, merchant: str, payout_no: str, amount_fen: int) -> None:
     """Reserve money that came back for its retry. Where there are too many holds already, or one
-    under this id, it is simply available: an outcome must never be refused for want of a note."""
+    under this id, it is simply available: an outcome must never be refused for want of a note. What
+    is in suspense needs none."""
     owner = account.stream(account_id(MERCHANT_AVAILABLE, merchant))
     state: account.State = unit.load(owner)
     taken = any(hold_id == payout_no for hold_id, _ in state.holds)
-    if not taken and len(state.holds) < account.MAX_HOLDS:
+    if state.status == "open" and not taken and len(state.holds) < account.MAX_HOLDS:
         reason = "payout came back"
         unit.record(owner, account.hold(state, payout_no, amount_fen, reason))

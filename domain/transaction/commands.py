@@ -3,10 +3,10 @@
 from typing import Literal
 
 from domain.accounting.rules import refund as refund_rules
-from domain.kernel import Command, Reaction, Unit, key, number
+from domain.kernel import Command, Reaction, Unit, category, key, number
 from domain.money import fen
 from domain.payment import instruction
-from domain.payment.commands import issue
+from domain.payment.commands import issue, refund_kept
 from domain.refusals import Code, Refused
 from domain.transaction import refund, transaction
 
@@ -71,8 +71,8 @@ def refund_transaction(unit: Unit, command: RefundTransaction) -> dict[str, obje
 def refund_follows_instruction(unit: Unit, reaction: Reaction) -> None:
     """The instruction of a refund has an outcome: so has the refund."""
     state = unit.load(reaction.stream)
-    if state.purpose != "refund":
-        return
+    if state.purpose != "refund" or category(state.reference) != "refund":
+        return  # Not a refund's, or that of a payment which is sent back.
     stream = state.reference
     current: refund.State = unit.load(stream)
     if current.requested is None:
@@ -81,10 +81,10 @@ def refund_follows_instruction(unit: Unit, reaction: Reaction) -> None:
     if isinstance(fact, instruction.Unknown):
         unit.record(stream, refund.become_unknown(current, fact.reason))
         return
-    on = unit.accounting_date
     if isinstance(fact, instruction.Succeeded):
+        on = unit.accounting_date
         entry = refund_rules.refund_succeeded(on, wanted.channel, wanted.amount_fen)
         unit.record(stream, refund.succeed(current, entry))
     else:
-        entry = refund_rules.refund_to_wallet(on, wanted.buyer, wanted.amount_fen)
+        entry = refund_kept(unit, wanted.channel, wanted.buyer, wanted.amount_fen)
         unit.record(stream, refund.fail(current, fact.reason, entry))

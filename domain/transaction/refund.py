@@ -4,7 +4,8 @@
                       │  ▲
                       ▼  │
                     unknown ──▶ succeeded | failed
-                    failed ◀── processing        the money goes to the buyer's wallet
+                    failed ◀── processing        the money goes to the buyer's wallet or,
+                                                 when that is closed, to suspense
 """
 
 from typing import Literal, assert_never

@@ -1,12 +1,15 @@
 """Facts of money released, refunded, settled in; a merchant's statement out."""
 
 from datetime import date
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from domain.accounting.entry import reversed_entry
 from domain.accounting.reversal import Reversed
+from domain.accounting.rules import settlement
 from domain.kernel import Entry, Fact
 from projections.merchant_statements import (
     MODEL,
@@ -21,6 +24,7 @@ from tests.examples import (
     MERCHANT,
     PAID_AT,
     PAY_DAY,
+    PAYOUT_CHANNEL,
     RELEASE_DAY,
     SETTLE_DAY,
     TRANSACTION_ID,
@@ -115,6 +119,18 @@ def test_only_enterprises_have_statements(books: Connection) -> None:
     assert statement(books, MERCHANT) == Statement(MERCHANT, None, None, 0, 0, 0, 0, 0, 0, 0)
     assert statement(books, "NOBODY") is None
     assert lines(books, "NOBODY").items == []
+
+
+@pytest.mark.parametrize("name", ["payout_failed", "payout_returned"])
+def test_what_came_back_to_a_closed_account_is_not_the_merchants_again(
+    books: Connection, name: str
+) -> None:
+    fact: Any = EXAMPLES[f"settlement.{name}.1"]
+    to_suspense = getattr(settlement, f"{name}_to_suspense")
+    late = replace(fact, entry=to_suspense(SETTLE_DAY, PAYOUT_CHANNEL, fact.amount_fen))
+    facts = [(one.stream, one.fact) for one in FACTS[:7]]
+    apply(books, MODEL, log(*facts, (BATCH, late)))
+    assert lines(books, MERCHANT).items == LINES[:6]
 
 
 @pytest.mark.parametrize(

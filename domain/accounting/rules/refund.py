@@ -4,6 +4,7 @@ from datetime import date
 
 from domain.accounting.chart import (
     CHANNEL_PAYABLE,
+    CHANNEL_SURPLUS,
     ESCROW,
     FEE_EARNED,
     MERCHANT_AVAILABLE,
@@ -71,4 +72,15 @@ def refund_to_wallet(on: date, buyer: str, amount_fen: int) -> Entry:
         on,
         debit(REFUND_IN_TRANSIT, amount_fen),
         credit(account_id(WALLET, buyer), amount_fen),
+    )
+
+
+def refund_to_suspense(on: date, channel: str, amount_fen: int) -> Entry:
+    """The channel could not pay the buyer back, and the wallet is closed: the money is kept apart
+    (长款挂账) until somebody finds out where it belongs."""
+    return balanced(
+        "refund_to_suspense.1",
+        on,
+        debit(REFUND_IN_TRANSIT, amount_fen),
+        credit(account_id(CHANNEL_SURPLUS, channel), amount_fen),
     )

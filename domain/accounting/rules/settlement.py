@@ -4,6 +4,7 @@ from datetime import date
 
 from domain.accounting.chart import (
     CHANNEL_PAYABLE,
+    CHANNEL_SURPLUS,
     MERCHANT_AVAILABLE,
     MERCHANT_DEBT,
     MERCHANT_PENDING,
@@ -65,4 +66,25 @@ def payout_returned(on: date, merchant: str, amount_fen: int) -> Entry:
         on,
         debit(RESERVE, amount_fen),
         credit(account_id(MERCHANT_AVAILABLE, merchant), amount_fen),
+    )
+
+
+def payout_failed_to_suspense(on: date, channel: str, amount_fen: int) -> Entry:
+    """The channel did not pay, and the merchant's accounts are closed: the money is kept apart
+    (长款挂账) until somebody finds out where it belongs."""
+    return balanced(
+        "payout_failed_to_suspense.1",
+        on,
+        debit(PAYOUT_IN_TRANSIT, amount_fen),
+        credit(account_id(CHANNEL_SURPLUS, channel), amount_fen),
+    )
+
+
+def payout_returned_to_suspense(on: date, channel: str, amount_fen: int) -> Entry:
+    """退汇 for a merchant whose accounts are closed: back in the reserve account, kept apart."""
+    return balanced(
+        "payout_returned_to_suspense.1",
+        on,
+        debit(RESERVE, amount_fen),
+        credit(account_id(CHANNEL_SURPLUS, channel), amount_fen),
     )

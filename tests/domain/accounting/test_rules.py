@@ -65,6 +65,11 @@ TABLE: list[tuple[str, Entry, str]] = [
         "Dr 1122.01.JD_PAY 10_000 / Cr 2241.04.SHOP22 10_000",
     ),
     (
+        "a payment succeeded that nothing can take",
+        purchase.payment_to_send_back(PAY_DAY, "JD_PAY", 10_000),
+        "Dr 1122.01.JD_PAY 10_000 / Cr 2241.07 10_000",
+    ),
+    (
         "the buyer confirms: release and fee",
         release.release(PAY_DAY, "SHOP22", 10_000, 60),
         "Dr 2241.04.SHOP22 10_000 / Cr 2241.02.SHOP22 9_940 / Cr 2202.09 60",
@@ -117,6 +122,11 @@ TABLE: list[tuple[str, Entry, str]] = [
         "Dr 2241.07 10_000 / Cr 2241.01.LILEI 10_000",
     ),
     (
+        "refund the channel could not pay, and the wallet is closed",
+        refund.refund_to_suspense(PAY_DAY, "JD_PAY", 10_000),
+        "Dr 2241.07 10_000 / Cr 2241.08.JD_PAY 10_000",
+    ),
+    (
         "cycle due",
         settlement.matured(PAY_DAY, "SHOP22", 9_940, 0),
         "Dr 2241.02.SHOP22 9_940 / Cr 2241.03.SHOP22 9_940",
@@ -146,6 +156,16 @@ TABLE: list[tuple[str, Entry, str]] = [
         "payout failed",
         settlement.payout_failed(PAY_DAY, "SHOP22", 9_940),
         "Dr 2241.05 9_940 / Cr 2241.03.SHOP22 9_940",
+    ),
+    (
+        "payout failed, and the merchant's accounts are closed",
+        settlement.payout_failed_to_suspense(PAY_DAY, "BANK_TRANSFER", 9_940),
+        "Dr 2241.05 9_940 / Cr 2241.08.BANK_TRANSFER 9_940",
+    ),
+    (
+        "payout returned, and the merchant's accounts are closed",
+        settlement.payout_returned_to_suspense(PAY_DAY, "BANK_TRANSFER", 9_940),
+        "Dr 1001.01 9_940 / Cr 2241.08.BANK_TRANSFER 9_940",
     ),
     (
         "payout returned days later",

@@ -17,6 +17,7 @@ placed: Any = EXAMPLES["order.placed.1"]
 paying = PaymentStarted("P1")
 declined = PaymentDeclined("P1", "no money")
 paid, closed = Paid("P1"), Closed("not paid")
+gone = Closed("gone")
 
 
 def test_an_order_is_placed_once() -> None:
@@ -63,6 +64,11 @@ def test_a_payment_of_an_order_is_refused(history: list[Fact], code: Code) -> No
     [
         pytest.param([paying], order.payment_succeeded, ("P1",), [paid], id="paid"),
         pytest.param([paying, paid], order.payment_succeeded, ("P1",), [], id="paid again"),
+        pytest.param([paying], order.payment_succeeded, ("P0",), [], id="another payment's"),
+        pytest.param([closed], order.payment_succeeded, ("P1",), [], id="closed before"),
+        pytest.param([paying], order.payment_sent_back, ("P1", "gone"), [gone], id="sent back"),
+        pytest.param([paying], order.payment_sent_back, ("P0", "gone"), [], id="another goes back"),
+        pytest.param([paying, paid], order.payment_sent_back, ("P1", "gone"), [], id="it is paid"),
         pytest.param([paying], order.payment_declined, ("P1", "no money"), [declined], id="no"),
         pytest.param([paying, declined], order.payment_declined, ("P1", "no"), [], id="no again"),
         pytest.param([paying], order.payment_declined, ("P0", "no"), [], id="of an earlier one"),

@@ -7,9 +7,16 @@ from msgspec.structs import replace
 
 from domain.kernel import Fact
 from domain.payment import payment
-from domain.payment.payment import BecameUnknown, Declined, State
+from domain.payment.payment import (
+    BecameUnknown,
+    Declined,
+    SendBackFailed,
+    SendBackStarted,
+    SentBack,
+    State,
+)
 from domain.refusals import Code
-from tests.examples import AMOUNT, EXAMPLES, ORDER_NO
+from tests.examples import AMOUNT, EXAMPLES, ORDER_NO, PURCHASE
 from tests.scenario import Scenario
 
 given = Scenario(payment.evolve, State()).given
@@ -18,6 +25,9 @@ succeeded: Any = EXAMPLES["payment.succeeded.1"]
 recharged: Any = EXAMPLES["payment.wallet_recharged.1"]
 declined = Declined("order", ORDER_NO, "no money")
 unknown = BecameUnknown("timeout")
+going_back = SendBackStarted(AMOUNT, "order is closed", PURCHASE)
+sent_back = SentBack(AMOUNT, PURCHASE)
+kept = SendBackFailed(AMOUNT, "card closed", PURCHASE)
 
 
 def test_a_payment_is_started_once() -> None:
@@ -45,6 +55,10 @@ def test_another_payment_under_its_number_is_refused() -> None:
         pytest.param([succeeded], payment.become_unknown, ("late",), [], id="ended well"),
         pytest.param([declined], payment.become_unknown, ("late",), [], id="ended badly"),
         pytest.param([succeeded, recharged], payment.succeed, (), [], id="recharged once"),
+        pytest.param([declined], payment.succeed, (), [succeeded], id="a late success"),
+        pytest.param([succeeded, going_back], payment.succeed, (), [], id="on its way back"),
+        pytest.param([succeeded, going_back], payment.decline, ("x",), [], id="not declined"),
+        pytest.param([succeeded, going_back, kept], payment.succeed, (), [], id="kept"),
     ],
 )
 def test_the_outcome_of_a_payment(
@@ -59,3 +73,35 @@ def test_the_outcome_of_a_payment(
 )
 def test_what_was_never_started_has_no_outcome(decision: Any, args: tuple[str, ...]) -> None:
     given().when(decision, *args).refused(Code.PAYMENT_NOT_FOUND)
+
+
+@pytest.mark.parametrize(
+    ("history", "decision", "args", "facts"),
+    [
+        pytest.param([succeeded], payment.send_back, ("order is closed",), [going_back], id="goes"),
+        pytest.param([], payment.send_back, ("x",), [], id="no outcome yet"),
+        pytest.param([declined], payment.send_back, ("x",), [], id="nothing came"),
+        pytest.param([succeeded, going_back], payment.send_back, ("x",), [], id="goes once"),
+        pytest.param([succeeded, going_back, sent_back], payment.send_back, ("x",), [], id="gone"),
+        pytest.param(
+            [succeeded, going_back], payment.complete_send_back, (), [sent_back], id="taken"
+        ),
+        pytest.param([succeeded], payment.complete_send_back, (), [], id="never sent"),
+        pytest.param(
+            [succeeded, going_back, sent_back], payment.complete_send_back, (), [], id="taken once"
+        ),
+        pytest.param(
+            [succeeded, going_back], payment.fail_send_back, ("card closed",), [kept], id="declined"
+        ),
+        pytest.param(
+            [succeeded, going_back, kept], payment.fail_send_back, ("x",), [], id="kept once"
+        ),
+        pytest.param(
+            [succeeded, going_back, kept], payment.complete_send_back, (), [], id="and not sent"
+        ),
+    ],
+)
+def test_a_payment_that_nothing_can_take_goes_back(
+    history: list[Fact], decision: Any, args: tuple[str, ...], facts: list[Fact]
+) -> None:
+    given(started, *history).when(decision, *args, PURCHASE).then(*facts)
