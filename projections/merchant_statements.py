@@ -13,8 +13,8 @@ line has a kind, which is a figure of the statement, and each figure is the plai
 
     closing = opening + sales − refunds − fees − settled
 
-A reversal writes the lines of the entry that it turns round again, with the opposite sign. Escrow
-(2241.04) is the buyers' until release: it is kept apart, by accounting date.
+Escrow (2241.04) is the buyers' until release: it is kept apart, by accounting date. No entry of a
+statement is ever reversed: ADR 0009.
 """
 
 from datetime import date
@@ -40,11 +40,9 @@ from sqlalchemy import (
 
 from domain.accounting.chart import (
     ESCROW,
-    FEE_EARNED,
     MERCHANT_AVAILABLE,
     MERCHANT_DEBT,
     MERCHANT_PENDING,
-    REFUND_IN_TRANSIT,
     account_id,
     split_id,
 )
@@ -101,7 +99,7 @@ POSITIONS = Table(
 
 KINDS = ("sales", "refunds", "fees", "settled", "recovered")
 _EFFECT = {"sales": 1, "refunds": -1, "fees": -1, "settled": -1, "recovered": 0}
-_PAYOUT_RULES = ("payout_instructed.", "payout_failed.", "payout_returned.")
+_OWN = (MERCHANT_PENDING, MERCHANT_AVAILABLE, MERCHANT_DEBT, ESCROW)
 
 
 class Line(NamedTuple):
@@ -201,34 +199,12 @@ def _matured(delta: Delta, recorded: Recorded) -> None:
     _add(delta, _merchant(recorded.stream), recorded, recovered)
 
 
-def _reversed(delta: Delta, recorded: Recorded) -> None:
-    entry: Entry = recorded.fact.entry
-    merchant = ""
-    net: dict[str, int] = {}  # Credits less debits, by chart code.
-    for line in entry.lines:
-        code, owner = split_id(line.account)
-        net[code] = net.get(code, 0) + line.credit_fen - line.debit_fen
-        if code in (MERCHANT_PENDING, MERCHANT_AVAILABLE, MERCHANT_DEBT, ESCROW):
-            merchant = owner  # No rule touches two merchants.
-        if code == ESCROW:
-            _escrow(delta, owner, entry.date, line.credit_fen, line.debit_fen)
-    if merchant:
-        _add(delta, merchant, recorded, *_figures(entry.rule, net))
-
-
-def _figures(rule: str, net: dict[str, int]) -> list[tuple[str, int]]:
-    """The figures that an entry's effect on the accounts means, by the rule it goes back to."""
-    while rule.startswith("reversal_of_"):
-        rule = rule.removeprefix("reversal_of_")
-    if rule.startswith("release."):
-        return [("sales", -net[ESCROW]), ("fees", net.get(FEE_EARNED, 0))]
-    if rule.startswith("refund_after_release."):
-        return [("refunds", net[REFUND_IN_TRANSIT]), ("fees", net.get(FEE_EARNED, 0))]
-    if rule.startswith("settlement_matured."):
-        return [("recovered", net.get(MERCHANT_DEBT, 0))]
-    if rule.startswith(_PAYOUT_RULES):
-        return [("settled", -net[MERCHANT_AVAILABLE])]
-    return []  # Purchases and refunds before release: escrow only.
+def _reversed(_delta: Delta, recorded: Recorded) -> None:
+    """Only entries on nobody's statement are turned round. Another would make every figure after
+    it wrong, and nothing here says how: the read model stops at it."""
+    for line in recorded.fact.entry.lines:
+        if split_id(line.account)[0] in _OWN:
+            raise ValueError(f"{recorded.fact.reference}: a merchant's entry was reversed")
 
 
 def _write(connection: Connection, tables: Tables, delta: Delta) -> None:

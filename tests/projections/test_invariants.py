@@ -20,7 +20,7 @@ from projections import (
     trial_balance,
 )
 from tests.examples import MERCHANT
-from tests.projections.story import FIRST, TEA
+from tests.projections.story import FIRST, GONE, TEA
 
 DAYS = [FIRST + timedelta(days=n) for n in range(-1, 12)]
 
@@ -97,7 +97,7 @@ def test_the_trial_balance_is_that_of_the_balances_every_day(told: Connection) -
 def test_each_statement_line_has_the_merchants_net_position(told: Connection) -> None:
     """The running balance is 2241.02 + 2241.03 − 1122.03 of the journal, after each fact."""
     lines = every_line(told)
-    for merchant in (MERCHANT, TEA):
+    for merchant in (MERCHANT, TEA, GONE):
         own = {f"{code}.{merchant}" for code in ("2241.02", "2241.03", "1122.03")}
         after: dict[int, int] = {}
         net_fen = 0
@@ -122,7 +122,7 @@ def test_every_statement_adds_up_and_goes_on_where_the_one_before_closed(
     told: Connection,
 ) -> None:
     seen_recovery = False
-    for merchant in (MERCHANT, TEA):
+    for merchant in (MERCHANT, TEA, GONE):
         for from_, to in combinations(DAYS, 2):
             statement = merchant_statements.statement(told, merchant, from_, to)
             page = merchant_statements.lines(told, merchant, from_, to)
