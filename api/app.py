@@ -14,9 +14,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.context import AppContext
 from api.errors import HANDLERS, REFUSALS_PAGE, Handler, refusals_page
-from api.graphql.app import graphql_app, graphql_assets
+from api.graphql.app import graphql_app
 from api.rest import end_of_day, health, routes
 from api.rest.openapi import document
+from api.web import pages
 
 
 class _Asgi:
@@ -46,6 +47,7 @@ def create_app(context: AppContext) -> FastAPI:
         title="Zhangfang",
         version=_version(),
         lifespan=lifespan,
+        docs_url=None,  # Its page would load from elsewhere; ours is at the same place.
         redoc_url=None,
         redirect_slashes=False,
         exception_handlers=handlers,
@@ -54,8 +56,9 @@ def create_app(context: AppContext) -> FastAPI:
     app.include_router(end_of_day.router(context))
     app.include_router(health.router(context))
     app.router.routes.append(Route(REFUSALS_PAGE, _refusals, include_in_schema=False))
+    app.router.routes.append(Route("/docs", _docs, include_in_schema=False))
     app.router.routes.append(Route("/graphql", _Asgi(graphql_app(context))))
-    app.router.routes.append(graphql_assets())
+    app.router.routes.append(pages.assets())
     found: dict[str, Any] = {}
 
     def openapi() -> dict[str, Any]:
@@ -65,6 +68,10 @@ def create_app(context: AppContext) -> FastAPI:
 
     app.openapi = openapi  # type: ignore[method-assign]
     return app
+
+
+async def _docs(_request: Request) -> Response:
+    return pages.page("docs.html")
 
 
 async def _refusals(_request: Request) -> Response:

@@ -5,7 +5,6 @@ problem document, as REST does; what is wrong with the document or happens while
 GraphQL's `errors`.
 """
 
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -14,9 +13,7 @@ from graphql import GraphQLError
 from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, Response
-from starlette.routing import Mount
-from starlette.staticfiles import StaticFiles
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.types.graphql import OperationType
 
@@ -27,15 +24,10 @@ from api.graphql.limits import Documents
 from api.graphql.reads import THREADS, WAIT_MS, Reads
 from api.graphql.schema import SCHEMA, graphql_schema
 from api.keys import Caller
+from api.web.pages import page
 from domain.refusals import Code, Refused
 
 MAX_BODY = 1024 * 1024
-STATIC = Path(__file__).parent.parent / "web" / "static"
-# GraphiQL sets styles of its own; everything it loads comes from this server.
-PAGE_POLICY = (
-    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "font-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-)
 _HEADERS = {"Cache-Control": "no-store"}
 
 
@@ -96,7 +88,7 @@ def graphql_app(context: AppContext) -> ASGIApp:
 
     async def respond(request: Request) -> Response:
         if request.method in ("GET", "HEAD"):
-            return _page()
+            return page("graphiql.html")
         if request.method != "POST":
             raise HTTPException(405, headers={"Allow": "GET, HEAD, POST"})
         caller = await context.keys.caller(request.headers.get("authorization"))
@@ -116,18 +108,8 @@ def graphql_app(context: AppContext) -> ASGIApp:
     return app
 
 
-def graphql_assets() -> Mount:
-    """What GraphiQL's page loads, from this server and nowhere else."""
-    return Mount("/static", StaticFiles(directory=STATIC))
-
-
 def _handled(error: Exception) -> type[Exception]:
     return next(kind for kind in HANDLERS if isinstance(error, kind))
-
-
-def _page() -> Response:
-    headers = {"Content-Security-Policy": PAGE_POLICY, "Referrer-Policy": "no-referrer"}
-    return HTMLResponse((STATIC / "graphiql.html").read_bytes(), headers=headers)
 
 
 async def _asked(request: Request) -> Asked:

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from graphql import GraphQLInputObjectType, GraphQLObjectType, GraphQLScalarType, get_named_type
 
-from api.graphql.app import MAX_BODY, STATIC
+from api.graphql.app import MAX_BODY
 from api.graphql.schema import graphql_schema, schema_text
+from api.web.pages import STATIC
 from tests.api.conftest import problem
 from tests.api.graphql.conftest import Books
 
@@ -120,14 +121,17 @@ def test_other_methods_are_refused(books: Books, method: str) -> None:
     assert response.headers["allow"] == "GET, HEAD, POST"
 
 
-def test_graphiql_comes_whole_from_this_server(books: Books) -> None:
-    response = books.client.get("/graphql?query={ledger{position}}", headers={"accept": "*/*"})
+@pytest.mark.parametrize(
+    ("page", "count"), [("/graphql?query={ledger{position}}", 6), ("/docs", 3)]
+)
+def test_pages_come_whole_from_this_server(books: Books, page: str, count: int) -> None:
+    response = books.client.get(page, headers={"accept": "*/*"})
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/html; charset=utf-8"
     assert "default-src 'self'" in response.headers["content-security-policy"]
     loaded = re.findall(r'(?:src|href)="([^"]+)"', response.text)
     files = [path for path in loaded if not path.startswith("data:")]
-    assert len(files) == 6 and all(path.startswith("/static/") for path in files)
+    assert len(files) == count and all(path.startswith("/static/") for path in files)
     for path in files:
         asset = books.client.get(path)
         assert asset.status_code == 200 and asset.content
@@ -143,4 +147,5 @@ def test_vendored_files_are_the_packaged_ones() -> None:
     for entry in lock:
         digest = hashlib.sha256((STATIC / entry["file"]).read_bytes()).hexdigest()
         assert digest == entry["sha256"], entry["file"]
-    assert {entry["package"] for entry in lock} == {"graphiql", "react", "react-dom"}
+    packages = {"graphiql", "react", "react-dom", "swagger-ui-dist"}
+    assert {entry["package"] for entry in lock} == packages
