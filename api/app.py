@@ -8,7 +8,7 @@ from typing import Any
 import anyio.to_thread
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -56,6 +56,7 @@ def create_app(context: AppContext) -> FastAPI:
     app.include_router(end_of_day.router(context))
     app.include_router(health.router(context))
     app.router.routes.append(Route(REFUSALS_PAGE, _refusals, include_in_schema=False))
+    app.router.routes.append(Route("/", _home, include_in_schema=False))
     app.router.routes.append(Route("/docs", _docs, include_in_schema=False))
     app.router.routes.append(Route("/graphql", _Asgi(graphql_app(context))))
     app.router.routes.append(pages.assets())
@@ -68,6 +69,10 @@ def create_app(context: AppContext) -> FastAPI:
 
     app.openapi = openapi  # type: ignore[method-assign]
     return app
+
+
+async def _home(_request: Request) -> Response:
+    return RedirectResponse("/docs")
 
 
 async def _docs(_request: Request) -> Response:

@@ -68,14 +68,18 @@ class GraphQLReads:
         if prepared.errors:
             return {"errors": [error_body(error, document) for error in prepared.errors]}
         prepared.refuse_choice(asked.operation_name)
-        result = await SCHEMA.execute(
-            asked.query,
-            variable_values=asked.variables,
-            context_value=Reads(caller, self._engine, self._limiter, document, self._wait_ms),
-            operation_name=asked.operation_name or None,
-            # The schema has nothing else, so validation has refused other operations already.
-            allowed_operation_types=(OperationType.QUERY,),
-        )
+        reads = Reads(caller, self._engine, self._limiter, document, self._wait_ms)
+        try:
+            result = await SCHEMA.execute(
+                asked.query,
+                variable_values=asked.variables,
+                context_value=reads,
+                operation_name=asked.operation_name or None,
+                # The schema has nothing else, so validation has refused other operations already.
+                allowed_operation_types=(OperationType.QUERY,),
+            )
+        finally:
+            await reads.close()
         body: dict[str, Any] = {"data": result.data}
         if result.errors:
             body["errors"] = [error_body(error, document) for error in result.errors]

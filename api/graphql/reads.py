@@ -1,8 +1,4 @@
-"""What one request reads with: its caller, connections that close again, and no write anywhere.
-
-Every root field takes a connection of its own, for one query, in a worker thread; so the event
-loop never waits for the database, and no two fields share a connection.
-"""
+"""What one request reads with: its caller, one view of the books, and no write anywhere."""
 
 import logging
 import time
@@ -10,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import anyio
-import anyio.to_thread
 from graphql import DocumentNode
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -18,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from strawberry import Info as StrawberryInfo
 from strawberry.dataloader import DataLoader
 
+from api.graphql.view import View
 from api.keys import Caller
 from domain.accounting.chart import CHART
 from domain.refusals import Code, Refused
@@ -25,7 +21,7 @@ from projections import checkpoints
 from projections.journal import JournalLine, entries_of_all
 from projections.settlement_batches import Payout, payouts
 
-THREADS = 10  # As many as a process reads with at once; the engine's pool has room for them.
+THREADS = 10  # Requests that read at once in a process; the engine's pool has room for them.
 WAIT_MS = 5_000
 POLL_MS = 50
 MOST_STREAMS = 200  # Of one look-up of entries or payouts.
@@ -38,7 +34,7 @@ _log = logging.getLogger("zhangfang.api")
 class Reads:
     """The context of one GraphQL request."""
 
-    __slots__ = ("_engine", "_limiter", "_wait_ms", "caller", "document", "entries", "payouts")
+    __slots__ = ("_view", "_wait_ms", "caller", "document", "entries", "payouts")
 
     def __init__(
         self,
@@ -50,8 +46,7 @@ class Reads:
     ) -> None:
         self.caller = caller
         self.document = document
-        self._engine = engine
-        self._limiter = limiter
+        self._view = View(engine, limiter)
         self._wait_ms = wait_ms
         # What the nodes of a page ask for one by one is looked up in one query for all of them.
         self.entries = DataLoader(self._load_entries, max_batch_size=MOST_STREAMS)
@@ -79,9 +74,9 @@ class Reads:
         return owner == self.caller.member and code in CHART and CHART[code].owner == "member"
 
     async def read(self, query: Callable[[Connection], ResultT]) -> ResultT:
-        """Run a query on a connection of its own. Raises Refused(BUSY) without a database."""
+        """Run a query in the request's view. Raises Refused(BUSY) without a database."""
         try:
-            return await anyio.to_thread.run_sync(self._run, query, limiter=self._limiter)
+            return await self._view.read(query)
         except (OperationalError, InterfaceError, PoolTimeout) as error:
             if getattr(getattr(error, "orig", None), "sqlite_errorname", "") == "SQLITE_ERROR":
                 raise  # SQLite's word for a wrong statement, which no trying again puts right.
@@ -89,7 +84,8 @@ class Reads:
             raise Refused(Code.BUSY, "database", "the database does not answer") from error
 
     async def wait_for(self, position: int, names: Sequence[str]) -> None:
-        """Wait until the read models hold every fact up to a position, 5 seconds at most.
+        """Wait until the read models hold every fact up to a position, 5 seconds at most; what is
+        read afterwards is read there or later.
 
         Raises Refused(BUSY, "atLeast") when they do not get there, or one of them is paused.
         """
@@ -103,15 +99,16 @@ class Reads:
             ]
             if not behind:
                 return
+            await self._view.close()
             paused = any(state.state == checkpoints.PAUSED for state in behind)
             if paused or time.monotonic_ns() >= deadline:
                 where = ", ".join(f"{state.name} is at {state.position}" for state in behind)
                 raise Refused(Code.BUSY, "atLeast", f"not yet at {position}: {where}")
             await anyio.sleep(POLL_MS / 1000)
 
-    def _run(self, query: Callable[[Connection], ResultT]) -> ResultT:
-        with self._engine.connect() as connection:
-            return query(connection)
+    async def close(self) -> None:
+        """At the end of the request."""
+        await self._view.close()
 
     async def _load_entries(self, streams: list[str]) -> list[list[JournalLine]]:
         found = await self.read(lambda connection: entries_of_all(connection, streams))

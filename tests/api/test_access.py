@@ -38,7 +38,7 @@ def test_the_table_is_all_that_can_be_called(server: Server) -> None:
     offered = {f"{method.upper()} {path}" for path, item in paths.items() for method in item}
     assert offered == {*RULES, "GET /health"}
     documented = {path.split("{")[0] for path in paths}
-    known = {"/openapi.json", "/docs", "/docs/refusals.md", "/graphql"}
+    known = {"/", "/openapi.json", "/docs", "/docs/refusals.md", "/graphql"}
     for route in server.client.app.routes:  # type: ignore[attr-defined]
         path = getattr(route, "path", None)
         if path is not None:

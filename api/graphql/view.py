@@ -1,0 +1,86 @@
+"""One view of the books for a whole request: all its fields are read at one position.
+
+The read models move on together, a whole commit at a time, in one transaction. So one transaction
+that only reads sees a transaction's state and its entries, or debits and credits, as they belong
+together, however many queries a request makes. It is one connection, used by one query at a time,
+in a worker thread: the event loop never waits for the database.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import ProgrammingError
+
+from projections.registry import READ_MODELS
+
+ResultT = TypeVar("ResultT")
+_TABLES = ", ".join(sorted(table.name for m in READ_MODELS.values() for table in m.tables))
+# Before anything is read: a rebuild that swapped tables in the middle of a view would show it new
+# ones, filled behind its back.
+_LOCK = text(f"LOCK TABLE {_TABLES} IN ACCESS SHARE MODE")
+
+
+class View:
+    """Opened by the first query, at what is there then. `close` it at the end of the request.
+
+    `limiter` says how many requests may have one at once.
+    """
+
+    __slots__ = ("_admitted", "_connection", "_engine", "_limiter", "_one_query")
+
+    def __init__(self, engine: Engine, limiter: anyio.CapacityLimiter) -> None:
+        self._engine = engine
+        self._limiter = limiter
+        self._one_query = anyio.Lock()
+        self._admitted = False
+        self._connection: Connection | None = None
+
+    async def read(self, query: Callable[[Connection], ResultT]) -> ResultT:
+        """The result of a query. After an error the next query has a view of its own."""
+        async with self._one_query:
+            if not self._admitted:
+                await self._limiter.acquire_on_behalf_of(self)
+                self._admitted = True
+            try:
+                return await anyio.to_thread.run_sync(self._run, query)
+            except BaseException:
+                await self._end()
+                raise
+
+    async def close(self) -> None:
+        """What is read from now on is read at a newer position."""
+        async with self._one_query:
+            await self._end()
+
+    def _run(self, query: Callable[[Connection], ResultT]) -> ResultT:
+        if self._connection is None:
+            self._connection = _begun(self._engine)
+        return query(self._connection)
+
+    async def _end(self) -> None:
+        with anyio.CancelScope(shield=True):
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                await anyio.to_thread.run_sync(connection.close)
+            if self._admitted:
+                self._admitted = False
+                self._limiter.release_on_behalf_of(self)
+
+
+def _begun(engine: Engine) -> Connection:
+    connection = engine.connect()
+    if connection.dialect.name == "sqlite":
+        return connection  # A transaction of SQLite is one view by nature, its tables included.
+    try:
+        connection = connection.execution_options(isolation_level="REPEATABLE READ")
+        try:
+            connection.execute(_LOCK)
+        except ProgrammingError:  # A table is missing: each query says what it misses.
+            connection.rollback()
+        return connection
+    except BaseException:
+        connection.close()
+        raise

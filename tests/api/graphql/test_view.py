@@ -1,0 +1,129 @@
+"""What one request reads stands at one position, whatever happens to the read models meanwhile."""
+
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from api.graphql.reads import THREADS
+from api.graphql.view import View
+from domain.clearing.commands import OpenBooks
+from domain.member.commands import RegisterMember
+from projections.rebuild import rebuild
+from projections.registry import READ_MODELS
+from tests.api.graphql.conftest import Books
+from tests.examples import BUYER, BUYER_NAME, PAY_DAY
+
+
+def in_view(books: Books, work: Callable[[View], Awaitable[Any]]) -> Any:
+    """Run something with a view; afterwards nobody holds one."""
+
+    async def run() -> Any:
+        limiter = anyio.CapacityLimiter(THREADS)
+        view = View(books.context.engine, limiter)
+        try:
+            return await work(view)
+        finally:
+            await view.close()
+            assert limiter.borrowed_tokens == 0
+
+    return anyio.run(run)
+
+
+def members(connection: Connection) -> int:
+    return int(connection.scalar(text("SELECT count(*) FROM members")))
+
+
+def accounts(connection: Connection) -> int:
+    return int(connection.scalar(text("SELECT count(*) FROM balances WHERE owner <> ''")))
+
+
+def register(books: Books, name: str) -> None:
+    books.do(RegisterMember(name, "personal", BUYER_NAME))
+    books.catch_up()
+
+
+def test_a_view_stays_where_it_was_opened(own_books: Books) -> None:
+    own_books.do(OpenBooks(PAY_DAY))
+    register(own_books, BUYER)
+
+    async def work(view: View) -> list[int]:
+        seen = [await view.read(members)]
+        await anyio.to_thread.run_sync(register, own_books, "LATER")
+        seen += [await view.read(members), await view.read(accounts)]
+        await view.close()
+        seen += [await view.read(members), await view.read(accounts)]
+        return seen
+
+    before, *rest = in_view(own_books, work)
+    assert before == 1
+    assert rest[0] == 1
+    assert rest[2] == 2
+    assert rest[3] == rest[1] + 1
+
+
+def test_a_rebuild_waits_for_a_view_and_does_not_change_it(own_books: Books) -> None:
+    own_books.do(OpenBooks(PAY_DAY))
+    register(own_books, BUYER)
+    context = own_books.context
+    swapped: list[bool] = []
+
+    def build() -> None:
+        models = list(READ_MODELS.values())
+        swapped.extend(
+            one.swapped for one in rebuild(context.ledger.recorder, context.writes, models)
+        )
+
+    builder = threading.Thread(target=build)
+
+    async def work(view: View) -> list[int]:
+        seen = [await view.read(members), await view.read(accounts)]
+        builder.start()
+        with anyio.move_on_after(0.7):
+            await anyio.to_thread.run_sync(builder.join, abandon_on_cancel=True)
+        own_books.do(RegisterMember("LATER", "personal", BUYER_NAME))
+        return [*seen, await view.read(members), await view.read(accounts)]
+
+    try:
+        one, opened, *later = in_view(own_books, work)
+    finally:
+        builder.join(60)
+    assert (one, later) == (1, [1, opened])
+    assert swapped and all(swapped)
+    own_books.catch_up()
+    assert in_view(own_books, lambda view: view.read(members)) == 2
+
+
+def test_an_error_ends_the_view_and_not_the_request(own_books: Books) -> None:
+    async def work(view: View) -> int:
+        for _ in range(2):
+            with pytest.raises(DBAPIError):
+                await view.read(lambda connection: connection.execute(text("SELECT nothing")))
+        return await view.read(members)
+
+    own_books.catch_up()
+    assert in_view(own_books, work) == 0
+
+
+def test_a_query_that_is_given_up_leaves_nothing_behind(own_books: Books) -> None:
+    go_on = threading.Event()
+
+    async def work(view: View) -> int:
+        with anyio.move_on_after(0.05):
+            await view.read(lambda _connection: go_on.wait(0.3))
+        return await view.read(members)
+
+    own_books.catch_up()
+    assert in_view(own_books, work) == 0
+
+
+def test_missing_tables_are_missed_by_those_who_ask_for_them(own_books: Books) -> None:
+    own_books.catch_up()
+    with own_books.context.writes.begin() as connection:
+        connection.execute(text("DROP TABLE statement_lines"))
+    assert in_view(own_books, lambda view: view.read(members)) == 0
