@@ -4,6 +4,8 @@ import contextlib
 import gc
 import os
 import sys
+from importlib import metadata
+from typing import Annotated, Any
 
 import typer
 
@@ -20,7 +22,8 @@ from api.cli import (
     setup,
     verifying,
 )
-from api.cli.output import GIVEN, DatabaseOption, JsonOption
+from api.cli.output import GIVEN, INTERRUPTED, REFUSED, DatabaseOption, JsonOption, say_error
+from domain.refusals import Code
 
 app = typer.Typer(
     name="zhangfang",
@@ -32,9 +35,22 @@ app = typer.Typer(
 )
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"zhangfang {metadata.version('zhangfang')}")
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it and end.")
+]
+
+
 @app.callback()
-def options(database: DatabaseOption = None, as_json: JsonOption = False) -> None:
-    """Both options may also stand after the command."""
+def options(
+    database: DatabaseOption = None, as_json: JsonOption = False, version: VersionOption = False
+) -> None:
+    """The ledger and --json may also stand after the command."""
     GIVEN.set((database, as_json))
 
 
@@ -58,6 +74,20 @@ app.command(
 )(benching.bench)
 
 
+def _json_app() -> int:
+    """The application for machines: how it was called wrongly is said in JSON too."""
+    try:
+        return int(app(standalone_mode=False) or 0)
+    except typer.Abort:
+        return INTERRUPTED
+    except typer.TyperException as error:
+        option: Any = getattr(error, "param", None)
+        named = getattr(error, "option_name", None) or (option.opts[0] if option else "arguments")
+        field, said = named.lstrip("-"), error.format_message()
+        say_error(Code.REQUEST_INVALID.value, field, said, as_json=True)
+        return REFUSED
+
+
 def main() -> None:
     """The console script."""
     for stream in (sys.stdout, sys.stderr):
@@ -69,7 +99,7 @@ def main() -> None:
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
     try:
-        app()
+        sys.exit(_json_app() if "--json" in sys.argv[1:] else app())
     finally:
         try:
             sys.stdout.flush()

@@ -14,4 +14,6 @@ def bench(context: typer.Context) -> None:
         arguments.append("--json")
     measure = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     measure.command()(command)
-    measure(arguments, prog_name="zhangfang bench")
+    code = measure(arguments, prog_name="zhangfang bench", standalone_mode=False)
+    if code:
+        raise typer.Exit(code)

@@ -82,12 +82,12 @@ def _entries(one: Told) -> list[Entry]:
 def _table(entry: Entry) -> Table:
     """An entry as a bookkeeper writes it: what is debited, then what is credited."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
-    table.add_column(width=10)
-    table.add_column()
-    table.add_column(min_width=24)
-    table.add_column(min_width=28)
-    table.add_column(justify="right", min_width=10)
-    table.add_column(justify="right", min_width=10)
+    table.add_column(width=2)
+    table.add_column(width=4)
+    table.add_column(min_width=20)
+    table.add_column(width=24)
+    table.add_column(justify="right", min_width=8)
+    table.add_column(justify="right", min_width=8)
     table.add_row("", "", entry.rule, str(entry.date), "", "")
     for line in entry.lines:
         debit = decimal_text(line.debit_fen) if line.debit_fen else ""

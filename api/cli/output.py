@@ -1,10 +1,12 @@
 """What every command shares: the options, where answers and errors go, progress, and exit codes.
 
 The answer goes to stdout, with `--json` as JSON and nothing else; errors and progress go to stderr.
-Exit code 0: done; 1: something was found to be wrong; 2: refused; 130: interrupted.
+Exit code 0: done; 1: something was found to be wrong; 2: refused, or not to be done; 130:
+interrupted.
 """
 
 import os
+import re
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +19,7 @@ import msgspec
 import psycopg
 import typer
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -30,7 +33,7 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy.exc import DBAPIError
 
-from api.errors import printable
+from api.errors import INTERNAL_ERROR, printable
 from api.settings import DEFAULT_DATABASE
 from domain.eventstore.codec import UnknownFact
 from domain.eventstore.database import parse_database_url
@@ -48,6 +51,12 @@ DatabaseOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, and nothing else.")]
 
 FOUND, REFUSED, INTERRUPTED = 1, 2, 130
+DAMAGED = (
+    "`zhangfang verify` tells whether the ledger or a read model is damaged; "
+    "ZHANGFANG_TRACEBACK=1 shows where it happened"
+)
+WIDEST = 10_000
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 PIPED_WIDTH = 200  # Columns when nobody's terminal says how many there are.
 
 # What was given before the command's name: the database, and whether --json was.
@@ -73,9 +82,20 @@ class Say:
             self.out.print(text, style=style or None, soft_wrap=True)
 
     def table(self, table: Table) -> None:
-        """A table of the answer for people; nothing with --json."""
-        if not self.as_json:
-            self.out.print(table)
+        """A table of the answer for people; nothing with --json.
+
+        Figures are never cut: texts give way first, and where that is not enough the lines become
+        longer than the terminal, which breaks them.
+        """
+        if self.as_json:
+            return
+        for column in table.columns:
+            column.no_wrap = column.no_wrap or column.justify == "right"
+            column.overflow = "fold"
+        options = self.out.options.update(width=WIDEST)
+        needed = Measurement.get(self.out, options, table).minimum
+        fits = needed <= self.out.width
+        (self.out if fits else _console(self.out.file, needed)).print(table)
 
     @contextmanager
     def progress(self, unit: str) -> Iterator[Callable[[str, int, int | None], None]]:
@@ -110,8 +130,8 @@ class _Rate(ProgressColumn):
         return Text(f"{speed:,.0f} {self._unit}/s" if speed else f"- {self._unit}/s")
 
 
-def _console(file: Any) -> Console:
-    width = None if file.isatty() else PIPED_WIDTH
+def _console(file: Any, width: int | None = None) -> Console:
+    width = width or (None if file.isatty() else PIPED_WIDTH)
     return Console(file=file, width=width, highlight=False, markup=False, emoji=False)
 
 
@@ -126,7 +146,8 @@ def answering(
     given_database, given_json = GIVEN.get()
     as_json = as_json or given_json
     try:
-        url = database or given_database or os.environ.get("ZHANGFANG_DATABASE") or DEFAULT_DATABASE
+        given = given_database if database is None else database
+        url = os.environ.get("ZHANGFANG_DATABASE") or DEFAULT_DATABASE if given is None else given
         parse_database_url(url)  # Refused here and now, whatever the command is.
         yield Say(url, as_json=as_json)
     except Refused as no:
@@ -137,9 +158,11 @@ def answering(
         raise _refused(_trouble("database", error), as_json) from None
     except UnknownFact as error:
         raise _refused(_trouble("log", error), as_json) from None
-    except UnicodeError:
+    except UnicodeEncodeError:  # What a shell passed on as it was.
         no_text = Refused(Code.REQUEST_INVALID, "arguments", "one of them is not valid UTF-8")
         raise _refused(no_text, as_json) from None
+    except UnicodeDecodeError as error:
+        raise _refused(_trouble("database", error), as_json) from None
     except KeyboardInterrupt:
         sys.stderr.write(f"\n{interrupted}\n")
         raise typer.Exit(INTERRUPTED) from None
@@ -149,6 +172,13 @@ def answering(
         name = str(error.filename or "")
         trouble = Refused(Code.REQUEST_INVALID, name, error.strerror or str(error))
         raise _refused(trouble, as_json) from None
+    except (typer.Exit, typer.Abort, typer.TyperException):
+        raise
+    except Exception as error:
+        if os.environ.get("ZHANGFANG_TRACEBACK"):
+            raise
+        detail = f"{type(error).__name__}: {error}; {DAMAGED}"
+        raise _ended(INTERNAL_ERROR, "", detail, as_json) from None
 
 
 def _trouble(field: str, error: BaseException) -> Refused:
@@ -156,14 +186,23 @@ def _trouble(field: str, error: BaseException) -> Refused:
 
 
 def _refused(no: Refused, as_json: bool) -> typer.Exit:
-    detail = " ".join(no.detail.split())[:1_000]  # What a driver says may run over several lines.
+    return _ended(no.code.value, no.field, no.detail, as_json)
+
+
+def _ended(code: str, field: str, detail: str, as_json: bool) -> typer.Exit:
+    say_error(code, field, detail, as_json=as_json)
+    return typer.Exit(REFUSED)
+
+
+def say_error(code: str, field: str, detail: str, *, as_json: bool) -> None:
+    """An error on stderr, in one line."""
+    detail = " ".join(detail.split())[:1_000]  # What a driver says may run over several lines.
     if as_json:
-        error = {"code": no.code.value, "field": no.field, "detail": printable(detail)}
+        error = {"code": code, "field": field, "detail": printable(detail)}
         sys.stderr.write(msgspec.json.encode({"error": error}).decode() + "\n")
     else:
-        where = f"{no.field}: " if no.field else ""
-        sys.stderr.write(f"error: {no.code}: {where}{printable(detail)}\n")
-    return typer.Exit(REFUSED)
+        where = f"{field}: " if field else ""
+        sys.stderr.write(f"error: {code}: {where}{printable(detail)}\n")
 
 
 def day(text: str | None, field: str) -> date | None:
@@ -171,7 +210,7 @@ def day(text: str | None, field: str) -> date | None:
     if text is None:
         return None
     try:
-        if len(text) == 10 and text.isascii():
+        if _DATE.fullmatch(text):
             return date.fromisoformat(text)
     except ValueError:
         pass

@@ -1,7 +1,12 @@
 """`zhangfang verify`: the log against itself, and every read model against a fresh fold of it."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
 import typer
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError
 
 from api.cli.opening import open_desk
 from api.cli.output import FOUND, DatabaseOption, JsonOption, Say, answering
@@ -9,6 +14,8 @@ from api.context import AppContext
 from domain.eventstore.verify import Finding, verify_log
 from projections.registry import READ_MODELS
 from projections.verify import check
+
+log = logging.getLogger("zhangfang.verify")
 
 
 def verify(database: DatabaseOption = None, as_json: JsonOption = False) -> None:
@@ -36,18 +43,34 @@ def verify(database: DatabaseOption = None, as_json: JsonOption = False) -> None
 
 
 def _findings(say: Say, context: AppContext) -> list[Finding]:
+    recorder, findings = context.ledger.recorder, list[Finding]()
     with say.progress("facts") as told:
-        findings = verify_log(
-            context.ledger.recorder, lambda done, total: told("the log", done, total)
-        )
-        try:
+        with _stumbling("log", "reading", findings):
+            findings += verify_log(recorder, lambda done, total: told("the log", done, total))
+        stalled: list[Finding] = []
+        with _stumbling("projection", "catching up", stalled):
             context.desk.catch_up()
-        except SQLAlchemyError as error:
-            findings.append(Finding("projection", "catching up", str(error).splitlines()[0]))
-        wrong = check(
-            context.ledger.recorder,
-            context.writes,
-            list(READ_MODELS.values()),
-            on_progress=lambda done, total: told("read models", done, total),
-        )
-    return findings + [Finding("projection", one.projection, one.detail) for one in wrong]
+        wrong: list[Finding] = []
+        with _stumbling("projection", "comparing", wrong):
+            found = check(
+                recorder,
+                context.writes,
+                list(READ_MODELS.values()),
+                on_progress=lambda done, total: told("read models", done, total),
+            )
+            wrong += [Finding("projection", one.projection, one.detail) for one in found]
+    # Why it stalled is mostly what the comparison finds; where it finds nothing, it is all we know.
+    return findings + (wrong or stalled)
+
+
+@contextmanager
+def _stumbling(check: str, where: str, findings: list[Finding]) -> Iterator[None]:
+    """Whatever is stumbled over in a ledger somebody has tampered with is a finding."""
+    try:
+        yield
+    except (OperationalError, psycopg.OperationalError):
+        raise  # The database is away.
+    except Exception as error:
+        log.debug("verify stumbled", exc_info=True)
+        said = " ".join(str(error).split())[:500]
+        findings.append(Finding(check, where, f"{type(error).__name__}: {said}"))

@@ -107,10 +107,23 @@ def encode_snapshot(stream: str, version: int, state: Any) -> SnapshotRow:
 
 
 def decode_snapshot(row: SnapshotRow) -> Any | None:
-    """The state, or None when it was taken of another shape of the class."""
+    """The state, or None when it was taken of another shape of the class, or cannot be read."""
     try:
-        snapshot = msgspec.json.decode(row.state, type=_Snapshot)
-        kind = category(row.stream)
-        return _states[kind].decode(snapshot.state) if snapshot.shape == _shapes[kind] else None
-    except msgspec.DecodeError:
+        return _decoded_snapshot(row)
+    except (msgspec.DecodeError, UnicodeDecodeError, TypeError):
         return None
+
+
+def is_readable(row: SnapshotRow) -> bool:
+    """Whether a snapshot can be read; one of another shape can."""
+    try:
+        _decoded_snapshot(row)
+    except (msgspec.DecodeError, UnicodeDecodeError, TypeError):
+        return False
+    return True
+
+
+def _decoded_snapshot(row: SnapshotRow) -> Any | None:
+    snapshot = msgspec.json.decode(row.state, type=_Snapshot)
+    kind = category(row.stream)
+    return _states[kind].decode(snapshot.state) if snapshot.shape == _shapes[kind] else None

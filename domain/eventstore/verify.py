@@ -220,6 +220,8 @@ def _check_snapshots(recorder: LedgerRecorder, report: Any) -> None:
             kept = codec.decode_snapshot(snapshot)
             if kept is not None and kept != state:
                 report("snapshot", f"{stream}#{version}", "is not what the facts give")
+            if not codec.is_readable(snapshot):
+                report("snapshot", f"{stream}#{version}", "cannot be read")
 
 
 def _commits(recorder: LedgerRecorder, last: int) -> Iterator[CommitRow]:

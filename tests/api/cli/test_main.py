@@ -1,0 +1,151 @@
+"""The way in: calls that are wrong, answers that are damaged, tables that are narrow."""
+
+import io
+import json
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from api.cli import main
+from api.cli.output import Say
+from tests.api.cli.terminal import Ran, Terminal
+
+
+def called(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str) -> Ran:
+    """As the console script is."""
+    monkeypatch.setattr(sys, "argv", ["zhangfang", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, err = capsys.readouterr()
+    return Ran(int(ended.value.code or 0), out, err)
+
+
+WRONG = [
+    (("positions",), "date"),
+    (("statement",), "merchant"),
+    (("no-such-command",), "arguments"),
+    ((), "arguments"),
+    (("init", "--nope"), "nope"),
+    (("feed", "generate", "x", "--orders", "q"), "orders"),
+    (("serve", "--port", "99999"), "port"),
+    (("bench", "--seconds", "-1"), "seconds"),
+    (("bench", "--backend", "oracle"), "backend"),
+]
+
+
+@pytest.mark.parametrize(("words", "field"), WRONG)
+def test_a_wrong_call_is_told_to_machines_in_json(
+    words: tuple[str, ...],
+    field: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    error = called(monkeypatch, capsys, *words, "--json").refused()
+    assert (error["code"], error["field"]) == ("request_invalid", field)
+    assert error["detail"]
+    if words:
+        told = called(monkeypatch, capsys, *words)
+        assert told.code == 2
+        assert "Usage: zhangfang" in told.err
+
+
+def test_the_version_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert called(monkeypatch, capsys, "--version").out.startswith("zhangfang ")
+
+
+def test_an_empty_database_is_not_the_default(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = called(monkeypatch, capsys, "verify", "--database", "", "--json").refused()
+    assert (error["code"], error["field"]) == ("request_invalid", "database")
+
+
+@pytest.mark.parametrize("text", ["2010-W01-1", "20100101", "2010-1-1", "2010-02-30", "１０-01-01"])
+def test_dates_are_written_one_way(text: str, terminal: Terminal) -> None:
+    error = terminal("positions", "--date", text, "--json").refused()
+    assert (error["code"], error["field"]) == ("date_invalid", "date")
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_figures_are_never_cut(width: int) -> None:
+    say, shown = Say("sqlite:///x.db", as_json=False), io.StringIO()
+    say.out = Console(file=shown, width=width)
+    table = Table()
+    table.add_column("account")
+    table.add_column("title")
+    figures = [f"{n}234567890.12" for n in range(1, 4)]
+    for name in ("received", "refunded", "paid out"):
+        table.add_column(name, justify="right")
+    table.add_row("2241.02.CLOUD_QUICKPASS", "应收渠道待清算-入款", *figures)
+    say.table(table)
+    (line,) = [line for line in shown.getvalue().splitlines() if figures[0] in line]
+    assert all(figure in line for figure in figures)
+    told = "".join(shown.getvalue().split())
+    assert all(letter in told for letter in "QUICKPASS")
+    assert "…" not in told
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Terminal:
+    """The story on SQLite, with a statement line whose time is no time."""
+    path = tmp_path / "ledger.db"
+    terminal = Terminal(f"sqlite:///{path}")
+    assert terminal("demo", "--json").code == 0
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE statement_lines SET at_us = 9223372036854775807")
+    connection.close()
+    return terminal
+
+
+STATEMENT = ("statement", "SANZHI", "--from", "2025-11-01", "--to", "2025-12-01")
+
+
+def test_damage_is_an_error_and_no_traceback(
+    damaged: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = damaged(*STATEMENT, "--json").refused()
+    assert error["code"] == "internal_error"
+    assert "zhangfang verify" in error["detail"]
+    plain = damaged(*STATEMENT)
+    assert plain.code == 2
+    assert plain.err.startswith("error: internal_error: ")
+    found = json.loads(damaged("verify", "--json").out)
+    assert "statement_lines" in found["findings"][0]["detail"]
+    monkeypatch.setenv("ZHANGFANG_TRACEBACK", "1")
+    with pytest.raises(OverflowError):
+        damaged(*STATEMENT)
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [
+        ("UPDATE projection_checkpoints SET position = 5", "projection"),
+        ("UPDATE projection_checkpoints SET position = 5 WHERE name = 'journal'", "projection"),
+        ("DELETE FROM projection_checkpoints WHERE name = 'transactions'", "projection"),
+        ("UPDATE projection_checkpoints SET position = 'abc'", "projection"),
+        ("UPDATE projection_checkpoints SET position = 99999", "projection"),
+        ("DROP TABLE merchant_positions", "projection"),
+        ("INSERT INTO snapshots VALUES ('account-1001.01', 1, 7)", "snapshot"),
+        ("INSERT INTO snapshots VALUES ('account-1001.01', 1, x'7b')", "snapshot"),
+        ("INSERT INTO snapshots VALUES ('nothing-1', 1, x'7b')", "log"),
+    ],
+)
+def test_verify_finds_what_was_tampered_with(change: str, check: str, tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    terminal = Terminal(f"sqlite:///{path}")
+    assert terminal("demo", "--json").code == 0
+    with sqlite3.connect(path) as connection:
+        connection.execute(change)
+    connection.close()
+    ran = terminal("verify", "--json")
+    assert ran.code == 1, ran.err
+    answer = json.loads(ran.out)
+    assert not answer["clean"]
+    assert answer["findings"][0]["check"] == check
+    assert terminal("verify").code == 1
