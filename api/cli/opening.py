@@ -11,7 +11,8 @@ from api.worker import FEW_DAYS, Worker
 from domain.channel.adapters.simulated import SimulatedChannel
 from domain.channel.port import ChannelPort
 from domain.eventstore.ledger import utc_us
-from domain.refusals import Code, Refused
+from domain.eventstore.opening import NO_LEDGER
+from domain.refusals import Refused
 from migrations.run import migrate
 
 HINT = "; if there is no ledger yet, `zhangfang init` creates one"
@@ -69,6 +70,6 @@ def _opened(database_url: str, channel: ChannelPort | None, clock: Callable[[], 
     try:
         return contexts.open_context(database_url, channel or SimulatedChannel(), clock=clock)
     except Refused as no:
-        if no.code is Code.REQUEST_INVALID and no.field == "database":
+        if no.field == "database" and NO_LEDGER in no.detail:
             raise Refused(no.code, no.field, no.detail + HINT) from no
         raise

@@ -152,10 +152,8 @@ def answering(
         yield Say(url, as_json=as_json)
     except Refused as no:
         raise _refused(no, as_json) from None
-    except DBAPIError as error:
-        raise _refused(_trouble("database", error.orig or error), as_json) from None
-    except (PersistenceError, sqlite3.Error, psycopg.Error, CommitUnknown) as error:
-        raise _refused(_trouble("database", error), as_json) from None
+    except (DBAPIError, PersistenceError, sqlite3.Error, psycopg.Error, CommitUnknown) as error:
+        raise _refused(_database_trouble(url, error), as_json) from None
     except UnknownFact as error:
         raise _refused(_trouble("log", error), as_json) from None
     except UnicodeEncodeError:  # What a shell passed on as it was.
@@ -179,6 +177,14 @@ def answering(
             raise
         detail = f"{type(error).__name__}: {error}; {DAMAGED}"
         raise _ended(INTERNAL_ERROR, "", detail, as_json) from None
+
+
+def _database_trouble(url: str, error: Exception) -> Refused:
+    cause = error.orig or error if isinstance(error, DBAPIError) else error
+    missing = isinstance(cause, psycopg.errors.UndefinedTable) or "no such table" in str(cause)
+    hint = "; `zhangfang projections rebuild --all` makes read models anew" if missing else ""
+    detail = f"{parse_database_url(url)!r}: {str(cause) or type(cause).__name__}{hint}"
+    return Refused(Code.REQUEST_INVALID, "database", detail)
 
 
 def _trouble(field: str, error: BaseException) -> Refused:

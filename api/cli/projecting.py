@@ -9,14 +9,16 @@ from rich.table import Table
 
 from api.cli.opening import open_desk
 from api.cli.output import FOUND, DatabaseOption, JsonOption, Say, answering
+from api.context import AppContext
 from domain.eventstore.ledger import utc_us
 from domain.refusals import Code, Refused
 from projections import rebuild as rebuilding
-from projections import swap
+from projections import shadow, swap
 from projections.engine import Status
+from projections.folding import live
 from projections.model import ReadModel
 from projections.rebuild import RebuildResult
-from projections.registry import chosen
+from projections.registry import READ_MODELS, chosen
 
 app = typer.Typer(no_args_is_help=True, help="The read models: status, rebuild, rollback, resume.")
 
@@ -35,10 +37,22 @@ def status(database: DatabaseOption = None, as_json: JsonOption = False) -> None
     """Position, head, lag and state of each read model, as they are now."""
     with answering(database, as_json) as say:
         with open_desk(say.database_url) as context:
-            found = context.desk.projector.status(utc_us())
+            found = _with_missing(context, context.desk.projector.status(utc_us()))
         if say.as_json:
             say.json({"projections": [_status_json(one) for one in found]})
         _say_status(say, found)
+
+
+def _with_missing(context: AppContext, found: list[Status]) -> list[Status]:
+    """A read model whose tables were dropped does not run, whatever its checkpoint says."""
+    with context.engine.connect() as connection:
+        missing = {
+            name for name, model in READ_MODELS.items() if not shadow.exist(connection, live(model))
+        }
+    hint = "its tables are not there, or have other columns; `projections rebuild` makes them"
+    return [
+        one._replace(state="missing", reason=hint) if one.name in missing else one for one in found
+    ]
 
 
 def _status_json(one: Status) -> dict[str, Any]:
@@ -141,7 +155,7 @@ def resume(
         with open_desk(say.database_url) as context:
             resumed = context.desk.projector.resume(name)
             context.desk.catch_up()
-            found = context.desk.projector.status(utc_us())
+            found = _with_missing(context, context.desk.projector.status(utc_us()))
         now = next(one for one in found if one.name == name)
         if say.as_json:
             say.json({"resumed": resumed, **_status_json(now)})

@@ -1,5 +1,6 @@
 """`zhangfang serve` and `run`: REST, GraphQL, worker and projections in one process."""
 
+import errno
 import signal
 import socket
 import sys
@@ -133,7 +134,7 @@ def settings_for(say: Say, host: str | None, port: int | None) -> Settings:
 def listening(settings: Settings) -> socket.socket:
     """A socket at the address, taken before anything is said or started.
 
-    Raises Refused(REQUEST_INVALID, "port") when it cannot be had.
+    Raises Refused(REQUEST_INVALID), on "host" when there is no such address, else on "port".
     """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -143,8 +144,10 @@ def listening(settings: Settings) -> socket.socket:
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
+        nowhere = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
         detail = f"{settings.host}:{settings.port}: {error.strerror or error}"
-        raise Refused(Code.REQUEST_INVALID, "port", detail) from None
+        field = "host" if nowhere else "port"
+        raise Refused(Code.REQUEST_INVALID, field, detail) from None
     return listener
 
 

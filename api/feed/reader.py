@@ -210,8 +210,8 @@ def read_feed(
     try:
         names = sorted(path.name for path in directory.iterdir())
     except OSError as error:
-        detail = f"the directory cannot be read: {error.strerror}"
-        raise Refused(Code.REQUEST_INVALID, directory.name, detail) from error
+        detail = f"{directory} cannot be read: {error.strerror}"
+        raise Refused(Code.REQUEST_INVALID, "directory", detail) from error
     refunds = [name for name in names if fnmatchcase(_plain(name), "*refunds*.csv")]
     plain = [_plain(name) for name in names]
     for stem in ("merchants.csv", "orders.csv", *map(_plain, refunds)):

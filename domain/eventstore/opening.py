@@ -9,6 +9,8 @@ from domain.eventstore.postgres import PostgresLedgerRecorder
 from domain.eventstore.recorder import LedgerRecorder
 from domain.eventstore.sqlite import SQLiteLedgerRecorder
 
+NO_LEDGER = "holds no ledger that can be read"
+
 
 def open_recorder(database: Database, *, lock_timeout_ms: int = 10_000) -> LedgerRecorder:
     """The recorder of a ledger whose tables exist. `close()` it when done.
@@ -17,16 +19,18 @@ def open_recorder(database: Database, *, lock_timeout_ms: int = 10_000) -> Ledge
     Raises Refused(REQUEST_INVALID, "database") when the database has no ledger yet.
     """
     recorder: PostgresLedgerRecorder | SQLiteLedgerRecorder | None = None
+    trouble = "cannot be reached"
     try:
         if database.dialect == "postgresql":
             recorder = PostgresLedgerRecorder.open(database, lock_timeout_ms=lock_timeout_ms)
         elif Path(database.path).is_file():  # SQLite would make one.
             recorder = SQLiteLedgerRecorder.open(database, lock_timeout_ms=lock_timeout_ms)
         else:
-            raise refused(f"there is no file {database.path}")
+            raise refused(f"{database!r} {NO_LEDGER}: there is no such file")
+        trouble = NO_LEDGER
         recorder.head()
     except PersistenceError as error:
         if recorder is not None:
             recorder.close()
-        raise refused(f"{database!r} holds no ledger that can be read: {error}") from error
+        raise refused(f"{database!r} {trouble}: {error}") from error
     return recorder

@@ -99,7 +99,7 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder):
         self._one_writer = threading.Lock()
         self._writer: sqlite3.Connection | None = None
         self._reading = threading.Condition()
-        self._readers = 0
+        self._readers: set[int] = set()  # Threads.
         self._closed = False
 
     @classmethod
@@ -122,7 +122,9 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder):
         # The driver crashes the process when a connection is closed under a running statement.
         with self._reading:
             self._closed = True
-            self._reading.wait_for(lambda: self._readers == 0)
+            # This thread reads nothing now, though Ctrl-C may have kept it from saying so.
+            self._readers.discard(threading.get_ident())
+            self._reading.wait_for(lambda: not self._readers)
         self.datastore.close()
 
     def create_table(self) -> None:
@@ -212,12 +214,12 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder):
         with self._reading:
             if self._closed:
                 raise library.ConnectionPoolClosedError
-            self._readers += 1
+            self._readers.add(threading.get_ident())
         try:
             yield
         finally:
             with self._reading:
-                self._readers -= 1
+                self._readers.discard(threading.get_ident())
                 self._reading.notify_all()
 
     def _read(self, statement: str, *parameters: Any) -> Rows:

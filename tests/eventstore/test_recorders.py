@@ -327,3 +327,14 @@ def test_closing_lets_reads_under_way_end(migrated_url: str, opened: Opener) -> 
     for thread in threads:
         thread.join(30)
     assert len(ended) == 4
+
+
+@pytest.mark.timeout(60)
+def test_a_read_that_ctrl_c_cut_off_is_not_waited_for(migrated_url: str, opened: Opener) -> None:
+    """KeyboardInterrupt may come anywhere, also before a read could say that it is over."""
+    recorder = opened(migrated_url)
+    if hasattr(recorder, "_readers"):
+        recorder._readers.add(threading.get_ident())
+    recorder.close()
+    with pytest.raises(EventSourcingError):
+        recorder.head()

@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from typer.testing import CliRunner
 
 from api.cli import app
+from domain.eventstore.database import parse_database_url, sqlalchemy_engine
 from tests.api.cli.terminal import Terminal
 
 NEVER = "sqlite:////nowhere/at/all/ledger.db"
@@ -101,7 +103,7 @@ WRONG = [
     (("key", "create", "--role", "auditor", "--note", ""), "text_invalid", "note"),
     (("key", "revoke", "\udcff"), "request_invalid", "arguments"),
     (("feed", "generate", "feed", "--orders", "-1"), "request_invalid", "orders"),
-    (("import", "no-such-directory"), "request_invalid", "no-such-directory"),
+    (("import", "no-such-directory"), "request_invalid", "directory"),
     (("import", ".", "--settle-through", "soon"), "date_invalid", "settle-through"),
     (("import", ".", "--rejected", "/nowhere/rejected.csv"), "request_invalid", "rejected"),
     (("serve", "--host", "203.0.113.1"), "request_invalid", "port"),
@@ -160,3 +162,34 @@ def test_database_and_json_may_stand_before_or_after_the_command(lone: Terminal)
     ]
     expected = {"as_of": None, "rows": [], "debits": 0, "credits": 0, "balanced": True}
     assert [json.loads(result.stdout) for result in found] == [expected] * 4
+
+
+def test_dropped_tables_are_missing_and_a_rebuild_is_named(books: Terminal) -> None:
+    engine = sqlalchemy_engine(parse_database_url(books.url))
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE merchant_positions"))
+    engine.dispose()
+    status = {
+        one["name"]: one for one in books("projections", "status", "--json").json()["projections"]
+    }
+    assert status["merchant_statements"]["state"] == "missing"
+    assert "rebuild" in status["merchant_statements"]["reason"]
+    assert status["journal"]["state"] == "running"
+    error = books("statement", "SANZHI", "--json").refused()
+    assert "zhangfang projections rebuild --all" in error["detail"]
+    assert books("projections", "rebuild", "merchant_statements").code == 0
+    assert books("statement", "SANZHI").code == 0
+
+
+def test_who_is_wrong_is_named(lone: Terminal, tmp_path: Path) -> None:
+    assert lone("init").code == 0
+    error = lone("serve", "--host", "no.such.host.invalid", "--json").refused()
+    assert error["field"] == "host"
+    error = lone("import", tmp_path / "nothing", "--json").refused()
+    assert error["field"] == "directory"
+    assert str(tmp_path / "nothing") in error["detail"]
+    where = tmp_path / "no" / "such" / "ledger.db"
+    error = Terminal(f"sqlite:///{where}")("init", "--json").refused()
+    assert str(where) in error["detail"]
+    error = Terminal(NOBODY)("verify", "--json").refused()
+    assert "zhangfang init" not in error["detail"]
