@@ -106,7 +106,7 @@ WRONG = [
     (("import", "no-such-directory"), "request_invalid", "directory"),
     (("import", ".", "--settle-through", "soon"), "date_invalid", "settle-through"),
     (("import", ".", "--rejected", "/nowhere/rejected.csv"), "request_invalid", "rejected"),
-    (("serve", "--host", "203.0.113.1"), "request_invalid", "port"),
+    (("serve", "--host", "203.0.113.1"), "request_invalid", "host"),
 ]
 
 
