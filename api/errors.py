@@ -11,10 +11,12 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
+from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from domain.eventstore.recorder import AWAY
 from domain.refusals import MEANING, Code, Refused
 
 PROBLEM = "application/problem+json"
@@ -158,6 +160,13 @@ async def on_disconnect(_request: Request, _error: Exception) -> Response:
     return problem_response(Problem(Refused(Code.REQUEST_INVALID, "body", "the body broke off")))
 
 
+async def on_database_away(request: Request, error: Exception) -> Response:
+    """Nothing is lost: under its number the request may be repeated, whatever became of it."""
+    _log.warning("%s %s: the database is away: %s", request.method, request.url.path, error)
+    detail = "the database does not take it now; repeat the request under the same number"
+    return problem_response(Problem(Refused(Code.BUSY, "database", detail)))
+
+
 async def on_failure(request: Request, error: Exception) -> Response:
     """A defect: logged whole under an incident number; the answer shows the number alone."""
     incident = secrets.token_hex(8)
@@ -180,6 +189,7 @@ HANDLERS: dict[type[Exception], Handler] = {
     Problem: on_problem,
     HTTPException: on_http_exception,
     ClientDisconnect: on_disconnect,
+    **dict.fromkeys((*AWAY, OperationalError, InterfaceError), on_database_away),
     Exception: on_failure,
 }
 

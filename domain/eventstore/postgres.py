@@ -67,7 +67,7 @@ class LedgerDatastore(PostgresDatastore):
             port=database.port,
             user=database.user,
             password=database.password,
-            connect_timeout=30.0,
+            connect_timeout=10.0,
             idle_in_transaction_session_timeout=STALLED_S,
             pool_size=POOL_SIZE,
             max_overflow=POOL_OVERFLOW,

@@ -12,8 +12,8 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, NamedTuple, Protocol, cast
 
+from eventsourcing.persistence import InterfaceError, OperationalError, StoredEvent
 from eventsourcing.persistence import PersistenceError as PersistenceError  # For callers.
-from eventsourcing.persistence import StoredEvent
 from msgspec import Struct
 
 
@@ -90,6 +90,10 @@ class CommitUnknown(Exception):
 
     Only the ledger itself can tell: read the receipts of the commit again, and answer from those.
     """
+
+
+# The database is away, full or locked: no fault of a request, which may be repeated.
+AWAY: tuple[type[Exception], ...] = (OperationalError, InterfaceError, CommitUnknown)
 
 
 def commit_row(head: Head, append: Append) -> CommitRow:

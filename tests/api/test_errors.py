@@ -4,11 +4,14 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import eventsourcing.persistence as library
 import pytest
+import sqlalchemy.exc
 
 from api.errors import STATUS, refusals_page
 from api.keys import create_key
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
+from domain.eventstore.recorder import CommitUnknown
 from domain.refusals import MEANING, Code
 from tests.api.conftest import NOON, Server, problem
 
@@ -38,7 +41,7 @@ def test_the_page_a_problem_points_to_is_served(server: Server) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status", "field"),
     [
-        ("GET", "/", 404, "path"),
+        ("GET", "/v2", 404, "path"),
         ("POST", "/v1", 404, "path"),
         ("POST", "/v1/orders/", 404, "path"),
         ("POST", "/v1/orders/a/b/payments", 404, "path"),
@@ -97,3 +100,34 @@ def test_a_database_that_does_not_answer_is_a_503(server: Server) -> None:
     response = server.send("POST", "/v1/members", {})
     problem(response, 503, "busy", "database")
     assert response.headers["retry-after"] == "1"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        library.OperationalError("disk full"),
+        library.InterfaceError("closed"),
+        CommitUnknown("lost"),
+        sqlalchemy.exc.OperationalError("SELECT 1", {}, Exception("gone")),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_database_that_takes_no_commit_is_a_503(
+    server: Server, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    server.ok("POST", "/v1/business-days/2026-11-23/open", key="open")
+    monkeypatch.setattr(server.context.ledger._committer, "commit", fail)
+    body = {"member_id": "xiaoming", "kind": "personal", "name": "x"}
+    response = server.send("POST", "/v1/members", body)
+    problem(response, 503, "busy", "database")
+    assert "same number" in response.json()["detail"]
+    monkeypatch.undo()
+    server.ok("POST", "/v1/members", body)
+
+
+def test_the_root_leads_to_the_documentation(server: Server) -> None:
+    response = server.client.get("/", follow_redirects=False)
+    assert (response.status_code, response.headers["location"]) == (307, "/docs")
