@@ -35,6 +35,16 @@ def send(desk, number: str, command: Command) -> None:
     desk.ledger.submit(Request(number, at(0), "operator:1", command)).unwrap()
 
 
+def sell(desk) -> None:
+    """Nuts, paid into escrow at 10:00 of the first day."""
+    send(desk, "books", OpenBooks(OPENED))
+    send(desk, "ann", RegisterMember("ANN", "personal", "Ann"))
+    send(desk, "shop", RegisterMember("SHOP", "enterprise", "Shop", FeeRule(60), "T+1"))
+    send(desk, "order", Checkout("1", "ANN", (OrderLine("SHOP", 500, "nuts"),)))
+    send(desk, "pay", PayOrder("P1", "1", "JD_PAY"))
+    send(desk, "paid", RecordOutcome("pay-P1", succeeded="S1"))
+
+
 def test_days_that_are_over_are_ended_by_the_clock(database_url: str) -> None:
     with open_books(database_url) as desk:
         send(desk, "books", OpenBooks(OPENED))
@@ -53,12 +63,7 @@ def test_books_that_lie_far_back_are_left_to_operators(database_url: str) -> Non
 
 def test_timers_do_not_run_ahead_of_the_books(database_url: str) -> None:
     with open_books(database_url) as desk:
-        send(desk, "books", OpenBooks(OPENED))
-        send(desk, "ann", RegisterMember("ANN", "personal", "Ann"))
-        send(desk, "shop", RegisterMember("SHOP", "enterprise", "Shop", FeeRule(60), "T+1"))
-        send(desk, "order", Checkout("1", "ANN", (OrderLine("SHOP", 500, "nuts"),)))
-        send(desk, "pay", PayOrder("P1", "1", "JD_PAY"))
-        send(desk, "paid", RecordOutcome("pay-P1", succeeded="S1"))
+        sell(desk)
         Worker(desk, lambda: at(5000)).round()
         assert desk.ledger.state(transaction.stream("SHOP-1")).status == "paid"
 
@@ -145,12 +150,7 @@ def test_what_a_killed_import_instructed_is_left_to_it(database_url: str) -> Non
 
 def test_timers_wait_until_the_books_have_come_to_today(database_url: str) -> None:
     with open_books(database_url) as desk:
-        send(desk, "books", OpenBooks(OPENED))
-        send(desk, "ann", RegisterMember("ANN", "personal", "Ann"))
-        send(desk, "shop", RegisterMember("SHOP", "enterprise", "Shop", FeeRule(60), "T+1"))
-        send(desk, "order", Checkout("1", "ANN", (OrderLine("SHOP", 500, "nuts"),)))
-        send(desk, "pay", PayOrder("P1", "1", "JD_PAY"))
-        send(desk, "paid", RecordOutcome("pay-P1", succeeded="S1"))
+        sell(desk)
         for on in range(7):
             end_of_day(desk, OPENED + timedelta(days=on))
         statuses = []
