@@ -171,7 +171,9 @@ class _Rebuild:
             checkpoints.put(connection, fresh)
 
     def _live(self) -> dict[str, Checkpoint]:
-        """The live checkpoints that a comparison makes sense with."""
+        """The live checkpoints that a comparison makes sense with: not one that somebody has set
+        beyond the log."""
+        head = self.recorder.head().position
         with self.engine.connect() as connection:
             states = checkpoints.load(connection, [model.name for model in self.models])
             return {
@@ -179,6 +181,7 @@ class _Rebuild:
                 for model in self.models
                 if model.name in states
                 and states[model.name].state == RUNNING
+                and states[model.name].position <= head
                 and shadow.exist(connection, live(model))
             }
 

@@ -77,11 +77,13 @@ def swap(runner: Runner, models: Sequence[ReadModel]) -> dict[str, Checkpoint]:
 
 def _left(runner: Runner, models: Sequence[ReadModel]) -> int:
     """How many facts the live ones are ahead of those shadows that can still move."""
+    head = runner.recorder.head().position  # A live one may have been set beyond it.
     with runner.engine.connect() as connection:
         lives = checkpoints.load(connection, [model.name for model in models])
     shadows = runner.load()
     pairs = ((lives.get(m.name), shadows[m.name + shadow.NEXT]) for m in models)
-    return max((a.position - b.position for a, b in pairs if a and b.state == RUNNING), default=0)
+    gaps = (min(a.position, head) - b.position for a, b in pairs if a and b.state == RUNNING)
+    return max(gaps, default=0)
 
 
 def _swap(
@@ -93,10 +95,12 @@ def _swap(
     states = checkpoints.lock(connection, [name for three in names for name in three])
     _lock_tables(connection, models, attempt)
     result = {}
+    head = runner.recorder.head().position
     for model, (name, following, aside) in zip(models, names, strict=True):
         before, after = states.get(name), states[following]
-        if before is not None and before.position > after.position:
-            after = _fold_on(runner, targets[following], connection, after, before.position)
+        if before is not None and min(before.position, head) > after.position:
+            until = min(before.position, head)
+            after = _fold_on(runner, targets[following], connection, after, until)
         checkpoints.remove(connection, [name, following, aside])
         result[name] = Checkpoint(name, after.position, after.generation)
         checkpoints.create(connection, result[name])

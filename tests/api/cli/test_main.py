@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import text
 
 from api.cli import main
 from api.cli.output import Say
+from domain.eventstore.database import parse_database_url, sqlalchemy_engine
 from tests.api.cli.terminal import Ran, Terminal
 
 
@@ -149,3 +151,14 @@ def test_verify_finds_what_was_tampered_with(change: str, check: str, tmp_path: 
     assert not answer["clean"]
     assert answer["findings"][0]["check"] == check
     assert terminal("verify").code == 1
+
+
+@pytest.mark.timeout(60)
+def test_a_rebuild_repairs_a_checkpoint_beyond_the_log(books: Terminal) -> None:
+    engine = sqlalchemy_engine(parse_database_url(books.url))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE projection_checkpoints SET position = 99999"))
+    engine.dispose()
+    assert books("verify").code == 1
+    assert books("projections", "rebuild", "--all").code == 0
+    assert books("verify").code == 0
