@@ -24,6 +24,7 @@ from domain.eventstore import codec
 from domain.eventstore.recorder import LedgerRecorder
 from projections import checkpoints
 from projections.checkpoints import PAUSED, RUNNING, Checkpoint
+from projections.commits import CommitEnds
 from projections.folding import (
     Decode,
     LogBroken,
@@ -74,7 +75,8 @@ class Status(NamedTuple):
 class Runner:
     """Brings targets to a position. One thread at a time; others, elsewhere, are fenced off.
 
-    With `pipelined` the next page is read and folded while the last one is being written.
+    With `pipelined` the next page is read and folded while the last one is being written; with
+    `whole_commits` a page ends where a commit does, however long that is, for those who read.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Runner:
         *,
         batch: int = LIVE_BATCH,
         pipelined: bool = False,
+        whole_commits: bool = False,
         decode: Decode = codec.decode,
     ) -> None:
         if len({target.name for target in targets}) != len(targets):
@@ -94,6 +97,7 @@ class Runner:
         self.targets = tuple(targets)
         self.batch = batch
         self._pipelined = pipelined
+        self._ends = CommitEnds(recorder) if whole_commits else None
         self.decode = decode
 
     def load(self) -> _States:
@@ -155,9 +159,12 @@ class Runner:
         # Not past where others wait: from there on they share the work of decoding.
         stop = min(goals[target.name] for target in group)
         stop = min([stop, *(state.position for state in behind if state.position > start)])
+        if self._ends is not None:
+            stop = self._ends.stop(start, start + self.batch, stop)
+        size = self.batch if self._ends is None else stop - start
         at = {target.name: states[target.name] for target in group}
         try:
-            rows = read_page(self.recorder, start, self.batch, stop)
+            rows = read_page(self.recorder, start, size, stop)
         except LogBroken as broken:
             error = broken
             return _Page(lambda: pause_all(self.engine, at, error), _stopped(at))
@@ -235,7 +242,9 @@ class Projector:
         targets = [live(model) for model in models]
         self._models = tuple(models)
         self._engine = engine
-        self._runner = Runner(recorder, engine, targets, batch=batch, decode=decode)
+        self._runner = Runner(
+            recorder, engine, targets, batch=batch, whole_commits=True, decode=decode
+        )
         self._one_at_a_time = threading.Lock()
         self._moved = threading.Condition()
         self.trouble: str | None = None  # What the database said, while `run` cannot go on.

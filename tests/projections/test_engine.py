@@ -69,13 +69,26 @@ def test_facts_may_come_in_any_portions(made: Books, portions: list[tuple[int, i
 
 
 def test_it_stops_where_it_is_told(made: Books) -> None:
-    append(made.recorder, facts(30))
+    for fact in facts(30):
+        append(made.recorder, [fact])
     runner = projector(made, batch=4)
     assert runner.catch_up(until=10) == {"tallies": 10, "releases": 10}
     assert [row[0] for row in made.rows(LINES)][-1] <= 10
     told: list[tuple[int, int]] = []
     runner.catch_up(on_progress=lambda done, total: told.append((done, total)))
     assert told == [(4, 20), (8, 20), (12, 20), (16, 20), (20, 20)]
+
+
+def test_readers_never_see_half_a_commit(made: Books) -> None:
+    """However small the batches are and however long the commits."""
+    ends = [0]
+    for size in (3, 1, 40, 2, 2, 7):
+        ends.append(append(made.recorder, facts(size, start=ends[-1])))
+    seen: list[int] = []
+    projector(made, batch=5).catch_up(on_progress=lambda done, _total: seen.append(done))
+    assert seen[-1] == ends[-1]
+    assert set(seen) <= set(ends)
+    assert_whole(made)
 
 
 def test_read_models_at_different_positions_meet(made: Books) -> None:
@@ -180,7 +193,8 @@ def test_bytes_that_are_not_the_fact_stop_those_who_want_it(made: Books) -> None
 
 
 def test_a_hole_in_the_log_stops_everybody_before_it(made: Books) -> None:
-    append(made.recorder, facts(12))
+    for fact in facts(12):
+        append(made.recorder, [fact])
     if made.engine.dialect.name == "sqlite":
         made.execute("DROP TRIGGER events_refuse_DELETE")
     else:
