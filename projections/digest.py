@@ -3,6 +3,9 @@
 SHA-256 over the tables in the model's order; of each its columns, then its rows in the order of the
 primary key, one line of JSON each (numbers bare, text quoted, dates as ISO text, booleans 0 and 1,
 bytes as base64). Rows are streamed: memory does not grow with the table.
+
+Of PostgreSQL a row is asked for as the line it is to be, as a driver reads one string faster than
+many values; where a text has characters that JSON escapes, value by value after all.
 """
 
 import hashlib
@@ -19,6 +22,8 @@ from projections.folding import Target
 from projections.model import ReadModel, Tables
 
 PAGE = 5_000
+NULL = "\x1f"  # Instead of text that is NULL, so that the quotes of a page can be counted.
+_USUAL = bytes({*range(32, 256), ord("\n"), ord(NULL)} - {ord("\\")})
 _encoder = msgspec.json.Encoder()
 
 
@@ -35,11 +40,58 @@ def digest(connection: Connection, target: Target) -> str:
     """The digest, in hex, of a model's rows as this transaction sees them."""
     total = hashlib.sha256()
     for table in target.model.tables:
-        part = hashlib.sha256(_header(table))
-        for rows in pages(connection, target.tables[table.name], table):
-            part.update(_encoder.encode_lines(rows))
-        total.update(part.digest())
+        physical, part = target.tables[table.name], None
+        if connection.dialect.name == "postgresql":
+            part = _of_lines(connection, physical, table)
+        total.update(part or _of_rows(connection, physical, table))
     return total.hexdigest()
+
+
+def _of_rows(connection: Connection, physical: Table, table: Table) -> bytes:
+    part = hashlib.sha256(_header(table))
+    for rows in pages(connection, physical, table):
+        part.update(_encoder.encode_lines(rows))
+    return part.digest()
+
+
+def _of_lines(connection: Connection, physical: Table, table: Table) -> bytes | None:
+    """The same, of lines that PostgreSQL makes; None when a text is not what it is in JSON."""
+    kinds = [kind_of(column.type) for column in table.columns]
+    if "bytes" in kinds:
+        return None
+    quotes = 2 * sum(kind in ("text", "date") for kind in kinds)
+    connection.exec_driver_sql("SELECT set_config('datestyle', 'ISO, YMD', true)")
+    part = hashlib.sha256(_header(table))
+    for rows in _ordered(connection, physical, table, _line(table)):
+        page = "".join([line for (line,) in rows]).encode()
+        # No text can hide: one with a quote, or with the mark of NULL, makes the sum too large.
+        if (
+            page.count(b'"') != len(rows) * quotes - 2 * page.count(NULL.encode())
+            or page.count(b"\n") != len(rows)
+            or page.translate(None, _USUAL)
+        ):
+            return None
+        part.update(page.replace(NULL.encode(), b"null"))
+    return part.digest()
+
+
+def _line(table: Table) -> str:
+    """The expression of a row as a line of JSON, in PostgreSQL."""
+    marks, values = [], []
+    for column in table.columns:
+        value, kind = quoted(column.name), kind_of(column.type)
+        if kind == "bool":
+            value += "::int"
+        if kind not in ("text", "date"):
+            values.append(f"coalesce({value}::text, 'null')" if column.nullable else value)
+            marks.append("%s")
+        elif column.nullable:
+            values.append(f"coalesce('\"' || {value} || '\"', '{NULL}')")
+            marks.append("%s")
+        else:
+            values.append(value)
+            marks.append('"%s"')
+    return f"format(E'[{','.join(marks)}]\\n', {', '.join(values)})"
 
 
 def first_difference(
@@ -71,19 +123,24 @@ def first_difference(
 def pages(connection: Connection, physical: Table, table: Table) -> Iterator[list[Row]]:
     """The rows in the order of the primary key, their values as both databases can give them."""
     server = connection.dialect.name == "postgresql"
+    columns = [
+        f"{quoted(c.name)}::int" if server and kind_of(c.type) == "bool" else quoted(c.name)
+        for c in table.columns
+    ]
+    return _ordered(connection, physical, table, ", ".join(columns))
+
+
+def _ordered(
+    connection: Connection, physical: Table, table: Table, columns: str
+) -> Iterator[list[Row]]:
+    server = connection.dialect.name == "postgresql"
     if not table.primary_key.columns:
         raise TypeError(f"{table.name} has no primary key: its rows have no order")
-    columns, order = [], []
-    for column in table.columns:
-        name, kind = quoted(column.name), kind_of(column.type)
-        columns.append(f"{name}::int" if server and kind == "bool" else name)
+    order = []
     for column in table.primary_key.columns:
         collated = server and kind_of(column.type) == "text"
         order.append(f'{quoted(column.name)} COLLATE "C"' if collated else quoted(column.name))
-    sql = (
-        f"SELECT {', '.join(columns)} FROM {quoted(physical.name)} "  # noqa: S608
-        f"ORDER BY {', '.join(order)}"
-    )
+    sql = f"SELECT {columns} FROM {quoted(physical.name)} ORDER BY {', '.join(order)}"  # noqa: S608
     driver: Any = connection.connection.driver_connection
     if not connection.in_transaction():
         connection.begin()

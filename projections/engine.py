@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -28,13 +28,12 @@ from projections.commits import CommitEnds
 from projections.folding import (
     Decode,
     LogBroken,
+    Source,
     Target,
     apply,
     fold,
     live,
     pause_all,
-    read_page,
-    sort_out,
     writing,
 )
 from projections.model import ReadModel
@@ -49,6 +48,7 @@ BACKOFF_MS = (100, 200, 400, 800, 1_600, 3_200, 5_000)
 
 Progress = Callable[[int, int], None]  # Facts done, and facts to do altogether.
 _States = dict[str, Checkpoint]
+T = TypeVar("T")
 
 log = logging.getLogger("zhangfang.projections")
 
@@ -75,8 +75,10 @@ class Status(NamedTuple):
 class Runner:
     """Brings targets to a position. One thread at a time; others, elsewhere, are fenced off.
 
-    With `pipelined` the next page is read and folded while the last one is being written; with
-    `whole_commits` a page ends where a commit does, however long that is, for those who read.
+    With `pipelined` the next page is read and folded while the last one is being written. Not to
+    SQLite: its driver lets go of the interpreter at every row, and two threads that both want it
+    lose more in handing it over than they gain. With `whole_commits` a page ends where a commit
+    does, however long that is, for those who read.
     """
 
     def __init__(
@@ -98,7 +100,7 @@ class Runner:
         self.batch = batch
         self._pipelined = pipelined
         self._ends = CommitEnds(recorder) if whole_commits else None
-        self.decode = decode
+        self.source = Source(recorder, decode)
 
     def load(self) -> _States:
         """Where each target stands. Their checkpoints must exist."""
@@ -122,11 +124,12 @@ class Runner:
         start = min((s.position for s in states.values() if _due(s, goals)), default=head)
         whole = max((goals[s.name] for s in states.values() if _due(s, goals)), default=head)
         with ExitStack() as stack:
-            submit: Callable[[Callable[[], _States]], Future[_States]] = _inline
+            submit: Callable[[Callable[[], _States]], Future[_States]] = at_once
             collect: Callable[[], object] = _nothing
             if self._pipelined:
-                submit = stack.enter_context(ThreadPoolExecutor(1)).submit
                 collect = stack.enter_context(_collecting_seldom())
+                if self.engine.dialect.name == "postgresql":
+                    submit = stack.enter_context(ThreadPoolExecutor(1)).submit
             # `states` is what will be true once `pending` is written.
             pending: Future[_States] | None = None
             while True:
@@ -145,6 +148,7 @@ class Runner:
                     return states
                 pending = submit(page.write)
                 states.update(page.states)
+                del page  # Its deltas go with its writing.
                 collect()
 
     def _next_page(self, states: _States, goals: Mapping[str, int]) -> "_Page | None":
@@ -159,23 +163,23 @@ class Runner:
         # Not past where others wait: from there on they share the work of decoding.
         stop = min(goals[target.name] for target in group)
         stop = min([stop, *(state.position for state in behind if state.position > start)])
-        if self._ends is not None:
+        if self._ends is None:
+            stop = min(stop, start + self.batch)
+        else:
             stop = self._ends.stop(start, start + self.batch, stop)
-        size = self.batch if self._ends is None else stop - start
         at = {target.name: states[target.name] for target in group}
         try:
-            rows = read_page(self.recorder, start, size, stop)
+            batches = fold(self.source, group, at, stop)
         except LogBroken as broken:
             error = broken
             return _Page(lambda: pause_all(self.engine, at, error), _stopped(at))
-        to = rows[-1][0]
-        works = sort_out(group, rows, self.decode)
-        pages = [fold(t, at[t.name], work, to) for t, work in zip(group, works, strict=True)]
         moved = {
-            name: Checkpoint(name, to, state.generation, fingerprint=state.fingerprint)
-            for name, state in at.items()
+            batch.target.name: Checkpoint(
+                batch.target.name, batch.to, batch.at.generation, fingerprint=batch.at.fingerprint
+            )
+            for batch in batches
         }
-        return _Page(lambda: apply(self.engine, pages), moved)
+        return _Page(lambda: apply(self.engine, self.source, batches), moved)
 
 
 @contextmanager
@@ -208,8 +212,9 @@ def _stopped(at: _States) -> _States:
     return {n: Checkpoint(n, s.position, s.generation, PAUSED) for n, s in at.items()}
 
 
-def _inline(work: Callable[[], _States]) -> "Future[_States]":
-    future: Future[_States] = Future()
+def at_once(work: Callable[[], T]) -> "Future[T]":
+    """What an executor's `submit` does, here and now."""
+    future: Future[T] = Future()
     try:
         future.set_result(work())
     except BaseException as error:

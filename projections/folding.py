@@ -1,7 +1,8 @@
-"""One page of the log: read and decoded once, folded into every read model that wants it, written.
+"""A stretch of the log: read and decoded once, folded into every read model that wants it, written.
 
-The rows of a page are proved to follow each other without a gap. What cannot be decoded or folded
-is found out for each read model by itself, so that one that fails keeps nobody else back.
+Facts pass by a few at a time, each folded into every delta while it is at hand; only the deltas are
+kept. Rows are proved to follow each other without a gap. What cannot be decoded or folded is found
+out for each read model by itself, fact by fact, so that one that fails keeps nobody else back.
 """
 
 import sqlite3
@@ -25,7 +26,9 @@ from projections.checkpoints import Checkpoint, Fenced
 from projections.model import Delta, Fold, ReadModel, Tables
 
 Decode = Callable[[EventRow], Recorded]
-Work = list[tuple[Fold, Recorded]]  # What one read model has to fold of a page, in order.
+Work = list[tuple[Fold, Recorded]]  # What one read model has to fold of some rows, in order.
+
+READ = 2_500  # Facts read at once.
 
 # The statements of a delta find rows by key. A table that grows from nothing within a minute
 # outruns the statistics, and a plan made for an empty table would scan it. What is lost in a crash
@@ -65,19 +68,28 @@ class Target(NamedTuple):
     tables: Tables
 
 
-class Batch(Struct):
-    """What one target makes of a page: its facts, and their delta unless one could not be folded.
+class Source(NamedTuple):
+    """Where facts come from."""
 
-    `failed` is the index of the fact that could not, `error` what it raised.
+    recorder: LedgerRecorder
+    decode: Decode = codec.decode
+
+
+class Batch(Struct):
+    """What one target makes of the facts from `at` up to `to`: their delta, if it wants any.
+
+    `error` is what one of them raised: the delta is worth nothing then.
     """
 
     target: Target
     at: Checkpoint
-    work: Work
+    delta: Delta
     to: int
-    delta: Delta = None
-    failed: int | None = None
+    wants: bool = False
     error: Exception | None = None
+
+
+_Wanting = list[tuple[Fold, Batch]]
 
 
 def live(model: ReadModel) -> Target:
@@ -97,48 +109,95 @@ def read_page(recorder: LedgerRecorder, after: int, limit: int, until: int) -> l
     return rows
 
 
-def sort_out(
-    targets: Sequence[Target], rows: Sequence[EventRow], decode: Decode = codec.decode
-) -> list[Work]:
-    """For each target the facts it wants, decoded; each fact is decoded at most once."""
-    works: list[Work] = [[] for _ in targets]
-    plan = _plan(targets, works)
+def fold(
+    source: Source, targets: Sequence[Target], at: Mapping[str, Checkpoint], until: int
+) -> list[Batch]:
+    """What targets that stand at one position make of the facts after it, up to `until`.
+
+    Up to a hole in the log, if there is one on the way; raises LogBroken if there is nothing before
+    it. Each fact is decoded at most once.
+    """
+    batches = [Batch(t, at[t.name], t.model.new_delta(), at[t.name].position) for t in targets]
+    start = position = batches[0].at.position
+    plan = _plan(batches)
+    while position < until:
+        try:
+            rows = read_page(source.recorder, position, READ, until)
+        except LogBroken:
+            if position == start:
+                raise
+            break
+        for row in rows:
+            wanting = plan.get(row[3])
+            if wanting == []:
+                continue
+            if not _fold_one(wanting, batches, row, source.decode):
+                plan = _plan(batches)
+        position = rows[-1][0]
+    for batch in batches:
+        batch.to = position
+    return batches
+
+
+def _fold_one(
+    wanting: _Wanting | None, batches: Sequence[Batch], row: EventRow, decode: Decode
+) -> bool:
+    """Fold one fact into the deltas of those who want it; False when one of them cannot go on."""
+    try:
+        recorded = decode(row)
+    except Exception as error:  # Whoever wants this fact stops at it; everybody, if none can tell.
+        for batch in batches if wanting is None else (batch for _, batch in wanting):
+            batch.error = error
+        return False
+    if wanting is None:
+        kind = type(recorded.fact)
+        wanting = [
+            (batch.target.model.folds[kind], batch)
+            for batch in batches
+            if batch.error is None and kind in batch.target.model.folds
+        ]
+    whole = True
+    for fold_one, batch in wanting:
+        batch.wants = True
+        try:
+            fold_one(batch.delta, recorded)
+        except Exception as error:  # Every kind of mistake in a fold ends as a reason to pause.
+            batch.error, whole = error, False
+    return whole
+
+
+def _plan(batches: Sequence[Batch]) -> dict[str, _Wanting]:
+    """Stored name -> who wants it, of those who can go on. Not there: names that are upcast, and
+    unknown ones; what they are is only known when they are decoded."""
+    plan: dict[str, _Wanting] = {name: [] for name in EVENTS if name not in UPCASTS}
+    known = frozenset(NAMES)
+    for batch in batches:
+        folds = batch.target.model.folds
+        strange = folds.keys() - known
+        if strange:
+            raise ValueError(f"{batch.target.model.name} folds {strange}, not in the registry")
+        if batch.error is None:
+            for name, wanting in plan.items():
+                if EVENTS[name] in folds:
+                    wanting.append((folds[EVENTS[name]], batch))
+    return plan
+
+
+def work_of(target: Target, rows: Sequence[EventRow], decode: Decode) -> Work:
+    """The facts of some rows that a target wants; one that cannot be decoded raises when folded."""
+    folds, work = target.model.folds, Work()
     for row in rows:
-        wanting = plan.get(row[3], works)
-        if not wanting:
+        if row[3] in EVENTS and row[3] not in UPCASTS and EVENTS[row[3]] not in folds:
             continue
         try:
             recorded = decode(row)
-        except Exception as error:  # Whoever wants this fact stops at it, and says why.
+        except Exception as error:
             stub = Recorded(row[0], row[1], row[2], row[3], 0, "", "", "", None)
-            for entry in wanting:
-                (entry if isinstance(entry, list) else entry[0]).append((_raiser(error), stub))
-            continue
-        if wanting is works:
-            kind = type(recorded.fact)
-            for target, work in zip(targets, works, strict=True):
-                if kind in target.model.folds:
-                    work.append((target.model.folds[kind], recorded))
+            work.append((_raiser(error), stub))
         else:
-            for work, fold in wanting:
-                work.append((fold, recorded))
-    return works
-
-
-def _plan(targets: Sequence[Target], works: list[Work]) -> dict[str, Any]:
-    """Stored name -> who wants it. Names that are upcast, and unknown ones, concern everybody."""
-    plan: dict[str, Any] = {}
-    for name, kind in EVENTS.items():
-        folds = [target.model.folds.get(kind) for target in targets]
-        plan[name] = [(w, fold) for w, fold in zip(works, folds, strict=True) if fold is not None]
-    for name in UPCASTS:
-        plan.pop(name, None)
-    known = frozenset(NAMES)
-    for target in targets:
-        strange = target.model.folds.keys() - known
-        if strange:
-            raise ValueError(f"{target.model.name} folds {strange}, not in the registry of facts")
-    return plan
+            if type(recorded.fact) in folds:
+                work.append((folds[type(recorded.fact)], recorded))
+    return work
 
 
 def _raiser(error: Exception) -> Fold:
@@ -148,28 +207,13 @@ def _raiser(error: Exception) -> Fold:
     return fail
 
 
-def fold(target: Target, at: Checkpoint, work: Work, to: int) -> Batch:
-    """The delta of the facts in `work`; how far it came if one of them raises."""
-    batch = Batch(target, at, work, to)
-    delta = target.model.new_delta()
-    index = 0
-    try:
-        for index, (fold_one, recorded) in enumerate(work):  # noqa: B007 - which one it was
-            fold_one(delta, recorded)
-    except Exception as error:  # Every kind of mistake in a fold ends as a reason to pause.
-        batch.failed, batch.error = index, error
-    else:
-        batch.delta = delta
-    return batch
-
-
-def apply(engine: Engine, batches: Sequence[Batch]) -> dict[str, Checkpoint]:
-    """Write a page's batches; where each target stands then: moved, paused, or as others left it.
+def apply(engine: Engine, source: Source, batches: Sequence[Batch]) -> dict[str, Checkpoint]:
+    """Write batches; where each target stands then: moved, paused, or as others left it.
 
     All of them in one transaction, for one sync of the disk; if that does not go well, each in its
     own. Raises DBAPIError or the driver's when the database, and not a fact, is the trouble.
     """
-    if all(batch.failed is None for batch in batches):
+    if all(batch.error is None for batch in batches):
         try:
             with writing(engine) as connection:
                 return {batch.target.name: write(connection, batch) for batch in _sorted(batches)}
@@ -178,12 +222,11 @@ def apply(engine: Engine, batches: Sequence[Batch]) -> dict[str, Checkpoint]:
                 raise
     result: dict[str, Checkpoint] = {}
     for batch in batches:
+        name = batch.target.name
         try:
-            # Folded anew: a write may have changed its delta before it failed.
-            result[batch.target.name] = _alone(engine, batch.target, batch.at, batch.work, batch.to)
+            result[name] = _again(engine, source, batch)
         except Fenced:
             with engine.connect() as connection:
-                name = batch.target.name
                 result[name] = checkpoints.load(connection, [name]).get(name, Checkpoint(name))
     return result
 
@@ -191,7 +234,7 @@ def apply(engine: Engine, batches: Sequence[Batch]) -> dict[str, Checkpoint]:
 def write(connection: Connection, batch: Batch) -> Checkpoint:
     """A delta and its checkpoint, in the caller's transaction. Raises Fenced, or what it raises."""
     moved = checkpoints.advance(connection, batch.at, batch.to)
-    if batch.work:
+    if batch.wants:
         batch.target.model.write(connection, batch.target.tables, batch.delta)
     return moved
 
@@ -201,14 +244,31 @@ def _sorted(batches: Sequence[Batch]) -> list[Batch]:
     return sorted(batches, key=lambda batch: batch.target.name)
 
 
+def _again(engine: Engine, source: Source, batch: Batch) -> Checkpoint:
+    """The same facts once more, for one target by itself: up to the one that fails, if one does.
+
+    Read and folded anew: a write may have changed its delta before it failed.
+    """
+    at = batch.at
+    while at.position < batch.to and at.state == checkpoints.RUNNING:
+        rows = read_page(source.recorder, at.position, READ, batch.to)
+        at = _alone(
+            engine, batch.target, at, work_of(batch.target, rows, source.decode), rows[-1][0]
+        )
+    return at
+
+
 def _alone(engine: Engine, target: Target, at: Checkpoint, work: Work, to: int) -> Checkpoint:
     """Go as far as facts allow: all of it, or up to the one fact that fails, and pause there."""
-    batch = fold(target, at, work, to)
-    if batch.failed is not None and batch.error is not None:
-        recorded = work[batch.failed][1]
-        if recorded.position - 1 > at.position:
-            at = _alone(engine, target, at, work[: batch.failed], recorded.position - 1)
-        return at if at.state != checkpoints.RUNNING else _pause(engine, at, recorded, batch.error)
+    batch = Batch(target, at, target.model.new_delta(), to, bool(work))
+    for index, (fold_one, recorded) in enumerate(work):
+        try:
+            fold_one(batch.delta, recorded)
+        except Exception as error:
+            if recorded.position - 1 > at.position:
+                at = _alone(engine, target, at, work[:index], recorded.position - 1)
+            running = at.state == checkpoints.RUNNING
+            return _pause(engine, at, recorded, error) if running else at
     try:
         with writing(engine) as connection:
             return write(connection, batch)

@@ -28,6 +28,9 @@ class ReadModel(NamedTuple):
     `new_delta()` makes an empty delta; `folds[type(fact)](delta, recorded)` adds one fact to it,
     pure but for the delta; `write(connection, tables, delta)` applies it, reading at most its own
     `tables`. Applying facts in any batches gives the same rows.
+
+    `looks_up` names the indexes, beyond the primary keys, by which `write` finds rows: a rebuild,
+    which makes indexes last, makes these first, or each batch would go through the whole table.
     """
 
     name: str
@@ -35,3 +38,4 @@ class ReadModel(NamedTuple):
     folds: Mapping[type[Fact], Fold]
     new_delta: Callable[[], Delta]
     write: Callable[[Connection, Tables, Delta], None]
+    looks_up: tuple[str, ...] = ()

@@ -1,6 +1,6 @@
 """Rebuild: a read model made anew from the log beside the live one, proved equal, and swapped in.
 
-    shadow tables ─▶ catch up with the live ─▶ indexes ─▶ compare digests at one position
+    shadow tables ─▶ catch up with the live ─▶ indexes, and digests compared at one position
                   ─▶ catch up with the head ─▶ swap in one transaction (the old ones are kept)
 
 Readers, writers and the live projector go on meanwhile. Every page of a rebuild is committed with
@@ -9,8 +9,11 @@ one goes on where it stopped, if code and tables are still the same.
 """
 
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import TypeVar
 
 from msgspec import Struct
 from sqlalchemy import Engine
@@ -20,12 +23,13 @@ from domain.eventstore.recorder import LedgerRecorder
 from projections import checkpoints, shadow
 from projections.checkpoints import CHECKPOINTS, PAUSED, RUNNING, Checkpoint
 from projections.digest import digest, snapshot
-from projections.engine import Progress, Runner
+from projections.engine import Progress, Runner, at_once
 from projections.folding import Decode, Target, live, writing
 from projections.model import ReadModel
 from projections.swap import rebuilding, swap
 
-REBUILD_BATCH = 20_000
+REBUILD_BATCH = 50_000
+T = TypeVar("T")
 
 
 class RebuildResult(Struct, frozen=True):
@@ -113,10 +117,7 @@ class _Rebuild:
         began = {name: state.position for name, state in self.runner.load().items()}
         self.start = min(began.values(), default=0)
         self._follow_live()
-        for target in self.shadows.values():
-            with writing(self.engine) as connection:
-                shadow.index(connection, target)
-        compared = self._compare()
+        compared = self._complete()
         self._catch_up({})
         states = self.runner.load()
         chosen = [m for m in self.models if not _against(states, m, compared.get(m.name), force)]
@@ -215,23 +216,43 @@ class _Rebuild:
             runner = Runner(self.recorder, self.engine, targets, batch=batch, decode=self.decode)
             runner.catch_up(goals)
 
-    def _compare(self) -> dict[str, _Compared]:
-        """Digests of live and shadow at one position each, the live ones' in one view."""
+    def _complete(self) -> dict[str, _Compared]:
+        """Indexes, and digests of live and shadow at one position each, the live ones' in one view.
+
+        All at once: PostgreSQL does nearly all of it, and has more than one processor for it.
+        """
         found: dict[str, _Compared] = {}
-        models = [model for model in self.models if model.name in self._live()]
+        if self.engine.dialect.name == "sqlite":
+            self._index()  # Its WAL could not be emptied of them while there is a view.
+        running = self._live()
+        models = [model for model in self.models if model.name in running]
         tables = [table for model in models for table in model.tables]
         with snapshot(self.engine, tables) as view:
             states = checkpoints.load(view, [model.name for model in models])
             goals = {self.shadows[m.name].name: states[m.name].position for m in models}
             reached = self._catch_up(goals, others=False)
-            with ThreadPoolExecutor(1) as beside:
+            with _helpers(self.engine) as submit:
+                indexed = submit(self._index)
+                rebuilt = {
+                    name: submit(partial(self._digest, self.shadows[name]))
+                    for name, state in states.items()
+                    if state.state == RUNNING
+                    and state.position == reached[self.shadows[name].name].position
+                }
                 for model in models:
-                    target, state = self.shadows[model.name], states[model.name]
-                    if state.state == RUNNING and reached[target.name].position == state.position:
-                        rebuilt = beside.submit(self._digest, target)
+                    if model.name in rebuilt:
                         ours = digest(view, live(model))
-                        found[model.name] = _Compared(state.position, ours, rebuilt.result())
+                        theirs = rebuilt[model.name].result()
+                        position = states[model.name].position
+                        found[model.name] = _Compared(position, ours, theirs)
+                indexed.result()
         return found
+
+    def _index(self) -> None:
+        """Make those indexes that are missing."""
+        for target in self.shadows.values():
+            with writing(self.engine) as connection:
+                shadow.index(connection, target)
 
     def _digest(self, target: Target) -> str:
         with self.engine.connect() as connection:
@@ -250,6 +271,21 @@ class _Rebuild:
             return None
         before = min((state.position for state in self.runner.load().values()), default=0)
         return lambda done, _total: report(before + done - self.start, head - self.start)
+
+
+@contextmanager
+def _helpers(engine: Engine) -> Iterator[Callable[[Callable[[], T]], "Future[T]"]]:
+    """The `submit` of two threads (none on SQLite, as in engine.py). When something goes wrong,
+    only what they are at is waited for."""
+    if engine.dialect.name == "sqlite":
+        yield at_once
+        return
+    with ThreadPoolExecutor(2) as threads:
+        try:
+            yield threads.submit
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _against(

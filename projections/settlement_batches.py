@@ -318,6 +318,7 @@ MODEL = ReadModel(
     },
     new_delta=dict,
     write=_write,
+    looks_up=("settlement_payouts_batch",),
 )
 
 _COLUMNS = columns_of(TABLE, SettlementBatch)

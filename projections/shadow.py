@@ -69,10 +69,11 @@ def exist(connection: Connection, target: Target) -> bool:
 
 
 def create(connection: Connection, target: Target) -> None:
-    """Make a target's tables, empty and without their secondary indexes."""
+    """Make a target's tables, empty and without the secondary indexes its writes can do without."""
     drop(connection, target)
     for table in target.tables.values():
         connection.execute(CreateTable(table))
+    _make_indexes(connection, target, target.model.looks_up)
 
 
 def drop(connection: Connection, target: Target) -> None:
@@ -83,21 +84,35 @@ def drop(connection: Connection, target: Target) -> None:
 def index(connection: Connection, target: Target) -> None:
     """Make the secondary indexes that are missing, and let PostgreSQL count rows for its plans.
 
-    Names of indexes belong to the whole schema, and the live ones have theirs: ours get a number.
+    Only in the columns that rows are looked up by: autovacuum comes round to the others.
     """
+    _make_indexes(connection, target)
+    if connection.dialect.name == "postgresql":
+        for table in target.tables.values():
+            counted = dict.fromkeys(column.name for column in table.primary_key.columns)
+            for one in sorted(table.indexes, key=_name):
+                counted |= dict.fromkeys(column.name for column in one.columns)
+            names = ", ".join(map(quoted, counted))
+            connection.exec_driver_sql(f"ANALYZE {quoted(table.name)} ({names})")
+
+
+def _make_indexes(
+    connection: Connection, target: Target, only: Sequence[str] | None = None
+) -> None:
+    """Names of indexes belong to the whole schema, and the live ones have theirs: ours get a
+    number."""
     inspector = sa.inspect(connection)
     taken = _index_names(connection)
     for table in target.tables.values():
         there = {name for i in inspector.get_indexes(table.name) if (name := i["name"])}
         for index in sorted(table.indexes, key=_name):
             base = _name(index)
-            if not any(name.rpartition("__g")[0] == base for name in there):
+            made = any(name.rpartition("__g")[0] == base for name in there)
+            if not made and (only is None or base in only):
                 number = next(n for n in range(1, 10**9) if f"{base}__g{n}" not in taken)
                 index.name = quoted_name(f"{base}__g{number}", None)
                 connection.execute(CreateIndex(index))
                 index.name = quoted_name(base, None)
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql(f"ANALYZE {quoted(table.name)}")
 
 
 def _index_names(connection: Connection) -> set[str]:

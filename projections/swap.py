@@ -24,8 +24,6 @@ from projections.folding import (
     Target,
     fold,
     live,
-    read_page,
-    sort_out,
     write,
 )
 from projections.lease import LeaseTaken, lease
@@ -130,9 +128,8 @@ def _fold_on(
 ) -> Checkpoint:
     """The few facts that came meanwhile, within the swap's own transaction."""
     while at.position < until:
-        rows = read_page(runner.recorder, at.position, CLOSE_ENOUGH, until)
-        facts = sort_out([target], rows, runner.decode)[0]
-        batch = fold(target, at, facts, rows[-1][0])
+        stop = min(until, at.position + CLOSE_ENOUGH)
+        batch = fold(runner.source, [target], {target.name: at}, stop)[0]
         if batch.error is not None:
             raise batch.error
         at = write(connection, batch)

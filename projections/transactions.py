@@ -112,20 +112,21 @@ class Transaction(Draft, frozen=True, gc=False):  # type: ignore[misc]
     """One transaction. Amounts in fen, `fee_rate_bps` in basis points, times in UTC µs."""
 
 
-Histories = dict[str, list[Recorded]]  # Stream -> its facts of the batch, in their order.
+class Delta(Struct):
+    """Rows of the batch's new transactions, as they are at its end; what happened to earlier ones,
+    by their streams, in order."""
+
+    created: dict[str, Draft]
+    earlier: dict[str, list[Recorded]]
 
 
-def _collect(delta: Histories, recorded: Recorded) -> None:
-    history = delta.get(recorded.stream)
-    if history is None:
-        delta[recorded.stream] = [recorded]
-    else:
-        history.append(recorded)
+def _new_delta() -> Delta:
+    return Delta({}, {})
 
 
-def _created(recorded: Recorded) -> Draft:
+def _created(delta: Delta, recorded: Recorded) -> None:
     fact: facts.Created = recorded.fact
-    return Draft(
+    delta.created[recorded.stream] = Draft(
         key(recorded.stream),
         fact.order_no,
         fact.merchant,
@@ -137,6 +138,7 @@ def _created(recorded: Recorded) -> Draft:
         fact.fee_rule.rate_bps,
         recorded.at_us,
         "created",
+        last_position=recorded.position,
     )
 
 
@@ -183,39 +185,43 @@ _FIXED = 10  # So many columns never change.
 _CHANGING = tuple(column.name for column in TABLE.columns)[_FIXED:]
 
 
-def _applied(row: Draft, history: list[Recorded], position: int) -> tuple[Any, ...]:
-    for recorded in history:
-        _APPLY[type(recorded.fact)](row, recorded)
-    row.last_position = position
-    return astuple(row)
+def _happened(delta: Delta, recorded: Recorded) -> None:
+    row = delta.created.get(recorded.stream)
+    if row is not None:
+        _apply(row, recorded)
+    elif recorded.stream in delta.earlier:
+        delta.earlier[recorded.stream].append(recorded)
+    else:
+        delta.earlier[recorded.stream] = [recorded]
 
 
-def _write(connection: Connection, tables: Tables, delta: Histories) -> None:
+def _apply(row: Draft, recorded: Recorded) -> None:
+    _APPLY[type(recorded.fact)](row, recorded)
+    row.last_position = recorded.position
+
+
+def _write(connection: Connection, tables: Tables, delta: Delta) -> None:
     table = tables[TABLE.name]
-    inserted: list[tuple[Any, ...]] = []
-    earlier: dict[str, list[Recorded]] = {}
-    for stream, history in delta.items():
-        if isinstance(history[0].fact, facts.Created):
-            inserted.append(_applied(_created(history[0]), history[1:], history[-1].position))
-        else:
-            earlier[key(stream)] = history
+    earlier = {key(stream): history for stream, history in delta.earlier.items()}
     ids = [(transaction_id,) for transaction_id in earlier]
     updated: list[tuple[Any, ...]] = []
     for found in fetch_rows(connection, table, ("transaction_id",), ids):
-        history = earlier.pop(found[0])
-        values = _applied(Draft(*found), history, history[-1].position)
+        row = Draft(*found)
+        for recorded in earlier.pop(row.transaction_id):
+            _apply(row, recorded)
+        values = astuple(row)
         updated.append((values[0], *values[_FIXED:]))
     if earlier:
         raise LookupError(f"no such transaction was created: {min(earlier)}")
-    insert_rows(connection, table, inserted)
+    insert_rows(connection, table, [astuple(row) for row in delta.created.values()])
     update_rows(connection, table, updated, ("transaction_id",), _CHANGING)
 
 
 MODEL = ReadModel(
     name="transactions",
     tables=(TABLE,),
-    folds=dict.fromkeys((facts.Created, *_APPLY), _collect),
-    new_delta=dict,
+    folds={facts.Created: _created, **dict.fromkeys(_APPLY, _happened)},
+    new_delta=_new_delta,
     write=_write,
 )
 

@@ -6,10 +6,12 @@ read models keep their positions themselves.
 """
 
 import itertools
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from eventsourcing.tests import persistence as contract
 
@@ -83,8 +85,23 @@ class TestAggregateRecorderSQLite(OnSQLite, contract.AggregateRecorderTestCase):
 @pytest.mark.postgresql
 class TestApplicationRecorderPostgreSQL(OnPostgreSQL, contract.ApplicationRecorderTestCase[Any]):
     def test_insert_subscribe(self) -> None:
-        """Optional in the library, because SQLite has no subscriptions."""
-        self.optional_test_insert_subscribe()
+        """Optional in the library, because SQLite has no subscriptions. Its subscription begins to
+        listen in a thread, and waits for ever when it is notified before that: so once more."""
+        over = threading.Event()
+        reminder = threading.Thread(target=self._notify_until, args=(over,))
+        reminder.start()
+        try:
+            self.optional_test_insert_subscribe()
+        finally:
+            over.set()
+            reminder.join()
+
+    def _notify_until(self, over: threading.Event) -> None:
+        while not over.wait(0.5):
+            for recorder in self.recorders:
+                arguments = parse_database_url(self.url).connection_arguments
+                with psycopg.connect(**arguments, autocommit=True) as admin:
+                    admin.execute("SELECT pg_notify(%s, '')", (recorder.channel,))
 
 
 @pytest.mark.postgresql

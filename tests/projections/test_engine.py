@@ -12,7 +12,7 @@ from domain.eventstore import codec
 from projections import checkpoints
 from projections.checkpoints import PAUSED, RUNNING, Checkpoint, Fenced
 from projections.engine import Projector, Runner
-from projections.folding import LogBroken, apply, fold, live, read_page, sort_out, writing
+from projections.folding import READ, LogBroken, Source, apply, fold, live, read_page, writing
 from projections.wakeup import WakeUp
 from tests.projections.example import (
     BOTH,
@@ -104,11 +104,11 @@ def test_whoever_comes_second_is_fenced_and_nothing_counts_twice(made: Books) ->
     slow = Runner(made.recorder, made.engine, [live(TALLIES)])
     projector(made).catch_up(until=10)
     at = slow.load()["tallies"]
-    rows = read_page(made.recorder, 10, 10, 20)
-    batch = fold(live(TALLIES), at, sort_out([live(TALLIES)], rows)[0], 20)
+    source = Source(made.recorder)
+    batch = fold(source, [live(TALLIES)], {"tallies": at}, 20)[0]
     projector(made, batch=3).catch_up(until=16)
 
-    assert apply(made.engine, [batch])["tallies"].position == 16
+    assert apply(made.engine, source, [batch])["tallies"].position == 16
     with writing(made.engine) as connection, pytest.raises(Fenced):
         checkpoints.advance(connection, at, 20)
     assert slow.catch_up()["tallies"].position == 20
@@ -175,6 +175,24 @@ def test_a_poisonous_fact_pauses_its_read_model_only(
     mended.catch_up()
     assert_whole(made)
     assert made.checkpoint("tallies") == Checkpoint("tallies", 47)
+
+
+def test_a_batch_is_read_in_portions_and_is_still_one(made: Books) -> None:
+    """More than is read at once: what is wrong in a later portion is found where it is."""
+    count = 2 * READ + 10
+    append(made.recorder, facts(count - 1))
+    append(made.recorder, [("account-2241.01.M1", Held("HX", 1, "poison"))])
+    append(made.recorder, facts(20, count))
+    told: list[int] = []
+    broken = Runner(made.recorder, made.engine, [live(tallies("poison")), live(OTHER)], batch=10**5)
+    projector(made).prepare()
+    states = broken.catch_up(on_progress=lambda done, _: told.append(done))
+    assert states["releases"].position == count + 20
+    assert made.checkpoint("tallies").reason_position == count
+    assert [len(made.rows(LINES)), told[-1]] == [
+        len([i for i in range(count - 1) if i % 5 != 4]),
+        count - 1,
+    ]
 
 
 def test_an_unknown_name_stops_everybody_there(made: Books) -> None:
