@@ -13,6 +13,7 @@ from api.cli.output import FOUND, DatabaseOption, JsonOption, Say, answering, da
 from api.context import AppContext
 from api.feed import read_feed, write_rejected
 from api.importing import Importer, ImportReport
+from domain.kernel import DAY_US
 from domain.member import member
 from domain.refusals import Code, Refused
 
@@ -60,7 +61,12 @@ def _run(
         return state.kind == "enterprise"
 
     with say.progress("rows") as told:
-        feed = read_feed(directory, known_merchant, lambda done: told("reading", done, None))
+        feed = read_feed(
+            directory,
+            known_merchant,
+            lambda done: told("reading", done, None),
+            context.clock() + DAY_US,
+        )
         importer = Importer(
             context.desk, feed, lambda on, done, total: told(on.isoformat(), done, total)
         )

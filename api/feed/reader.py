@@ -23,7 +23,7 @@ from api.feed.rejects import Reject
 from api.feed.rows import Checkout, MerchantRow, OrderRow, RefundRow
 from api.feed.sequence import longest_in_order
 from api.feed.table import Good, Table
-from domain.kernel import iso_time, shanghai_date
+from domain.kernel import LATEST_US, iso_time, shanghai_date
 from domain.refusals import Code, Refused
 
 REPORT_EVERY = 10_000  # records between two calls of `surveyed`
@@ -60,6 +60,7 @@ class Feed:
         refunds: list[Path],
         known_merchant: Callable[[str], bool],
         surveyed: Progress,
+        latest_us: int,
     ) -> None:
         self.merchants: list[MerchantRow] = []
         self.rejects: list[Reject] = []
@@ -74,8 +75,17 @@ class Feed:
         ids = {row.merchant for row in self.merchants}
         in_ledger = cache(known_merchant)  # Both passes must get the same answer.
 
+        def happened(row: TimedT, column: str) -> TimedT:
+            if row.at_us > latest_us:  # One mistyped year would end all days up to it.
+                detail = f"{iso_time(row.at_us)} lies in the future"
+                raise Refused(Code.DATE_INVALID, column, detail)
+            return row
+
+        def refund(file: str, line: int, fields: list[str]) -> RefundRow:
+            return happened(rows.parse_refund(file, line, fields), "requested_at")
+
         def order(file: str, line: int, fields: list[str]) -> OrderRow:
-            row = rows.parse_order(file, line, fields)
+            row = happened(rows.parse_order(file, line, fields), "placed_at")
             if row.merchant not in ids and not in_ledger(row.merchant):
                 detail = f"{row.merchant} is no merchant of this feed or of the ledger"
                 raise Refused(Code.MEMBER_NOT_FOUND, "merchant", detail)
@@ -83,7 +93,7 @@ class Feed:
 
         self._orders = Table(orders, rows.ORDER_COLUMNS, order, required=True)
         self._refunds = [
-            Table(path, rows.REFUND_COLUMNS, rows.parse_refund, required=False) for path in refunds
+            Table(path, rows.REFUND_COLUMNS, refund, required=False) for path in refunds
         ]
         self._found = {self._orders.file: self._survey(self._orders)}
         self._found |= {table.file: self._survey(table) for table in self._refunds}
@@ -199,11 +209,13 @@ def read_feed(
     directory: Path,
     known_merchant: Callable[[str], bool] = lambda _: False,
     surveyed: Progress = lambda _: None,
+    latest_us: int = LATEST_US,
 ) -> Feed:
     """Look a feed through: `merchants`, `orders` and every `*refunds*`, each `.csv` or `.csv.gz`.
 
     `known_merchant` tells whether the ledger has a merchant that the feed does not list;
-    `surveyed` is told now and then how many records have been looked at. Single rows are refused
+    `surveyed` is told now and then how many records have been looked at; rows of a time after
+    `latest_us` (UTC µs) cannot have happened. Single rows are refused
     one by one, into `Feed.rejects`; raises Refused(REQUEST_INVALID), naming the file, when
     merchants or orders are missing, empty or unreadable, or a file stands there in both forms.
     """
@@ -226,6 +238,7 @@ def read_feed(
         [directory / name for name in refunds],
         known_merchant,
         surveyed,
+        latest_us,
     )
 
 

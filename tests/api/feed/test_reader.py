@@ -1,6 +1,7 @@
 """A feed as a whole: grouping, repeated numbers, order of time, missing files, rows counted."""
 
 import gzip
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from api.feed import Checkout, read_feed
+from domain.kernel import SHANGHAI, to_us
 from domain.refusals import Code, Refused
 from tests.api.feed.feeds import (
     BACK,
@@ -300,3 +302,18 @@ def test_a_damaged_gzip_file_never_breaks_the_reader(
         assert refused.field == "orders.csv.gz"
         return
     assert len(accepted_lines(actions)) + len(feed.rejects) + 2 == feed.total_rows
+
+
+def test_what_lies_in_the_future_is_refused_and_spoils_nothing(tmp_path: Path) -> None:
+    """One mistyped year must neither end all days up to it nor put later rows out of order."""
+    ahead = NUTS.replace("A1", "A0").replace("2011", "2036")
+    soon = BACK.replace("2011", "2036")
+    write(tmp_path, orders=orders(ahead, NUTS, TEA), refunds=refunds(soon))
+    now = to_us(datetime(2026, 11, 23, 12, tzinfo=SHANGHAI))
+    feed = read_feed(tmp_path, latest_us=now)
+    assert [type(action).__name__ for action in feed.actions()] == ["Checkout", "Checkout"]
+    assert {(one.code, one.field) for one in feed.rejects} == {
+        (Code.DATE_INVALID, "placed_at"),
+        (Code.DATE_INVALID, "requested_at"),
+    }
+    assert str(feed.last_day) == "2011-01-04"
