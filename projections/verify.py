@@ -17,10 +17,10 @@ from domain.eventstore import codec
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
 from domain.eventstore.recorder import LedgerRecorder
 from projections import checkpoints, shadow
-from projections.checkpoints import CHECKPOINTS, PAUSED, Checkpoint
+from projections.checkpoints import CHECKPOINTS, PAUSED, RUNNING, Checkpoint
 from projections.digest import digest, first_difference, snapshot
 from projections.engine import Progress, Runner
-from projections.folding import Decode, Target, live
+from projections.folding import Decode, Target, live, passes
 from projections.model import ReadModel
 
 FRESH_BATCH = 20_000
@@ -93,7 +93,7 @@ def _compare(engine: Engine, runner: Runner, on_progress: Progress | None) -> li
         reached = runner.catch_up(goals)
         with runner.engine.connect() as fresh:
             for target in usable:
-                found = _differs(view, fresh, target, states, reached[target.name])
+                found = _readable(view, fresh, target, states, reached[target.name])
                 if found is not None:
                     findings.append(found)
     order = [target.name for target in runner.targets]
@@ -105,9 +105,33 @@ def _unusable(connection: Connection, target: Target, state: Checkpoint | None) 
         return Finding(target.name, "there is no checkpoint: it has never run, or was dropped")
     if not shadow.exist(connection, target):
         return Finding(target.name, "its tables are missing or have other columns: rebuild it")
+    if [type(value) for value in (state.position, state.generation)] != [int, int]:
+        # SQLite keeps any type anywhere.
+        said = f"position {state.position!r}, generation {state.generation!r}"
+        return Finding(target.name, f"its checkpoint cannot be read: {said}")
+    if state.state not in (RUNNING, PAUSED):
+        return Finding(target.name, f"its checkpoint is in no state there is: {state.state!r}")
     if state.state == PAUSED:
         return Finding(target.name, f"paused after position {state.position}: {state.reason}")
     return None
+
+
+def _readable(
+    view: Connection,
+    fresh: Connection,
+    target: Target,
+    states: dict[str, Checkpoint],
+    reached: Checkpoint,
+) -> Finding | None:
+    """What differs; rows that cannot even be read are a finding of their model, and not the end."""
+    try:
+        return _differs(view, fresh, target, states, reached)
+    except Exception as error:
+        # After an error of PostgreSQL's the view is gone; and it does not keep what is no value.
+        if view.dialect.name == "postgresql" or passes(error):
+            raise
+        said = " ".join(str(error).split())[:500]
+        return Finding(target.name, f"its rows cannot be read: {type(error).__name__}: {said}")
 
 
 def _differs(

@@ -4,14 +4,13 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import psycopg
 import typer
-from sqlalchemy.exc import OperationalError
 
 from api.cli.opening import open_desk
 from api.cli.output import FOUND, DatabaseOption, JsonOption, Say, answering
 from api.context import AppContext
 from domain.eventstore.verify import Finding, verify_log
+from projections.folding import passes
 from projections.registry import READ_MODELS
 from projections.verify import check
 
@@ -46,7 +45,9 @@ def _findings(say: Say, context: AppContext) -> list[Finding]:
     recorder, findings = context.ledger.recorder, list[Finding]()
     with say.progress("facts") as told:
         with _stumbling("log", "reading", findings):
-            findings += verify_log(recorder, lambda done, total: told("the log", done, total))
+            findings += verify_log(
+                recorder, lambda done, total: told("the log", done, total), away=is_away
+            )
         stalled: list[Finding] = []
         with _stumbling("projection", "catching up", stalled):
             context.desk.catch_up()
@@ -68,9 +69,19 @@ def _stumbling(check: str, where: str, findings: list[Finding]) -> Iterator[None
     """Whatever is stumbled over in a ledger somebody has tampered with is a finding."""
     try:
         yield
-    except (OperationalError, psycopg.OperationalError):
-        raise  # The database is away.
     except Exception as error:
+        if is_away(error):
+            raise
         log.debug("verify stumbled", exc_info=True)
         said = " ".join(str(error).split())[:500]
         findings.append(Finding(check, where, f"{type(error).__name__}: {said}"))
+
+
+def is_away(error: Exception) -> bool:
+    """Whether the database is the trouble, and nothing is known about what it keeps."""
+    cause: BaseException | None = error
+    while cause is not None:  # The recorders wrap what the driver raises.
+        if isinstance(cause, Exception) and passes(cause):
+            return True
+        cause = cause.__cause__
+    return False

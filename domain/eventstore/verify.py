@@ -7,6 +7,7 @@ by commit and position.
 
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import date
 from typing import Any
 
@@ -37,6 +38,8 @@ MAX_FINDINGS = 100
 
 # Told how many facts are done, of how many.
 Progress = Callable[[int, int], None]
+# Whether an error says that the database is away, busy or full.
+Away = Callable[[Exception], bool]
 
 
 class Finding(Struct, frozen=True):
@@ -127,9 +130,14 @@ class _Books:
 
 
 def verify_log(
-    recorder: LedgerRecorder, progress: Progress = lambda _done, _total: None
+    recorder: LedgerRecorder,
+    progress: Progress = lambda _done, _total: None,
+    away: Away = lambda _error: False,
 ) -> list[Finding]:
-    """Everything that is off in the log, at most MAX_FINDINGS; empty when it is sound."""
+    """Everything that is off in the log, at most MAX_FINDINGS; empty when it is sound.
+
+    Raises what `away` says is the database's trouble and not the log's.
+    """
     findings: list[Finding] = []
 
     def report(check: str, where: str, detail: str) -> None:
@@ -137,19 +145,41 @@ def verify_log(
         if len(findings) >= MAX_FINDINGS:
             raise _Enough
 
-    try:
-        _walk(recorder, report, progress)
-        for stream in recorder.broken_streams(10):
-            report("versions", stream, "its versions are not 1, 2, 3, …")
-        for number in recorder.stray_receipts(10):
-            report("receipts", number, "names a commit that the log does not have")
-        _check_snapshots(recorder, report)
-    except _Enough:
-        pass
+    with suppress(_Enough):
+        with _stumbling(report, "the commits", away):
+            _walk(recorder, report, progress, away)
+        with _stumbling(report, "the versions", away):
+            for stream in recorder.broken_streams(10):
+                report("versions", stream, "its versions are not 1, 2, 3, …")
+        with _stumbling(report, "the receipts", away):
+            for number in recorder.stray_receipts(10):
+                report("receipts", number, "names a commit that the log does not have")
+        with _stumbling(report, "the snapshots", away):
+            _check_snapshots(recorder, report)
     return findings
 
 
-def _walk(recorder: LedgerRecorder, report: Any, progress: Progress) -> None:
+@contextmanager
+def _stumbling(report: Any, where: str, away: Away) -> Iterator[None]:
+    """Whatever is stumbled over in a log somebody has tampered with is a finding, and says where.
+
+    Not what `away` knows: then the database is the trouble, and nothing is known about the log.
+    """
+    try:
+        yield
+    except _Enough:
+        raise
+    except Exception as error:
+        if away(error):
+            raise
+        report("log", where, f"cannot be read: {type(error).__name__}: {_one_line(error)}")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:500]
+
+
+def _walk(recorder: LedgerRecorder, report: Any, progress: Progress, away: Away) -> None:
     books = _Books(report)
     head = GENESIS
     end = recorder.head()  # Whatever is committed from now on is for the next run to prove.
@@ -164,14 +194,15 @@ def _walk(recorder: LedgerRecorder, report: Any, progress: Progress) -> None:
             report("gaps", where, f"follows commit {head.number}")
         if commit.first_position != head.position + 1:
             report("gaps", where, f"begins at {commit.first_position} after {head.position}")
-        rows = _events(recorder, head.position, commit.last_position)
-        _check_hashes(recorder, commit, rows, head.hash, report)
-        for row in rows:
-            try:
-                books.take(codec.decode(row))
-            except (codec.UnknownFact, AttributeError, TypeError) as unknown:
-                report("decoding", f"position {row.position}", str(unknown))
-        books.end_commit(commit.number)
+        with _stumbling(report, where, away):
+            rows = _events(recorder, head.position, commit.last_position)
+            _check_hashes(recorder, commit, rows, head.hash, report)
+            for row in rows:
+                try:
+                    books.take(codec.decode(row))
+                except (codec.UnknownFact, AttributeError, TypeError) as unknown:
+                    report("decoding", f"position {row.position}", str(unknown))
+            books.end_commit(commit.number)
         # Go on from what the row claims, so that one bad commit is one finding.
         head = head._replace(number=commit.number, position=commit.last_position, hash=commit.hash)
         progress(head.position, end.position)
@@ -210,18 +241,31 @@ def _check_snapshots(recorder: LedgerRecorder, report: Any) -> None:
     state: Any = None
     while page := recorder.read_snapshots(stream, version, SNAPSHOTS_PAGE):
         for snapshot in page:
+            where = f"{snapshot.stream}#{snapshot.version}"
+            if type(snapshot.version) is not int:  # SQLite keeps any type anywhere.
+                report("snapshot", where, "cannot be read")
+                raise _Enough
             if snapshot.stream != stream:
                 stream, version = snapshot.stream, 0
-                state = codec.aggregate_of(stream).State()
-            evolve = codec.aggregate_of(stream).evolve
-            for row in recorder.read_stream(stream, version, snapshot.version - version):
-                state = evolve(state, codec.decode(row).fact)
+                state = _initial(stream)
+            if state is not None:
+                evolve = codec.aggregate_of(stream).evolve
+                for row in recorder.read_stream(stream, version, snapshot.version - version):
+                    state = evolve(state, codec.decode(row).fact)
             version = snapshot.version
+            if state is None or not codec.is_readable(snapshot):
+                report("snapshot", where, "cannot be read")
+                continue
             kept = codec.decode_snapshot(snapshot)
             if kept is not None and kept != state:
-                report("snapshot", f"{stream}#{version}", "is not what the facts give")
-            if not codec.is_readable(snapshot):
-                report("snapshot", f"{stream}#{version}", "cannot be read")
+                report("snapshot", where, "is not what the facts give")
+
+
+def _initial(stream: str) -> Any | None:
+    try:
+        return codec.aggregate_of(stream).State()
+    except codec.UnknownFact:
+        return None
 
 
 def _commits(recorder: LedgerRecorder, last: int) -> Iterator[CommitRow]:

@@ -5,15 +5,20 @@ import json
 import sqlite3
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+from eventsourcing.persistence import OperationalError
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import text
 
 from api.cli import main
+from api.cli.opening import open_desk
 from api.cli.output import Say
+from api.cli.verifying import is_away
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
+from domain.eventstore.verify import verify_log
 from tests.api.cli.terminal import Ran, Terminal
 
 
@@ -124,33 +129,110 @@ def test_damage_is_an_error_and_no_traceback(
         damaged(*STATEMENT)
 
 
-@pytest.mark.parametrize(
-    ("change", "check"),
-    [
-        ("UPDATE projection_checkpoints SET position = 5", "projection"),
-        ("UPDATE projection_checkpoints SET position = 5 WHERE name = 'journal'", "projection"),
-        ("DELETE FROM projection_checkpoints WHERE name = 'transactions'", "projection"),
-        ("UPDATE projection_checkpoints SET position = 'abc'", "projection"),
-        ("UPDATE projection_checkpoints SET position = 99999", "projection"),
-        ("DROP TABLE merchant_positions", "projection"),
-        ("INSERT INTO snapshots VALUES ('account-1001.01', 1, 7)", "snapshot"),
-        ("INSERT INTO snapshots VALUES ('account-1001.01', 1, x'7b')", "snapshot"),
-        ("INSERT INTO snapshots VALUES ('nothing-1', 1, x'7b')", "log"),
-    ],
-)
-def test_verify_finds_what_was_tampered_with(change: str, check: str, tmp_path: Path) -> None:
-    path = tmp_path / "ledger.db"
-    terminal = Terminal(f"sqlite:///{path}")
-    assert terminal("demo", "--json").code == 0
-    with sqlite3.connect(path) as connection:
-        connection.execute(change)
-    connection.close()
+TAMPERED = [
+    ("UPDATE projection_checkpoints SET position = 5", "projection", "balances"),
+    ("UPDATE projection_checkpoints SET position = 5 WHERE name = 'journal'", "projection", "jour"),
+    (
+        "DELETE FROM projection_checkpoints WHERE name = 'transactions'",
+        "projection",
+        "transactions",
+    ),
+    ("UPDATE projection_checkpoints SET position = 99999", "projection", "balances"),
+    ("UPDATE projection_checkpoints SET state = 'x' WHERE name = 'journal'", "projection", "jour"),
+    ("DROP TABLE merchant_positions", "projection", "merchant_statements"),
+    ("DROP TABLE projection_checkpoints", "projection", "comparing"),
+    ("DROP TABLE snapshots", "log", "the snapshots"),
+    (
+        "INSERT INTO snapshots VALUES ('account-1001.01', 1, {bytes})",
+        "snapshot",
+        "account-1001.01#1",
+    ),
+    ("INSERT INTO snapshots VALUES ('nothing-1', 1, {bytes})", "snapshot", "nothing-1#1"),
+]
+SQLITE_KEEPS_ANYTHING = [
+    ("UPDATE projection_checkpoints SET position = 'abc'", "projection", "balances"),
+    ("UPDATE projection_checkpoints SET generation = 1.5", "projection", "balances"),
+    ("UPDATE statement_lines SET kind = CAST(x'ff' AS TEXT)", "projection", "merchant_statements"),
+    ("INSERT INTO snapshots VALUES ('account-1001.01', 1, 7)", "snapshot", "account-1001.01#1"),
+    ("INSERT INTO snapshots VALUES ('account-1001.01', 'a', x'7b')", "snapshot", "account-1001"),
+    ("INSERT INTO snapshots VALUES (CAST(x'ff' AS TEXT), 1, x'7b')", "log", "the snapshots"),
+]
+
+
+def tampered(terminal: Terminal, change: str) -> list[dict[str, str]]:
+    """What verify finds after it."""
+    engine = sqlalchemy_engine(parse_database_url(terminal.url))
+    with engine.begin() as connection:
+        literal = "x'7b'" if engine.dialect.name == "sqlite" else r"'\x7b'"
+        connection.exec_driver_sql(change.replace("{bytes}", literal))
+    engine.dispose()
     ran = terminal("verify", "--json")
     assert ran.code == 1, ran.err
     answer = json.loads(ran.out)
     assert not answer["clean"]
-    assert answer["findings"][0]["check"] == check
     assert terminal("verify").code == 1
+    findings: list[dict[str, str]] = answer["findings"]
+    return findings
+
+
+@pytest.mark.parametrize(("change", "check", "where"), TAMPERED)
+def test_verify_finds_what_was_tampered_with(
+    change: str, check: str, where: str, books: Terminal
+) -> None:
+    first = tampered(books, change)[0]
+    assert first["check"] == check
+    assert first["where"].startswith(where)
+
+
+@pytest.mark.parametrize(("change", "check", "where"), SQLITE_KEEPS_ANYTHING)
+def test_verify_finds_what_is_no_value_at_all(
+    change: str, check: str, where: str, lone: Terminal
+) -> None:
+    assert lone("demo", "--json").code == 0
+    first = tampered(lone, change)[0]
+    assert first["check"] == check
+    assert first["where"].startswith(where)
+
+
+def test_a_snapshot_of_another_shape_is_passed_over(books: Terminal) -> None:
+    engine = sqlalchemy_engine(parse_database_url(books.url))
+    with engine.begin() as connection:
+        connection.execute(
+            text("INSERT INTO snapshots VALUES ('account-2202.09', 1, :state)"),
+            {"state": b'{"shape":"another","state":{}}'},
+        )
+    engine.dispose()
+    assert books("verify").code == 0
+
+
+def test_what_was_found_before_it_stumbled_is_told_too(lone: Terminal) -> None:
+    assert lone("demo", "--json").code == 0
+    engine = sqlalchemy_engine(parse_database_url(lone.url))
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO snapshots VALUES ('account-1001.01', 1, x'7b'),"
+            " (CAST(x'ff' AS TEXT), 1, x'7b')"
+        )
+        connection.exec_driver_sql("UPDATE projection_checkpoints SET state = 'x'")
+    engine.dispose()
+    found = json.loads(lone("verify", "--json").out)["findings"]
+    assert {one["check"] for one in found} == {"log", "projection"}
+
+
+def test_a_database_that_is_away_proves_nothing(books: Terminal) -> None:
+    """It is no finding, whatever it was that could not be read."""
+
+    def away(_stream: str, _version: int, _limit: int) -> NoReturn:
+        raise OperationalError("database is locked") from locked
+
+    locked = sqlite3.OperationalError("database is locked")
+    locked.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    with open_desk(books.url) as context:
+        recorder = context.ledger.recorder
+        recorder.read_snapshots = away  # type: ignore[method-assign]
+        with pytest.raises(OperationalError):
+            verify_log(recorder, away=is_away)
+        assert verify_log(recorder)[0].where == "the snapshots"
 
 
 @pytest.mark.timeout(60)

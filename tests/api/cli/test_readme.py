@@ -2,9 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
+
+import pytest
 
 from tests.api.cli.terminal import ROOT, Terminal
 from tests.api.cli.test_serve import first_answer
@@ -19,6 +22,7 @@ def block(heading: str) -> str:
     return "\n".join(line[4:] for line in lines if line.startswith("    ")) + "\n"
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the block is for curl")
 def test_one_payment_by_hand_can_be_pasted_and_pasted_again(lone: Terminal) -> None:
     pasted = block("One payment by hand")
     assert SERVED in pasted
