@@ -22,7 +22,15 @@ from api.cli import (
     setup,
     verifying,
 )
-from api.cli.output import GIVEN, INTERRUPTED, REFUSED, DatabaseOption, JsonOption, say_error
+from api.cli.output import (
+    GIVEN,
+    INTERRUPTED,
+    REFUSED,
+    DatabaseOption,
+    JsonOption,
+    say_error,
+    say_unexpected,
+)
 from domain.refusals import Code
 
 app = typer.Typer(
@@ -96,10 +104,14 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     # A commit keeps thousands of objects for a moment, none of them part of a cycle. Looking for
     # cycles every 700 objects, as is the default, costs a tenth of the time and the worst waits.
+    as_json = "--json" in sys.argv[1:]
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
     try:
-        sys.exit(_json_app() if "--json" in sys.argv[1:] else app())
+        sys.exit(_json_app() if as_json else app())
+    except Exception as error:  # Commands say their own; this is for what is outside of them.
+        say_unexpected(error, as_json=as_json)
+        sys.exit(REFUSED)
     finally:
         try:
             sys.stdout.flush()

@@ -23,6 +23,7 @@ from domain.money import decimal_text
 from migrations.run import migrate
 from projections import trial_balance
 
+FIGURES_WIDTH = 36  # What an entry takes besides accounts and titles.
 AGAIN = "Stopped. The same command goes on where this one stopped."
 
 
@@ -69,7 +70,7 @@ def _telling(say: Say, context: AppContext) -> Iterator[Told]:
         say.line(f"{number:3}  {one.at:%m-%d %H:%M}  {one.actor:18}  {one.step.says}")
         for entry in _entries(one):
             if heading.closely or entry.rule not in shown:
-                say.table(_table(entry))
+                say.table(_table(entry, say.out.width))
             shown.add(entry.rule)
         yield one
 
@@ -79,13 +80,18 @@ def _entries(one: Told) -> list[Entry]:
     return [entry for entry in found if entry is not None]
 
 
-def _table(entry: Entry) -> Table:
-    """An entry as a bookkeeper writes it: what is debited, then what is credited."""
+def _table(entry: Entry, width: int) -> Table:
+    """An entry as a bookkeeper writes it: what is debited, then what is credited.
+
+    The columns of one entry stand below those of the others, so texts are given what is left.
+    """
+    texts = max(width - FIGURES_WIDTH, 16)
+    titles = min(24, texts // 2)
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
     table.add_column(width=2)
     table.add_column(width=4)
-    table.add_column(min_width=20)
-    table.add_column(width=24)
+    table.add_column(width=min(20, texts - titles))
+    table.add_column(width=titles)
     table.add_column(justify="right", min_width=8)
     table.add_column(justify="right", min_width=8)
     table.add_row("", "", entry.rule, str(entry.date), "", "")

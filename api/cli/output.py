@@ -9,6 +9,7 @@ import os
 import re
 import sqlite3
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -56,6 +57,7 @@ DAMAGED = (
     "ZHANGFANG_TRACEBACK=1 shows where it happened"
 )
 WIDEST = 10_000
+FOLDED = 8  # No text is folded narrower than this.
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 PIPED_WIDTH = 200  # Columns when nobody's terminal says how many there are.
 
@@ -84,18 +86,23 @@ class Say:
     def table(self, table: Table) -> None:
         """A table of the answer for people; nothing with --json.
 
-        Figures are never cut: texts give way first, and where that is not enough the lines become
-        longer than the terminal, which breaks them.
+        Figures are never cut or broken: texts are folded first, and where that is not enough each
+        row becomes a list of its columns.
         """
         if self.as_json:
             return
+        texts = []
         for column in table.columns:
-            column.no_wrap = column.no_wrap or column.justify == "right"
             column.overflow = "fold"
+            column.no_wrap = column.no_wrap or column.justify == "right"
+            if not column.no_wrap and column.width is None:
+                column.max_width = FOLDED
+                texts.append(column)
         options = self.out.options.update(width=WIDEST)
         needed = Measurement.get(self.out, options, table).minimum
-        fits = needed <= self.out.width
-        (self.out if fits else _console(self.out.file, needed)).print(table)
+        for column in texts:
+            column.max_width = None
+        self.out.print(table if needed <= self.out.width else _listed(table))
 
     @contextmanager
     def progress(self, unit: str) -> Iterator[Callable[[str, int, int | None], None]]:
@@ -120,6 +127,19 @@ class Say:
             yield told
 
 
+def _listed(table: Table) -> Table:
+    """The same, a line for each value."""
+    listed = Table(title=table.title, box=None, show_header=False, pad_edge=False)
+    listed.add_column()
+    listed.add_column(justify="right", no_wrap=True)
+    for row in zip(*(column.cells for column in table.columns), strict=True):
+        for column, value in zip(table.columns, row, strict=True):
+            if value:
+                listed.add_row(column.header, value)
+        listed.add_row()
+    return listed
+
+
 class _Rate(ProgressColumn):
     def __init__(self, unit: str) -> None:
         super().__init__()
@@ -130,8 +150,8 @@ class _Rate(ProgressColumn):
         return Text(f"{speed:,.0f} {self._unit}/s" if speed else f"- {self._unit}/s")
 
 
-def _console(file: Any, width: int | None = None) -> Console:
-    width = width or (None if file.isatty() else PIPED_WIDTH)
+def _console(file: Any) -> Console:
+    width = None if file.isatty() else PIPED_WIDTH
     return Console(file=file, width=width, highlight=False, markup=False, emoji=False)
 
 
@@ -173,10 +193,8 @@ def answering(
     except (typer.Exit, typer.Abort, typer.TyperException):
         raise
     except Exception as error:
-        if os.environ.get("ZHANGFANG_TRACEBACK"):
-            raise
-        detail = f"{type(error).__name__}: {error}; {DAMAGED}"
-        raise _ended(INTERNAL_ERROR, "", detail, as_json) from None
+        say_unexpected(error, as_json=as_json)
+        raise typer.Exit(REFUSED) from None
 
 
 def _database_trouble(url: str, error: Exception) -> Refused:
@@ -198,6 +216,14 @@ def _refused(no: Refused, as_json: bool) -> typer.Exit:
 def _ended(code: str, field: str, detail: str, as_json: bool) -> typer.Exit:
     say_error(code, field, detail, as_json=as_json)
     return typer.Exit(REFUSED)
+
+
+def say_unexpected(error: Exception, *, as_json: bool) -> None:
+    """An error nobody thought of, on stderr; after its traceback when that is asked for."""
+    if os.environ.get("ZHANGFANG_TRACEBACK"):
+        traceback.print_exception(error)
+    said = f"{type(error).__name__}: {error}"
+    say_error(INTERNAL_ERROR, "", f"{said[:700]}; {DAMAGED}", as_json=as_json)
 
 
 def say_error(code: str, field: str, detail: str, *, as_json: bool) -> None:

@@ -123,11 +123,14 @@ def say_statement(say: Say, figures: Statement, lines: list[StatementLine]) -> N
     say.line(f"Statement of {figures.merchant}, {since} up to {until} (CNY)", "bold")
     wide = max([len(line.reference) for line in lines], default=0)
     for line in lines:  # Not a table of rich's: that one looks at all its rows before the first.
-        say.line(
-            f"{iso_time(line.at_us)[:19]}  {line.accounting_date}  {line.kind:9}  "
-            f"{line.reference:{wide}}  {decimal_text(line.amount_fen):>14}  "
-            f"{decimal_text(line.balance_fen):>14}"
-        )
+        what = f"{iso_time(line.at_us)[:19]}  {line.accounting_date}  {line.kind:9}  "
+        what += f"{line.reference:{wide}}"
+        sums = f"{decimal_text(line.amount_fen):>14}  {decimal_text(line.balance_fen):>14}"
+        if len(what) + 2 + len(sums) <= say.out.width:
+            say.line(f"{what}  {sums}")
+        else:  # A terminal would break the line in the middle of a figure.
+            say.line(what.rstrip())
+            say.line(f"    {sums}")
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column()
     table.add_column(justify="right")

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sqlite3
 import sys
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import NoReturn
 
 import pytest
 from eventsourcing.persistence import OperationalError
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import text
 
-from api.cli import main
+import benchmarks.run
+from api.cli import main, output
 from api.cli.opening import open_desk
 from api.cli.output import Say
 from api.cli.verifying import is_away
@@ -91,11 +94,38 @@ def test_figures_are_never_cut(width: int) -> None:
         table.add_column(name, justify="right")
     table.add_row("2241.02.CLOUD_QUICKPASS", "应收渠道待清算-入款", *figures)
     say.table(table)
-    (line,) = [line for line in shown.getvalue().splitlines() if figures[0] in line]
-    assert all(figure in line for figure in figures)
+    lines = shown.getvalue().splitlines()
+    assert all(any(figure in line for line in lines) for figure in figures)
+    assert max(map(cell_len, lines)) <= width  # Or a terminal would break them.
     told = "".join(shown.getvalue().split())
     assert all(letter in told for letter in "QUICKPASS")
     assert "…" not in told
+
+
+FIGURE = re.compile(r"-?[0-9,]+\.[0-9]{2}")
+STEP = re.compile(r" *[0-9]+  [0-9]{2}-[0-9]{2} ")  # A sentence of the story's.
+SHOWN = [
+    ("demo",),
+    ("statement", "SANZHI"),
+    ("trial-balance",),
+    ("positions", "--date", "2025-11-11"),
+]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_a_narrow_terminal_shows_the_figures_of_a_wide_one(
+    width: int, lone: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert lone("demo").code == 0
+    wide = [lone(*words).out for words in SHOWN]
+    monkeypatch.setattr(output, "PIPED_WIDTH", width)
+    for words, expected in zip(SHOWN, wide, strict=True):
+        narrow = lone(*words).out
+        assert sorted(FIGURE.findall(narrow)) == sorted(FIGURE.findall(expected)), words
+        lines = [line for line in narrow.splitlines() if not STEP.match(line)]
+        with_figures = [line for line in lines if FIGURE.search(line)]
+        assert max(map(cell_len, with_figures)) <= max(width, 60), words
+    assert "…" not in "".join(lone(*words).out for words in SHOWN)
 
 
 @pytest.fixture
@@ -125,8 +155,22 @@ def test_damage_is_an_error_and_no_traceback(
     found = json.loads(damaged("verify", "--json").out)
     assert "statement_lines" in found["findings"][0]["detail"]
     monkeypatch.setenv("ZHANGFANG_TRACEBACK", "1")
-    with pytest.raises(OverflowError):
-        damaged(*STATEMENT)
+    shown = damaged(*STATEMENT)
+    assert shown.code == 2
+    assert "Traceback" in shown.err and "error: internal_error: " in shown.err
+
+
+def test_what_fails_outside_of_a_command_is_an_error_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(*_arguments: object, **_named: object) -> NoReturn:
+        raise LookupError("nothing there")
+
+    monkeypatch.setattr(benchmarks.run, "run", fails)
+    error = called(monkeypatch, capsys, "bench", "--json").refused()
+    assert error["code"] == "internal_error"
+    assert "nothing there" in error["detail"]
+    assert called(monkeypatch, capsys, "bench").err.splitlines()[-1].startswith("error: internal_e")
 
 
 TAMPERED = [
