@@ -102,9 +102,9 @@ def main() -> None:
         # A terminal that cannot show a character gets its number; it is no reason to stop.
         with contextlib.suppress(AttributeError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    as_json = "--json" in sys.argv[1:]
     # A commit keeps thousands of objects for a moment, none of them part of a cycle. Looking for
     # cycles every 700 objects, as is the default, costs a tenth of the time and the worst waits.
-    as_json = "--json" in sys.argv[1:]
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
     try:
