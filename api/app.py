@@ -13,8 +13,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.context import AppContext
-from api.errors import HANDLERS, REFUSALS_PAGE, Handler, refusals_page
 from api.graphql.app import graphql_app
+from api.http.errors import HANDLERS, REFUSALS_PAGE, Handler, refusals_page
 from api.rest import end_of_day, health, routes
 from api.rest.openapi import document
 from api.web import pages

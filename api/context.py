@@ -7,15 +7,15 @@ from typing import Protocol
 from msgspec import Struct
 from sqlalchemy import Engine
 
-from api.auth import KeyRing
-from api.desk import Desk
-from api.worker import Worker
+from api.http.bearer import KeyRing
+from api.operations.desk import Desk
+from api.operations.worker import Worker
 from domain.channel.port import ChannelPort
 from domain.eventstore.database import sqlalchemy_engine
-from domain.eventstore.ledger import Ledger, utc_us
-from projections.engine import Projector
+from domain.ledger.ledger import Ledger, utc_us
+from projections.engine.engine import Projector
+from projections.engine.wakeup import WakeUp
 from projections.registry import READ_MODELS
-from projections.wakeup import WakeUp
 
 
 class Runner(Protocol):

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from domain.clearing.commands import OpenBooks
-from domain.eventstore.answer import Answer
-from domain.eventstore.ledger import Ledger
 from domain.kernel import SHANGHAI, Command, Request, to_us
+from domain.ledger.answer import Answer
+from domain.ledger.ledger import Ledger
 from domain.member.commands import RegisterMember
 from domain.money import FeeRule
 from domain.payment.commands import RechargeWallet, RecordOutcome

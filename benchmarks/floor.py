@@ -17,7 +17,7 @@ from benchmarks.books import open_books, open_wallets, request, submit
 from benchmarks.figures import Backend, Floor
 from benchmarks.transfers import AMOUNT_FEN, WALLETS, pairs
 from domain.eventstore.database import Database, configure_sqlite, parse_database_url
-from domain.eventstore.ledger import Ledger
+from domain.ledger.ledger import Ledger
 from domain.payment.commands import TransferMoney
 
 BATCH, KEPT = 256, 20

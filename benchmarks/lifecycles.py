@@ -27,8 +27,8 @@ from benchmarks.figures import Backend, Lifecycles
 from domain.clearing import day
 from domain.clearing.commands import CloseDay, CutOffDay
 from domain.clearing.split import batch_id
-from domain.eventstore.ledger import Ledger
 from domain.kernel import Request, day_end_us
+from domain.ledger.ledger import Ledger
 from domain.money import fee_fen
 from domain.order.commands import Checkout, PayOrder
 from domain.order.order import OrderLine

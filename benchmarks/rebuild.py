@@ -19,10 +19,10 @@ from msgspec import Struct
 from benchmarks.figures import Backend, Rebuild
 from benchmarks.lifecycles import Market
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
-from domain.eventstore.ledger import Ledger
 from domain.eventstore.opening import open_recorder
-from projections.engine import Projector
-from projections.rebuild import rebuild
+from domain.ledger.ledger import Ledger
+from projections.engine.engine import Projector
+from projections.rebuilding.rebuild import rebuild
 from projections.registry import READ_MODELS
 
 FACTS_PER_SECOND = 20_000  # How many facts are rebuilt for each second of `--seconds`.

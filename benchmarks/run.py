@@ -18,7 +18,7 @@ from benchmarks import floor, library, lifecycles, rebuild, transfers
 from benchmarks.databases import Databases, databases
 from benchmarks.figures import BACKENDS, Backend, Report
 from benchmarks.report import show
-from domain.eventstore.ledger import Ledger
+from domain.ledger.ledger import Ledger
 
 TURNS = 3
 SECONDS = 5.0

@@ -12,8 +12,8 @@ import time
 from benchmarks.books import ACTOR, OPENED_US, open_books, open_wallets
 from benchmarks.callers import run_in_loop
 from benchmarks.figures import Backend, Shape, Transfers
-from domain.eventstore.ledger import Ledger
 from domain.kernel import Request
+from domain.ledger.ledger import Ledger
 from domain.payment.commands import TransferMoney
 
 CALLERS = (1, 8, 32, 256)

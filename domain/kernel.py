@@ -6,21 +6,16 @@ that rides on the fact that moves the money. A *command* is a wish; its handler 
 through the `Unit` and records facts into it, and nothing of it exists until the unit commits.
 """
 
-import re
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta, timezone
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct
 
-from domain.refusals import Code, Refused
-
 SHANGHAI = timezone(timedelta(hours=8))  # Mainland China has had no daylight saving since 1991.
 MICROSECONDS = 1_000_000
 DAY_US = 24 * 3600 * MICROSECONDS
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017
-EARLIEST_US = 946_656_000 * MICROSECONDS  # 2000-01-01 in Shanghai
-LATEST_US = 4_102_415_999 * MICROSECONDS  # 2099-12-31 in Shanghai
 
 
 class Fact(Struct, frozen=True, gc=False):
@@ -162,44 +157,6 @@ def category(stream: str) -> str:
 def key(stream: str) -> str:
     """The business key: what stands after the first dash of a stream id."""
     return stream.partition("-")[2]
-
-
-_is_member_id = re.compile(r"[A-Za-z0-9_]{1,32}", re.ASCII).fullmatch
-_is_number = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*", re.ASCII).fullmatch
-
-
-def member_id(value: str, field: str = "member_id") -> str:
-    """A member's id: 1 to 32 of A-Z a-z 0-9 _ ; no dash, because it is part of other keys."""
-    if not isinstance(value, str) or not _is_member_id(value):
-        raise Refused(Code.IDENTIFIER_INVALID, field, f"{str(value)[:40]!r}: 1-32 of A-Z a-z 0-9 _")
-    return value
-
-
-def number(value: str, field: str, *, longest: int = 64) -> str:
-    """A business number (order, payment, refund): 1 to 64 of A-Z a-z 0-9 _ -, no leading dash."""
-    if not isinstance(value, str) or len(value) > longest or not _is_number(value):
-        raise Refused(
-            Code.IDENTIFIER_INVALID, field, f"{str(value)[:40]!r}: 1-{longest} of A-Z a-z 0-9 _ -"
-        )
-    return value
-
-
-def text(value: str, field: str, *, longest: int = 200) -> str:
-    """Free text for people: 1 to `longest` characters, nothing unprintable."""
-    if not isinstance(value, str) or not 1 <= len(value) <= longest or not value.isprintable():
-        raise Refused(Code.TEXT_INVALID, field, f"1 to {longest} printable characters are needed")
-    return value
-
-
-def instant(at_us: int, field: str = "at") -> int:
-    """A business time in UTC µs between the years 2000 and 2099."""
-    if (
-        not isinstance(at_us, int)
-        or isinstance(at_us, bool)
-        or not EARLIEST_US <= at_us <= LATEST_US
-    ):
-        raise Refused(Code.DATE_INVALID, field, "a time between 2000 and 2099 is needed")
-    return at_us
 
 
 def shanghai_date(at_us: int) -> date:

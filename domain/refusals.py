@@ -1,7 +1,7 @@
 """Every "no" of the system: one closed enum, in order of precedence, each with its meaning.
 
 A refusal answers a caller and changes nothing. What somebody must be able to see later
-(a channel declined, a payout failed) is a fact instead. `api/errors.py` maps each code to an
+(a channel declined, a payout failed) is a fact instead. `api/http/errors.py` maps each code to an
 HTTP status; a test proves that map total.
 """
 

@@ -1,6 +1,7 @@
 """Every read model, by name: adding one here is all it takes to have it kept up and rebuilt."""
 
-from projections import (
+from projections.engine.model import ReadModel
+from projections.models import (
     balances,
     clearing_positions,
     instructions,
@@ -11,7 +12,6 @@ from projections import (
     transactions,
     trial_balance,
 )
-from projections.model import ReadModel
 
 READ_MODELS: dict[str, ReadModel] = {
     "balances": balances.MODEL,

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from domain.clearing.commands import CloseDay, OpenBooks
+from domain.commands import COMMANDS
 from domain.events import NAMES
-from domain.eventstore import codec
-from domain.eventstore.unit import Batch, Held, UnitOfWork
-from domain.handlers import COMMANDS
 from domain.kernel import Command, Fact, Unit
+from domain.ledger import codec
+from domain.ledger.unit import Batch, Held, UnitOfWork
 from domain.member.commands import RegisterMember
 from domain.money import FeeRule
 from domain.order.commands import Checkout, PayOrder

@@ -21,10 +21,10 @@ from domain.accounting.chart import (
     RESERVE_IDENTITY,
 )
 from domain.channel.routing import CHANNELS, PAYOUT_CHANNEL
+from domain.commands import COMMANDS
 from domain.events import AGGREGATES, EVENTS, NAMES
-from domain.eventstore import codec
-from domain.handlers import COMMANDS
 from domain.kernel import Command, Fact, MergeableFact
+from domain.ledger import codec
 from domain.policies import POLICIES, REACTIONS
 from domain.refusals import MEANING, Code
 from domain.upcasts import UPCASTS

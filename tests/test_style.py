@@ -27,7 +27,7 @@ NOT_MONEY: dict[str, str] = {
     "domain/eventstore/postgres.py::PostgresLedgerRecorder.__init__": "seconds until a timeout",
     "domain/eventstore/sqlite.py::SQLiteLedgerRecorder.open": "seconds until a timeout",
     "domain/eventstore/sqlite.py::SQLiteLedgerRecorder.writing": "seconds until a timeout",
-    "projections/wakeup.py::seconds": "seconds until a timeout",
+    "projections/engine/wakeup.py::seconds": "seconds until a timeout",
 }
 
 FORBIDDEN_FILES = frozenset(
@@ -251,7 +251,7 @@ STORED = [
     ("domain/events.py", "EVENTS = {'order.placed': Placed}"),
     ("domain/events.py", "EVENTS: dict[str, type] = {Placed.__name__: Placed}"),
     ("domain/events.py", "EVENTS = {**others}"),
-    ("domain/eventstore/codec.py", "topic = f'{cls.__module__}:{cls.__qualname__}'"),
+    ("domain/ledger/codec.py", "topic = f'{cls.__module__}:{cls.__qualname__}'"),
     ("domain/order/order.py", "NAME = 'domain.order.order:Placed'"),
 ]
 

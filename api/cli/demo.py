@@ -1,11 +1,10 @@
-"""`zhangfang demo`: the story of `api/demo.py`, played and printed step by step."""
+"""`zhangfang demo`: the story of `api/operations/story.py`, played and printed step by step."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from rich.table import Table
 
-from api import demo as story
 from api.cli.opening import open_desk
 from api.cli.output import DatabaseOption, JsonOption, Say, answering
 from api.cli.reports import (
@@ -16,12 +15,13 @@ from api.cli.reports import (
     statement_json,
 )
 from api.context import AppContext
-from api.demo import Told
+from api.operations import story
+from api.operations.story import Told
 from domain.accounting.chart import chart_account
 from domain.kernel import Entry
 from domain.money import decimal_text
 from migrations.run import migrate
-from projections import trial_balance
+from projections.models import trial_balance
 
 FIGURES_WIDTH = 36  # What an entry takes besides accounts and titles.
 AGAIN = "Stopped. The same command goes on where this one stopped."

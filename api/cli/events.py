@@ -9,11 +9,11 @@ import typer
 
 from api.cli.opening import open_desk
 from api.cli.output import DatabaseOption, JsonOption, answering
-from domain.eventstore import codec
-from domain.eventstore.ledger import Ledger
 from domain.kernel import Recorded, iso_time
+from domain.ledger import codec
+from domain.ledger.ledger import Ledger
 from domain.refusals import Code, Refused
-from projections.paging import checked_text
+from projections.tables.paging import sought_text
 
 
 def events(
@@ -49,7 +49,7 @@ def events(
 
 def _states(ledger: Ledger, stream: str) -> Iterator[tuple[Recorded, Any]]:
     try:
-        aggregate = codec.aggregate_of(checked_text(stream, "stream"))
+        aggregate = codec.aggregate_of(sought_text(stream, "stream"))
     except codec.UnknownFact as unknown:
         raise Refused(Code.REQUEST_INVALID, "stream", str(unknown)[:200]) from None
     state: Any = aggregate.State()

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from api import feed
 from api.cli.output import DatabaseOption, JsonOption, answering
+from api.operations import feed
 
 app = typer.Typer(no_args_is_help=True, help="Trading feeds.")
 

@@ -11,8 +11,8 @@ import typer
 from api.cli.opening import open_desk
 from api.cli.output import FOUND, DatabaseOption, JsonOption, Say, answering, day
 from api.context import AppContext
-from api.feed import read_feed, write_rejected
-from api.importing import Importer, ImportReport
+from api.operations.feed import read_feed, write_rejected
+from api.operations.importing import Importer, ImportReport
 from domain.kernel import DAY_US
 from domain.member import member
 from domain.refusals import Code, Refused

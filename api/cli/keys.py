@@ -5,13 +5,14 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from api import keys
 from api.cli.opening import open_desk
 from api.cli.output import FOUND, DatabaseOption, JsonOption, answering
 from api.context import AppContext
-from api.keys import KeyRow
-from domain.eventstore.ledger import utc_us
-from domain.kernel import iso_time, member_id
+from api.http import keys
+from api.http.keys import KeyRow
+from domain.fields import checked_member_id
+from domain.kernel import iso_time
+from domain.ledger.ledger import utc_us
 from domain.member import member as membership
 from domain.refusals import Code, Refused
 
@@ -40,7 +41,7 @@ def create(
 def make_key(context: AppContext, role: str, member: str | None, note: str) -> str:
     """A new key. Raises Refused: MEMBER_NOT_FOUND, and what `api.keys.create_key` raises."""
     if role == "merchant" and member is not None:
-        state: membership.State = context.ledger.state(membership.stream(member_id(member)))
+        state: membership.State = context.ledger.state(membership.stream(checked_member_id(member)))
         if state.kind != "enterprise":
             raise Refused(Code.MEMBER_NOT_FOUND, "member", f"no merchant has the id {member!r}")
     return keys.create_key(context.writes, role, member, utc_us, note)

@@ -7,11 +7,11 @@ from msgspec.structs import replace
 
 from api import context as contexts
 from api.context import AppContext, ProjectionThread, Runner
-from api.worker import FEW_DAYS, Worker
+from api.operations.worker import FEW_DAYS, Worker
 from domain.channel.adapters.simulated import SimulatedChannel
 from domain.channel.port import ChannelPort
-from domain.eventstore.ledger import utc_us
 from domain.eventstore.opening import NO_LEDGER
+from domain.ledger.ledger import utc_us
 from domain.refusals import Refused
 from migrations.run import migrate
 

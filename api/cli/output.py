@@ -34,11 +34,11 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy.exc import DBAPIError
 
-from api.errors import INTERNAL_ERROR, printable
+from api.http.errors import INTERNAL_ERROR, printable
 from api.settings import DEFAULT_DATABASE
-from domain.eventstore.codec import UnknownFact
 from domain.eventstore.database import parse_database_url
 from domain.eventstore.recorder import CommitUnknown, PersistenceError
+from domain.ledger.codec import UnknownFact
 from domain.refusals import Code, Refused
 
 DatabaseOption = Annotated[

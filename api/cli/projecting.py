@@ -10,14 +10,14 @@ from rich.table import Table
 from api.cli.opening import open_desk
 from api.cli.output import FOUND, DatabaseOption, JsonOption, Say, answering
 from api.context import AppContext
-from domain.eventstore.ledger import utc_us
+from domain.ledger.ledger import utc_us
 from domain.refusals import Code, Refused
-from projections import rebuild as rebuilding
-from projections import shadow, swap
-from projections.engine import Status
-from projections.folding import live
-from projections.model import ReadModel
-from projections.rebuild import RebuildResult
+from projections.engine.engine import Status
+from projections.engine.folding import live
+from projections.engine.model import ReadModel
+from projections.rebuilding import rebuild as rebuilding
+from projections.rebuilding import shadow, swap
+from projections.rebuilding.rebuild import RebuildResult
 from projections.registry import READ_MODELS, chosen
 
 app = typer.Typer(no_args_is_help=True, help="The read models: status, rebuild, rollback, resume.")

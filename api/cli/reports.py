@@ -12,14 +12,14 @@ from sqlalchemy import Connection
 
 from api.cli.opening import open_desk
 from api.cli.output import FOUND, DatabaseOption, JsonOption, Say, answering, day
-from api.feed.rejects import csv_row
+from api.operations.feed.rejects import csv_row
 from domain.kernel import iso_time
 from domain.money import decimal_text
 from domain.refusals import Code, Refused
-from projections import clearing_positions, merchant_statements, trial_balance
-from projections.clearing_positions import ClearingPosition
-from projections.digest import snapshot
-from projections.merchant_statements import Statement, StatementLine
+from projections.models import clearing_positions, merchant_statements, trial_balance
+from projections.models.clearing_positions import ClearingPosition
+from projections.models.merchant_statements import Statement, StatementLine
+from projections.rebuilding.digest import snapshot
 
 FIGURES = (
     "opening",

@@ -11,15 +11,15 @@ from typing import Annotated
 
 import typer
 
-from api import keys
 from api.cli import demo
 from api.cli.opening import open_context, open_desk
 from api.cli.output import DatabaseOption, JsonOption, Say, answering
 from api.context import AppContext
-from api.demo import MERCHANT
+from api.http import keys
+from api.operations.story import MERCHANT
+from api.operations.worker import FEW_DAYS
 from api.settings import Settings, load_settings
-from api.worker import FEW_DAYS
-from domain.eventstore.ledger import utc_us
+from domain.ledger.ledger import utc_us
 from domain.member import member
 from domain.refusals import Code, Refused
 from migrations.run import migrate

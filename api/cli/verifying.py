@@ -9,10 +9,10 @@ import typer
 from api.cli.opening import open_desk
 from api.cli.output import FOUND, DatabaseOption, JsonOption, Say, answering
 from api.context import AppContext
-from domain.eventstore.verify import Finding, verify_log
-from projections.folding import passes
+from domain.ledger.proof import Finding, verify_log
+from projections.engine.folding import passes
+from projections.rebuilding.verify import check
 from projections.registry import READ_MODELS
-from projections.verify import check
 
 log = logging.getLogger("zhangfang.verify")
 

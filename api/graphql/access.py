@@ -17,9 +17,9 @@ from strawberry.utils.str_converters import to_camel_case
 from api.graphql.describing import description_of
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt
-from api.keys import Role
+from api.http.keys import Role
 from domain.refusals import Code, Refused
-from projections.paging import checked_first, checked_text
+from projections.tables.paging import checked_first, sought_text
 
 EVERYBODY: frozenset[Role] = frozenset({"merchant", "auditor", "operator"})
 INSTITUTION: frozenset[Role] = frozenset({"auditor", "operator"})
@@ -91,7 +91,7 @@ class Checked(FieldExtension):
     def _check(self, arguments: dict[str, Any]) -> None:
         for python_name, value in arguments.items():
             if isinstance(value, str) and python_name != "after":
-                checked_text(value, self._names[python_name])
+                sought_text(value, self._names[python_name])
         if "first" in arguments:
             checked_first(arguments["first"])
         check_dates(arguments.get("from_"), arguments.get("to"))

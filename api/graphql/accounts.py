@@ -11,8 +11,8 @@ from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, connecti
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt
 from domain.accounting.chart import CHART
-from projections import balances
-from projections.paging import Page
+from projections.models import balances
+from projections.tables.paging import Page
 
 
 @object_type

@@ -18,12 +18,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.types.graphql import OperationType
 
 from api.context import AppContext
-from api.errors import HANDLERS, Problem
 from api.graphql.errors import error_body, refusal_error
 from api.graphql.limits import Documents
 from api.graphql.reads import THREADS, WAIT_MS, Reads
 from api.graphql.schema import SCHEMA, graphql_schema
-from api.keys import Caller
+from api.http.errors import HANDLERS, Problem
+from api.http.keys import Caller
 from api.web.pages import page
 from domain.refusals import Code, Refused
 

@@ -19,7 +19,7 @@ from graphql import (
     visit,
 )
 
-from api.errors import INTERNAL_ERROR, INTERNAL_MEANING, printable
+from api.http.errors import INTERNAL_ERROR, INTERNAL_MEANING, printable
 from domain.refusals import Code, Refused
 
 LONGEST = 500  # Characters of a message: GraphQL quotes what it was given.

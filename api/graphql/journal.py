@@ -13,7 +13,7 @@ from api.graphql.scalars import BigInt, Date, Instant
 from api.graphql.spans import From, To
 from domain.accounting.chart import CHART, split_id
 from domain.refusals import Refused
-from projections import journal as model
+from projections.models import journal as model
 
 
 @object_type

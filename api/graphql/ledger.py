@@ -5,7 +5,7 @@ from sqlalchemy import Connection, column, select, table
 from api.graphql.describing import object_type
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Instant
-from projections.checkpoints import Checkpoint, load
+from projections.engine.checkpoints import Checkpoint, load
 from projections.registry import READ_MODELS
 
 _COMMITS = table(

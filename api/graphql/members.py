@@ -12,7 +12,7 @@ from api.graphql.reads import Info
 from api.graphql.scalars import Date, Instant
 from domain.member.member import Kind
 from domain.refusals import Code, Refused
-from projections import members as model
+from projections.models import members as model
 
 KINDS: tuple[str, ...] = get_args(Kind)
 

@@ -1,4 +1,4 @@
-"""Connections: lists in pages, by the keyset cursors of `projections/paging.py`."""
+"""Connections: lists in pages, by the keyset cursors of `projections/tables/paging.py`."""
 
 from collections.abc import Callable
 from typing import Annotated, Generic, TypeVar
@@ -6,7 +6,7 @@ from typing import Annotated, Generic, TypeVar
 import strawberry
 
 from api.graphql.describing import object_type
-from projections.paging import MAX_FIRST, Page
+from projections.tables.paging import MAX_FIRST, Page
 
 DEFAULT_FIRST = 20
 

@@ -6,7 +6,7 @@ from api.graphql.describing import object_type
 from api.graphql.money import Money, money, money_or_none
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Date
-from projections import clearing_positions as model
+from projections.models import clearing_positions as model
 
 
 @object_type

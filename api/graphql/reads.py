@@ -14,12 +14,12 @@ from strawberry import Info as StrawberryInfo
 from strawberry.dataloader import DataLoader
 
 from api.graphql.view import View
-from api.keys import Caller
+from api.http.keys import Caller
 from domain.accounting.chart import CHART
 from domain.refusals import Code, Refused
-from projections import checkpoints
-from projections.journal import JournalLine, entries_of_all
-from projections.settlement_batches import Payout, payouts
+from projections.engine import checkpoints
+from projections.models.journal import JournalLine, entries_of_all
+from projections.models.settlement_batches import Payout, payouts
 
 THREADS = 10  # Requests that read at once in a process; the engine's pool has room for them.
 WAIT_MS = 5_000

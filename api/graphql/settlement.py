@@ -8,7 +8,7 @@ from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, connecti
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Date
 from api.graphql.spans import From, To
-from projections import settlement_batches as model
+from projections.models import settlement_batches as model
 
 
 @object_type

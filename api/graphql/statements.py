@@ -9,8 +9,8 @@ from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, connecti
 from api.graphql.reads import NOBODY, Info
 from api.graphql.scalars import BigInt, Date, Instant
 from api.graphql.spans import From, To
-from projections import merchant_statements as model
-from projections.paging import checked_first
+from projections.models import merchant_statements as model
+from projections.tables.paging import checked_first
 
 
 @object_type

@@ -14,7 +14,7 @@ from api.graphql.scalars import BigInt, Date, Instant
 from api.graphql.spans import From, To
 from domain.refusals import Code, Refused
 from domain.transaction import transaction as aggregate
-from projections import transactions as model
+from projections.models import transactions as model
 
 STATES: tuple[str, ...] = get_args(model.TransactionState)
 

@@ -8,7 +8,7 @@ from api.graphql.describing import object_type
 from api.graphql.money import Money, money
 from api.graphql.reads import Info
 from api.graphql.scalars import Date
-from projections import trial_balance as model
+from projections.models import trial_balance as model
 
 
 @object_type

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 from starlette.requests import Request
 
-from api.errors import Problem, printable
+from api.http.errors import Problem, printable
 from domain.kernel import Command
 from domain.refusals import Code, Refused
 

@@ -12,9 +12,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import business_day
 from api.context import AppContext
-from api.desk import operating
+from api.operations import end_of_day as business_day
+from api.operations.desk import operating
 from api.rest.body import build, read_object
 from api.rest.openapi import answers, path_parameters
 from api.rest.routes import admit, operation_id, reply

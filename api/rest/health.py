@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.context import AppContext
-from projections.checkpoints import RUNNING
+from projections.engine.checkpoints import RUNNING
 
 _log = logging.getLogger("zhangfang.api")
 

@@ -8,7 +8,7 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api.errors import INTERNAL_ERROR, INTERNAL_MEANING, PROBLEM, REFUSALS_PAGE
+from api.http.errors import INTERNAL_ERROR, INTERNAL_MEANING, PROBLEM, REFUSALS_PAGE
 from api.rest.body import MAX_TEXT
 from api.rest.endpoint import Endpoint
 from domain.refusals import MEANING, Code

@@ -15,15 +15,16 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from api.context import AppContext
-from api.errors import Problem
-from api.keys import Caller
+from api.http.access import refuse_foreign, refuse_role
+from api.http.errors import Problem
+from api.http.keys import Caller
 from api.rest import accounts, days, members, orders, settlement, transactions, wallets
-from api.rest.access import refuse_foreign, refuse_role
 from api.rest.body import build, check_text, read_object
 from api.rest.endpoint import Endpoint
 from api.rest.openapi import operation
-from domain.eventstore.answer import Answer, digest_of
-from domain.kernel import Command, Request, member_id, number
+from domain.fields import checked_member_id, checked_number
+from domain.kernel import Command, Request
+from domain.ledger.answer import Answer, digest_of
 from domain.refusals import MEANING, Code, Refused
 
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -116,7 +117,7 @@ def request_number(
         raise Refused(Code.REQUEST_INVALID, "Idempotency-Key", detail)
     prefix, field = endpoint.number
     value = getattr(command, field)
-    own = member_id(value, field) if field == "member_id" else number(value, field)
+    own = checked_member_id(value, field) if field == "member_id" else checked_number(value, field)
     return f"by:{caller.member}:{prefix}:{own}" if caller.member else f"{prefix}:{own}"
 
 

@@ -14,7 +14,8 @@ from domain.accounting.chart import (
     split_id,
 )
 from domain.accounting.entry import reversed_entry
-from domain.kernel import Command, Entry, Line, Reaction, Unit, number, text
+from domain.fields import checked_number, checked_text
+from domain.kernel import Command, Entry, Line, Reaction, Unit
 from domain.money import CURRENCY, fen
 from domain.refusals import Code, Refused
 
@@ -91,22 +92,22 @@ def is_closed(unit: Unit, leaf: str) -> bool:
 
 def freeze_account(unit: Unit, command: FreezeAccount) -> dict[str, object]:
     stream = account.stream(command.account)
-    reason = text(command.reason, "reason")
+    reason = checked_text(command.reason, "reason")
     unit.record(stream, account.freeze(unit.load(stream), command.direction, reason))
     return {"account": command.account, "frozen": command.direction}
 
 
 def unfreeze_account(unit: Unit, command: UnfreezeAccount) -> dict[str, object]:
     stream = account.stream(command.account)
-    unit.record(stream, account.unfreeze(unit.load(stream), text(command.reason, "reason")))
+    unit.record(stream, account.unfreeze(unit.load(stream), checked_text(command.reason, "reason")))
     return {"account": command.account, "frozen": None}
 
 
 def hold_money(unit: Unit, command: HoldMoney) -> dict[str, object]:
     stream = account.stream(command.account)
-    hold_id = number(command.hold_id, "hold_id")
+    hold_id = checked_number(command.hold_id, "hold_id")
     amount_fen = fen(command.amount_fen, "amount_fen")
-    reason = text(command.reason, "reason")
+    reason = checked_text(command.reason, "reason")
     unit.record(stream, account.hold(unit.load(stream), hold_id, amount_fen, reason))
     return {"account": command.account, "hold_id": hold_id, "held_fen": amount_fen}
 
@@ -140,7 +141,7 @@ def close_account(unit: Unit, command: CloseAccount) -> dict[str, object]:
 def reverse_entry(unit: Unit, command: ReverseEntry) -> dict[str, object]:
     """Turn an entry round on the open business day. Raises ENTRY_NOT_FOUND, ENTRY_NOT_REVERSIBLE,
     ENTRY_ALREADY_REVERSED, and what posting raises (a floor, a freeze)."""
-    reason = text(command.reason, "reason")
+    reason = checked_text(command.reason, "reason")
     entry = getattr(unit.fact(command.reference), "entry", None)
     if not isinstance(entry, Entry):
         raise Refused(Code.ENTRY_NOT_FOUND, "reference", command.reference[:120])

@@ -12,8 +12,12 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, NamedTuple, Protocol, cast
 
-from eventsourcing.persistence import InterfaceError, OperationalError, StoredEvent
-from eventsourcing.persistence import PersistenceError as PersistenceError  # For callers.
+# With `as`: callers of a recorder take its errors from here.
+from eventsourcing.persistence import IntegrityError as IntegrityError
+from eventsourcing.persistence import InterfaceError as InterfaceError
+from eventsourcing.persistence import OperationalError as OperationalError
+from eventsourcing.persistence import PersistenceError as PersistenceError
+from eventsourcing.persistence import StoredEvent
 from msgspec import Struct
 
 

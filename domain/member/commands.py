@@ -3,7 +3,8 @@
 from datetime import date
 from typing import Literal
 
-from domain.kernel import Command, Unit, member_id, shanghai_date, text
+from domain.fields import checked_member_id, checked_text
+from domain.kernel import Command, Unit, shanghai_date
 from domain.member import member
 from domain.money import FeeRule
 
@@ -44,9 +45,9 @@ class SetSettlementTerms(Command, frozen=True):
 
 
 def register_member(unit: Unit, command: RegisterMember) -> dict[str, object]:
-    stream = member.stream(member_id(command.member_id))
+    stream = member.stream(checked_member_id(command.member_id))
     today = shanghai_date(unit.at_us)
-    name = text(command.name, "name")
+    name = checked_text(command.name, "name")
     state = unit.load(stream)
     unit.record(stream, member.register(state, command.member_id, command.kind, name))
     if command.fee_rule is not None:
@@ -60,20 +61,20 @@ def register_member(unit: Unit, command: RegisterMember) -> dict[str, object]:
 
 
 def add_operator(unit: Unit, command: AddOperator) -> dict[str, object]:
-    stream = member.stream(member_id(command.member_id))
-    operator_id = member_id(command.operator_id, "operator_id")
+    stream = member.stream(checked_member_id(command.member_id))
+    operator_id = checked_member_id(command.operator_id, "operator_id")
     unit.record(stream, member.add_operator(unit.load(stream), operator_id, command.role))
     return {"member_id": command.member_id, "operator_id": operator_id, "role": command.role}
 
 
 def remove_operator(unit: Unit, command: RemoveOperator) -> dict[str, object]:
-    stream = member.stream(member_id(command.member_id))
+    stream = member.stream(checked_member_id(command.member_id))
     unit.record(stream, member.remove_operator(unit.load(stream), command.operator_id))
     return {"member_id": command.member_id, "operator_id": command.operator_id}
 
 
 def set_fee_rule(unit: Unit, command: SetFeeRule) -> dict[str, object]:
-    stream = member.stream(member_id(command.member_id))
+    stream = member.stream(checked_member_id(command.member_id))
     today = shanghai_date(unit.at_us)
     state = unit.load(stream)
     unit.record(stream, member.set_fee_rule(state, command.effective_from, command.rule, today))
@@ -81,7 +82,7 @@ def set_fee_rule(unit: Unit, command: SetFeeRule) -> dict[str, object]:
 
 
 def set_settlement_terms(unit: Unit, command: SetSettlementTerms) -> dict[str, object]:
-    stream = member.stream(member_id(command.member_id))
+    stream = member.stream(checked_member_id(command.member_id))
     today = shanghai_date(unit.at_us)
     terms = member.SettlementTerms(command.settlement_cycle, command.max_transfer_fen)
     state = unit.load(stream)

@@ -6,17 +6,8 @@ from domain.accounting.chart import ESCROW, account_id
 from domain.accounting.commands import is_closed, refuse_unbookable
 from domain.accounting.rules.purchase import escrow_purchase
 from domain.channel.routing import channel_for
-from domain.kernel import (
-    DAY_US,
-    Command,
-    Reaction,
-    Unit,
-    key,
-    member_id,
-    number,
-    shanghai_date,
-    text,
-)
+from domain.fields import checked_member_id, checked_number, checked_text
+from domain.kernel import DAY_US, Command, Reaction, Unit, key, shanghai_date
 from domain.member import member
 from domain.money import MAX_FEN, fen
 from domain.order import order
@@ -55,8 +46,8 @@ def checkout(unit: Unit, command: Checkout) -> dict[str, object]:
     Raises ORDER_LINES_INVALID, AMOUNT_*, MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, TERMS_MISSING,
     ORDER_EXISTS.
     """
-    order_no = number(command.order_no, "order_no")
-    buyer_stream = member.stream(member_id(command.buyer, "buyer"))
+    order_no = checked_number(command.order_no, "order_no")
+    buyer_stream = member.stream(checked_member_id(command.buyer, "buyer"))
     total_fen = _checked_total(command.lines)
     buyer: member.State = unit.load(buyer_stream)
     if buyer.kind is None:
@@ -84,14 +75,14 @@ def _checked_total(lines: tuple[OrderLine, ...]) -> int:
         total_fen += fen(line.amount_fen, f"lines[{index}].amount_fen")
         if not 1 <= line.items <= 1_000_000:
             raise Refused(Code.ORDER_LINES_INVALID, f"lines[{index}].items", f"{line.items}")
-        text(line.subject, f"lines[{index}].subject")
+        checked_text(line.subject, f"lines[{index}].subject")
     if total_fen > MAX_FEN:
         raise Refused(Code.AMOUNT_TOO_LARGE, "lines", f"above {MAX_FEN} fen together")
     return total_fen
 
 
 def _create_transaction(unit: Unit, order_no: str, command: Checkout, line: OrderLine) -> None:
-    merchant: member.State = unit.load(member.stream(member_id(line.merchant, "merchant")))
+    merchant: member.State = unit.load(member.stream(checked_member_id(line.merchant, "merchant")))
     if merchant.kind is None:
         raise Refused(Code.MEMBER_NOT_FOUND, "merchant", line.merchant)
     if merchant.kind != "enterprise":
@@ -117,8 +108,8 @@ def pay_order(unit: Unit, command: PayOrder) -> dict[str, object]:
     Raises METHOD_UNKNOWN, PAYMENT_EXISTS, what `order.start_payment` raises, and what posting to
     escrow would: money that could not be booked is not asked for.
     """
-    payment_no = number(command.payment_no, "payment_no")
-    stream = order.stream(number(command.order_no, "order_no"))
+    payment_no = checked_number(command.payment_no, "payment_no")
+    stream = order.stream(checked_number(command.order_no, "order_no"))
     state = unit.load(stream)
     channel = channel_for(command.method)
     facts = order.start_payment(state, payment_no)
@@ -138,8 +129,8 @@ def pay_order(unit: Unit, command: PayOrder) -> dict[str, object]:
 
 
 def close_order(unit: Unit, command: CloseOrder) -> dict[str, object]:
-    order_no = number(command.order_no, "order_no")
-    reason = text(command.reason, "reason")
+    order_no = checked_number(command.order_no, "order_no")
+    reason = checked_text(command.reason, "reason")
     stream = order.stream(order_no)
     state = unit.load(stream)
     _close(unit, order_no, state, order.close(state, reason), reason)

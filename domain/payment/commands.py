@@ -15,7 +15,8 @@ from domain.accounting.rules.refund import (
 from domain.accounting.rules.transfer import internal_transfer
 from domain.channel.port import Declined, Purpose, Result, Succeeded, Unknown
 from domain.channel.routing import channel_for
-from domain.kernel import Command, Entry, Reaction, Unit, category, key, member_id, number, text
+from domain.fields import checked_member_id, checked_number, checked_text
+from domain.kernel import Command, Entry, Reaction, Unit, category, key
 from domain.member import member
 from domain.money import fen
 from domain.payment import instruction, payment, transfer
@@ -59,7 +60,7 @@ def outcome_command(instruction_id: str, result: Result) -> RecordOutcome:
 
 def result_of(command: RecordOutcome) -> Result:
     given = [
-        kind(text(value, name))
+        kind(checked_text(value, name))
         for name, kind, value in (
             ("succeeded", Succeeded, command.succeeded),
             ("declined", Declined, command.declined),
@@ -74,7 +75,7 @@ def result_of(command: RecordOutcome) -> Result:
 
 
 def record_outcome(unit: Unit, command: RecordOutcome) -> dict[str, object]:
-    instruction_id = number(command.instruction_id, "instruction_id", longest=LONGEST_ID)
+    instruction_id = checked_number(command.instruction_id, "instruction_id", longest=LONGEST_ID)
     stream = instruction.stream(instruction_id)
     unit.record(stream, instruction.conclude(unit.load(stream), result_of(command)))
     return {"instruction_id": command.instruction_id, "status": unit.load(stream).status}
@@ -115,8 +116,8 @@ def start_payment(unit: Unit, payment_no: str, started: payment.Started) -> None
 def recharge_wallet(unit: Unit, command: RechargeWallet) -> dict[str, object]:
     """Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, METHOD_UNKNOWN, AMOUNT_*, PAYMENT_EXISTS, and
     what crediting the wallet would: money that could not be booked is not asked for."""
-    payment_no = number(command.payment_no, "payment_no")
-    owner = unit.load(member.stream(member_id(command.member_id)))
+    payment_no = checked_number(command.payment_no, "payment_no")
+    owner = unit.load(member.stream(checked_member_id(command.member_id)))
     if owner.kind is None:
         raise Refused(Code.MEMBER_NOT_FOUND, "member_id", command.member_id)
     if owner.kind != "personal":
@@ -133,9 +134,9 @@ def recharge_wallet(unit: Unit, command: RechargeWallet) -> dict[str, object]:
 
 
 def transfer_money(unit: Unit, command: TransferMoney) -> dict[str, object]:
-    transfer_no = number(command.transfer_no, "transfer_no")
-    payer = member_id(command.payer, "payer")
-    payee = member_id(command.payee, "payee")
+    transfer_no = checked_number(command.transfer_no, "transfer_no")
+    payer = checked_member_id(command.payer, "payer")
+    payee = checked_member_id(command.payee, "payee")
     if payer == payee:
         raise Refused(Code.REQUEST_INVALID, "payee", "payer and payee are the same member")
     amount_fen = fen(command.amount_fen, "amount_fen")

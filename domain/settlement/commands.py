@@ -22,7 +22,8 @@ from domain.accounting.commands import is_closed
 from domain.accounting.rules import settlement as rules
 from domain.channel.routing import PAYOUT_CHANNEL
 from domain.clearing import day, split
-from domain.kernel import Command, Reaction, Unit, key, shanghai_date, text
+from domain.fields import checked_text
+from domain.kernel import Command, Reaction, Unit, key, shanghai_date
 from domain.member import member
 from domain.member.cycle import parse_cycle
 from domain.payment import instruction
@@ -236,7 +237,7 @@ def return_payout(unit: Unit, command: ReturnPayout) -> dict[str, object]:
     accounts were closed meanwhile. Raises BATCH_NOT_FOUND, PAYOUT_NOT_FOUND."""
     stream = batch.stream(command.batch_id)
     state: batch.State = unit.load(stream)
-    reason = text(command.reason, "reason")
+    reason = checked_text(command.reason, "reason")
     payout = batch.payout_of(state, command.payout_no, "succeeded", "returned")
     answer: dict[str, object] = {
         "batch_id": command.batch_id,

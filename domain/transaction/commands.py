@@ -3,7 +3,8 @@
 from typing import Literal
 
 from domain.accounting.rules import refund as refund_rules
-from domain.kernel import Command, Reaction, Unit, category, key, number
+from domain.fields import checked_number
+from domain.kernel import Command, Reaction, Unit, category, key
 from domain.money import fen
 from domain.payment import instruction
 from domain.payment.commands import issue, refund_kept
@@ -36,7 +37,7 @@ def refund_transaction(unit: Unit, command: RefundTransaction) -> dict[str, obje
 
     Raises what `transaction.refuse_refund` raises, REFUND_EXISTS, AMOUNT_INVALID.
     """
-    refund_no = number(command.refund_no, "refund_no")
+    refund_no = checked_number(command.refund_no, "refund_no")
     amount_fen = fen(command.amount_fen, "amount_fen")
     answer: dict[str, object] = {
         "refund_no": refund_no,

@@ -22,7 +22,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from domain.eventstore.ledger import Ledger
+from domain.ledger.ledger import Ledger
 from tests.anomalies.market import in_threads, opened, purchase
 from tests.stories.books import import_feed, open_books
 

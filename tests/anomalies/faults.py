@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from domain.eventstore.database import parse_database_url
-from domain.eventstore.ledger import Ledger, utc_us
 from domain.eventstore.opening import open_recorder
 from domain.eventstore.recorder import (
     CommitRow,
@@ -17,6 +16,7 @@ from domain.eventstore.recorder import (
     Session,
     SnapshotRow,
 )
+from domain.ledger.ledger import Ledger, utc_us
 
 
 class Undone(Exception):

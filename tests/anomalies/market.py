@@ -11,10 +11,10 @@ from datetime import date
 
 from domain.accounting import account
 from domain.clearing.commands import OpenBooks
-from domain.eventstore.answer import Answer, digest_of, replay
-from domain.eventstore.ledger import Ledger
-from domain.eventstore.verify import verify_log
 from domain.kernel import Command, Request
+from domain.ledger.answer import Answer, digest_of, replay
+from domain.ledger.ledger import Ledger
+from domain.ledger.proof import verify_log
 from domain.member.commands import RegisterMember
 from domain.money import FeeRule, fee_fen
 from domain.order.commands import Checkout, PayOrder

@@ -7,10 +7,10 @@ import pytest
 from eventsourcing.persistence import IntegrityError, OperationalError
 
 from domain.clearing import day
-from domain.eventstore.committer import Committer
-from domain.eventstore.ledger import Ledger, utc_us
 from domain.eventstore.recorder import CommitUnknown
 from domain.kernel import Request
+from domain.ledger.committer import Committer
+from domain.ledger.ledger import Ledger, utc_us
 from domain.payment.commands import TransferMoney
 from domain.refusals import Code, Refused
 from tests.anomalies.faults import Fault, breakable

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from api.desk import Desk
+from api.operations.desk import Desk
 from domain.accounting import account
 from domain.eventstore.recorder import LedgerRecorder
-from projections import balances
+from projections.models import balances
+from projections.rebuilding.verify import check
 from projections.registry import READ_MODELS
-from projections.verify import check
 from tests.anomalies.conftest import CHILD, ROOT
 from tests.anomalies.market import (
     assert_sound,

@@ -13,18 +13,18 @@ import msgspec
 import pytest
 from sqlalchemy import MetaData
 
-from api.desk import Desk
-from api.feed.generator import generate
+from api.operations.desk import Desk
+from api.operations.feed.generator import generate
 from domain.eventstore.database import parse_database_url
 from domain.eventstore.opening import open_recorder
 from domain.eventstore.recorder import Head
-from domain.eventstore.verify import verify_log
+from domain.ledger.proof import verify_log
 from migrations.run import migrate
-from projections import members, merchant_statements
-from projections.checkpoints import CHECKPOINTS
-from projections.digest import digest
-from projections.folding import live
-from projections.rebuild import rebuild
+from projections.engine.checkpoints import CHECKPOINTS
+from projections.engine.folding import live
+from projections.models import members, merchant_statements
+from projections.rebuilding.digest import digest
+from projections.rebuilding.rebuild import rebuild
 from projections.registry import READ_MODELS
 from tests.anomalies.child import Job
 from tests.anomalies.conftest import Nursery

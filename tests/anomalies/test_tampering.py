@@ -10,13 +10,13 @@ import psycopg
 import pytest
 
 from domain.clearing import day
-from domain.eventstore.codec import encode, encode_snapshot
 from domain.eventstore.database import parse_database_url
 from domain.eventstore.opening import open_recorder
-from domain.eventstore.verify import Finding, verify_log
+from domain.ledger.codec import encode, encode_snapshot
+from domain.ledger.proof import Finding, verify_log
 from domain.payment.transfer import Transferred
+from projections.rebuilding.verify import check
 from projections.registry import READ_MODELS
-from projections.verify import check
 from tests.anomalies.market import buyer, open_market, opened, purchase, transfer
 from tests.examples import MERCHANT, PAID_AT
 from tests.stories.books import open_books

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.context import AppContext, open_context
-from api.keys import create_key
+from api.http.keys import create_key
 from domain.channel.adapters.simulated import SimulatedChannel
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
 from domain.kernel import DAY_US, SHANGHAI, to_us

@@ -8,19 +8,14 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from domain.eventstore import committer
 from domain.eventstore.database import parse_database_url
-from domain.eventstore.ledger import Ledger
 from domain.eventstore.opening import open_recorder
 from domain.eventstore.recorder import LedgerRecorder
 from tests import servers
-from tests.eventstore.requests import open_wallets
-from tests.examples import PAID_AT
 
 _numbers = itertools.count(1)
 
 Opener = Callable[..., LedgerRecorder]
-LedgerOpener = Callable[[], Ledger]
 
 
 @pytest.fixture
@@ -31,12 +26,6 @@ def postgres_schema(postgres_url: str) -> Iterator[str]:
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute("SET client_min_messages = warning; SET lock_timeout = '20s'")
         connection.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(Identifier(schema)))
-
-
-@pytest.fixture(autouse=True)
-def _soon_trusting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A ledger trusts new numbers from its second commit on, and again two after a repetition."""
-    monkeypatch.setattr(committer, "WARY", 1)
 
 
 @pytest.fixture
@@ -58,25 +47,3 @@ def opened() -> Iterator[Opener]:
 def recorder(migrated_url: str, opened: Opener) -> LedgerRecorder:
     """A recorder of an empty ledger, on each backend."""
     return opened(migrated_url)
-
-
-@pytest.fixture
-def open_ledger(migrated_url: str) -> Iterator[LedgerOpener]:
-    """Opens the same ledger, each time as another process would."""
-    ledgers: list[Ledger] = []
-
-    def opener() -> Ledger:
-        ledgers.append(Ledger.open(migrated_url, clock=lambda: PAID_AT))
-        return ledgers[-1]
-
-    yield opener
-    for one in ledgers:
-        one.close()
-
-
-@pytest.fixture
-def ledger(open_ledger: LedgerOpener) -> Ledger:
-    """A ledger with a day open and 100.00 in the buyer's wallet."""
-    opened = open_ledger()
-    open_wallets(opened)
-    return opened

@@ -11,14 +11,14 @@ from eventsourcing.persistence import IntegrityError, OperationalError
 from psycopg.sql import SQL, Identifier
 
 from domain.eventstore.database import Database, parse_database_url
-from domain.eventstore.ledger import Ledger
 from domain.eventstore.postgres import PostgresLedgerRecorder
 from domain.eventstore.recorder import Append, CommitUnknown, EventRow
+from domain.ledger.ledger import Ledger
 from migrations.run import migrate
 from tests import servers
 from tests.eventstore.conftest import Opener
-from tests.eventstore.ledger import RECORDED_AT_US, commit, receipt
-from tests.eventstore.requests import open_wallets
+from tests.eventstore.rows import RECORDED_AT_US, commit, receipt
+from tests.ledger.requests import open_wallets
 
 pytestmark = pytest.mark.postgresql
 

@@ -24,7 +24,7 @@ from domain.eventstore.recorder import (
 )
 from domain.refusals import Code, Refused
 from tests.eventstore.conftest import Opener
-from tests.eventstore.ledger import AWKWARD, DIGEST, RECORDED_AT_US, commit, receipt
+from tests.eventstore.rows import AWKWARD, DIGEST, RECORDED_AT_US, commit, receipt
 
 
 def contents(recorder: LedgerRecorder) -> tuple[list[EventRow], list[CommitRow]]:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from domain.kernel import Recorded
 from migrations.run import migrate
-from tests.projections.models import MODELS, Rows, apply, connected, rows_of
+from tests.projections.applied import MODELS, Rows, apply, connected, rows_of
 from tests.projections.story import story
 
 

@@ -28,17 +28,17 @@ from sqlalchemy import (
 )
 
 from domain.accounting.account import Held, HoldReleased
-from domain.eventstore import codec
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
 from domain.eventstore.opening import open_recorder
 from domain.eventstore.recorder import Append, EventRow, LedgerRecorder
 from domain.kernel import EPOCH, Fact, Recorded
-from projections import checkpoints
-from projections.bulk import add_rows, insert_rows, merge_rows
-from projections.checkpoints import Checkpoint
-from projections.digest import digest
-from projections.folding import live
-from projections.model import TEXT, ReadModel, Tables
+from domain.ledger import codec
+from projections.engine import checkpoints
+from projections.engine.checkpoints import Checkpoint
+from projections.engine.folding import live
+from projections.engine.model import TEXT, ReadModel, Tables
+from projections.rebuilding.digest import digest
+from projections.tables.bulk import add_rows, insert_rows, merge_rows
 
 START_US = 1_291_200_000_000_000
 POSITIVE = text("amount_fen > 0")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from domain.accounting import commands as accounting
 from domain.clearing.commands import CloseDay, CutOffDay, OpenBooks
-from domain.eventstore.ledger import Ledger
 from domain.kernel import Command, Recorded, Request, day_end_us
+from domain.ledger.ledger import Ledger
 from domain.member import commands as members
 from domain.money import FeeRule
 from domain.order.commands import Checkout, CloseOrder, PayOrder

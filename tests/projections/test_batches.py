@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy import Connection
 
 from domain.kernel import Recorded
-from projections.model import ReadModel
-from tests.projections.models import MODELS, Rows, apply, clear, rows_of
+from projections.engine.model import ReadModel
+from tests.projections.applied import MODELS, Rows, apply, clear, rows_of
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
@@ -29,7 +29,7 @@ def test_an_empty_batch_writes_nothing(books: Connection, model: ReadModel) -> N
 
 
 def test_every_fact_with_an_entry_is_in_the_journal(story_facts: list[Recorded]) -> None:
-    from projections.journal import MODEL
+    from projections.models.journal import MODEL
 
     with_entry = {type(one.fact) for one in story_facts if "entry" in one.fact.__struct_fields__}
     assert with_entry <= MODEL.folds.keys()

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from domain.events import AGGREGATES
 from domain.kernel import Recorded, category, key
-from projections import (
+from projections.models import (
     balances,
     clearing_positions,
     instructions,

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import Connection, Table, text
 
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
-from projections import checkpoints
-from projections.model import METADATA
-from tests.projections.models import MODELS
+from projections.engine import checkpoints
+from projections.engine.model import METADATA
+from tests.projections.applied import MODELS
 
 # Columns, keys and indexes as PostgreSQL's own catalogue describes them.
 POSTGRESQL = """

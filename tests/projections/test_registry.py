@@ -9,13 +9,13 @@ from sqlalchemy import Connection, event
 
 from domain.eventstore.database import parse_database_url
 from domain.eventstore.opening import open_recorder
-from projections import shadow
-from projections.engine import Projector
-from projections.rebuild import rebuild
+from projections.engine.engine import Projector
+from projections.rebuilding import shadow
+from projections.rebuilding.rebuild import rebuild
+from projections.rebuilding.verify import check
 from projections.registry import READ_MODELS, chosen
-from projections.verify import check
+from tests.projections.applied import MODELS
 from tests.projections.example import Books, append_raw, books
-from tests.projections.models import MODELS
 from tests.projections.story import story
 
 ALL = list(READ_MODELS.values())

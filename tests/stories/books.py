@@ -5,16 +5,16 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
-from api.desk import Desk
-from api.feed import read_feed
-from api.importing import Importer, ImportReport
+from api.operations.desk import Desk
+from api.operations.feed import read_feed
+from api.operations.importing import Importer, ImportReport
 from domain.channel.adapters.simulated import SimulatedChannel
 from domain.eventstore.database import sqlalchemy_engine
-from domain.eventstore.ledger import Ledger
+from domain.ledger.ledger import Ledger
 from domain.member import member
 from migrations.run import migrate
-from projections.engine import Projector
-from projections.merchant_statements import Statement, statement
+from projections.engine.engine import Projector
+from projections.models.merchant_statements import Statement, statement
 from projections.registry import READ_MODELS
 
 EVER = (date(2000, 1, 1), date(2100, 1, 1))

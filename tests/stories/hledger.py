@@ -7,8 +7,8 @@ from sqlalchemy import Connection, select
 from domain.accounting.chart import chart_account, split_id
 from domain.kernel import iso_time
 from domain.money import decimal_text
-from projections.journal import TABLE, JournalLine
-from projections.paging import columns_of
+from projections.models.journal import TABLE, JournalLine
+from projections.tables.paging import columns_of
 
 ROOTS = {"asset": "assets", "liability": "liabilities", "income": "income", "expense": "expenses"}
 

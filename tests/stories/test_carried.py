@@ -7,22 +7,22 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from api.business_day import end_of_day
 from api.context import AppContext, open_context
-from api.keys import create_key
+from api.http.keys import create_key
+from api.operations.end_of_day import end_of_day
 from domain.accounting.commands import HoldMoney, ReleaseHold
 from domain.channel.adapters.simulated import SimulatedChannel
 from domain.clearing.commands import OpenBooks
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
-from domain.eventstore.verify import verify_log
 from domain.kernel import Command, Request, day_end_us
+from domain.ledger.proof import verify_log
 from domain.member.commands import RegisterMember
 from domain.money import FeeRule
 from domain.order.commands import Checkout, PayOrder
 from domain.order.order import OrderLine
 from domain.payment.commands import RecordOutcome
+from projections.rebuilding.verify import check
 from projections.registry import READ_MODELS
-from projections.verify import check
 
 FIRST = date(2025, 11, 11)
 DAYS = [FIRST + timedelta(days=n) for n in range(6)]

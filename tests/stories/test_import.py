@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from api.desk import Desk
-from api.feed import read_feed
-from api.feed.generator import generate
-from api.importing import Importer
-from domain.eventstore.verify import verify_log
+from api.operations.desk import Desk
+from api.operations.feed import read_feed
+from api.operations.feed.generator import generate
+from api.operations.importing import Importer
 from domain.kernel import Request, day_end_us
+from domain.ledger.proof import verify_log
 from domain.member import member
 from domain.member.commands import RegisterMember
 from domain.money import FeeRule
 from domain.refusals import Code, Refused
 from domain.transaction.transaction import Paid
-from projections.clearing_positions import clearing_positions
-from projections.trial_balance import trial_balance
+from projections.models.clearing_positions import clearing_positions
+from projections.models.trial_balance import trial_balance
 from tests.feed_expectation import expected_books
 from tests.stories.books import import_feed, open_books, statement_of
 

@@ -8,11 +8,11 @@ import pytest
 
 from api.cli.opening import open_desk
 from api.context import AppContext
-from api.demo import END, MERCHANT, STORY, TRADE_DAY, play, scripted_channel
-from domain.eventstore.verify import verify_log
+from api.operations.story import END, MERCHANT, STORY, TRADE_DAY, play, scripted_channel
+from domain.ledger.proof import verify_log
 from migrations.run import migrate
-from projections.merchant_statements import statement
-from projections.trial_balance import trial_balance
+from projections.models.merchant_statements import statement
+from projections.models.trial_balance import trial_balance
 from tests.stories.hledger import journal_text
 
 STEPS = sum(len(chapter.steps) for chapter in STORY)

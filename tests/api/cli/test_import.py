@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from api.feed import generate
+from api.operations.feed import generate
 from domain.eventstore.database import parse_database_url
 from domain.eventstore.opening import open_recorder
 from tests.api.cli.terminal import Terminal
-from tests.api.feed import feeds
+from tests.api.operations.feed import feeds
 from tests.feed_expectation import expected_books
 from tests.servers import wait_until
 

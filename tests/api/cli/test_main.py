@@ -21,7 +21,7 @@ from api.cli.opening import open_desk
 from api.cli.output import Say
 from api.cli.verifying import is_away
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
-from domain.eventstore.verify import verify_log
+from domain.ledger.proof import verify_log
 from tests.api.cli.terminal import Ran, Terminal
 
 

@@ -11,7 +11,7 @@ from graphql import GraphQLSchema
 
 from api.graphql.access import ACCESS, root
 from api.graphql.schema import graphql_schema
-from api.keys import create_key
+from api.http.keys import create_key
 from domain.clearing.commands import OpenBooks
 from domain.member.commands import RegisterMember
 from domain.money import FeeRule

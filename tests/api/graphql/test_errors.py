@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import text
 
 from api.graphql.app import Asked, GraphQLReads
-from api.keys import Caller
+from api.http.keys import Caller
 from domain.clearing.commands import OpenBooks
 from domain.member.commands import RegisterMember
-from projections import checkpoints
+from projections.engine import checkpoints
 from tests.api.graphql.conftest import Books
 from tests.examples import BUYER, BUYER_NAME, MERCHANT, PAY_DAY
 

@@ -11,7 +11,7 @@ from sqlalchemy import event
 
 from api.graphql.app import Asked, GraphQLReads
 from api.graphql.limits import MAX_ALIASES, MAX_DEPTH, MAX_REPEATS, MAX_TOKENS, refuse_large
-from api.keys import Caller
+from api.http.keys import Caller
 from domain.refusals import Refused
 from tests.api.graphql.conftest import TEA, TEA_ORDERS, Books
 

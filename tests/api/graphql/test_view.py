@@ -14,7 +14,7 @@ from api.graphql.reads import THREADS
 from api.graphql.view import View
 from domain.clearing.commands import OpenBooks
 from domain.member.commands import RegisterMember
-from projections.rebuild import rebuild
+from projections.rebuilding.rebuild import rebuild
 from projections.registry import READ_MODELS
 from tests.api.graphql.conftest import Books
 from tests.examples import BUYER, BUYER_NAME, PAY_DAY

@@ -1,0 +1,95 @@
+"""Who may send which command: one literal table, walked by a test as every wrong caller.
+
+An operator runs everything, an auditor changes nothing, a merchant acts for itself alone. What a
+merchant may do it may do to its own objects only; for those of others, and for those that do not
+exist, it gets the same answer. Confirming receipt releases money to the merchant, so it is not the
+merchant's to do; a checkout over several merchants is the platform's.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from api.http.keys import Caller, Role
+from domain.order import order
+from domain.refusals import Code, Refused
+
+# Whether a command is about the member's own; the last argument reads a stream's state.
+Own = Callable[[Any, str, Callable[[str], Any]], bool]
+
+
+class Rule(NamedTuple):
+    """The roles that may call, and what a merchant's command must be about."""
+
+    roles: frozenset[Role]
+    own: Own | None = None
+
+
+def own_member(command: Any, member: str, _state: Callable[[str], Any]) -> bool:
+    return bool(command.member_id == member)
+
+
+def own_lines(command: Any, member: str, _state: Callable[[str], Any]) -> bool:
+    return bool(command.lines) and all(line.merchant == member for line in command.lines)
+
+
+def own_order(command: Any, member: str, state: Callable[[str], Any]) -> bool:
+    placed = state(order.stream(command.order_no)).placed
+    return placed is not None and all(line.merchant == member for line in placed.lines)
+
+
+def own_transaction(command: Any, member: str, _state: Callable[[str], Any]) -> bool:
+    return bool(command.transaction_id.partition("-")[0] == member)
+
+
+OPERATOR = Rule(frozenset({"operator"}))
+
+
+def _merchant(own: Own) -> Rule:
+    return Rule(frozenset({"operator", "merchant"}), own)
+
+
+RULES: dict[str, Rule] = {
+    "POST /v1/members": OPERATOR,
+    "POST /v1/members/{member_id}/operators": _merchant(own_member),
+    "DELETE /v1/members/{member_id}/operators/{operator_id}": _merchant(own_member),
+    "POST /v1/members/{member_id}/fee-rules": OPERATOR,
+    "POST /v1/members/{member_id}/settlement-terms": OPERATOR,
+    "POST /v1/orders": _merchant(own_lines),
+    "POST /v1/orders/{order_no}/payments": _merchant(own_order),
+    "POST /v1/orders/{order_no}/close": _merchant(own_order),
+    "POST /v1/transactions/{transaction_id}/confirm": OPERATOR,
+    "POST /v1/transactions/{transaction_id}/refunds": _merchant(own_transaction),
+    "POST /v1/recharges": OPERATOR,
+    "POST /v1/transfers": OPERATOR,
+    "POST /v1/accounts/{account}/freeze": OPERATOR,
+    "POST /v1/accounts/{account}/unfreeze": OPERATOR,
+    "POST /v1/accounts/{account}/holds": OPERATOR,
+    "DELETE /v1/accounts/{account}/holds/{hold_id}": OPERATOR,
+    "POST /v1/accounts/{account}/close": OPERATOR,
+    "POST /v1/entries/reverse": OPERATOR,
+    "POST /v1/business-days/{first_date}/open": OPERATOR,
+    "POST /v1/business-days/{date}/cut-off": OPERATOR,
+    "POST /v1/business-days/{date}/close": OPERATOR,
+    "POST /v1/business-days/{date}/settle": OPERATOR,
+    "POST /v1/settlement-batches/{batch_id}/seal": OPERATOR,
+    "POST /v1/settlement-batches/{batch_id}/review": OPERATOR,
+    "POST /v1/settlement-batches/{batch_id}/settle": OPERATOR,
+    "POST /v1/settlement-batches/{batch_id}/payouts/{payout_no}/retry": OPERATOR,
+    "POST /v1/settlement-batches/{batch_id}/payouts/{payout_no}/return": OPERATOR,
+    "POST /v1/instructions/{instruction_id}/outcome": OPERATOR,
+}
+
+
+def refuse_role(name: str, caller: Caller) -> None:
+    """Refused(NOT_ALLOWED) unless the caller's role may call this endpoint at all."""
+    if caller.role not in RULES[name].roles:
+        raise Refused(Code.NOT_ALLOWED, "Authorization", f"{caller.role} keys may not do this")
+
+
+def refuse_foreign(name: str, caller: Caller, command: Any, state: Callable[[str], Any]) -> None:
+    """Refused(NOT_ALLOWED) when a merchant's command is not about its own. May read the ledger."""
+    rule = RULES[name]
+    if caller.role != "merchant":
+        return
+    if rule.own is None or caller.member is None or not rule.own(command, caller.member, state):
+        raise Refused(Code.NOT_ALLOWED, "Authorization", f"only for what is {caller.member}'s own")

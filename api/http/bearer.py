@@ -1,0 +1,70 @@
+"""Who is calling: the bearer key of a request, looked up at most once in a few seconds.
+
+What each role may do is in `api/http/access.py` for commands and in the GraphQL schema for reads.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable
+
+import anyio.to_thread
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.http.keys import Caller, find_caller
+from domain.refusals import Code, Refused
+
+REMEMBERED_S = 5  # A revoked key is refused everywhere after at most this long.
+MOST_REMEMBERED = 10_000
+_LONGEST = 200
+
+
+def bearer_key(header: str | None) -> str:
+    """The key in an Authorization header. Raises Refused(NOT_AUTHENTICATED)."""
+    scheme, _, key = (header or "").partition(" ")
+    key = key.strip(" ")
+    if scheme.lower() != "bearer" or not key or len(key) > _LONGEST or not key.isascii():
+        raise Refused(
+            Code.NOT_AUTHENTICATED, "Authorization", "send `Authorization: Bearer <API key>`"
+        )
+    return key
+
+
+def authenticate(engine: Engine, header: str | None) -> Caller:
+    """Whose key an Authorization header has, by the database. Raises NOT_AUTHENTICATED."""
+    caller = find_caller(engine, bearer_key(header))
+    if caller is None:
+        raise Refused(Code.NOT_AUTHENTICATED, "Authorization", "the API key is unknown or revoked")
+    return caller
+
+
+class KeyRing:
+    """Remembers, for a few seconds, which keys were good, so that a request costs no SQL.
+
+    It holds no key, only the SHA-256 of one. What was refused is not remembered: a key works at
+    once when it is made. Threads may share a ring.
+    """
+
+    def __init__(self, engine: Engine, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._engine = engine
+        self._monotonic = monotonic
+        self._known: dict[bytes, tuple[Caller, float]] = {}
+
+    async def caller(self, header: str | None) -> Caller:
+        """The caller of an Authorization header.
+
+        Raises Refused(NOT_AUTHENTICATED), Refused(BUSY) when the database does not answer.
+        """
+        mark = hashlib.sha256(bearer_key(header).encode()).digest()
+        known = self._known.get(mark)
+        if known is not None and self._monotonic() < known[1]:
+            return known[0]
+        until = self._monotonic() + REMEMBERED_S  # Counted from before the look-up.
+        try:
+            caller = await anyio.to_thread.run_sync(authenticate, self._engine, header)
+        except SQLAlchemyError as error:
+            raise Refused(Code.BUSY, "database", "the database does not answer") from error
+        if len(self._known) >= MOST_REMEMBERED:
+            self._known.clear()
+        self._known[mark] = (caller, until)
+        return caller

@@ -1,0 +1,134 @@
+"""API keys: made once, shown once, kept as a digest only.
+
+A key reads `zf_<id>_<secret>`: the id names the row, the secret is 256 random bits. What is kept is
+HMAC-SHA-256 of the secret under the id. A random secret of that length needs no slow hash, and the
+id in the digest keeps one row's digest from serving another. Keys are not part of history: they may
+be revoked, and which person holds one is nobody's fact.
+"""
+
+import hmac
+import re
+import secrets
+from collections.abc import Callable
+from typing import Literal, get_args
+
+from msgspec import Struct
+from sqlalchemy import BigInteger, Column, Engine, LargeBinary, MetaData, Table, Text
+
+from domain.fields import checked_member_id, checked_text
+from domain.refusals import Code, Refused
+
+Role = Literal["merchant", "auditor", "operator"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+# Created by migration 0001.
+API_KEYS = Table(
+    "api_keys",
+    MetaData(),
+    Column("id", Text, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("member", Text),
+    Column("note", Text, nullable=False),
+    Column("created_at_us", BigInteger, nullable=False),
+    Column("revoked_at_us", BigInteger),
+)
+
+_KEY = re.compile(r"zf_([a-z0-9]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
+_ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+_NOBODY = bytes(32)  # Compared with when the id is unknown, so that both cases take the same time.
+
+
+class Caller(Struct, frozen=True):
+    """Who asks: a role, the member a merchant's key acts for (None otherwise), and the key's id."""
+
+    role: Role
+    member: str | None
+    key_id: str
+
+    @property
+    def actor(self) -> str:
+        """How facts name the caller: `merchant:SHOP22`, `operator:<key id>`."""
+        return f"{self.role}:{self.member or self.key_id}"
+
+
+class KeyRow(Struct, frozen=True):
+    """A key as listed: everything that is kept of it but the digest. Times are UTC µs."""
+
+    id: str
+    role: Role
+    member: str | None
+    note: str
+    created_at_us: int
+    revoked_at_us: int | None
+
+
+def create_key(
+    engine: Engine, role: str, member: str | None, clock: Callable[[], int], note: str = "key"
+) -> str:
+    """Make a key and return it; it cannot be shown again.
+
+    A merchant's key needs the member it acts for, the other roles have none.
+    Raises Refused(REQUEST_INVALID, "role" | "member"), Refused(IDENTIFIER_INVALID, "member"),
+    Refused(TEXT_INVALID, "note").
+    """
+    if role not in ROLES:
+        raise Refused(Code.REQUEST_INVALID, "role", f"one of {', '.join(ROLES)} is needed")
+    if (role == "merchant") != (member is not None):
+        wanted = "a merchant's key needs its member" if role == "merchant" else f"{role}: no member"
+        raise Refused(Code.REQUEST_INVALID, "member", wanted)
+    if member is not None:
+        checked_member_id(member, "member")
+    key_id = "".join(secrets.choice(_ID_LETTERS) for _ in range(12))
+    secret = secrets.token_urlsafe(32)
+    row = {
+        "id": key_id,
+        "digest": _digest(key_id, secret),
+        "role": role,
+        "member": member,
+        "note": checked_text(note, "note"),
+        "created_at_us": clock(),
+        "revoked_at_us": None,
+    }
+    with engine.begin() as connection:
+        connection.execute(API_KEYS.insert(), row)
+    return f"zf_{key_id}_{secret}"
+
+
+def find_caller(engine: Engine, key: str) -> Caller | None:
+    """Whose key this is; None when it is malformed, unknown, wrong or revoked."""
+    match = _KEY.fullmatch(key)
+    if match is None:
+        return None
+    key_id, secret = match.groups()
+    with engine.connect() as connection:
+        row = connection.execute(API_KEYS.select().where(API_KEYS.c.id == key_id)).first()
+    kept = _NOBODY if row is None else bytes(row.digest)
+    right = hmac.compare_digest(kept, _digest(key_id, secret))
+    if row is None or not right or row.revoked_at_us is not None:
+        return None
+    return Caller(row.role, row.member, key_id)
+
+
+def revoke_key(engine: Engine, key_id: str, clock: Callable[[], int]) -> bool:
+    """Make a key useless from now on; False when there is no such key that still works."""
+    statement = (
+        API_KEYS.update()
+        .where(API_KEYS.c.id == key_id, API_KEYS.c.revoked_at_us.is_(None))
+        .values(revoked_at_us=clock())
+    )
+    with engine.begin() as connection:
+        return connection.execute(statement).rowcount == 1
+
+
+def list_keys(engine: Engine) -> list[KeyRow]:
+    """Every key ever made, oldest first."""
+    columns = [API_KEYS.c[name] for name in KeyRow.__struct_fields__]
+    statement = API_KEYS.select().with_only_columns(*columns)
+    with engine.connect() as connection:
+        rows = connection.execute(statement.order_by(API_KEYS.c.created_at_us, API_KEYS.c.id))
+        return [KeyRow(*row) for row in rows]
+
+
+def _digest(key_id: str, secret: str) -> bytes:
+    return hmac.digest(key_id.encode(), secret.encode(), "sha256")

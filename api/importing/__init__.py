@@ -1,5 +1,0 @@
-"""Runs a trading feed through the real command handlers, business day by business day."""
-
-from api.importing.importer import Importer, ImportReport, Progress
-
-__all__ = ["ImportReport", "Importer", "Progress"]

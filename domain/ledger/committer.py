@@ -1,0 +1,324 @@
+"""The group committer: many requests, one database transaction, one answer each.
+
+    receipts known? ──▶ decide over the overlay ──▶ lock ──▶ nobody else wrote? ──▶ append
+                              ▲                                │ somebody did
+                              └── under the lock, with what ◀──┘
+                                  they wrote taken in
+
+Deciding happens before the lock is taken, so that processes decide side by side; when another
+process has written meanwhile, the batch is decided again under the lock, where nothing can change
+any more. So one repetition is always enough, and nobody starves.
+
+Requests are hardly ever repeated, and mostly one process writes. After a while without a surprise
+the committer is *trusting*: neither receipts nor the streams that requests begin are looked up, and
+the head is taken for the one it knows. The database refuses a number, a first fact or a commit that
+is there already; then the batch is decided again, under the lock and from what is stored.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from domain.commands import COMMANDS
+from domain.eventstore.recorder import (
+    Append,
+    CommitUnknown,
+    Head,
+    IntegrityError,
+    InterfaceError,
+    LedgerRecorder,
+    OperationalError,
+    Receipt,
+    ReceiptRow,
+    Session,
+)
+from domain.fields import checked_instant
+from domain.kernel import Fact, Request
+from domain.ledger import answer as answers
+from domain.ledger import codec
+from domain.ledger.answer import Answer, Refusal
+from domain.ledger.states import CACHE_SIZE, StateCache
+from domain.ledger.unit import Batch, UnitOfWork
+from domain.refusals import Code, Refused
+
+ATTEMPTS = 3
+# What was in memory was not what is stored, or the connection broke before COMMIT was sent.
+PASSING = (IntegrityError, InterfaceError, OperationalError)
+PATIENCE_NS = 5_000_000_000  # A database that takes longer to fail is away: no second attempt.
+# When other processes wrote more facts than this, it is cheaper to forget all states.
+MOST_TAKEN_IN = 20_000
+NO_NAME = "1 to 300 printable characters are needed"
+WARY = 20  # So many batches without a surprise: nobody repeats requests or writes besides us.
+
+
+class Stale(Exception):
+    """Another process has written since the head was known."""
+
+
+class Decided:
+    """A batch that is decided and not yet written: per request its kept bytes, or its answer.
+
+    `trusting`: numbers and streams that should be new were taken for new.
+    """
+
+    def __init__(self, batch: Batch, *, trusting: bool) -> None:
+        self.batch = batch
+        self.trusting = trusting
+        self.receipts: dict[str, ReceiptRow] = {}
+        self.outcomes: list[Answer | BaseException | str] = []  # str: number of its receipt.
+        self.results: dict[str, tuple[dict[str, Any] | None, Refusal | None]] = {}
+
+    @property
+    def all_known(self) -> bool:
+        """Whether nothing is to be written."""
+        return not self.receipts and not self.defect
+
+    @property
+    def defect(self) -> bool:
+        """A handler that failed is not believed before the lock is held: it may have read between
+        two commits of another process."""
+        return any(isinstance(outcome, BaseException) for outcome in self.outcomes)
+
+
+class Committer:
+    """Decides and writes batches of requests; used by one thread."""
+
+    def __init__(
+        self,
+        recorder: LedgerRecorder,
+        clock: Callable[[], int],
+        *,
+        cache_size: int = CACHE_SIZE,
+    ) -> None:
+        self._recorder = recorder
+        self._clock = clock
+        self._cache = StateCache(recorder, cache_size)
+        self._contended = False
+        self._wary = WARY  # Batches that will still not be trusting.
+        self.head: Head = recorder.head()
+
+    @property
+    def cached(self) -> int:
+        """How many states are in memory; never more than twice the cache's size."""
+        return len(self._cache)
+
+    def commit(self, requests: Sequence[Request]) -> list[Answer | BaseException]:
+        """Decide and write; the answers in order, and in the place of a request whose handler
+        failed unexpectedly the exception (nothing of it was recorded, the others stand).
+
+        Raises Refused(BUSY) and database errors, after which nothing was recorded at all; and
+        CommitUnknown when the database stayed away: the same requests, repeated, will tell.
+        """
+        unknown: CommitUnknown | None = None
+        patient_until = time.monotonic_ns() + PATIENCE_NS
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._commit(requests)
+            except BaseException as error:
+                # Trust nothing in memory any more: the next to decide does so under the lock.
+                self._cache.clear()
+                self._contended = True
+                self._wary = WARY
+                if isinstance(error, CommitUnknown):
+                    # Whoever holds the lock next knows what became of it: the receipts are there,
+                    # or nothing is and all is decided anew.
+                    unknown = error
+                    continue
+                passes = isinstance(error, PASSING) and time.monotonic_ns() < patient_until
+                if attempt < ATTEMPTS and passes:
+                    continue
+                if unknown is None:
+                    raise
+                raise unknown from error
+        assert unknown is not None
+        raise unknown
+
+    def _commit(self, requests: Sequence[Request]) -> list[Answer | BaseException]:
+        decided = None if self._contended else self._decide(requests)
+        if decided is not None and decided.all_known:
+            return self._answers(decided, self.head)
+        if decided is not None and decided.trusting and not decided.defect:
+            try:
+                return self._write_trusting(decided)
+            except (IntegrityError, Stale):
+                self._wary, decided = WARY, None
+        with self._recorder.writing() as session:
+            others_wrote = session.head.number != self.head.number
+            if others_wrote:
+                self._take_in(session)
+                self._wary = WARY
+            self._contended = others_wrote
+            if decided is None or others_wrote:
+                decided = self._decide(requests)
+            head = self._write(session, decided)
+        return self._kept(decided, head)
+
+    def _write_trusting(self, decided: Decided) -> list[Answer | BaseException]:
+        """Write what was decided as if nobody else did. Raises Stale or IntegrityError if not."""
+        with self._recorder.writing(self.head) as session:
+            if session.head.number != self.head.number:
+                raise Stale
+            head = self._write(session, decided)
+        return self._kept(decided, head)
+
+    def _write(self, session: Session, decided: Decided) -> Head:
+        if not decided.receipts:
+            return session.head
+        rows, snapshots = decided.batch.rows(session.head.position)
+        receipts = list(decided.receipts.values())
+        return session.append(Append(rows, receipts, snapshots, self._clock()))
+
+    def _kept(self, decided: Decided, head: Head) -> list[Answer | BaseException]:
+        self.head = head
+        self._cache.store(decided.batch.overlay)
+        return self._answers(decided, head)
+
+    def _take_in(self, session: Session) -> None:
+        if session.head.position - self.head.position > MOST_TAKEN_IN:
+            self._cache.clear()
+        else:
+            self._cache.forget(session.streams_since(self.head.position))
+        self.head = session.head
+
+    # Deciding.
+
+    def _decide(self, requests: Sequence[Request]) -> Decided:
+        decided = Decided(Batch(self._cache.fetch, self._fact_at), trusting=not self._wary)
+        digests = [_digest_or_no(request) for request in requests]
+        sound = [
+            request
+            for request, digest in zip(requests, digests, strict=True)
+            if isinstance(digest, bytes)
+        ]
+        kept = self._known([request.number for request in sound])
+        fresh = [request for request in sound if request.number not in kept]
+        self._cache.prefetch(stream for request in fresh for stream in _needed(request))
+        if not decided.trusting:
+            self._look_up(fresh)
+        for request, digest in zip(requests, digests, strict=True):
+            if isinstance(digest, bytes):
+                outcome = self._outcome(decided, kept, request, digest)
+                if outcome is None:  # It may have relied on a stream that is not new after all.
+                    decided.trusting = False
+                    self._look_up(fresh)
+                    outcome = self._outcome(decided, kept, request, digest)
+                assert outcome is not None
+                decided.outcomes.append(outcome)
+            else:
+                decided.outcomes.append(Answer(None, digest, self.head.position))
+        return decided
+
+    def _known(self, numbers: Sequence[str]) -> dict[str, Receipt]:
+        if not self._wary:
+            return {}
+        kept = {receipt.number: receipt for receipt in self._recorder.read_receipts(numbers)}
+        self._wary = WARY if kept else self._wary - 1
+        return kept
+
+    def _look_up(self, requests: Sequence[Request]) -> None:
+        self._cache.prefetch(stream for request in requests for stream in _begun(request))
+
+    def _outcome(
+        self, decided: Decided, kept: dict[str, Receipt], request: Request, digest: bytes
+    ) -> Answer | BaseException | str | None:
+        """The outcome of one request; None: it is to be decided again without trust."""
+        number = request.number
+        if number in kept:
+            return answers.replay(kept[number], digest)
+        before = decided.receipts.get(number)
+        if before is not None:  # Twice in one batch.
+            same = before.digest == digest
+            return number if same else answers.conflict(before.digest, digest, self.head.position)
+        batch, trusted = decided.batch, list[str]()
+        if decided.trusting:
+            new, holds = _begun(request), self._cache.holds
+            trusted = [s for s in new if s not in batch.known and not holds(s)]
+            batch.assume_new(trusted)
+        unit = UnitOfWork(batch, request.at_us, request.actor, number)
+        made = self._made(unit, request)
+        if trusted and not (isinstance(made, dict) and all(s in unit.own for s in trusted)):
+            batch.forget(trusted)
+            return None
+        if isinstance(made, Refusal):
+            if made.code is Code.BUSY:
+                return Answer(None, made, self.head.position)
+            decided.receipts[number] = ReceiptRow(number, digest, answers.refused(made))
+            decided.results[number] = (None, made)
+        elif isinstance(made, dict):
+            batch.accept(unit)
+            decided.receipts[number] = ReceiptRow(number, digest, answers.accepted(made))
+            decided.results[number] = (made, None)
+        else:
+            return made
+        return number
+
+    def _made(self, unit: UnitOfWork, request: Request) -> dict[str, Any] | Refusal | BaseException:
+        try:
+            checked_instant(request.at_us)
+            result = COMMANDS[type(request.command)].handler(unit, request.command)
+            unit.react()
+        except Refused as no:
+            return Refusal(no.code, no.field, no.detail)
+        except Exception as error:  # A defect: this caller hears of it, the others go on.
+            return error
+        return result
+
+    def _fact_at(self, reference: str) -> Fact | None:
+        stream, _, version = reference.rpartition("#")
+        if not (version.isascii() and version.isdigit()) or len(version) > 15:
+            return None
+        if version[0] == "0":  # One spelling only: what is named after a fact must exist once.
+            return None
+        with suppress(codec.UnknownFact):
+            for row in self._recorder.read_stream(stream, int(version) - 1, 1):
+                if row.version == int(version):
+                    fact: Fact = codec.decode(row).fact
+                    return fact
+        return None
+
+    def _answers(self, decided: Decided, head: Head) -> list[Answer | BaseException]:
+        result: list[Answer | BaseException] = []
+        seen: set[str] = set()
+        for outcome in decided.outcomes:
+            if isinstance(outcome, str):
+                accepted, refused = decided.results[outcome]
+                result.append(Answer(accepted, refused, head.position, outcome in seen))
+                seen.add(outcome)
+            else:
+                result.append(outcome)
+        return result
+
+
+def _digest_or_no(request: Request) -> bytes | Refusal:
+    """The digest of a request; or why it is none at all, which is not kept: nothing could be under
+    such a number, and what cannot be stored must not fail the others of its commit."""
+    try:
+        if not _is_name(request.number):
+            return Refusal(Code.REQUEST_INVALID, "number", NO_NAME)
+        if not _is_name(request.actor):
+            return Refusal(Code.REQUEST_INVALID, "actor", NO_NAME)
+        return answers.digest_of(request.command)
+    except Refused as no:
+        return Refusal(no.code, no.field, no.detail)
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and 1 <= len(value) <= 300 and value.isprintable()
+
+
+# A malformed command needs nothing: its handler says no.
+
+
+def _needed(request: Request) -> list[str]:
+    try:
+        return COMMANDS[type(request.command)].streams(request.command)
+    except Exception:
+        return []
+
+
+def _begun(request: Request) -> list[str]:
+    try:
+        return COMMANDS[type(request.command)].begins(request.command)
+    except Exception:
+        return []

@@ -1,0 +1,339 @@
+"""A stretch of the log: read and decoded once, folded into every read model that wants it, written.
+
+Facts pass by a few at a time, each folded into every delta while it is at hand; only the deltas are
+kept. Rows are proved to follow each other without a gap. What cannot be decoded or folded is found
+out for each read model by itself, fact by fact, so that one that fails keeps nobody else back.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import psycopg
+from msgspec import Struct
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from domain.events import EVENTS, NAMES
+from domain.eventstore.database import IMMEDIATE
+from domain.eventstore.recorder import EventRow, LedgerRecorder
+from domain.kernel import Recorded
+from domain.ledger import codec
+from domain.upcasts import UPCASTS
+from projections.engine import checkpoints
+from projections.engine.checkpoints import Checkpoint, Fenced
+from projections.engine.model import Delta, Fold, ReadModel, Tables
+
+Decode = Callable[[EventRow], Recorded]
+Work = list[tuple[Fold, Recorded]]  # What one read model has to fold of some rows, in order.
+
+READ = 2_500  # Facts read at once.
+
+# The statements of a delta find rows by key. A table that grows from nothing within a minute
+# outruns the statistics, and a plan made for an empty table would scan it. What is lost in a crash
+# is folded again, with its checkpoint: nothing here waits for the disk.
+POSTGRES_SETTINGS = """
+    SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+        set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true),
+        set_config('synchronous_commit', 'off', true)"""
+
+# SQLite's primary result codes, and PostgreSQL's classes of them, that say nothing about a fact.
+_SQLITE_PASSES = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_INTERRUPT,
+    }
+)
+_POSTGRES_PASSES = ("08", "40", "53", "55P03", "57", "58")
+
+
+class LogBroken(Exception):
+    """The log does not go on without a gap: this position is missing, or stands elsewhere."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(f"position {position} is missing from the log")
+        self.position = position
+
+
+class Target(NamedTuple):
+    """A read model, the tables to write it to, and the name of the checkpoint that guards them."""
+
+    model: ReadModel
+    name: str
+    tables: Tables
+
+
+class Source(NamedTuple):
+    """Where facts come from."""
+
+    recorder: LedgerRecorder
+    decode: Decode = codec.decode
+
+
+class Batch(Struct):
+    """What one target makes of the facts from `at` up to `to`: their delta, if it wants any.
+
+    `error` is what one of them raised: the delta is worth nothing then.
+    """
+
+    target: Target
+    at: Checkpoint
+    delta: Delta
+    to: int
+    wants: bool = False
+    error: Exception | None = None
+
+
+_Wanting = list[tuple[Fold, Batch]]
+
+
+def live(model: ReadModel) -> Target:
+    """The tables everybody reads."""
+    return Target(model, model.name, {table.name: table for table in model.tables})
+
+
+def read_page(recorder: LedgerRecorder, after: int, limit: int, until: int) -> list[EventRow]:
+    """At least one fact with after < position <= until; there must be one. Raises LogBroken."""
+    rows = recorder.read_log(after, limit, until)
+    positions = [row[0] for row in rows]
+    expected = range(after + 1, after + 1 + min(limit, until - after))
+    if positions != list(expected):
+        known = set(positions)
+        missing = next((p for p in expected if p not in known), after + 1)
+        raise LogBroken(missing)
+    return rows
+
+
+def fold(
+    source: Source, targets: Sequence[Target], at: Mapping[str, Checkpoint], until: int
+) -> list[Batch]:
+    """What targets that stand at one position make of the facts after it, up to `until`.
+
+    Up to a hole in the log, if there is one on the way; raises LogBroken if there is nothing before
+    it. Each fact is decoded at most once.
+    """
+    batches = [Batch(t, at[t.name], t.model.new_delta(), at[t.name].position) for t in targets]
+    start = position = batches[0].at.position
+    plan = _plan(batches)
+    while position < until:
+        try:
+            rows = read_page(source.recorder, position, READ, until)
+        except LogBroken:
+            if position == start:
+                raise
+            break
+        for row in rows:
+            wanting = plan.get(row[3])
+            if wanting == []:
+                continue
+            if not _fold_one(wanting, batches, row, source.decode):
+                plan = _plan(batches)
+        position = rows[-1][0]
+    for batch in batches:
+        batch.to = position
+    return batches
+
+
+def _fold_one(
+    wanting: _Wanting | None, batches: Sequence[Batch], row: EventRow, decode: Decode
+) -> bool:
+    """Fold one fact into the deltas of those who want it; False when one of them cannot go on."""
+    try:
+        recorded = decode(row)
+    except Exception as error:  # Whoever wants this fact stops at it; everybody, if none can tell.
+        for batch in batches if wanting is None else (batch for _, batch in wanting):
+            batch.error = error
+        return False
+    if wanting is None:
+        kind = type(recorded.fact)
+        wanting = [
+            (batch.target.model.folds[kind], batch)
+            for batch in batches
+            if batch.error is None and kind in batch.target.model.folds
+        ]
+    whole = True
+    for fold_one, batch in wanting:
+        batch.wants = True
+        try:
+            fold_one(batch.delta, recorded)
+        except Exception as error:  # Every kind of mistake in a fold ends as a reason to pause.
+            batch.error, whole = error, False
+    return whole
+
+
+def _plan(batches: Sequence[Batch]) -> dict[str, _Wanting]:
+    """Stored name -> who wants it, of those who can go on. Not there: names that are upcast, and
+    unknown ones; what they are is only known when they are decoded."""
+    plan: dict[str, _Wanting] = {name: [] for name in EVENTS if name not in UPCASTS}
+    known = frozenset(NAMES)
+    for batch in batches:
+        folds = batch.target.model.folds
+        strange = folds.keys() - known
+        if strange:
+            raise ValueError(f"{batch.target.model.name} folds {strange}, not in the registry")
+        if batch.error is None:
+            for name, wanting in plan.items():
+                if EVENTS[name] in folds:
+                    wanting.append((folds[EVENTS[name]], batch))
+    return plan
+
+
+def work_of(target: Target, rows: Sequence[EventRow], decode: Decode) -> Work:
+    """The facts of some rows that a target wants; one that cannot be decoded raises when folded."""
+    folds, work = target.model.folds, Work()
+    for row in rows:
+        if row[3] in EVENTS and row[3] not in UPCASTS and EVENTS[row[3]] not in folds:
+            continue
+        try:
+            recorded = decode(row)
+        except Exception as error:
+            stub = Recorded(row[0], row[1], row[2], row[3], 0, "", "", "", None)
+            work.append((_raiser(error), stub))
+        else:
+            if type(recorded.fact) in folds:
+                work.append((folds[type(recorded.fact)], recorded))
+    return work
+
+
+def _raiser(error: Exception) -> Fold:
+    def fail(_delta: Delta, _recorded: Recorded) -> None:
+        raise error
+
+    return fail
+
+
+def apply(engine: Engine, source: Source, batches: Sequence[Batch]) -> dict[str, Checkpoint]:
+    """Write batches; where each target stands then: moved, paused, or as others left it.
+
+    All of them in one transaction, for one sync of the disk; if that does not go well, each in its
+    own. Raises DBAPIError or the driver's when the database, and not a fact, is the trouble.
+    """
+    if all(batch.error is None for batch in batches):
+        try:
+            with writing(engine) as connection:
+                return {batch.target.name: write(connection, batch) for batch in _sorted(batches)}
+        except Exception as error:
+            if passes(error):
+                raise
+    result: dict[str, Checkpoint] = {}
+    for batch in batches:
+        name = batch.target.name
+        try:
+            result[name] = _again(engine, source, batch)
+        except Fenced:
+            with engine.connect() as connection:
+                result[name] = checkpoints.load(connection, [name]).get(name, Checkpoint(name))
+    return result
+
+
+def write(connection: Connection, batch: Batch) -> Checkpoint:
+    """A delta and its checkpoint, in the caller's transaction. Raises Fenced, or what it raises."""
+    moved = checkpoints.advance(connection, batch.at, batch.to)
+    if batch.wants:
+        batch.target.model.write(connection, batch.target.tables, batch.delta)
+    return moved
+
+
+def _sorted(batches: Sequence[Batch]) -> list[Batch]:
+    # Everybody locks checkpoints in this order, so that nobody waits in a circle.
+    return sorted(batches, key=lambda batch: batch.target.name)
+
+
+def _again(engine: Engine, source: Source, batch: Batch) -> Checkpoint:
+    """The same facts once more, for one target by itself: up to the one that fails, if one does.
+
+    Read and folded anew: a write may have changed its delta before it failed.
+    """
+    at = batch.at
+    while at.position < batch.to and at.state == checkpoints.RUNNING:
+        rows = read_page(source.recorder, at.position, READ, batch.to)
+        at = _alone(
+            engine, batch.target, at, work_of(batch.target, rows, source.decode), rows[-1][0]
+        )
+    return at
+
+
+def _alone(engine: Engine, target: Target, at: Checkpoint, work: Work, to: int) -> Checkpoint:
+    """Go as far as facts allow: all of it, or up to the one fact that fails, and pause there."""
+    batch = Batch(target, at, target.model.new_delta(), to, bool(work))
+    for index, (fold_one, recorded) in enumerate(work):
+        try:
+            fold_one(batch.delta, recorded)
+        except Exception as error:
+            if recorded.position - 1 > at.position:
+                at = _alone(engine, target, at, work[:index], recorded.position - 1)
+            running = at.state == checkpoints.RUNNING
+            return _pause(engine, at, recorded, error) if running else at
+    try:
+        with writing(engine) as connection:
+            return write(connection, batch)
+    except Fenced:
+        raise
+    except Exception as error:
+        if passes(error) or not work:
+            raise
+        if len(work) == 1:
+            return _pause(engine, at, work[0][1], error)
+    middle = len(work) // 2
+    at = _alone(engine, target, at, work[:middle], work[middle][1].position - 1)
+    if at.state != checkpoints.RUNNING:
+        return at
+    return _alone(engine, target, at, work[middle:], to)
+
+
+def _pause(engine: Engine, at: Checkpoint, recorded: Recorded, error: Exception) -> Checkpoint:
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    reason = f"{recorded.name} at position {recorded.position}: {type(cause).__name__}: {cause}"
+    with writing(engine) as connection:
+        if recorded.position - 1 > at.position:
+            at = checkpoints.advance(connection, at, recorded.position - 1)
+        return checkpoints.pause(connection, at, recorded.position, reason)
+
+
+def pause_all(
+    engine: Engine, at: Mapping[str, Checkpoint], error: LogBroken
+) -> dict[str, Checkpoint]:
+    """Pause everybody who would have to pass over a hole in the log."""
+    result = dict(at)
+    for name, checkpoint in at.items():
+        try:
+            with writing(engine) as connection:
+                result[name] = checkpoints.pause(connection, checkpoint, error.position, str(error))
+        except Fenced:
+            with engine.connect() as connection:
+                result.update(checkpoints.load(connection, [name]))
+    return result
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that writes rows which can be folded again: it does not wait for the disk."""
+    with engine.connect().execution_options(**{IMMEDIATE: True}) as connection:
+        if connection.dialect.name == "postgresql":
+            with connection.begin():
+                connection.exec_driver_sql(POSTGRES_SETTINGS)
+                yield connection
+            return
+        driver: Any = connection.connection.driver_connection
+        driver.execute("PRAGMA synchronous = NORMAL")  # Still never a half-written page.
+        try:
+            with connection.begin():
+                yield connection
+        finally:
+            driver.execute("PRAGMA synchronous = FULL")  # The pool gives it to others.
+
+
+def passes(error: Exception) -> bool:
+    """Whether it is the database's trouble, that passes or needs an operator, and no fact's."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    if isinstance(cause, sqlite3.Error):
+        return getattr(cause, "sqlite_errorcode", 0) & 0xFF in _SQLITE_PASSES
+    if isinstance(cause, psycopg.Error):
+        broken = cause.sqlstate is None and isinstance(cause, psycopg.OperationalError)
+        return broken or (cause.sqlstate or "").startswith(_POSTGRES_PASSES)
+    return False

@@ -1,0 +1,215 @@
+"""Balances (账户余额): one row per account, its totals of all time, holds and freezes.
+
+Σ debit_fen = Σ credit_fen over all rows of a currency, after every batch.
+"""
+
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import BigInteger, Column, Connection, Index, Table, select
+
+from domain.accounting import account as accounts_of_chart
+from domain.accounting.chart import CHART, split_id
+from domain.kernel import Recorded, key
+from domain.money import CURRENCY
+from projections.engine.model import METADATA, TEXT, ReadModel, Tables
+from projections.tables.bulk import insert_rows, merge_rows, update_rows
+from projections.tables.paging import (
+    Page,
+    after_key,
+    checked_first,
+    columns_of,
+    page_of,
+    sought_text,
+)
+
+TABLE = Table(
+    "balances",
+    METADATA,
+    Column("account", TEXT, primary_key=True),
+    Column("code", TEXT, nullable=False),
+    Column("owner", TEXT, nullable=False),
+    Column("type", TEXT, nullable=False),
+    Column("currency", TEXT, nullable=False),
+    Column("debit_fen", BigInteger, nullable=False),
+    Column("credit_fen", BigInteger, nullable=False),
+    Column("balance_fen", BigInteger, nullable=False),
+    Column("held_fen", BigInteger, nullable=False),
+    Column("status", TEXT, nullable=False),
+    Column("frozen", TEXT, nullable=False),
+    Column("postings", BigInteger, nullable=False),
+    Column("last_position", BigInteger, nullable=False),
+    Index("balances_owner", "owner", "account"),
+)
+
+
+class Change(Struct, gc=False):
+    """What a batch did to one account; None: unchanged. `currency` is set when it was opened."""
+
+    debit_fen: int = 0
+    credit_fen: int = 0
+    held_fen: int = 0
+    postings: int = 0
+    last_position: int = 0
+    currency: str | None = None
+    status: str | None = None
+    frozen: str | None = None
+
+
+Changes = dict[str, Change]
+
+
+def _change(delta: Changes, recorded: Recorded) -> Change:
+    stream = recorded.stream
+    change = delta.get(stream)
+    if change is None:
+        change = delta[stream] = Change()
+    change.last_position = recorded.position
+    return change
+
+
+def _opened(delta: Changes, recorded: Recorded) -> None:
+    change = _change(delta, recorded)
+    change.currency, change.status, change.frozen = recorded.fact.currency, "open", ""
+
+
+def _posted(delta: Changes, recorded: Recorded) -> None:
+    change = _change(delta, recorded)
+    lines = recorded.fact.lines
+    for line in lines:
+        change.debit_fen += line.debit_fen
+        change.credit_fen += line.credit_fen
+    change.postings += len(lines)
+
+
+def _held(delta: Changes, recorded: Recorded) -> None:
+    _change(delta, recorded).held_fen += recorded.fact.amount_fen
+
+
+def _hold_released(delta: Changes, recorded: Recorded) -> None:
+    _change(delta, recorded).held_fen -= recorded.fact.amount_fen
+
+
+def _frozen(delta: Changes, recorded: Recorded) -> None:
+    _change(delta, recorded).frozen = recorded.fact.direction
+
+
+def _unfrozen(delta: Changes, recorded: Recorded) -> None:
+    _change(delta, recorded).frozen = ""
+
+
+def _closed(delta: Changes, recorded: Recorded) -> None:
+    _change(delta, recorded).status = "closed"
+
+
+def _row(stream: str, change: Change) -> tuple[Any, ...]:
+    account = key(stream)
+    code, owner = split_id(account)
+    line = CHART[code]
+    difference = change.debit_fen - change.credit_fen
+    return (
+        account,
+        code,
+        owner,
+        line.type,
+        change.currency or CURRENCY,
+        change.debit_fen,
+        change.credit_fen,
+        difference if line.debit_normal else -difference,
+        change.held_fen,
+        change.status or "open",
+        change.frozen or "",
+        change.postings,
+        change.last_position,
+    )
+
+
+def _write(connection: Connection, tables: Tables, delta: Changes) -> None:
+    table = tables[TABLE.name]
+    opened, moved, status, frozen = [], [], [], []
+    for stream, change in delta.items():
+        row = _row(stream, change)
+        if change.currency is not None:
+            opened.append(row)
+            continue
+        moved.append(row)
+        if change.status is not None:
+            status.append((row[0], change.status))
+        if change.frozen is not None:
+            frozen.append((row[0], change.frozen))
+    insert_rows(connection, table, opened)
+    sums = ("debit_fen", "credit_fen", "balance_fen", "held_fen", "postings")
+    merge_rows(connection, table, moved, ("account",), replace=("last_position",), add=sums)
+    update_rows(connection, table, status, ("account",), ("status",))
+    update_rows(connection, table, frozen, ("account",), ("frozen",))
+
+
+MODEL = ReadModel(
+    name="balances",
+    tables=(TABLE,),
+    folds={
+        accounts_of_chart.Opened: _opened,
+        accounts_of_chart.Posted: _posted,
+        accounts_of_chart.Held: _held,
+        accounts_of_chart.HoldReleased: _hold_released,
+        accounts_of_chart.Frozen: _frozen,
+        accounts_of_chart.Unfrozen: _unfrozen,
+        accounts_of_chart.Closed: _closed,
+    },
+    new_delta=dict,
+    write=_write,
+)
+
+
+class Account(Struct, frozen=True):
+    """An account. `balance_fen` is on its normal side; `frozen` is "", in, out or both."""
+
+    account: str
+    code: str
+    owner: str
+    type: str
+    currency: str
+    debit_fen: int
+    credit_fen: int
+    balance_fen: int
+    held_fen: int
+    status: str
+    frozen: str
+    postings: int
+    last_position: int
+
+    @property
+    def available_fen(self) -> int:
+        return self.balance_fen - self.held_fen
+
+
+_COLUMNS = columns_of(TABLE, Account)
+
+
+def account(connection: Connection, account_id: str) -> Account | None:
+    """One account by its id, such as `2241.02.SHOP22`."""
+    wanted = TABLE.c.account == sought_text(account_id, "account")
+    row = connection.execute(select(*_COLUMNS).where(wanted)).first()
+    return Account(*row) if row else None
+
+
+def accounts(
+    connection: Connection,
+    owner: str | None = None,
+    code_prefix: str = "",
+    *,
+    after: str | None = None,
+    first: int = 100,
+) -> Page[Account]:
+    """Accounts by id: of one owner (a member or a channel), or of codes with a prefix, or all."""
+    query = select(*_COLUMNS).order_by(TABLE.c.account).limit(checked_first(first) + 1)
+    prefix = sought_text(code_prefix, "code_prefix")
+    if prefix:
+        codes = [code for code in CHART if code.startswith(prefix)]
+        query = query.where(TABLE.c.code.in_(codes), TABLE.c.account >= prefix)
+    if owner is not None:
+        query = query.where(TABLE.c.owner == sought_text(owner, "owner"))
+    if after is not None:
+        query = query.where(TABLE.c.account > after_key("accounts", after, str)[0])
+    rows = connection.execute(query).all()
+    return page_of("accounts", rows, first, Account, lambda item: (item.account,))

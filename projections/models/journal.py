@@ -1,0 +1,193 @@
+"""Journal (明细账, 分录流水): one row per entry line of every fact that moves money.
+
+`reference` is `<stream>#<version>` of that fact; account.posted facts name it, too.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Date,
+    Index,
+    SmallInteger,
+    Table,
+    select,
+    tuple_,
+)
+
+from domain.accounting.reversal import Reversed
+from domain.kernel import Recorded
+from domain.payment import payment
+from domain.payment.transfer import Transferred
+from domain.settlement import batch
+from domain.transaction import refund, transaction
+from projections.engine.model import METADATA, TEXT, ReadModel, Tables
+from projections.tables.bulk import insert_rows
+from projections.tables.paging import (
+    Int,
+    Page,
+    after_key,
+    checked_first,
+    columns_of,
+    page_of,
+    sought_text,
+    sought_texts,
+)
+
+TABLE = Table(
+    "journal",
+    METADATA,
+    Column("position", BigInteger, primary_key=True),
+    Column("line_no", SmallInteger, primary_key=True),
+    Column("account", TEXT, nullable=False),
+    Column("accounting_date", Date, nullable=False),
+    Column("debit_fen", BigInteger, nullable=False),
+    Column("credit_fen", BigInteger, nullable=False),
+    Column("currency", TEXT, nullable=False),
+    Column("rule", TEXT, nullable=False),
+    Column("reference", TEXT, nullable=False),
+    Column("stream", TEXT, nullable=False),
+    Column("fact", TEXT, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("actor", TEXT, nullable=False),
+    Column("command", TEXT, nullable=False),
+    # Positions and accounting dates grow together, so one index serves both orders.
+    Index("journal_account", "account", "accounting_date", "position", "line_no"),
+    Index("journal_stream", "stream"),
+)
+
+Lines = list[tuple[Any, ...]]
+
+
+def _entered(delta: Lines, recorded: Recorded) -> None:
+    entry = recorded.fact.entry
+    if entry is None:  # A refund after release: its entry is on RefundCleared.
+        return
+    position, stream = recorded.position, recorded.stream
+    after_lines = (
+        entry.currency,
+        entry.rule,
+        f"{stream}#{recorded.version}",
+        stream,
+        recorded.name,
+        recorded.at_us,
+        recorded.actor,
+        recorded.command,
+    )
+    for line_no, line in enumerate(entry.lines, 1):
+        delta.append(
+            (
+                position,
+                line_no,
+                line.account,
+                entry.date,
+                line.debit_fen,
+                line.credit_fen,
+                *after_lines,
+            )
+        )
+
+
+def _write(connection: Connection, tables: Tables, delta: Lines) -> None:
+    insert_rows(connection, tables[TABLE.name], delta)
+
+
+MODEL = ReadModel(
+    name="journal",
+    tables=(TABLE,),
+    folds=dict.fromkeys(
+        (
+            transaction.Paid,
+            transaction.Cleared,
+            transaction.RefundAccepted,
+            transaction.RefundCleared,
+            refund.Succeeded,
+            refund.Failed,
+            payment.WalletRecharged,
+            payment.SendBackStarted,
+            payment.SentBack,
+            payment.SendBackFailed,
+            Transferred,
+            batch.Matured,
+            batch.Instructed,
+            batch.PayoutSucceeded,
+            batch.PayoutFailed,
+            batch.PayoutReturned,
+            batch.PayoutRetried,
+            Reversed,
+        ),
+        _entered,
+    ),
+    new_delta=list,
+    write=_write,
+)
+
+
+class JournalLine(Struct, frozen=True):
+    """One line of an entry, in fen; `line_no` counts from 1 within the entry."""
+
+    position: int
+    line_no: int
+    account: str
+    accounting_date: date
+    debit_fen: int
+    credit_fen: int
+    currency: str
+    rule: str
+    reference: str
+    stream: str
+    fact: str
+    at_us: int
+    actor: str
+    command: str
+
+
+_COLUMNS = columns_of(TABLE, JournalLine)
+_ORDER = (TABLE.c.accounting_date, TABLE.c.position, TABLE.c.line_no)
+
+
+def journal(
+    connection: Connection,
+    account: str,
+    from_: date | None = None,
+    to: date | None = None,
+    *,
+    after: str | None = None,
+    first: int = 100,
+) -> Page[JournalLine]:
+    """An account's lines of the accounting dates from_ <= date < to, in the order they happened."""
+    query = select(*_COLUMNS).where(TABLE.c.account == sought_text(account, "account"))
+    if from_ is not None:
+        query = query.where(TABLE.c.accounting_date >= from_)
+    if to is not None:
+        query = query.where(TABLE.c.accounting_date < to)
+    if after is not None:
+        key = after_key("journal", after, date, Int, Int)
+        query = query.where(tuple_(*_ORDER) > tuple_(*key))
+    rows = connection.execute(query.order_by(*_ORDER).limit(checked_first(first) + 1)).all()
+    return page_of("journal", rows, first, JournalLine, _key)
+
+
+def _key(line: JournalLine) -> tuple[date, int, int]:
+    return line.accounting_date, line.position, line.line_no
+
+
+def entries_of(connection: Connection, stream: str) -> list[JournalLine]:
+    """All entry lines of one stream's facts, in their order."""
+    return entries_of_all(connection, [stream]).get(stream, [])
+
+
+def entries_of_all(connection: Connection, streams: Sequence[str]) -> dict[str, list[JournalLine]]:
+    """All entry lines of several streams' facts (at most a few hundred), by stream."""
+    wanted = TABLE.c.stream.in_(sought_texts(streams, "stream"))
+    query = select(*_COLUMNS).where(wanted).order_by(TABLE.c.position, TABLE.c.line_no)
+    found: dict[str, list[JournalLine]] = {}
+    for row in connection.execute(query):
+        line = JournalLine(*row)
+        found.setdefault(line.stream, []).append(line)
+    return found

@@ -1,0 +1,200 @@
+"""Members (会员): who they are, their terms by effective date, their operators.
+
+Every term that was ever set is here, by its date: setting one for a date again replaces it.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import BigInteger, Column, Connection, Date, Index, Integer, Table, select
+
+from domain.kernel import Recorded, key
+from domain.member import member as facts
+from projections.engine.model import METADATA, TEXT, ReadModel, Tables
+from projections.tables.bulk import insert_rows, upsert_rows
+from projections.tables.paging import (
+    Page,
+    after_key,
+    checked_first,
+    columns_of,
+    page_of,
+    sought_text,
+)
+
+TABLE = Table(
+    "members",
+    METADATA,
+    Column("member_id", TEXT, primary_key=True),
+    Column("kind", TEXT, nullable=False),
+    Column("name", TEXT, nullable=False),
+    Column("registered_at_us", BigInteger, nullable=False),
+    Index("members_kind", "kind", "member_id"),
+)
+TERMS = Table(
+    "member_terms",
+    METADATA,
+    Column("member_id", TEXT, primary_key=True),
+    Column("kind", TEXT, primary_key=True),
+    Column("effective_from", Date, primary_key=True),
+    Column("rate_bps", Integer),
+    Column("fixed_fen", BigInteger),
+    Column("min_fen", BigInteger),
+    Column("cap_fen", BigInteger),
+    Column("cycle", TEXT),
+    Column("max_transfer_fen", BigInteger),
+)
+OPERATORS = Table(
+    "member_operators",
+    METADATA,
+    Column("member_id", TEXT, primary_key=True),
+    Column("operator_id", TEXT, primary_key=True),
+    Column("role", TEXT, nullable=False),
+)
+
+
+class Delta(Struct):
+    """New members; terms by (member, kind, date); operators with their role, None: removed."""
+
+    registered: list[tuple[Any, ...]]
+    terms: dict[tuple[str, str, date], tuple[Any, ...]]
+    operators: dict[tuple[str, str], str | None]
+
+
+def _new_delta() -> Delta:
+    return Delta([], {}, {})
+
+
+def _registered(delta: Delta, recorded: Recorded) -> None:
+    fact: facts.Registered = recorded.fact
+    delta.registered.append((fact.member_id, fact.kind, fact.name, recorded.at_us))
+
+
+def _operator_added(delta: Delta, recorded: Recorded) -> None:
+    fact: facts.OperatorAdded = recorded.fact
+    delta.operators[key(recorded.stream), fact.operator_id] = fact.role
+
+
+def _operator_removed(delta: Delta, recorded: Recorded) -> None:
+    delta.operators[key(recorded.stream), recorded.fact.operator_id] = None
+
+
+def _fee_rule_set(delta: Delta, recorded: Recorded) -> None:
+    rule = recorded.fact.rule
+    values = (rule.rate_bps, rule.fixed_fen, rule.min_fen, rule.cap_fen, None, None)
+    delta.terms[key(recorded.stream), "fee", recorded.fact.effective_from] = values
+
+
+def _settlement_terms_set(delta: Delta, recorded: Recorded) -> None:
+    fact: facts.SettlementTermsSet = recorded.fact
+    values = (None, None, None, None, fact.cycle, fact.max_transfer_fen)
+    delta.terms[key(recorded.stream), "settlement", fact.effective_from] = values
+
+
+def _write(connection: Connection, tables: Tables, delta: Delta) -> None:
+    insert_rows(connection, tables[TABLE.name], delta.registered)
+    terms = [(*at, *values) for at, values in delta.terms.items()]
+    at = ("member_id", "kind", "effective_from")
+    values = tuple(column.name for column in TERMS.columns)[3:]
+    upsert_rows(connection, tables[TERMS.name], terms, at, values)
+    table = tables[OPERATORS.name]
+    acting = [(*who, role) for who, role in delta.operators.items() if role is not None]
+    upsert_rows(connection, table, acting, ("member_id", "operator_id"), ("role",))
+    for (member_id, operator_id), role in delta.operators.items():
+        if role is None:
+            same = (table.c.member_id == member_id, table.c.operator_id == operator_id)
+            connection.execute(table.delete().where(*same))
+
+
+MODEL = ReadModel(
+    name="members",
+    tables=(TABLE, TERMS, OPERATORS),
+    folds={
+        facts.Registered: _registered,
+        facts.OperatorAdded: _operator_added,
+        facts.OperatorRemoved: _operator_removed,
+        facts.FeeRuleSet: _fee_rule_set,
+        facts.SettlementTermsSet: _settlement_terms_set,
+    },
+    new_delta=_new_delta,
+    write=_write,
+)
+
+
+class Terms(Struct, frozen=True):
+    """Terms from a date on: of kind `fee` (basis points, fen) or `settlement` (cycle, fen)."""
+
+    kind: str
+    effective_from: date
+    rate_bps: int | None
+    fixed_fen: int | None
+    min_fen: int | None
+    cap_fen: int | None
+    cycle: str | None
+    max_transfer_fen: int | None
+
+
+class Operator(Struct, frozen=True):
+    operator_id: str
+    role: str
+
+
+class Member(Struct, frozen=True):
+    """A member with all its terms, by kind and date, and its operators, by id."""
+
+    member_id: str
+    kind: str
+    name: str
+    registered_at_us: int
+    terms: tuple[Terms, ...] = ()
+    operators: tuple[Operator, ...] = ()
+
+
+_COLUMNS = [TABLE.c[name] for name in ("member_id", "kind", "name", "registered_at_us")]
+
+
+def member(connection: Connection, member_id: str) -> Member | None:
+    """One member by its id."""
+    wanted = TABLE.c.member_id == sought_text(member_id, "member_id")
+    row = connection.execute(select(*_COLUMNS).where(wanted)).first()
+    return _with_details(connection, [row])[0] if row else None
+
+
+def members(
+    connection: Connection,
+    kind: str | None = None,
+    *,
+    after: str | None = None,
+    first: int = 100,
+) -> Page[Member]:
+    """Members by id, all or of one kind (personal, enterprise)."""
+    query = select(*_COLUMNS).order_by(TABLE.c.member_id).limit(checked_first(first) + 1)
+    if kind is not None:
+        query = query.where(TABLE.c.kind == sought_text(kind, "kind"))
+    if after is not None:
+        query = query.where(TABLE.c.member_id > after_key("members", after, str)[0])
+    rows = connection.execute(query).all()
+    found = page_of("members", rows, first, Member, lambda item: (item.member_id,))
+    return Page(_with_details(connection, rows[:first]), found.cursors, found.has_next)
+
+
+def _with_details(connection: Connection, rows: Sequence[Any]) -> list[Member]:
+    """Members with their terms and operators, in the order of the rows: two queries for all."""
+    ids = [row[0] for row in rows]
+    query = select(TERMS.c.member_id, *columns_of(TERMS, Terms)).where(TERMS.c.member_id.in_(ids))
+    terms: dict[str, list[Terms]] = {}
+    for member_id, *values in connection.execute(
+        query.order_by(TERMS.c.member_id, TERMS.c.kind, TERMS.c.effective_from)
+    ):
+        terms.setdefault(member_id, []).append(Terms(*values))
+    who = select(OPERATORS).where(OPERATORS.c.member_id.in_(ids))
+    operators: dict[str, list[Operator]] = {}
+    for member_id, operator_id, role in connection.execute(
+        who.order_by(OPERATORS.c.member_id, OPERATORS.c.operator_id)
+    ):
+        operators.setdefault(member_id, []).append(Operator(operator_id, role))
+    found: Any = [
+        (*row, tuple(terms.get(row[0], ())), tuple(operators.get(row[0], ()))) for row in rows
+    ]
+    return [Member(*values) for values in found]

@@ -1,0 +1,294 @@
+"""Transactions (交易): one row per transaction, its state, times, and what became of its money.
+
+The state follows the rule of the aggregate (`domain/transaction/transaction.py`). `refunded_fen` is
+all that went back to the buyer; `released_fen` what was released to the merchant and not refunded
+since; `fee_fen` the fee on it, net of fees given back.
+"""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any, Literal, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import astuple
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Date,
+    Index,
+    Integer,
+    Table,
+    select,
+    text,
+    tuple_,
+)
+
+from domain.kernel import Recorded, key
+from domain.transaction import transaction as facts
+from projections.engine.model import METADATA, TEXT, ReadModel, Tables
+from projections.tables.bulk import fetch_rows, insert_rows, update_rows
+from projections.tables.paging import (
+    Int,
+    Page,
+    after_key,
+    checked_first,
+    columns_of,
+    day_start_us,
+    page_of,
+    sought_text,
+)
+
+TransactionState = Literal["created", "paid", "completed", "refunded", "closed"]
+
+_PAID = text("state = 'paid'")
+
+TABLE = Table(
+    "transactions",
+    METADATA,
+    Column("transaction_id", TEXT, primary_key=True),
+    Column("order_no", TEXT, nullable=False),
+    Column("merchant", TEXT, nullable=False),
+    Column("buyer", TEXT, nullable=False),
+    Column("subject", TEXT, nullable=False),
+    Column("items", BigInteger, nullable=False),
+    Column("mode", TEXT, nullable=False),
+    Column("amount_fen", BigInteger, nullable=False),
+    Column("fee_rate_bps", Integer, nullable=False),
+    Column("created_at_us", BigInteger, nullable=False),
+    Column("state", TEXT, nullable=False),
+    Column("refunded_fen", BigInteger, nullable=False),
+    Column("released_fen", BigInteger, nullable=False),
+    Column("fee_fen", BigInteger, nullable=False),
+    Column("channel", TEXT),
+    Column("payment_no", TEXT),
+    Column("paid_at_us", BigInteger),
+    Column("completed_at_us", BigInteger),
+    Column("confirm_by_us", BigInteger),
+    Column("clearing_date", Date),
+    Column("batch", TEXT),
+    Column("last_position", BigInteger, nullable=False),
+    Index("transactions_merchant", "merchant", "created_at_us", "transaction_id"),
+    Index("transactions_created", "created_at_us", "transaction_id"),
+    Index(
+        "transactions_awaiting",
+        "confirm_by_us",
+        "transaction_id",
+        sqlite_where=_PAID,
+        postgresql_where=_PAID,
+    ),
+)
+
+
+class Draft(Struct, gc=False):
+    """A row being changed, in the order of the table's columns."""
+
+    transaction_id: str
+    order_no: str
+    merchant: str
+    buyer: str
+    subject: str
+    items: int
+    mode: str
+    amount_fen: int
+    fee_rate_bps: int
+    created_at_us: int
+    state: str
+    refunded_fen: int = 0
+    released_fen: int = 0
+    fee_fen: int = 0
+    channel: str | None = None
+    payment_no: str | None = None
+    paid_at_us: int | None = None
+    completed_at_us: int | None = None
+    confirm_by_us: int | None = None
+    clearing_date: date | None = None
+    batch: str | None = None
+    last_position: int = 0
+
+
+# Msgspec lets a frozen struct extend one that is not; the checker thinks of dataclasses.
+class Transaction(Draft, frozen=True, gc=False):  # type: ignore[misc]
+    """One transaction. Amounts in fen, `fee_rate_bps` in basis points, times in UTC µs."""
+
+
+class Delta(Struct):
+    """Rows of the batch's new transactions, as they are at its end; what happened to earlier ones,
+    by their streams, in order."""
+
+    created: dict[str, Draft]
+    earlier: dict[str, list[Recorded]]
+
+
+def _new_delta() -> Delta:
+    return Delta({}, {})
+
+
+def _created(delta: Delta, recorded: Recorded) -> None:
+    fact: facts.Created = recorded.fact
+    delta.created[recorded.stream] = Draft(
+        key(recorded.stream),
+        fact.order_no,
+        fact.merchant,
+        fact.buyer,
+        fact.subject,
+        fact.items,
+        fact.mode,
+        fact.amount_fen,
+        fact.fee_rule.rate_bps,
+        recorded.at_us,
+        "created",
+        last_position=recorded.position,
+    )
+
+
+def _paid(row: Draft, recorded: Recorded) -> None:
+    fact: facts.Paid = recorded.fact
+    row.state, row.channel, row.payment_no = "paid", fact.channel, fact.payment_no
+    row.paid_at_us, row.confirm_by_us = recorded.at_us, fact.confirm_by_us
+
+
+def _completed(row: Draft, recorded: Recorded) -> None:
+    row.state, row.completed_at_us = "completed", recorded.at_us
+
+
+def _cleared(row: Draft, recorded: Recorded) -> None:
+    fact: facts.Cleared = recorded.fact
+    row.released_fen, row.fee_fen = fact.gross_fen, fact.fee_fen
+    row.clearing_date, row.batch = fact.clearing_date, fact.batch
+
+
+def _refund_accepted(row: Draft, recorded: Recorded) -> None:
+    row.refunded_fen += recorded.fact.amount_fen
+    if row.refunded_fen == row.amount_fen:
+        row.state = "refunded"
+
+
+def _refund_cleared(row: Draft, recorded: Recorded) -> None:
+    row.released_fen -= recorded.fact.amount_fen
+    row.fee_fen -= recorded.fact.fee_returned_fen
+
+
+def _closed(row: Draft, _recorded: Recorded) -> None:
+    row.state = "closed"
+
+
+_APPLY: dict[Any, Callable[[Draft, Recorded], None]] = {
+    facts.Paid: _paid,
+    facts.Completed: _completed,
+    facts.Cleared: _cleared,
+    facts.RefundAccepted: _refund_accepted,
+    facts.RefundCleared: _refund_cleared,
+    facts.Closed: _closed,
+}
+_FIXED = 10  # So many columns never change.
+_CHANGING = tuple(column.name for column in TABLE.columns)[_FIXED:]
+
+
+def _happened(delta: Delta, recorded: Recorded) -> None:
+    row = delta.created.get(recorded.stream)
+    if row is not None:
+        _apply(row, recorded)
+    elif recorded.stream in delta.earlier:
+        delta.earlier[recorded.stream].append(recorded)
+    else:
+        delta.earlier[recorded.stream] = [recorded]
+
+
+def _apply(row: Draft, recorded: Recorded) -> None:
+    _APPLY[type(recorded.fact)](row, recorded)
+    row.last_position = recorded.position
+
+
+def _write(connection: Connection, tables: Tables, delta: Delta) -> None:
+    table = tables[TABLE.name]
+    earlier = {key(stream): history for stream, history in delta.earlier.items()}
+    ids = [(transaction_id,) for transaction_id in earlier]
+    updated: list[tuple[Any, ...]] = []
+    for found in fetch_rows(connection, table, ("transaction_id",), ids):
+        row = Draft(*found)
+        for recorded in earlier.pop(row.transaction_id):
+            _apply(row, recorded)
+        values = astuple(row)
+        updated.append((values[0], *values[_FIXED:]))
+    if earlier:
+        raise LookupError(f"no such transaction was created: {min(earlier)}")
+    insert_rows(connection, table, [astuple(row) for row in delta.created.values()])
+    update_rows(connection, table, updated, ("transaction_id",), _CHANGING)
+
+
+MODEL = ReadModel(
+    name="transactions",
+    tables=(TABLE,),
+    folds={facts.Created: _created, **dict.fromkeys(_APPLY, _happened)},
+    new_delta=_new_delta,
+    write=_write,
+)
+
+_COLUMNS = columns_of(TABLE, Transaction)
+_CREATED_ORDER = (TABLE.c.created_at_us, TABLE.c.transaction_id)
+_TIMER = (TABLE.c.confirm_by_us, TABLE.c.transaction_id)
+
+
+class Timer(NamedTuple):
+    """When a transaction may be confirmed without its buyer (UTC µs)."""
+
+    confirm_by_us: int
+    transaction_id: str
+
+
+def transaction(connection: Connection, transaction_id: str) -> Transaction | None:
+    """One transaction by its id, such as `SHOP22-536365`."""
+    wanted = TABLE.c.transaction_id == sought_text(transaction_id, "transaction_id")
+    row = connection.execute(select(*_COLUMNS).where(wanted)).first()
+    return Transaction(*row) if row else None
+
+
+def transactions(
+    connection: Connection,
+    merchant: str | None = None,
+    from_: date | None = None,
+    to: date | None = None,
+    state: str | None = None,
+    *,
+    after: str | None = None,
+    first: int = 100,
+) -> Page[Transaction]:
+    """Transactions by time of creation, which lies on the Shanghai dates from_ <= date < to."""
+    query = select(*_COLUMNS).order_by(*_CREATED_ORDER).limit(checked_first(first) + 1)
+    if merchant is not None:
+        query = query.where(TABLE.c.merchant == sought_text(merchant, "merchant"))
+    if from_ is not None:
+        query = query.where(TABLE.c.created_at_us >= day_start_us(from_))
+    if to is not None:
+        query = query.where(TABLE.c.created_at_us < day_start_us(to))
+    if state is not None:
+        query = query.where(TABLE.c.state == sought_text(state, "state"))
+    if after is not None:
+        keys = after_key("transactions", after, Int, str)
+        query = query.where(tuple_(*_CREATED_ORDER) > tuple_(*keys))
+    rows = connection.execute(query).all()
+    return page_of("transactions", rows, first, Transaction, _key)
+
+
+def _key(item: Transaction) -> tuple[int, str]:
+    return item.created_at_us, item.transaction_id
+
+
+def awaiting_confirmation(
+    connection: Connection,
+    before_us: int,
+    limit: int = 1_000,
+    after: Timer | None = None,
+) -> list[Timer]:
+    """Paid transactions that the timer may confirm at an instant (UTC µs), the oldest first; those
+    behind `after`, when it is given."""
+    query = (
+        select(*_TIMER)
+        .where(TABLE.c.state == text("'paid'"), TABLE.c.confirm_by_us <= before_us)
+        .order_by(*_TIMER)
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(tuple_(*_TIMER) > tuple_(*after))
+    return [Timer(*row) for row in connection.execute(query)]

@@ -1,0 +1,206 @@
+"""The moment of a rebuild that readers could notice, and its undoing: tables change their names.
+
+One rebuild or rollback of a ledger at a time; live checkpoints are locked, so that the projector
+stands still while the last facts are folded and the names change.
+"""
+
+import itertools
+import random
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
+
+from domain.eventstore.database import IMMEDIATE
+from projections.engine import checkpoints
+from projections.engine.checkpoints import KEPT, RUNNING, Checkpoint
+from projections.engine.engine import Runner
+from projections.engine.folding import POSTGRES_SETTINGS, Target, fold, live, write
+from projections.engine.lease import LeaseTaken, lease
+from projections.engine.model import ReadModel
+from projections.engine.wakeup import seconds
+from projections.rebuilding import shadow
+from projections.tables.bulk import quoted
+
+CLOSE_ENOUGH = 2_000  # Facts that may be left to fold while readers wait for the swap.
+LOCK_WAIT_MS = 200  # A swap that waits for readers keeps new readers waiting: never for long.
+SWAP_PATIENCE_MS = 60_000
+
+
+class RebuildRunning(Exception):
+    """Another rebuild or rollback of this ledger is under way."""
+
+
+class SwapBusy(Exception):
+    """Readers held the live tables for longer than the swap was willing to wait."""
+
+
+class NothingKept(Exception):
+    """There is nothing to roll back to: no tables were put aside, or they no longer fit."""
+
+
+def swap(runner: Runner, models: Sequence[ReadModel]) -> dict[str, Checkpoint]:
+    """Put the shadows of `models` in place, in one transaction; the new live checkpoints, by name.
+
+    `runner` has the shadows as its targets. One that pauses on the way is left out. Raises
+    SwapBusy, and what a fold raises that the live projector has taken: nothing is swapped then.
+    """
+    deadline = time.monotonic_ns() + SWAP_PATIENCE_MS * 1_000_000
+    for attempt in itertools.count():
+        while _left(runner, models) > CLOSE_ENOUGH:
+            runner.catch_up()
+        states = runner.load()
+        models = [m for m in models if states[m.name + shadow.NEXT].state == RUNNING]
+        if not models:
+            return {}
+        try:
+            with _short_lock(runner.engine) as connection:
+                return _swap(runner, models, connection, attempt)
+        except OperationalError as error:
+            if not _waited(error):
+                raise
+            if time.monotonic_ns() > deadline:
+                raise SwapBusy("readers hold the live tables; run the rebuild again") from error
+        time.sleep(seconds(LOCK_WAIT_MS))
+    raise AssertionError("unreachable")
+
+
+def _left(runner: Runner, models: Sequence[ReadModel]) -> int:
+    """How many facts the live ones are ahead of those shadows that can still move."""
+    head = runner.recorder.head().position  # A live one may have been set beyond it.
+    with runner.engine.connect() as connection:
+        lives = checkpoints.load(connection, [model.name for model in models])
+    shadows = runner.load()
+    pairs = ((lives.get(m.name), shadows[m.name + shadow.NEXT]) for m in models)
+    gaps = (min(a.position, head) - b.position for a, b in pairs if a and b.state == RUNNING)
+    return max(gaps, default=0)
+
+
+def _swap(
+    runner: Runner, models: Sequence[ReadModel], connection: Connection, attempt: int
+) -> dict[str, Checkpoint]:
+    targets = {target.name: target for target in runner.targets}
+    names = [(m.name, m.name + shadow.NEXT, m.name + shadow.OLD) for m in models]
+    # From here to the commit the live ones stand still: their checkpoints are ours.
+    states = checkpoints.lock(connection, [name for three in names for name in three])
+    _lock_tables(connection, models, attempt)
+    result = {}
+    head = runner.recorder.head().position
+    for model, (name, following, aside) in zip(models, names, strict=True):
+        before, after = states.get(name), states[following]
+        if before is not None and min(before.position, head) > after.position:
+            until = min(before.position, head)
+            after = _fold_on(runner, targets[following], connection, after, until)
+        checkpoints.remove(connection, [name, following, aside])
+        result[name] = Checkpoint(name, after.position, after.generation)
+        checkpoints.create(connection, result[name])
+        if before is not None and shadow.exist(connection, live(model)):
+            old = Checkpoint(aside, before.position, before.generation, KEPT)
+            checkpoints.create(connection, old)
+    shadow.put_in_place(connection, models)
+    return result
+
+
+def _lock_tables(connection: Connection, models: Sequence[ReadModel], attempt: int) -> None:
+    """Keep readers away. One who already reads one of the tables may want another next, so that
+    each would wait for the other: a different order is tried each time, and one of them is theirs.
+    """
+    if connection.dialect.name == "sqlite":
+        return
+    names = [table.name for model in models for table in model.tables]
+    there = set(sa.inspect(connection).get_table_names())
+    names = [name for name in names if name in there]
+    random.Random(attempt).shuffle(names)
+    for name in names:
+        connection.exec_driver_sql(f"LOCK TABLE {quoted(name)} IN ACCESS EXCLUSIVE MODE")
+
+
+def _fold_on(
+    runner: Runner, target: Target, connection: Connection, at: Checkpoint, until: int
+) -> Checkpoint:
+    """The few facts that came meanwhile, within the swap's own transaction."""
+    while at.position < until:
+        stop = min(until, at.position + CLOSE_ENOUGH)
+        batch = fold(runner.source, [target], {target.name: at}, stop)[0]
+        if batch.error is not None:
+            raise batch.error
+        at = write(connection, batch)
+    return at
+
+
+def rollback(engine: Engine, models: Sequence[ReadModel]) -> dict[str, int]:
+    """Take back the tables the last swap put aside; each model's position with them.
+
+    They stand where they stood then, and the projector brings them up to the log. Rolling back
+    twice ends where it began. Raises NothingKept (nothing is changed), RebuildRunning, SwapBusy.
+    """
+    deadline = time.monotonic_ns() + SWAP_PATIENCE_MS * 1_000_000
+    with rebuilding(engine):
+        for attempt in itertools.count():
+            try:
+                with _short_lock(engine) as connection:
+                    return _take_all_back(connection, models, attempt)
+            except OperationalError as error:
+                if not _waited(error):
+                    raise
+                if time.monotonic_ns() > deadline:
+                    raise SwapBusy("readers hold the live tables; try again") from error
+            time.sleep(seconds(LOCK_WAIT_MS))
+    raise AssertionError("unreachable")
+
+
+def _take_all_back(
+    connection: Connection, models: Sequence[ReadModel], attempt: int
+) -> dict[str, int]:
+    suffixes = ("", shadow.OLD, shadow.NEXT)
+    names = [model.name + suffix for model in models for suffix in suffixes]
+    states = checkpoints.lock(connection, names)
+    _lock_tables(connection, models, attempt)
+    return {model.name: _take_back(connection, model, states) for model in models}
+
+
+def _take_back(connection: Connection, model: ReadModel, known: dict[str, Checkpoint]) -> int:
+    old_name = model.name + shadow.OLD
+    own = (model.name, old_name, model.name + shadow.NEXT)
+    states = {name: known[name] for name in own if name in known}
+    if old_name not in states or model.name not in states:
+        raise NothingKept(f"{model.name}: no rebuild has put tables aside")
+    if not shadow.exist(connection, shadow.beside(model, shadow.OLD)):
+        raise NothingKept(f"{model.name}: the tables put aside are not those of this version")
+    before, after = states[model.name], states[old_name]
+    generation = 1 + max(state.generation for state in states.values())
+    checkpoints.put(connection, Checkpoint(model.name, after.position, generation))
+    checkpoints.put(connection, Checkpoint(old_name, before.position, before.generation, KEPT))
+    shadow.take_back(connection, model)
+    return after.position
+
+
+@contextmanager
+def _short_lock(engine: Engine) -> Iterator[Connection]:
+    options = {IMMEDIATE: True}
+    with engine.connect().execution_options(**options) as connection, connection.begin():
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(POSTGRES_SETTINGS)
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_WAIT_MS}ms'")
+        yield connection
+
+
+def _waited(error: OperationalError) -> bool:
+    return getattr(error.orig, "sqlstate", None) == "55P03"
+
+
+@contextmanager
+def rebuilding(engine: Engine) -> Iterator[None]:
+    """The right to rebuild, one holder per ledger; given up when its process ends, however it does.
+
+    Raises RebuildRunning when somebody else has it.
+    """
+    with ExitStack() as held:
+        try:
+            held.enter_context(lease(engine, "rebuild"))
+        except LeaseTaken as error:
+            raise RebuildRunning("a rebuild of this ledger is under way") from error
+        yield

@@ -1,0 +1,173 @@
+"""Every read model against a fresh fold of the events.
+
+The fresh rows are made in a temporary SQLite file, whatever database keeps the ledger: nothing is
+written to the ledger, a role that may only read is enough, and equal digests also say that both
+databases make the same rows.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import Connection, Engine
+
+from domain.eventstore.database import parse_database_url, sqlalchemy_engine
+from domain.eventstore.recorder import LedgerRecorder
+from domain.ledger import codec
+from projections.engine import checkpoints
+from projections.engine.checkpoints import CHECKPOINTS, PAUSED, RUNNING, Checkpoint
+from projections.engine.engine import Progress, Runner
+from projections.engine.folding import Decode, Target, live, passes
+from projections.engine.model import ReadModel
+from projections.rebuilding import shadow
+from projections.rebuilding.digest import digest, first_difference, snapshot
+
+FRESH_BATCH = 20_000
+
+
+class Finding(Struct, frozen=True):
+    """What is off with one read model: in a sentence, and the first row where there is one.
+
+    `live` is the row that was found, `expected` the one the facts make; None: there is none.
+    """
+
+    projection: str
+    detail: str
+    table: str = ""
+    key: tuple[Any, ...] = ()
+    live: tuple[Any, ...] | None = None
+    expected: tuple[Any, ...] | None = None
+
+
+def check(
+    recorder: LedgerRecorder,
+    engine: Engine,
+    models: Sequence[ReadModel],
+    *,
+    on_progress: Progress | None = None,
+    decode: Decode = codec.decode,
+) -> list[Finding]:
+    """What is off, in the order of the models; nothing when every row is what the facts make.
+
+    Each model is compared at the position its own checkpoint says. A paused one is a finding by
+    itself; how far one lags is not. Raises the database's errors.
+    """
+    with tempfile.TemporaryDirectory(prefix="zhangfang-verify-") as directory:
+        fresh = _fresh_engine(Path(directory, "fresh.db"))
+        try:
+            targets = [live(model) for model in models]
+            with fresh.begin() as connection:
+                CHECKPOINTS.create(connection)
+                for target in targets:
+                    shadow.create(connection, target)
+                    checkpoints.create(connection, Checkpoint(target.name))
+            runner = Runner(
+                recorder, fresh, targets, batch=FRESH_BATCH, pipelined=True, decode=decode
+            )
+            return _compare(engine, runner, on_progress)
+        finally:
+            fresh.dispose()
+
+
+def _fresh_engine(path: Path) -> Engine:
+    return sqlalchemy_engine(parse_database_url(f"sqlite:///{path}"))
+
+
+def _compare(engine: Engine, runner: Runner, on_progress: Progress | None) -> list[Finding]:
+    whole, findings = {}, []
+    with engine.connect() as connection:
+        states = checkpoints.load(connection, [target.name for target in runner.targets])
+        for target in runner.targets:
+            wrong = _unusable(connection, target, states.get(target.name))
+            if wrong is None:
+                whole[target.name] = states[target.name].position
+            else:
+                findings.append(wrong)
+    runner.catch_up(whole, on_progress)
+    usable = [target for target in runner.targets if target.name in whole]
+    tables = [table for target in usable for table in target.tables.values()]
+    with snapshot(engine, tables) as view:
+        states = checkpoints.load(view, whole)
+        goals = {name: state.position for name, state in states.items()}
+        reached = runner.catch_up(goals)
+        with runner.engine.connect() as fresh:
+            for target in usable:
+                found = _readable(view, fresh, target, states, reached[target.name])
+                if found is not None:
+                    findings.append(found)
+    order = [target.name for target in runner.targets]
+    return sorted(findings, key=lambda finding: order.index(finding.projection))
+
+
+def _unusable(connection: Connection, target: Target, state: Checkpoint | None) -> Finding | None:
+    if state is None:
+        return Finding(target.name, "there is no checkpoint: it has never run, or was dropped")
+    if not shadow.exist(connection, target):
+        return Finding(target.name, "its tables are missing or have other columns: rebuild it")
+    if [type(value) for value in (state.position, state.generation)] != [int, int]:
+        # SQLite keeps any type anywhere.
+        said = f"position {state.position!r}, generation {state.generation!r}"
+        return Finding(target.name, f"its checkpoint cannot be read: {said}")
+    if state.state not in (RUNNING, PAUSED):
+        return Finding(target.name, f"its checkpoint is in no state there is: {state.state!r}")
+    if state.state == PAUSED:
+        return Finding(target.name, f"paused after position {state.position}: {state.reason}")
+    return None
+
+
+def _readable(
+    view: Connection,
+    fresh: Connection,
+    target: Target,
+    states: dict[str, Checkpoint],
+    reached: Checkpoint,
+) -> Finding | None:
+    """What differs; rows that cannot even be read are a finding of their model, and not the end."""
+    try:
+        return _differs(view, fresh, target, states, reached)
+    except Exception as error:
+        # After an error of PostgreSQL's the view is gone; and it does not keep what is no value.
+        if view.dialect.name == "postgresql" or passes(error):
+            raise
+        said = " ".join(str(error).split())[:500]
+        return Finding(target.name, f"its rows cannot be read: {type(error).__name__}: {said}")
+
+
+def _differs(
+    view: Connection,
+    fresh: Connection,
+    target: Target,
+    states: dict[str, Checkpoint],
+    reached: Checkpoint,
+) -> Finding | None:
+    state = states.get(target.name)
+    if state is None or reached.position != state.position:
+        why = reached.reason or "its checkpoint is beyond the head of the log"
+        at = state.position if state else 0
+        return Finding(target.name, f"the facts cannot be folded up to position {at}: {why}")
+    if digest(view, target) == digest(fresh, target):
+        return None
+    row = first_difference(target.model, view, target.tables, fresh, target.tables)
+    if row is None:
+        return Finding(target.name, f"digests differ at position {state.position}")
+    if row.live is None:
+        what = "a row is missing"
+    elif row.expected is None:
+        what = "a row is there that no fact makes"
+    else:
+        what = "a row differs"
+    return Finding(
+        target.name,
+        f"{what} in {row.table} at position {state.position}: key {list(row.key)}, "
+        f"found {_said(row.live)}, expected {_said(row.expected)}",
+        row.table,
+        row.key,
+        row.live,
+        row.expected,
+    )
+
+
+def _said(row: tuple[Any, ...] | None) -> str:
+    return "none" if row is None else str(list(row))

@@ -1,0 +1,265 @@
+"""Whole batches of rows into, and out of, a read model's tables, on either database.
+
+Rows are plain tuples; their values are str, int, bool, date, bytes or None, as the column's type
+says. A key may stand in a batch once only: deltas are dicts by key. PostgreSQL takes a batch as one
+array per column (or through COPY), SQLite as one prepared statement run for each row.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from sqlalchemy import Column, Connection, Dialect, Table
+from sqlalchemy.dialects import postgresql
+
+from projections.tables import arrays
+
+Row = tuple[Any, ...]
+_POSTGRESQL: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+COPY_FROM = 200  # Rows from which COPY is cheaper than arrays.
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Add rows that are not there yet, each with every column of the table, in its order.
+
+    Raises IntegrityError, SQLAlchemy's or (from COPY) the driver's, when a key is there already.
+    """
+    if not rows:
+        return
+    columns = tuple(column.name for column in table.columns)
+    if connection.dialect.name == "sqlite":
+        _sqlite_many(connection, _insert_sqlite(table), _kinds(table, columns), rows)
+    elif len(rows) < COPY_FROM:
+        _postgres_arrays(connection, _insert_postgres(table), _kinds(table, columns), rows)
+    else:
+        _copy(connection, table, rows)
+
+
+def upsert_rows(
+    connection: Connection,
+    table: Table,
+    rows: Sequence[Row],
+    key: Sequence[str],
+    update: Sequence[str],
+) -> None:
+    """Add full rows; where the key is there, set the `update` columns (none: leave it as it is)."""
+    merge_rows(connection, table, rows, key, replace=update)
+
+
+def add_rows(
+    connection: Connection,
+    table: Table,
+    rows: Sequence[Row],
+    key: Sequence[str],
+    add: Sequence[str],
+) -> None:
+    """Add full rows; where the key is there, add to the numbers in the `add` columns."""
+    merge_rows(connection, table, rows, key, add=add)
+
+
+def merge_rows(
+    connection: Connection,
+    table: Table,
+    rows: Sequence[Row],
+    key: Sequence[str],
+    *,
+    replace: Sequence[str] = (),
+    add: Sequence[str] = (),
+) -> None:
+    """Add full rows; where the key is there, set the `replace` and add to the `add` columns."""
+    if not rows:
+        return
+    kinds = _kinds(table, tuple(column.name for column in table.columns))
+    conflict = _on_conflict(table, tuple(key), tuple(replace), tuple(add))
+    if connection.dialect.name == "sqlite":
+        _sqlite_many(connection, _insert_sqlite(table) + conflict, kinds, rows)
+    else:
+        _postgres_arrays(connection, _insert_postgres(table) + conflict, kinds, rows)
+
+
+def update_rows(
+    connection: Connection,
+    table: Table,
+    rows: Sequence[Row],
+    key: Sequence[str],
+    update: Sequence[str],
+) -> None:
+    """Set the `update` columns of rows that are there; each row: key values, then new values."""
+    if not rows:
+        return
+    kinds = _kinds(table, (*key, *update))
+    if connection.dialect.name == "sqlite":
+        turned = [(*row[len(key) :], *row[: len(key)]) for row in rows]
+        turned_kinds = (*kinds[len(key) :], *kinds[: len(key)])
+        sql = _update_sqlite(table, tuple(key), tuple(update))
+        _sqlite_many(connection, sql, turned_kinds, turned)
+    else:
+        sql = _update_postgres(table, tuple(key), tuple(update))
+        _postgres_arrays(connection, sql, kinds, rows)
+
+
+def fetch_rows(
+    connection: Connection, table: Table, key: Sequence[str], keys: Iterable[Row]
+) -> list[Row]:
+    """The full rows of those keys that are there, in no particular order.
+
+    `keys` are tuples of the `key` columns' values, none twice; values come back as the types say.
+    """
+    wanted = list(keys)
+    if not wanted:
+        return []
+    if connection.dialect.name == "sqlite":
+        parameter = msgspec.json.encode(wanted).decode()  # Dates become ISO text, as stored.
+        found = connection.exec_driver_sql(_fetch_sqlite(table, tuple(key)), (parameter,))
+        return read_back(table, [tuple(row) for row in found.all()])
+    kinds = _kinds(table, tuple(key))
+    columns = zip(kinds, zip(*wanted, strict=True), strict=True)
+    parameters = tuple(arrays.array(kind, values) for kind, values in columns)
+    found = connection.exec_driver_sql(_fetch_postgres(table, tuple(key)), parameters)
+    return [tuple(row) for row in found.all()]
+
+
+def read_back(table: Table, rows: list[Row]) -> list[Row]:
+    """Rows as SQLite's driver gives them, with dates and booleans as such again."""
+    kinds = _kinds(table, tuple(column.name for column in table.columns))
+    special = [(i, kind) for i, kind in enumerate(kinds) if kind in ("date", "bool")]
+    if not special:
+        return rows
+    turned = []
+    for row in rows:
+        values = list(row)
+        for i, kind in special:
+            if values[i] is not None:
+                values[i] = date.fromisoformat(values[i]) if kind == "date" else bool(values[i])
+        turned.append(tuple(values))
+    return turned
+
+
+def quoted(name: str) -> str:
+    """An identifier in double quotes. Ours are plain words; anything else is a mistake."""
+    if not name.replace("_", "a").isalnum() or not name.isascii():
+        raise ValueError(f"{name!r} is no name of a table or column")
+    return f'"{name}"'
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(quoted, names))
+
+
+@lru_cache(maxsize=1000)
+def _kinds(table: Table, columns: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(arrays.kind_of(table.columns[name].type) for name in columns)
+
+
+@lru_cache(maxsize=1000)
+def _insert_sqlite(table: Table) -> str:
+    names = [column.name for column in table.columns]
+    marks = ", ".join("?" * len(names))
+    return f"INSERT INTO {quoted(table.name)} ({_listed(names)}) VALUES ({marks})"  # noqa: S608
+
+
+@lru_cache(maxsize=1000)
+def _insert_postgres(table: Table) -> str:
+    names = [column.name for column in table.columns]
+    return (
+        f"INSERT INTO {quoted(table.name)} ({_listed(names)}) "  # noqa: S608
+        f"SELECT * FROM unnest({_array_marks(table, tuple(names))})"
+    )
+
+
+@lru_cache(maxsize=1000)
+def _on_conflict(
+    table: Table, key: tuple[str, ...], replace: tuple[str, ...], add: tuple[str, ...]
+) -> str:
+    sets = [f"{quoted(name)} = excluded.{quoted(name)}" for name in replace]
+    own = quoted(table.name)
+    sets += [f"{quoted(c)} = {own}.{quoted(c)} + excluded.{quoted(c)}" for c in add]
+    target = f" ON CONFLICT ({_listed(key)}) "
+    return target + (f"DO UPDATE SET {', '.join(sets)}" if sets else "DO NOTHING")
+
+
+@lru_cache(maxsize=1000)
+def _update_sqlite(table: Table, key: tuple[str, ...], update: tuple[str, ...]) -> str:
+    sets = ", ".join(f"{quoted(name)} = ?" for name in update)
+    where = " AND ".join(f"{quoted(name)} = ?" for name in key)
+    return f"UPDATE {quoted(table.name)} SET {sets} WHERE {where}"  # noqa: S608
+
+
+@lru_cache(maxsize=1000)
+def _update_postgres(table: Table, key: tuple[str, ...], update: tuple[str, ...]) -> str:
+    sets = ", ".join(f"{quoted(name)} = w.{quoted(name)}" for name in update)
+    where = " AND ".join(f"t.{quoted(name)} = w.{quoted(name)}" for name in key)
+    columns = (*key, *update)
+    return (
+        f"UPDATE {quoted(table.name)} AS t SET {sets} "  # noqa: S608
+        f"FROM unnest({_array_marks(table, columns)}) AS w ({_listed(columns)}) WHERE {where}"
+    )
+
+
+@lru_cache(maxsize=1000)
+def _fetch_sqlite(table: Table, key: tuple[str, ...]) -> str:
+    on = " AND ".join(
+        f"t.{quoted(name)} = json_extract(w.value, '$[{i}]')" for i, name in enumerate(key)
+    )
+    names = ", ".join(f"t.{quoted(column.name)}" for column in table.columns)
+    # CROSS JOIN fixes the order: each row is looked up by its key.
+    return (
+        f"SELECT {names} FROM json_each(?) AS w "  # noqa: S608
+        f"CROSS JOIN {quoted(table.name)} AS t WHERE {on}"
+    )
+
+
+@lru_cache(maxsize=1000)
+def _fetch_postgres(table: Table, key: tuple[str, ...]) -> str:
+    on = " AND ".join(f"t.{quoted(name)} = w.{quoted(name)}" for name in key)
+    names = ", ".join(f"t.{quoted(column.name)}" for column in table.columns)
+    return (
+        f"SELECT {names} FROM unnest({_array_marks(table, key)}) AS w ({_listed(key)}) "  # noqa: S608
+        f"JOIN {quoted(table.name)} AS t ON {on}"
+    )
+
+
+def _array_marks(table: Table, columns: tuple[str, ...]) -> str:
+    return ", ".join(f"%s::{_postgres_type(table.columns[name])}[]" for name in columns)
+
+
+def _postgres_type(column: Column[Any]) -> str:
+    # Without its collation, which is no part of a cast.
+    return column.type.compile(dialect=_POSTGRESQL).partition(" COLLATE")[0]
+
+
+def _sqlite_many(
+    connection: Connection, sql: str, kinds: Sequence[str], rows: Sequence[Row]
+) -> None:
+    dates = [i for i, kind in enumerate(kinds) if kind == "date"]
+    if dates:
+        rows = [_iso(row, dates) for row in rows]
+    connection.exec_driver_sql(sql, list(rows))
+
+
+def _iso(row: Row, dates: list[int]) -> Row:
+    values = list(row)
+    for i in dates:
+        if values[i] is not None:
+            values[i] = values[i].isoformat()
+    return tuple(values)
+
+
+def _postgres_arrays(
+    connection: Connection, sql: str, kinds: Sequence[str], rows: Sequence[Row]
+) -> None:
+    columns = zip(kinds, zip(*rows, strict=True), strict=True)
+    parameters = tuple(arrays.array(kind, values) for kind, values in columns)
+    connection.exec_driver_sql(sql, parameters)
+
+
+def _copy(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    names = [column.name for column in table.columns]
+    driver: Any = connection.connection.driver_connection
+    sql = f"COPY {quoted(table.name)} ({_listed(names)}) FROM STDIN (FORMAT BINARY)"
+    with driver.cursor() as cursor, cursor.copy(sql) as copy:
+        copy.set_types([arrays.element_type(kind) for kind in _kinds(table, tuple(names))])
+        for row in rows:
+            copy.write_row(row)

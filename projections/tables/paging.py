@@ -1,0 +1,104 @@
+"""Pages of a list: keyset cursors, so that page one thousand costs what page one does.
+
+A cursor is base64url of the JSON `[list, key values…]` of a row: opaque to callers, good for ever,
+good for that list only. Every query of a read model takes its page and its texts through here, so
+nothing a caller sends can reach the database in a form that it cannot take.
+"""
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime, timedelta
+from types import GenericAlias
+from typing import Annotated, Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+from sqlalchemy import Column, Table
+
+from domain.kernel import EPOCH, SHANGHAI
+from domain.refusals import Code, Refused
+
+MAX_FIRST = 100
+MAX_TEXT = 200
+MAX_CURSOR = 1_000
+
+# The values a key may have: what both databases can compare with a column.
+Int = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Key = tuple[Any, ...]
+T = TypeVar("T")
+
+
+class Page(Struct, Generic[T], frozen=True):
+    """Some rows of a list, the cursor of each, and whether more follow the last."""
+
+    items: list[T]
+    cursors: list[str]
+    has_next: bool
+
+
+def checked_first(first: int) -> int:
+    """How many rows a page may have: 1 to 100. Raises Refused(REQUEST_INVALID, "first")."""
+    if not isinstance(first, int) or isinstance(first, bool) or not 1 <= first <= MAX_FIRST:
+        raise Refused(Code.REQUEST_INVALID, "first", f"1 to {MAX_FIRST} is needed")
+    return first
+
+
+def sought_text(value: str, field: str) -> str:
+    """A text to look for. Raises Refused(IDENTIFIER_INVALID): unprintable, or above 200 long."""
+    if not isinstance(value, str) or len(value) > MAX_TEXT or not value.isprintable():
+        raise Refused(Code.IDENTIFIER_INVALID, field, f"up to {MAX_TEXT} printable characters")
+    return value
+
+
+def cursor(name: str, key: Key) -> str:
+    """The cursor of a row of the list `name`, from its key values (text, int or date)."""
+    return urlsafe_b64encode(msgspec.json.encode((name, *key))).decode().rstrip("=")
+
+
+def after_key(name: str, after: str, *types: Any) -> Key:
+    """The key values of a cursor of the list `name`, of these types, in their order.
+
+    Raises Refused(REQUEST_INVALID, "after") for whatever `cursor` did not make.
+    """
+    refused = Refused(Code.REQUEST_INVALID, "after", "this is not a cursor of this list")
+    if not isinstance(after, str) or len(after) > MAX_CURSOR or not after.isascii():
+        raise refused
+    try:
+        raw = urlsafe_b64decode(after + "=" * (-len(after) % 4))
+        key: Key = msgspec.json.decode(raw, type=GenericAlias(tuple, (str, *types)))
+    except (binascii.Error, ValueError, msgspec.MsgspecError):
+        raise refused from None
+    texts = [value for value in key if isinstance(value, str)]
+    if key[0] != name or cursor(name, key[1:]) != after or not all(map(str.isprintable, texts)):
+        raise refused
+    return key[1:]
+
+
+def page_of(
+    name: str,
+    rows: Sequence[Sequence[Any]],
+    first: int,
+    make: Callable[..., T],
+    key: Callable[[T], Key],
+) -> Page[T]:
+    """The page of the rows of a query with LIMIT first + 1; `make` builds an item from a row."""
+    items = [make(*row) for row in rows[:first]]
+    return Page(items, [cursor(name, key(item)) for item in items], len(rows) > first)
+
+
+def columns_of(table: Table, struct: type[Struct]) -> list[Column[Any]]:
+    """The table's columns that a struct's fields are named after, in the order of the fields."""
+    return [table.c[name] for name in struct.__struct_fields__]
+
+
+def day_start_us(day: date) -> int:
+    """00:00 in Shanghai of any date, UTC µs."""
+    return (datetime(day.year, day.month, day.day, tzinfo=SHANGHAI) - EPOCH) // timedelta(
+        microseconds=1
+    )
+
+
+def sought_texts(values: Iterable[str], field: str) -> list[str]:
+    """Several texts to look for, each once, sorted. Raises what `sought_text` raises."""
+    return sorted({sought_text(value, field) for value in values})

@@ -1,0 +1,165 @@
+"""Every REST endpoint walked as every wrong caller: refused, the same way, and nothing recorded."""
+
+import json
+from typing import Any
+
+import pytest
+
+from api.http.access import RULES
+from api.rest.end_of_day import NAME as END_OF_DAY
+from api.rest.routes import ENDPOINTS
+from tests.api.conftest import Server, problem
+
+BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
+FOR_MERCHANTS = [name for name, rule in RULES.items() if "merchant" in rule.roles]
+
+
+def example(name: str, **path: str) -> tuple[str, str, dict[str, Any]]:
+    """Method, path and body of an endpoint's example, with path parameters changed."""
+    method, template = name.split(" ")
+    if name == END_OF_DAY:
+        return method, template.format(date="2026-11-23"), {}
+    endpoint = BY_NAME[name]
+    return method, template.format(**{**endpoint.sample, **path}), dict(endpoint.body)
+
+
+def test_every_endpoint_stands_in_the_table_and_no_other() -> None:
+    assert set(RULES) == {*BY_NAME, END_OF_DAY}
+    assert len(ENDPOINTS) == len(BY_NAME)
+    for name, rule in RULES.items():
+        assert "operator" in rule.roles, name
+        assert "auditor" not in rule.roles, f"{name}: an auditor changes nothing"
+        assert ("merchant" in rule.roles) == (rule.own is not None), name
+
+
+def test_the_table_is_all_that_can_be_called(server: Server) -> None:
+    """From outside: what the document offers is the table, and what needs no key."""
+    paths = server.client.get("/openapi.json").json()["paths"]
+    offered = {f"{method.upper()} {path}" for path, item in paths.items() for method in item}
+    assert offered == {*RULES, "GET /health"}
+    documented = {path.split("{")[0] for path in paths}
+    known = {"/", "/openapi.json", "/docs", "/docs/refusals.md", "/graphql"}
+    for route in server.client.app.routes:  # type: ignore[attr-defined]
+        path = getattr(route, "path", None)
+        if path is not None:
+            assert path in known or path == "/static" or path.split("{")[0] in documented, path
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_wrong_caller_is_refused(market: Server, name: str) -> None:
+    market.sell("JD1001")
+    market.pay("JD1001", "P9")
+    head = market.context.ledger.head()
+    method, path, body = example(name)
+    how: dict[str, Any] = {"key": "walk"}
+    field = "Authorization"
+    problem(market.send(method, path, body, role=None, **how), 401, "not_authenticated", field)
+    unknown = {"authorization": "Bearer zf_" + "a" * 12 + "_" + "b" * 43}
+    response = market.send(method, path, body, role=None, headers=unknown, **how)
+    problem(response, 401, "not_authenticated", field)
+    wrong = ["auditor", "stranger"]
+    if name not in FOR_MERCHANTS:
+        wrong.append("merchant")
+    for role in wrong:
+        response = market.send(method, path, body, role=role, **how)
+        problem(response, 403, "not_allowed", field)
+        # Also before the body is looked at: the wrong role learns nothing from what it sends.
+        if role == "auditor" or name not in FOR_MERCHANTS:
+            response = market.send(method, path, role=role, raw=b"{", **how)
+            problem(response, 403, "not_allowed", field)
+    assert market.context.ledger.head() == head
+
+
+@pytest.mark.parametrize("name", FOR_MERCHANTS)
+def test_the_merchant_itself_gets_through(market: Server, name: str) -> None:
+    market.sell("JD1001")
+    market.sell("JD1002")
+    if "transactions" in name:
+        market.pay("JD1001", "P9")
+    method, path, body = example(name)
+    if method == "DELETE":
+        added = {"operator_id": "liaoyuan", "role": "owner"}
+        market.ok("POST", "/v1/members/SQUIRRELS/operators", added, key="first")
+    if name == "POST /v1/orders":
+        body["order_no"] = "JD7"
+    assert market.ok(method, path, body, role="merchant", key="own")["replayed"] is False
+
+
+def test_what_is_foreign_and_what_does_not_exist_look_the_same(market: Server) -> None:
+    market.sell("JD1001")
+    market.pay("JD1001", "P9")
+    pairs = [
+        ("POST /v1/members/{member_id}/operators", {"member_id": "SQUIRRELS"}, {"member_id": "NO"}),
+        ("POST /v1/orders/{order_no}/payments", {"order_no": "JD1001"}, {"order_no": "JD404"}),
+        ("POST /v1/orders/{order_no}/close", {"order_no": "JD1001"}, {"order_no": "JD404"}),
+        (
+            "POST /v1/transactions/{transaction_id}/refunds",
+            {"transaction_id": "SQUIRRELS-JD1001"},
+            {"transaction_id": "SQUIRRELS-JD404"},
+        ),
+        (
+            "DELETE /v1/members/{member_id}/operators/{operator_id}",
+            {"member_id": "SQUIRRELS", "operator_id": "a"},
+            {"member_id": "NO", "operator_id": "a"},
+        ),
+    ]
+    assert {name for name, _, _ in pairs} == set(FOR_MERCHANTS) - {"POST /v1/orders"}
+    for name, foreign, missing in pairs:
+        seen = []
+        for path in (foreign, missing):
+            method, url, body = example(name, **path)
+            response = market.send(method, url, body, role="stranger", key="same")
+            problem(response, 403, "not_allowed", "Authorization")
+            seen.append((response.status_code, response.content, sorted(response.headers)))
+        assert seen[0] == seen[1], name
+
+
+def lines(*merchants: str) -> list[dict[str, Any]]:
+    return [{"merchant": one, "amount_fen": 100, "subject": "nuts"} for one in merchants]
+
+
+def test_a_checkout_over_several_merchants_is_the_platforms(market: Server) -> None:
+    body = {"order_no": "JD1", "buyer": "xiaoming", "lines": lines("SQUIRRELS", "GREENTEA")}
+    for role in ("merchant", "stranger"):
+        response = market.send("POST", "/v1/orders", body, role=role)
+        problem(response, 403, "not_allowed", "Authorization")
+    market.ok("POST", "/v1/orders", body)
+    pay = {"payment_no": "P1", "method": "JD_PAY"}
+    for role in ("merchant", "stranger"):
+        response = market.send("POST", "/v1/orders/JD1/payments", pay, role=role)
+        problem(response, 403, "not_allowed", "Authorization")
+
+
+def test_a_taken_number_does_not_say_what_it_was_taken_for(market: Server) -> None:
+    for order_no, merchant in (("JD1", "SQUIRRELS"), ("JD2", "GREENTEA")):
+        market.sell(order_no, merchant, 77_700)
+        market.pay(order_no, f"P-{order_no}")
+    refund = {"refund_no": "R1", "amount_fen": 12_345}
+    market.ok("POST", "/v1/transactions/SQUIRRELS-JD1/refunds", refund, role="merchant")
+    mine = {"refund_no": "R1", "amount_fen": 500}
+    path = "/v1/transactions/GREENTEA-JD2/refunds"
+    response = market.send("POST", path, mine, role="stranger")
+    seen = problem(response, 409, "refund_exists", "refund_no")
+    assert "12345" not in json.dumps(seen) and "SQUIRRELS" not in json.dumps(seen)
+    order = {"order_no": "JD1", "buyer": "xiaoming", "lines": lines("GREENTEA")}
+    response = market.send("POST", "/v1/orders", order, role="stranger")
+    seen = problem(response, 409, "order_exists", "order_no")
+    assert "77700" not in json.dumps(seen) and "SQUIRRELS" not in json.dumps(seen)
+
+
+def test_a_merchants_request_is_not_answered_with_another_callers_receipt(market: Server) -> None:
+    """The same order checked out by the platform is known, but its kept answer is its own."""
+    body = {"order_no": "JD1", "buyer": "xiaoming", "lines": lines("SQUIRRELS")}
+    market.ok("POST", "/v1/orders", body)
+    again = market.ok("POST", "/v1/orders", body, role="merchant")
+    assert again["replayed"] is False
+    assert len(list(market.context.ledger.history("order-JD1"))) == 1
+
+
+def test_confirming_is_not_the_merchants_to_do(market: Server) -> None:
+    market.sell("JD1")
+    market.pay("JD1", "P1")
+    path = "/v1/transactions/SQUIRRELS-JD1/confirm"
+    response = market.send("POST", path, {"by": "buyer"}, role="merchant", key="c")
+    problem(response, 403, "not_allowed", "Authorization")
+    assert market.context.ledger.state("transaction-SQUIRRELS-JD1").status == "paid"

@@ -1,0 +1,190 @@
+"""The OpenAPI document is complete: examples that work, schemas that say what is refused."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from api.http.errors import STATUS
+from api.rest import end_of_day
+from api.rest.body import build
+from api.rest.routes import ENDPOINTS
+from domain.commands import COMMANDS
+from domain.refusals import Code
+from tests.api.conftest import Server
+
+
+@pytest.fixture
+def document(server: Server) -> dict[str, Any]:
+    found: dict[str, Any] = server.client.get("/openapi.json").json()
+    return found
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (f"{method.upper()} {path}", operation)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    ]
+
+
+def test_every_command_of_the_domain_has_an_endpoint() -> None:
+    assert {endpoint.command for endpoint in ENDPOINTS} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
+def test_every_example_is_a_command(endpoint: Any) -> None:
+    assert set(re.findall(r"{(\w+)}", endpoint.path)) == set(endpoint.sample)
+    made = build(endpoint.command, endpoint.body, endpoint.sample, **endpoint.defaults)
+    assert type(made) is endpoint.command
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    references = re.findall(r"'\$ref': '#/components/(\w+)/(\w+)'", str(document))
+    assert references
+    for section, name in references:
+        assert name in document["components"][section]
+    assert "#/$defs" not in str(document)
+
+
+def test_every_operation_says_what_it_takes_and_answers(document: dict[str, Any]) -> None:
+    names = [operation["operationId"] for _, operation in operations(document)]
+    assert len(names) == len(set(names))
+    for name, operation in operations(document):
+        assert operation["summary"] and operation["tags"]
+        if name == "GET /health":
+            assert "security" not in operation
+            continue
+        assert operation["security"] == [{"bearer": []}]
+        declared = {one["name"] for one in operation["parameters"] if one["in"] == "path"}
+        assert declared == set(re.findall(r"{(\w+)}", name)), name
+        accepted = [code for code in operation["responses"] if code.startswith("2")]
+        assert len(accepted) == 1
+        content = operation["responses"][accepted[0]]["content"]["application/json"]
+        assert set(content["example"]) == {"result", "position", "replayed"}
+        refused = set(operation["responses"]) - set(accepted)
+        assert {str(status) for status in STATUS.values()} < refused, name
+
+
+def test_bodies_are_closed_and_amounts_are_integers(document: dict[str, Any]) -> None:
+    order = document["paths"]["/v1/orders"]["post"]
+    body = order["requestBody"]["content"]["application/json"]
+    assert body["schema"]["additionalProperties"] is False
+    assert set(body["schema"]["required"]) == {"order_no", "buyer", "lines"}
+    line = document["components"]["schemas"]["OrderLine"]
+    assert line["additionalProperties"] is False
+    assert line["properties"]["amount_fen"]["type"] == "integer"
+    for name, operation in operations(document):
+        if "requestBody" in operation:
+            content = operation["requestBody"]["content"]["application/json"]
+            given = set(content["example"])
+            assert given <= set(content["schema"]["properties"]), name
+            assert given >= set(content["schema"].get("required", [])), name
+
+
+def test_the_problem_knows_every_code(document: dict[str, Any]) -> None:
+    codes = document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"]
+    assert set(codes) == {*Code, "internal_error"}
+
+
+def test_the_header_is_required_where_a_request_has_no_number(document: dict[str, Any]) -> None:
+    for endpoint in ENDPOINTS:
+        operation = document["paths"][endpoint.path][endpoint.method.lower()]
+        (header,) = [one for one in operation["parameters"] if one["in"] == "header"]
+        assert header["name"] == "Idempotency-Key"
+        assert header["required"] is (endpoint.number is None)
+
+
+def test_the_examples_play_through(server: Server) -> None:
+    """One after another, in an order in which they make sense, each gives the answer it shows."""
+    for body in (
+        {"member_id": "xiaoming", "kind": "personal", "name": "小明"},
+        {"member_id": "xiaohong", "kind": "personal", "name": "小红"},
+        {"member_id": "xiaolan", "kind": "personal", "name": "小兰"},
+    ):
+        server.ok("POST", "/v1/members", body)
+    play(server, "POST /v1/business-days/{first_date}/open")
+    for name in NOON_EXAMPLES:
+        play(server, name)
+    line = {"merchant": "SQUIRRELS", "amount_fen": 100, "subject": "nuts"}
+    server.ok("POST", "/v1/orders", {"order_no": "JD1002", "buyer": "xiaoming", "lines": [line]})
+    play(server, "POST /v1/orders/{order_no}/close")
+    funded = {"succeeded": "W1"}
+    server.ok("POST", "/v1/instructions/pay-P2001/outcome", funded, key="w")
+    for name in WALLET_EXAMPLES:
+        play(server, name)
+    server.now_us = server.now_us + 86_400_000_000
+    for name in SETTLEMENT_EXAMPLES:
+        play(server, name, role="checker" if name.endswith("/review") else "operator")
+    payout = "/v1/instructions/payout-SQUIRRELS-2026-11-23-1/outcome"
+    server.ok("POST", payout, {"declined": "closed"}, key="declined")
+    play(server, "POST /v1/settlement-batches/{batch_id}/payouts/{payout_no}/retry")
+    payout = "/v1/instructions/payout-SQUIRRELS-2026-11-23-2/outcome"
+    server.ok("POST", payout, {"succeeded": "B2"}, key="succeeded")
+    play(server, "POST /v1/settlement-batches/{batch_id}/payouts/{payout_no}/return")
+    played = {*NOON_EXAMPLES, *WALLET_EXAMPLES, *SETTLEMENT_EXAMPLES}
+    assert len(played) + 4 == len(ENDPOINTS)
+
+
+NOON_EXAMPLES = [
+    "POST /v1/members",
+    "POST /v1/members/{member_id}/operators",
+    "DELETE /v1/members/{member_id}/operators/{operator_id}",
+    "POST /v1/members/{member_id}/fee-rules",
+    "POST /v1/members/{member_id}/settlement-terms",
+    "POST /v1/orders",
+    "POST /v1/orders/{order_no}/payments",
+    "POST /v1/instructions/{instruction_id}/outcome",
+    "POST /v1/transactions/{transaction_id}/confirm",
+    "POST /v1/transactions/{transaction_id}/refunds",
+    "POST /v1/recharges",
+]
+WALLET_EXAMPLES = [
+    "POST /v1/transfers",
+    "POST /v1/accounts/{account}/freeze",
+    "POST /v1/accounts/{account}/unfreeze",
+    "POST /v1/accounts/{account}/holds",
+    "DELETE /v1/accounts/{account}/holds/{hold_id}",
+    "POST /v1/accounts/{account}/close",
+    "POST /v1/entries/reverse",
+]
+SETTLEMENT_EXAMPLES = [
+    "POST /v1/business-days/{date}/cut-off",
+    "POST /v1/business-days/{date}/close",
+    "POST /v1/settlement-batches/{batch_id}/seal",
+    "POST /v1/settlement-batches/{batch_id}/review",
+    "POST /v1/settlement-batches/{batch_id}/settle",
+]
+BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
+
+
+def play(server: Server, name: str, role: str = "operator") -> None:
+    endpoint = BY_NAME[name]
+    path = endpoint.path.format(**endpoint.sample)
+    response = server.send(
+        endpoint.method, path, dict(endpoint.body), role=role, key=name[:90].replace(" ", "-")
+    )
+    assert response.status_code == endpoint.status, (name, response.text)
+    assert response.json()["result"] == dict(endpoint.result), name
+
+
+def test_the_end_of_a_day_runs_and_running_it_again_changes_nothing(market: Server) -> None:
+    market.sell("JD1")
+    market.pay("JD1", "P1")
+    market.ok("POST", "/v1/transactions/SQUIRRELS-JD1/confirm", key="confirm")
+    path = "/v1/business-days/2026-11-23/settle"
+    first = market.ok("POST", path)["result"]
+    assert set(first) == set(end_of_day.EXAMPLE)
+    assert (first["sealed"], first["closed"], first["open_date"]) == (1, True, "2026-11-24")
+    facts = market.context.ledger.head().position
+    again = market.ok("POST", path)["result"]
+    assert (again["sealed"], again["settled"], again["closed"]) == (0, 0, False)
+    assert market.context.ledger.head().position == facts
+    early = market.send("POST", "/v1/business-days/2026-11-24/settle")
+    assert early.json()["code"] == "day_not_begun"
+    market.now_us = int(datetime(2026, 11, 24, 15, tzinfo=UTC).timestamp()) * 1_000_000
+    second = market.ok("POST", "/v1/business-days/2026-11-24/settle")["result"]
+    assert (second["settled"], second["payouts"]) == (1, 1)
+    batch = market.context.ledger.state("settlement-SQUIRRELS-2026-11-23")
+    assert batch.status == "settled"
