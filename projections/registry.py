@@ -2,13 +2,18 @@
 
 from projections.engine.model import ReadModel
 from projections.models import (
+    account_days,
     balances,
+    business_days,
     clearing_positions,
     instructions,
     journal,
     members,
     merchant_statements,
+    orders,
+    refunds,
     settlement_batches,
+    settlement_items,
     transactions,
     trial_balance,
 )
@@ -23,6 +28,11 @@ READ_MODELS: dict[str, ReadModel] = {
     "settlement_batches": settlement_batches.MODEL,
     "instructions": instructions.MODEL,
     "members": members.MODEL,
+    "account_days": account_days.MODEL,
+    "business_days": business_days.MODEL,
+    "orders": orders.MODEL,
+    "refunds": refunds.MODEL,
+    "settlement_items": settlement_items.MODEL,
 }
 
 

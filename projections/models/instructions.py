@@ -31,6 +31,9 @@ TABLE = Table(
     Column("state", TEXT, nullable=False),
     Column("answer", TEXT, nullable=False),
     Column("last_position", BigInteger, nullable=False),
+    Index("instructions_issued", "issued_position"),
+    Index("instructions_state", "state", "issued_position"),
+    Index("instructions_reference", "reference", "issued_position"),
     Index("instructions_open", "issued_position", sqlite_where=_OPEN, postgresql_where=_OPEN),
 )
 

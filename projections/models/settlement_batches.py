@@ -38,6 +38,7 @@ from projections.tables.paging import (
 
 _COLLECTING = text("state = 'collecting'")
 _SEALED = text("state IN ('closed', 'reviewed')")
+_CAME_BACK = text("status IN ('failed', 'returned')")
 
 TABLE = Table(
     "settlement_batches",
@@ -66,6 +67,7 @@ TABLE = Table(
     Column("last_position", BigInteger, nullable=False),
     Index("settlement_batches_merchant", "merchant", "clearing_date", "batch_id"),
     Index("settlement_batches_date", "clearing_date", "batch_id"),
+    Index("settlement_batches_state", "state", "clearing_date", "batch_id"),
     Index(
         "settlement_batches_to_seal",
         "clearing_date",
@@ -91,6 +93,12 @@ PAYOUTS = Table(
     Column("status", TEXT, nullable=False),
     Column("reason", TEXT, nullable=False),
     Index("settlement_payouts_batch", "batch_id", "number"),
+    Index(
+        "settlement_payouts_came_back",
+        "payout_no",
+        sqlite_where=_CAME_BACK,
+        postgresql_where=_CAME_BACK,
+    ),
 )
 
 

@@ -70,6 +70,9 @@ TABLE = Table(
     Column("last_position", BigInteger, nullable=False),
     Index("transactions_merchant", "merchant", "created_at_us", "transaction_id"),
     Index("transactions_created", "created_at_us", "transaction_id"),
+    Index("transactions_buyer", "buyer", "created_at_us", "transaction_id"),
+    Index("transactions_state", "state", "created_at_us", "transaction_id"),
+    Index("transactions_merchant_state", "merchant", "state", "created_at_us", "transaction_id"),
     Index(
         "transactions_awaiting",
         "confirm_by_us",

@@ -10,11 +10,11 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from types import GenericAlias
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
-from sqlalchemy import Column, Table
+from sqlalchemy import Column, ColumnElement, Connection, Select, Table, func, select, tuple_
 
 from domain.kernel import EPOCH, SHANGHAI
 from domain.refusals import Code, Refused
@@ -22,6 +22,7 @@ from domain.refusals import Code, Refused
 MAX_FIRST = 100
 MAX_TEXT = 200
 MAX_CURSOR = 1_000
+MOST_COUNTED = 1_000  # Rows of an index that a count goes through before it gives up.
 
 # The values a key may have: what both databases can compare with a column.
 Int = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
@@ -102,3 +103,54 @@ def day_start_us(day: date) -> int:
 def sought_texts(values: Iterable[str], field: str) -> list[str]:
     """Several texts to look for, each once, sorted. Raises what `sought_text` raises."""
     return sorted({sought_text(value, field) for value in values})
+
+
+class Span(NamedTuple):
+    """A list by a time (UTC µs) and an id, from its beginning or from its end. The cursor of a row
+    is the same in both directions."""
+
+    name: str
+    order: tuple[ColumnElement[Any], ColumnElement[Any]]
+    descending: bool = False
+
+    @staticmethod
+    def dates(
+        time: ColumnElement[Any], from_: date | None, to: date | None
+    ) -> list[ColumnElement[bool]]:
+        """The condition that a time lies on the Shanghai dates from_ <= date < to."""
+        conditions: list[ColumnElement[bool]] = []
+        if from_ is not None:
+            conditions.append(time >= day_start_us(from_))
+        if to is not None:
+            conditions.append(time < day_start_us(to))
+        return conditions
+
+    def ordered(self, query: Select[Any], after: str | None) -> Select[Any]:
+        """The query in the list's order, from the row after a cursor on."""
+        if after is not None:
+            keys = tuple_(*after_key(self.name, after, Int, str))
+            order = tuple_(*self.order)
+            query = query.where(order < keys if self.descending else order > keys)
+        turned = [column.desc() for column in self.order]
+        return query.order_by(*(turned if self.descending else self.order))
+
+    def page(
+        self,
+        connection: Connection,
+        query: Select[Any],
+        make: Callable[..., T],
+        key: Callable[[T], Key],
+        *,
+        after: str | None,
+        first: int,
+    ) -> Page[T]:
+        """The page of a query after a cursor."""
+        query = self.ordered(query, after).limit(checked_first(first) + 1)
+        return page_of(self.name, connection.execute(query).all(), first, make, key)
+
+
+def count_up_to(connection: Connection, query: Select[Any]) -> int | None:
+    """How many rows a query has; None when there are more than 1,000, which nobody counts."""
+    some = query.limit(MOST_COUNTED + 1).subquery()
+    counted: int = connection.execute(select(func.count()).select_from(some)).scalar_one()
+    return counted if counted <= MOST_COUNTED else None

@@ -10,13 +10,18 @@ from domain.eventstore.database import IMMEDIATE, parse_database_url, sqlalchemy
 from domain.kernel import Recorded
 from projections.engine.model import ReadModel
 from projections.models import (
+    account_days,
     balances,
+    business_days,
     clearing_positions,
     instructions,
     journal,
     members,
     merchant_statements,
+    orders,
+    refunds,
     settlement_batches,
+    settlement_items,
     transactions,
     trial_balance,
 )
@@ -31,6 +36,11 @@ MODELS: tuple[ReadModel, ...] = (
     settlement_batches.MODEL,
     instructions.MODEL,
     members.MODEL,
+    account_days.MODEL,
+    business_days.MODEL,
+    orders.MODEL,
+    refunds.MODEL,
+    settlement_items.MODEL,
 )
 
 Rows = dict[str, list[tuple[Any, ...]]]

@@ -1,0 +1,268 @@
+"""Orders (订单), the payments (支付) tried for them, and recharges: the state of each, and times.
+
+An order's lines name its merchants; a payment takes its lines from its order, so both are kept by
+one read model: `payments.py` has the other half.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, Literal
+
+from msgspec import Struct
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Index,
+    SmallInteger,
+    Table,
+    select,
+)
+
+from domain.kernel import Recorded, key
+from domain.order import order as facts
+from domain.payment import payment as payment_facts
+from projections.engine.model import METADATA, TEXT, ReadModel, Tables
+from projections.models import payments
+from projections.tables.bulk import fetch_rows, insert_rows
+from projections.tables.drafts import Change, Drafts
+from projections.tables.paging import (
+    Page,
+    Span,
+    columns_of,
+    count_up_to,
+    sought_text,
+    sought_texts,
+)
+
+OrderState = Literal["placed", "paying", "paid", "closed"]
+
+ORDERS = Table(
+    "orders",
+    METADATA,
+    Column("order_no", TEXT, primary_key=True),
+    Column("buyer", TEXT, nullable=False),
+    Column("mode", TEXT, nullable=False),
+    Column("total_fen", BigInteger, nullable=False),
+    Column("placed_at_us", BigInteger, nullable=False),
+    Column("state", TEXT, nullable=False),
+    Column("payment_no", TEXT, nullable=False),
+    Column("paid_at_us", BigInteger),
+    Column("reason", TEXT, nullable=False),
+    Column("last_position", BigInteger, nullable=False),
+    Index("orders_placed", "placed_at_us", "order_no"),
+)
+LINES = Table(
+    "order_lines",
+    METADATA,
+    Column("order_no", TEXT, primary_key=True),
+    Column("line_no", SmallInteger, primary_key=True),
+    Column("merchant", TEXT, nullable=False),
+    Column("amount_fen", BigInteger, nullable=False),
+    Column("subject", TEXT, nullable=False),
+    Column("items", BigInteger, nullable=False),
+    Column("placed_at_us", BigInteger, nullable=False),
+    Index("order_lines_merchant", "merchant", "placed_at_us", "order_no"),
+)
+_FIXED = 5  # So many columns of an order never change.
+
+
+class Draft(Struct, gc=False):
+    """A row being changed, in the order of the table's columns."""
+
+    order_no: str
+    buyer: str
+    mode: str
+    total_fen: int
+    placed_at_us: int
+    state: str = "placed"
+    payment_no: str = ""
+    paid_at_us: int | None = None
+    reason: str = ""
+    last_position: int = 0
+
+
+# Msgspec lets a frozen struct extend one that is not; the checker thinks of dataclasses.
+class Order(Draft, frozen=True, gc=False):  # type: ignore[misc]
+    """One order. `payment_no` is the payment it waits for or was paid by, "" for none; `reason`
+    says why it was closed. Fen, UTC µs."""
+
+
+class OrderLine(Struct, frozen=True, gc=False):
+    """What one merchant sells in an order, in fen; lines are numbered from 1."""
+
+    order_no: str
+    line_no: int
+    merchant: str
+    amount_fen: int
+    subject: str
+    items: int
+
+
+class Delta(Struct):
+    """Orders, their lines by order, and payments."""
+
+    orders: Drafts
+    lines: dict[str, list[tuple[Any, ...]]]
+    payments: Drafts
+
+
+def _payment_started(row: Draft, recorded: Recorded) -> None:
+    row.state, row.payment_no = "paying", recorded.fact.payment_no
+
+
+def _payment_declined(row: Draft, _recorded: Recorded) -> None:
+    row.state, row.payment_no = "placed", ""
+
+
+def _paid(row: Draft, recorded: Recorded) -> None:
+    row.state, row.paid_at_us = "paid", recorded.at_us
+
+
+def _closed(row: Draft, recorded: Recorded) -> None:
+    row.state, row.reason = "closed", recorded.fact.reason
+
+
+_CHANGES: dict[type, Change] = {
+    facts.PaymentStarted: _payment_started,
+    facts.PaymentDeclined: _payment_declined,
+    facts.Paid: _paid,
+    facts.Closed: _closed,
+}
+
+
+def _new_delta() -> Delta:
+    return Delta(Drafts({}, {}, _CHANGES), {}, Drafts({}, {}, payments.CHANGES))
+
+
+def _placed(delta: Delta, recorded: Recorded) -> None:
+    fact: facts.Placed = recorded.fact
+    order_no = key(recorded.stream)
+    delta.orders.created[order_no] = Draft(
+        order_no,
+        fact.buyer,
+        fact.mode,
+        fact.total_fen,
+        recorded.at_us,
+        last_position=recorded.position,
+    )
+    delta.lines[order_no] = [
+        (order_no, no, line.merchant, line.amount_fen, line.subject, line.items, recorded.at_us)
+        for no, line in enumerate(fact.lines, 1)
+    ]
+
+
+def _order_changed(delta: Delta, recorded: Recorded) -> None:
+    delta.orders.happened(key(recorded.stream), recorded)
+
+
+def _started(delta: Delta, recorded: Recorded) -> None:
+    delta.payments.created[key(recorded.stream)] = payments.started(recorded)
+
+
+def _payment_changed(delta: Delta, recorded: Recorded) -> None:
+    delta.payments.happened(key(recorded.stream), recorded)
+
+
+def _write(connection: Connection, tables: Tables, delta: Delta) -> None:
+    order_lines = tables[LINES.name]
+    paid_for = _payment_lines(connection, order_lines, delta)
+    delta.orders.write(connection, tables[ORDERS.name], Draft, _FIXED)
+    insert_rows(connection, order_lines, [row for rows in delta.lines.values() for row in rows])
+    table = tables[payments.PAYMENTS.name]
+    delta.payments.write(connection, table, payments.PaymentDraft, payments.FIXED)
+    insert_rows(connection, tables[payments.LINES.name], paid_for)
+
+
+def _payment_lines(connection: Connection, table: Table, delta: Delta) -> list[tuple[Any, ...]]:
+    """A line per merchant of each payment started; orders of earlier batches are looked up."""
+    started = [one for one in delta.payments.created.values() if one.purpose == "order"]
+    known = dict(delta.lines)
+    missing = sorted({one.reference for one in started} - known.keys())
+    for row in fetch_rows(connection, table, ("order_no",), [(order_no,) for order_no in missing]):
+        known.setdefault(row[0], []).append(row)
+    return [
+        (one.payment_no, merchant, one.reference, amount_fen, one.started_at_us)
+        for one in started
+        for _, _, merchant, amount_fen, *_ in known[one.reference]
+    ]
+
+
+MODEL = ReadModel(
+    name="orders",
+    tables=(ORDERS, LINES, payments.PAYMENTS, payments.LINES),
+    folds={
+        facts.Placed: _placed,
+        **dict.fromkeys(_CHANGES, _order_changed),
+        payment_facts.Started: _started,
+        **dict.fromkeys(payments.CHANGES, _payment_changed),
+    },
+    new_delta=_new_delta,
+    write=_write,
+)
+
+_COLUMNS = columns_of(ORDERS, Order)
+_LINE_COLUMNS = columns_of(LINES, OrderLine)
+
+
+def order(connection: Connection, order_no: str) -> Order | None:
+    """One order by its number."""
+    wanted = ORDERS.c.order_no == sought_text(order_no, "order_no")
+    row = connection.execute(select(*_COLUMNS).where(wanted)).first()
+    return Order(*row) if row else None
+
+
+def lines(connection: Connection, order_nos: Sequence[str]) -> dict[str, list[OrderLine]]:
+    """The lines of some orders (at most a few hundred), by order, in their order."""
+    wanted = LINES.c.order_no.in_(sought_texts(order_nos, "order_no"))
+    query = select(*_LINE_COLUMNS).where(wanted).order_by(LINES.c.order_no, LINES.c.line_no)
+    found: dict[str, list[OrderLine]] = {}
+    for row in connection.execute(query):
+        line = OrderLine(*row)
+        found.setdefault(line.order_no, []).append(line)
+    return found
+
+
+class Wanted(Struct, frozen=True):
+    """Which orders: those with a line of one merchant, placed on the Shanghai dates
+    from_ <= date < to."""
+
+    merchant: str | None = None
+    from_: date | None = None
+    to: date | None = None
+
+
+def orders(
+    connection: Connection,
+    wanted: Wanted,
+    *,
+    newest_first: bool = False,
+    after: str | None = None,
+    first: int = 100,
+) -> Page[Order]:
+    """Orders by the time they were placed."""
+    number, time, conditions = _selection(wanted)
+    span = Span("orders", (time, number), descending=newest_first)
+    query = select(*_COLUMNS).where(*conditions)
+    return span.page(connection, query, Order, _key, after=after, first=first)
+
+
+def count_orders(connection: Connection, wanted: Wanted) -> int | None:
+    """How many there are; None for more than are counted on the fly."""
+    number, _, conditions = _selection(wanted)
+    return count_up_to(connection, select(number).where(*conditions))
+
+
+def _selection(wanted: Wanted) -> tuple[Column[Any], Column[Any], list[ColumnElement[bool]]]:
+    number, time = ORDERS.c.order_no, ORDERS.c.placed_at_us
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.merchant is not None:  # A merchant stands in one line of an order at most.
+        merchant = sought_text(wanted.merchant, "merchant")
+        conditions = [LINES.c.merchant == merchant, LINES.c.order_no == number]
+        number, time = LINES.c.order_no, LINES.c.placed_at_us
+    return number, time, conditions + Span.dates(time, wanted.from_, wanted.to)
+
+
+def _key(item: Order) -> tuple[int, str]:
+    return item.placed_at_us, item.order_no

@@ -1,0 +1,201 @@
+"""Payments (支付): tables, fold and queries; `orders.py` makes them one read model with the orders.
+
+One row per payment, and one line per merchant whose order it pays: what a merchant may see of a
+payment is its own line, and its list of payments is in the order of those lines.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, get_args
+
+from msgspec import Struct
+from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Index, Table, select
+
+from domain.kernel import Recorded, key
+from domain.payment import payment as facts
+from projections.engine.model import METADATA, TEXT
+from projections.tables.drafts import Change
+from projections.tables.paging import (
+    Page,
+    Span,
+    columns_of,
+    count_up_to,
+    sought_text,
+    sought_texts,
+)
+
+PaymentState = facts.Status
+STATES: tuple[str, ...] = tuple(one for one in get_args(facts.Status) if one != "none")
+
+PAYMENTS = Table(
+    "payments",
+    METADATA,
+    Column("payment_no", TEXT, primary_key=True),
+    Column("purpose", TEXT, nullable=False),
+    Column("reference", TEXT, nullable=False),
+    Column("payer", TEXT, nullable=False),
+    Column("channel", TEXT, nullable=False),
+    Column("amount_fen", BigInteger, nullable=False),
+    Column("started_at_us", BigInteger, nullable=False),
+    Column("state", TEXT, nullable=False),
+    Column("reason", TEXT, nullable=False),
+    Column("ended_at_us", BigInteger),
+    Column("last_position", BigInteger, nullable=False),
+    Index("payments_started", "started_at_us", "payment_no"),
+    Index("payments_reference", "reference", "started_at_us", "payment_no"),
+)
+LINES = Table(
+    "payment_lines",
+    METADATA,
+    Column("payment_no", TEXT, primary_key=True),
+    Column("merchant", TEXT, primary_key=True),
+    Column("order_no", TEXT, nullable=False),
+    Column("amount_fen", BigInteger, nullable=False),
+    Column("started_at_us", BigInteger, nullable=False),
+    Index("payment_lines_merchant", "merchant", "started_at_us", "payment_no"),
+)
+FIXED = 7  # So many columns of a payment never change.
+
+
+class PaymentDraft(Struct, gc=False):
+    """A row being changed, in the order of the table's columns."""
+
+    payment_no: str
+    purpose: str
+    reference: str
+    payer: str
+    channel: str
+    amount_fen: int
+    started_at_us: int
+    state: str = "paying"
+    reason: str = ""
+    ended_at_us: int | None = None
+    last_position: int = 0
+
+
+# Msgspec lets a frozen struct extend one that is not; the checker thinks of dataclasses.
+class Payment(PaymentDraft, frozen=True, gc=False):  # type: ignore[misc]
+    """One payment. `reference` is its order, or the member whose wallet it recharges; `reason` says
+    why it is not simply paid; `ended_at_us` is when it succeeded or was declined. Fen, UTC µs."""
+
+
+def started(recorded: Recorded) -> PaymentDraft:
+    """The row of a payment that was started."""
+    fact: facts.Started = recorded.fact
+    return PaymentDraft(
+        key(recorded.stream),
+        fact.purpose,
+        fact.reference,
+        fact.payer,
+        fact.channel,
+        fact.amount_fen,
+        recorded.at_us,
+        last_position=recorded.position,
+    )
+
+
+def _ended(row: PaymentDraft, recorded: Recorded) -> None:
+    fact = recorded.fact
+    row.state = "succeeded" if isinstance(fact, facts.Succeeded) else "declined"
+    row.reason, row.ended_at_us = getattr(fact, "reason", ""), recorded.at_us
+
+
+def _became(state: str) -> Change:
+    def change(row: PaymentDraft, recorded: Recorded) -> None:
+        row.state = state
+        row.reason = getattr(recorded.fact, "reason", row.reason)
+
+    return change
+
+
+CHANGES: dict[type, Change] = {
+    facts.Succeeded: _ended,
+    facts.Declined: _ended,
+    facts.BecameUnknown: _became("unknown"),
+    facts.SendBackStarted: _became("sending_back"),
+    facts.SentBack: _became("sent_back"),
+    facts.SendBackFailed: _became("kept"),
+}
+
+
+class PaymentLine(Struct, frozen=True):
+    """What of a payment is meant for one merchant, in fen."""
+
+    payment_no: str
+    merchant: str
+    order_no: str
+    amount_fen: int
+
+
+_COLUMNS = columns_of(PAYMENTS, Payment)
+_LINE_COLUMNS = columns_of(LINES, PaymentLine)
+
+
+def payment(connection: Connection, payment_no: str) -> Payment | None:
+    """One payment by its number."""
+    wanted = PAYMENTS.c.payment_no == sought_text(payment_no, "payment_no")
+    row = connection.execute(select(*_COLUMNS).where(wanted)).first()
+    return Payment(*row) if row else None
+
+
+def lines(connection: Connection, payment_nos: Sequence[str]) -> dict[str, list[PaymentLine]]:
+    """The lines of some payments (at most a few hundred), by payment, then merchant."""
+    wanted = LINES.c.payment_no.in_(sought_texts(payment_nos, "payment_no"))
+    query = select(*_LINE_COLUMNS).where(wanted).order_by(LINES.c.payment_no, LINES.c.merchant)
+    found: dict[str, list[PaymentLine]] = {}
+    for row in connection.execute(query):
+        line = PaymentLine(*row)
+        found.setdefault(line.payment_no, []).append(line)
+    return found
+
+
+class Wanted(Struct, frozen=True):
+    """Which payments: of one merchant's orders, of one order, started on the Shanghai dates
+    from_ <= date < to."""
+
+    merchant: str | None = None
+    order_no: str | None = None
+    from_: date | None = None
+    to: date | None = None
+
+
+def payments(
+    connection: Connection,
+    wanted: Wanted,
+    *,
+    newest_first: bool = False,
+    after: str | None = None,
+    first: int = 100,
+) -> Page[Payment]:
+    """Payments by the time they were started."""
+    base, time, conditions = _selection(wanted)
+    span = Span("payments", (time, base), descending=newest_first)
+    query = select(*_COLUMNS).where(*conditions)
+    return span.page(connection, query, Payment, _key, after=after, first=first)
+
+
+def count_payments(connection: Connection, wanted: Wanted) -> int | None:
+    """How many there are; None for more than are counted on the fly."""
+    base, _, conditions = _selection(wanted)
+    return count_up_to(connection, select(base).where(*conditions))
+
+
+def _selection(
+    wanted: Wanted,
+) -> tuple[Column[Any], Column[Any], list[ColumnElement[bool]]]:
+    """The columns that are the order of the list, and the conditions."""
+    number, time = PAYMENTS.c.payment_no, PAYMENTS.c.started_at_us
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.order_no is not None:
+        order_no = sought_text(wanted.order_no, "order_no")
+        conditions += [PAYMENTS.c.reference == order_no, PAYMENTS.c.purpose == "order"]
+    if wanted.merchant is not None:
+        merchant = sought_text(wanted.merchant, "merchant")
+        conditions += [LINES.c.merchant == merchant, LINES.c.payment_no == number]
+        if wanted.order_no is None:  # In the order of the merchant's own lines.
+            number, time = LINES.c.payment_no, LINES.c.started_at_us
+    return number, time, conditions + Span.dates(time, wanted.from_, wanted.to)
+
+
+def _key(item: Payment) -> tuple[int, str]:
+    return item.started_at_us, item.payment_no

@@ -1,0 +1,194 @@
+"""Refunds (退款): one row each, its state, and where a refund after release took its money from."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any, Literal
+
+from msgspec import Struct
+from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Index, Table, select
+
+from domain.kernel import Recorded, key
+from domain.transaction import refund as facts
+from domain.transaction.transaction import RefundCleared
+from projections.engine.model import METADATA, TEXT, ReadModel, Tables
+from projections.tables.drafts import Change, Drafts
+from projections.tables.paging import Page, Span, columns_of, count_up_to, sought_text
+
+RefundState = Literal["processing", "unknown", "succeeded", "failed"]
+Stage = Literal["escrow", "released"]
+
+TABLE = Table(
+    "refunds",
+    METADATA,
+    Column("refund_no", TEXT, primary_key=True),
+    Column("transaction_id", TEXT, nullable=False),
+    Column("merchant", TEXT, nullable=False),
+    Column("buyer", TEXT, nullable=False),
+    Column("channel", TEXT, nullable=False),
+    Column("amount_fen", BigInteger, nullable=False),
+    Column("requested_at_us", BigInteger, nullable=False),
+    Column("state", TEXT, nullable=False),
+    Column("reason", TEXT, nullable=False),
+    Column("ended_at_us", BigInteger),
+    Column("stage", TEXT, nullable=False),
+    Column("fee_returned_fen", BigInteger, nullable=False),
+    Column("from_pending_fen", BigInteger, nullable=False),
+    Column("from_available_fen", BigInteger, nullable=False),
+    Column("advanced_fen", BigInteger, nullable=False),
+    Column("last_position", BigInteger, nullable=False),
+    Index("refunds_requested", "requested_at_us", "refund_no"),
+    Index("refunds_merchant", "merchant", "requested_at_us", "refund_no"),
+    Index("refunds_transaction", "transaction_id", "requested_at_us", "refund_no"),
+)
+_FIXED = 7  # So many columns never change.
+
+
+class Draft(Struct, gc=False):
+    """A row being changed, in the order of the table's columns."""
+
+    refund_no: str
+    transaction_id: str
+    merchant: str
+    buyer: str
+    channel: str
+    amount_fen: int
+    requested_at_us: int
+    state: str = "processing"
+    reason: str = ""
+    ended_at_us: int | None = None
+    stage: str = "escrow"
+    fee_returned_fen: int = 0
+    from_pending_fen: int = 0
+    from_available_fen: int = 0
+    advanced_fen: int = 0
+    last_position: int = 0
+
+
+# Msgspec lets a frozen struct extend one that is not; the checker thinks of dataclasses.
+class Refund(Draft, frozen=True, gc=False):  # type: ignore[misc]
+    """One refund. `stage` says whether its money came out of escrow or was released before; then
+    the merchant's pending and available money, an advance and the fee given back add up to it.
+    `reason` is the channel's. Fen, UTC µs."""
+
+
+def _requested(delta: Drafts, recorded: Recorded) -> None:
+    fact: facts.Requested = recorded.fact
+    refund_no = key(recorded.stream)
+    merchant = fact.transaction_id.partition("-")[0]  # Member ids have no dash.
+    delta.created[refund_no] = Draft(
+        refund_no,
+        fact.transaction_id,
+        merchant,
+        fact.buyer,
+        fact.channel,
+        fact.amount_fen,
+        recorded.at_us,
+        last_position=recorded.position,
+    )
+
+
+def _changed(delta: Drafts, recorded: Recorded) -> None:
+    delta.happened(key(recorded.stream), recorded)
+
+
+def _taken_back(delta: Drafts, recorded: Recorded) -> None:
+    delta.happened(recorded.fact.refund_no, recorded)
+
+
+def _succeeded(row: Draft, recorded: Recorded) -> None:
+    row.state, row.reason, row.ended_at_us = "succeeded", "", recorded.at_us
+
+
+def _failed(row: Draft, recorded: Recorded) -> None:
+    row.state, row.reason, row.ended_at_us = "failed", recorded.fact.reason, recorded.at_us
+
+
+def _unknown(row: Draft, recorded: Recorded) -> None:
+    row.state, row.reason = "unknown", recorded.fact.reason
+
+
+def _cleared(row: Draft, recorded: Recorded) -> None:
+    fact: RefundCleared = recorded.fact
+    row.stage, row.fee_returned_fen = "released", fact.fee_returned_fen
+    row.from_pending_fen, row.from_available_fen = fact.from_pending_fen, fact.from_available_fen
+    row.advanced_fen = fact.advanced_fen
+
+
+_CHANGES: dict[type, Change] = {
+    facts.Succeeded: _succeeded,
+    facts.Failed: _failed,
+    facts.BecameUnknown: _unknown,
+    RefundCleared: _cleared,
+}
+
+
+def _new_delta() -> Drafts:
+    return Drafts({}, {}, _CHANGES)
+
+
+def _write(connection: Connection, tables: Tables, delta: Drafts) -> None:
+    delta.write(connection, tables[TABLE.name], Draft, _FIXED)
+
+
+_FOLDS: dict[Any, Callable[[Any, Recorded], None]] = {
+    facts.Requested: _requested,
+    facts.Succeeded: _changed,
+    facts.Failed: _changed,
+    facts.BecameUnknown: _changed,
+    RefundCleared: _taken_back,
+}
+
+MODEL = ReadModel(name="refunds", tables=(TABLE,), folds=_FOLDS, new_delta=_new_delta, write=_write)
+
+_COLUMNS = columns_of(TABLE, Refund)
+_ORDER = (TABLE.c.requested_at_us, TABLE.c.refund_no)
+
+
+def refund(connection: Connection, refund_no: str) -> Refund | None:
+    """One refund by its number."""
+    wanted = TABLE.c.refund_no == sought_text(refund_no, "refund_no")
+    row = connection.execute(select(*_COLUMNS).where(wanted)).first()
+    return Refund(*row) if row else None
+
+
+class Wanted(Struct, frozen=True):
+    """Which refunds: of one merchant, of one transaction, requested on the Shanghai dates
+    from_ <= date < to."""
+
+    merchant: str | None = None
+    transaction_id: str | None = None
+    from_: date | None = None
+    to: date | None = None
+
+
+def refunds(
+    connection: Connection,
+    wanted: Wanted,
+    *,
+    newest_first: bool = False,
+    after: str | None = None,
+    first: int = 100,
+) -> Page[Refund]:
+    """Refunds by the time they were requested."""
+    span = Span("refunds", _ORDER, descending=newest_first)
+    query = select(*_COLUMNS).where(*_conditions(wanted))
+    return span.page(connection, query, Refund, _key, after=after, first=first)
+
+
+def count_refunds(connection: Connection, wanted: Wanted) -> int | None:
+    """How many there are; None for more than are counted on the fly."""
+    return count_up_to(connection, select(TABLE.c.refund_no).where(*_conditions(wanted)))
+
+
+def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    conditions = Span.dates(TABLE.c.requested_at_us, wanted.from_, wanted.to)
+    if wanted.transaction_id is not None:
+        sold = sought_text(wanted.transaction_id, "transaction_id")
+        conditions.append(TABLE.c.transaction_id == sold)
+    if wanted.merchant is not None:
+        conditions.append(TABLE.c.merchant == sought_text(wanted.merchant, "merchant"))
+    return conditions
+
+
+def _key(item: Refund) -> tuple[int, str]:
+    return item.requested_at_us, item.refund_no

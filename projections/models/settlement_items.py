@@ -1,0 +1,143 @@
+"""Items of settlement batches (结算明细): one row per clearing fact, in the batch that it names.
+
+A batch keeps sums, a count and a digest; these are the lines behind them, in the order they were
+collected. Σ net_fen of a batch's items is the batch's net.
+"""
+
+from datetime import date
+from typing import Any, Literal
+
+from msgspec import Struct
+from sqlalchemy import BigInteger, Column, Connection, Date, Table, literal, select, union_all
+
+from domain.kernel import Recorded, key
+from domain.transaction import transaction as facts
+from projections.engine.model import METADATA, TEXT, ReadModel, Tables
+from projections.tables.bulk import insert_rows
+from projections.tables.paging import (
+    Int,
+    Page,
+    after_key,
+    checked_first,
+    columns_of,
+    page_of,
+    sought_text,
+)
+
+ItemKind = Literal["sale", "refund"]
+NAME = "settlement_items"
+
+TABLE = Table(
+    NAME,
+    METADATA,
+    Column("batch_id", TEXT, primary_key=True),
+    Column("position", BigInteger, primary_key=True),
+    Column("kind", TEXT, nullable=False),
+    Column("transaction_id", TEXT, nullable=False),
+    Column("refund_no", TEXT, nullable=False),
+    Column("clearing_date", Date, nullable=False),
+    Column("gross_fen", BigInteger, nullable=False),
+    Column("fee_fen", BigInteger, nullable=False),
+    Column("refund_fen", BigInteger, nullable=False),
+    Column("net_fen", BigInteger, nullable=False),
+    Column("reference", TEXT, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+)
+
+Rows = list[tuple[Any, ...]]
+
+
+def _cleared(delta: Rows, recorded: Recorded) -> None:
+    fact: facts.Cleared = recorded.fact
+    _item(delta, recorded, "sale", "", fact.gross_fen, fact.fee_fen, 0, fact.net_fen)
+
+
+def _refund_cleared(delta: Rows, recorded: Recorded) -> None:
+    fact: facts.RefundCleared = recorded.fact
+    figures = (0, -fact.fee_returned_fen, fact.amount_fen, -fact.from_pending_fen)
+    _item(delta, recorded, "refund", fact.refund_no, *figures)
+
+
+def _item(delta: Rows, recorded: Recorded, kind: ItemKind, refund_no: str, *figures: int) -> None:
+    fact, sold = recorded.fact, key(recorded.stream)
+    delta.append(
+        (
+            fact.batch,
+            recorded.position,
+            kind,
+            sold,
+            refund_no,
+            fact.clearing_date,
+            *figures,
+            recorded.reference,
+            recorded.at_us,
+        )
+    )
+
+
+def _write(connection: Connection, tables: Tables, delta: Rows) -> None:
+    insert_rows(connection, tables[TABLE.name], delta)
+
+
+MODEL = ReadModel(
+    name=NAME,
+    tables=(TABLE,),
+    folds={facts.Cleared: _cleared, facts.RefundCleared: _refund_cleared},
+    new_delta=list,
+    write=_write,
+)
+
+
+class SettlementItem(Struct, frozen=True):
+    """A sale that was released, or a refund taken back (fen; the fee is below zero where it was
+    given back). `net_fen` is what it adds to the merchant's pending money."""
+
+    batch_id: str
+    position: int
+    kind: str
+    transaction_id: str
+    refund_no: str
+    clearing_date: date
+    gross_fen: int
+    fee_fen: int
+    refund_fen: int
+    net_fen: int
+    reference: str
+    at_us: int
+
+
+Wanted = tuple[str, int, str | None]  # Batch id, `first`, `after`.
+_COLUMNS = columns_of(TABLE, SettlementItem)
+
+
+def items(connection: Connection, wanted: list[Wanted]) -> list[Page[SettlementItem]]:
+    """A page of items of each batch asked for (at most a few hundred), in one query that reads no
+    more rows than it returns."""
+    parts = []
+    for number, (batch_id, first, after) in enumerate(wanted):
+        query = select(_number(number), *_COLUMNS).where(
+            TABLE.c.batch_id == sought_text(batch_id, "batch_id")
+        )
+        if after is not None:
+            query = query.where(TABLE.c.position > after_key(NAME, after, Int)[0])
+        part = query.order_by(TABLE.c.position).limit(checked_first(first) + 1).subquery()
+        parts.append(select(part))
+    found: list[list[Any]] = [[] for _ in wanted]
+    for number, *row in connection.execute(union_all(*parts)):
+        found[number].append(row)
+    return [
+        page_of(NAME, sorted(rows, key=_position), first, SettlementItem, _key)
+        for rows, (_, first, _) in zip(found, wanted, strict=True)
+    ]
+
+
+def _number(number: int) -> Any:
+    return literal(number).label("wanted")
+
+
+def _position(row: Any) -> int:
+    return int(row[1])
+
+
+def _key(item: SettlementItem) -> tuple[int]:
+    return (item.position,)
