@@ -19,7 +19,7 @@ from domain.accounting.chart import CHART
 from domain.refusals import Code, Refused
 from projections.engine import checkpoints
 from projections.models.journal import JournalLine, entries_of_all
-from projections.models.settlement_batches import Payout, payouts
+from projections.models.settlement_payouts import Payout, payouts
 
 THREADS = 10  # Requests that read at once in a process; the engine's pool has room for them.
 WAIT_MS = 5_000

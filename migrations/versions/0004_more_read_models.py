@@ -179,6 +179,7 @@ def _settlement_items() -> None:
 
 def _indexes() -> None:
     created = ("created_at_us", "transaction_id")
+    _index("transactions_order", "transactions", "order_no", *created)
     _index("transactions_buyer", "transactions", "buyer", *created)
     _index("transactions_state", "transactions", "state", *created)
     _index("transactions_merchant_state", "transactions", "merchant", "state", *created)

@@ -3,17 +3,28 @@
 The worker's to-do: those issued are to be carried out, those unknown are to be asked about.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import astuple
-from sqlalchemy import BigInteger, Column, Connection, Index, Table, select, text
+from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Index, Table, select, text
 
 from domain.kernel import Recorded, key
 from domain.payment import instruction as facts
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.tables.bulk import insert_rows, update_rows
-from projections.tables.paging import columns_of, sought_text
+from projections.tables.paging import (
+    Int,
+    Page,
+    after_key,
+    checked_first,
+    columns_of,
+    count_up_to,
+    page_of,
+    sought_text,
+)
+
+InstructionState = Literal["issued", "unknown", "succeeded", "declined"]
 
 _OPEN = text("state IN ('issued', 'unknown')")
 
@@ -139,6 +150,46 @@ def instruction(connection: Connection, instruction_id: str) -> Instruction | No
     wanted = TABLE.c.instruction_id == sought_text(instruction_id, "instruction_id")
     row = connection.execute(select(*_COLUMNS).where(wanted)).first()
     return Instruction(*row) if row else None
+
+
+class Wanted(Struct, frozen=True):
+    """Which instructions: in a state, asked for by a stream such as `payment-P1`."""
+
+    state: str | None = None
+    reference: str | None = None
+
+
+def instructions(
+    connection: Connection,
+    wanted: Wanted,
+    *,
+    newest_first: bool = False,
+    after: str | None = None,
+    first: int = 100,
+) -> Page[Instruction]:
+    """Instructions in the order they were issued."""
+    place = TABLE.c.issued_position
+    query = select(*_COLUMNS).where(*_conditions(wanted))
+    if after is not None:
+        known = after_key("instructions", after, Int)[0]
+        query = query.where(place < known if newest_first else place > known)
+    query = query.order_by(place.desc() if newest_first else place)
+    rows = connection.execute(query.limit(checked_first(first) + 1)).all()
+    return page_of("instructions", rows, first, Instruction, lambda one: (one.issued_position,))
+
+
+def count_instructions(connection: Connection, wanted: Wanted) -> int | None:
+    """How many there are; None for more than are counted on the fly."""
+    return count_up_to(connection, select(TABLE.c.issued_position).where(*_conditions(wanted)))
+
+
+def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.reference is not None:
+        conditions.append(TABLE.c.reference == sought_text(wanted.reference, "reference"))
+    if wanted.state is not None:
+        conditions.append(TABLE.c.state == sought_text(wanted.state, "state"))
+    return conditions
 
 
 def open_instructions(

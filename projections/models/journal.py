@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     select,
     tuple_,
+    union_all,
 )
 
 from domain.accounting.reversal import Reversed
@@ -190,4 +191,22 @@ def entries_of_all(connection: Connection, streams: Sequence[str]) -> dict[str, 
     for row in connection.execute(query):
         line = JournalLine(*row)
         found.setdefault(line.stream, []).append(line)
+    return found
+
+
+def newest_of(
+    connection: Connection, accounts: Sequence[str], limit: int
+) -> dict[str, list[JournalLine]]:
+    """The newest lines of some accounts (at most a few hundred), of each as many as `limit`."""
+    parts = []
+    for account in sought_texts(accounts, "account"):
+        query = select(*_COLUMNS).where(TABLE.c.account == account)
+        newest_first = query.order_by(*(column.desc() for column in _ORDER))
+        parts.append(select(newest_first.limit(limit).subquery()))
+    found: dict[str, list[JournalLine]] = {account: [] for account in accounts}
+    for row in connection.execute(union_all(*parts)) if parts else ():
+        line = JournalLine(*row)
+        found[line.account].append(line)
+    for lines in found.values():
+        lines.sort(key=_key, reverse=True)
     return found

@@ -12,11 +12,12 @@ from msgspec.structs import astuple
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Connection,
     Date,
     Index,
-    SmallInteger,
     Table,
+    func,
     select,
     text,
     tuple_,
@@ -25,20 +26,20 @@ from sqlalchemy import (
 from domain.kernel import Recorded, key
 from domain.settlement import batch as facts
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
+from projections.models.settlement_payouts import PAYOUTS, PayoutDraft
 from projections.tables.bulk import fetch_rows, upsert_rows
 from projections.tables.paging import (
     Page,
     after_key,
     checked_first,
     columns_of,
+    count_up_to,
     page_of,
     sought_text,
-    sought_texts,
 )
 
 _COLLECTING = text("state = 'collecting'")
 _SEALED = text("state IN ('closed', 'reviewed')")
-_CAME_BACK = text("status IN ('failed', 'returned')")
 
 TABLE = Table(
     "settlement_batches",
@@ -83,23 +84,6 @@ TABLE = Table(
         postgresql_where=_SEALED,
     ),
 )
-PAYOUTS = Table(
-    "settlement_payouts",
-    METADATA,
-    Column("payout_no", TEXT, primary_key=True),
-    Column("batch_id", TEXT, nullable=False),
-    Column("number", SmallInteger, nullable=False),
-    Column("amount_fen", BigInteger, nullable=False),
-    Column("status", TEXT, nullable=False),
-    Column("reason", TEXT, nullable=False),
-    Index("settlement_payouts_batch", "batch_id", "number"),
-    Index(
-        "settlement_payouts_came_back",
-        "payout_no",
-        sqlite_where=_CAME_BACK,
-        postgresql_where=_CAME_BACK,
-    ),
-)
 
 
 class Draft(Struct):
@@ -134,22 +118,6 @@ class SettlementBatch(Draft, frozen=True):  # type: ignore[misc]
     """A batch. Sums of its items, then what settling made of them, in fen; `payout_fen` is what was
     to be paid out, `paid_fen` what has arrived. `sealed_by` and `reviewed_by` are the two pairs of
     eyes; `digest` chains the items (hex SHA-256)."""
-
-
-class PayoutDraft(Struct):
-    """A row being changed, in the order of the table's columns."""
-
-    payout_no: str
-    batch_id: str
-    number: int
-    amount_fen: int
-    status: str
-    reason: str = ""
-
-
-class Payout(PayoutDraft, frozen=True):  # type: ignore[misc]
-    """One transfer of a batch, numbered from 1; `reason` says why it failed or came back. One that
-    was retried stays in the list, as the aggregate's state does not keep it."""
 
 
 class Collecting(Struct):
@@ -352,20 +320,42 @@ def settlement_batches(
 ) -> Page[SettlementBatch]:
     """Batches of the clearing dates from_ <= date < to, by date and id."""
     query = select(*_COLUMNS).order_by(*_ORDER).limit(checked_first(first) + 1)
-    if merchant is not None:
-        query = query.where(TABLE.c.merchant == sought_text(merchant, "merchant"))
-    if from_ is not None:
-        query = query.where(TABLE.c.clearing_date >= from_)
-    if to is not None:
-        query = query.where(TABLE.c.clearing_date < to)
-    if state is not None:
-        query = query.where(TABLE.c.state == sought_text(state, "state"))
+    query = query.where(*_conditions(merchant, from_, to, state))
     if after is not None:
         query = query.where(
             tuple_(*_ORDER) > tuple_(*after_key("settlement_batches", after, date, str))
         )
     rows = connection.execute(query).all()
     return page_of("settlement_batches", rows, first, SettlementBatch, _key)
+
+
+def count_settlement_batches(
+    connection: Connection,
+    merchant: str | None = None,
+    from_: date | None = None,
+    to: date | None = None,
+    state: str | None = None,
+) -> int | None:
+    """How many there are; None for more than are counted on the fly."""
+    conditions = _conditions(merchant, from_, to, state)
+    return count_up_to(connection, select(TABLE.c.batch_id).where(*conditions))
+
+
+def _conditions(
+    merchant: str | None, from_: date | None, to: date | None, state: str | None
+) -> list[ColumnElement[bool]]:
+    """A merchant has one batch a day: they are found by its index, whatever the state."""
+    conditions: list[ColumnElement[bool]] = []
+    if merchant is not None:
+        conditions.append(TABLE.c.merchant == sought_text(merchant, "merchant"))
+    if from_ is not None:
+        conditions.append(TABLE.c.clearing_date >= from_)
+    if to is not None:
+        conditions.append(TABLE.c.clearing_date < to)
+    if state is not None:
+        column = TABLE.c.state if merchant is None else func.coalesce(TABLE.c.state, "")
+        conditions.append(column == sought_text(state, "state"))
+    return conditions
 
 
 def _key(item: SettlementBatch) -> tuple[date, str]:
@@ -384,14 +374,3 @@ def to_settle(connection: Connection, today: date, limit: int = 1_000) -> list[S
     query = select(*_COLUMNS).where(_SEALED, TABLE.c.due_date <= today)
     rows = connection.execute(query.order_by(TABLE.c.due_date, TABLE.c.batch_id).limit(limit))
     return [SettlementBatch(*row) for row in rows]
-
-
-def payouts(connection: Connection, batch_ids: list[str]) -> dict[str, list[Payout]]:
-    """The payouts of some batches (at most a few hundred), by batch, in their order."""
-    wanted = PAYOUTS.c.batch_id.in_(sought_texts(batch_ids, "batch_id"))
-    query = select(*columns_of(PAYOUTS, Payout)).where(wanted)
-    found: dict[str, list[Payout]] = {}
-    for row in connection.execute(query.order_by(PAYOUTS.c.batch_id, PAYOUTS.c.number)):
-        payout = Payout(*row)
-        found.setdefault(payout.batch_id, []).append(payout)
-    return found

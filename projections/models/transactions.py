@@ -14,11 +14,13 @@ from msgspec.structs import astuple
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Connection,
     Date,
     Index,
     Integer,
     Table,
+    func,
     select,
     text,
     tuple_,
@@ -29,13 +31,11 @@ from domain.transaction import transaction as facts
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.tables.bulk import fetch_rows, insert_rows, update_rows
 from projections.tables.paging import (
-    Int,
     Page,
-    after_key,
-    checked_first,
+    Span,
     columns_of,
-    day_start_us,
-    page_of,
+    contains,
+    count_up_to,
     sought_text,
 )
 
@@ -70,6 +70,7 @@ TABLE = Table(
     Column("last_position", BigInteger, nullable=False),
     Index("transactions_merchant", "merchant", "created_at_us", "transaction_id"),
     Index("transactions_created", "created_at_us", "transaction_id"),
+    Index("transactions_order", "order_no", "created_at_us", "transaction_id"),
     Index("transactions_buyer", "buyer", "created_at_us", "transaction_id"),
     Index("transactions_state", "state", "created_at_us", "transaction_id"),
     Index("transactions_merchant_state", "merchant", "state", "created_at_us", "transaction_id"),
@@ -247,31 +248,64 @@ def transaction(connection: Connection, transaction_id: str) -> Transaction | No
     return Transaction(*row) if row else None
 
 
+class Wanted(Struct, frozen=True):
+    """Which transactions: of a merchant, a buyer, an order, in a state, created on the Shanghai
+    dates from_ <= date < to; `text` stands somewhere in the subject, letter for letter."""
+
+    merchant: str | None = None
+    buyer: str | None = None
+    order_no: str | None = None
+    state: str | None = None
+    from_: date | None = None
+    to: date | None = None
+    text: str | None = None
+
+
 def transactions(
     connection: Connection,
-    merchant: str | None = None,
-    from_: date | None = None,
-    to: date | None = None,
-    state: str | None = None,
+    wanted: Wanted | None = None,
     *,
+    newest_first: bool = False,
     after: str | None = None,
     first: int = 100,
 ) -> Page[Transaction]:
-    """Transactions by time of creation, which lies on the Shanghai dates from_ <= date < to."""
-    query = select(*_COLUMNS).order_by(*_CREATED_ORDER).limit(checked_first(first) + 1)
-    if merchant is not None:
-        query = query.where(TABLE.c.merchant == sought_text(merchant, "merchant"))
-    if from_ is not None:
-        query = query.where(TABLE.c.created_at_us >= day_start_us(from_))
-    if to is not None:
-        query = query.where(TABLE.c.created_at_us < day_start_us(to))
-    if state is not None:
-        query = query.where(TABLE.c.state == sought_text(state, "state"))
-    if after is not None:
-        keys = after_key("transactions", after, Int, str)
-        query = query.where(tuple_(*_CREATED_ORDER) > tuple_(*keys))
-    rows = connection.execute(query).all()
-    return page_of("transactions", rows, first, Transaction, _key)
+    """Transactions by time of creation.
+
+    No index finds a text, so one page looks for it in at most 2,000 transactions. It may have
+    fewer than `first`, or none, and yet a next page: its last cursor says where to go on.
+    """
+    wanted = wanted or Wanted()
+    span = Span("transactions", _CREATED_ORDER, descending=newest_first)
+    query = select(*_COLUMNS).where(*_conditions(wanted))
+    if wanted.text is None:
+        return span.page(connection, query, Transaction, _key, after=after, first=first)
+    has = contains(connection, TABLE.c.subject, sought_text(wanted.text, "text"))
+    return span.searched(connection, query, has, Transaction, _key, after=after, first=first)
+
+
+def count_transactions(connection: Connection, wanted: Wanted) -> int | None:
+    """How many there are; None for more than are counted on the fly, and for a text."""
+    if wanted.text is not None:
+        return None
+    return count_up_to(connection, select(TABLE.c.transaction_id).where(*_conditions(wanted)))
+
+
+def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    """The most telling one is found by its index, in the order of the list; the others are looked
+    at row by row, and must not tempt a database to another index."""
+    columns: dict[str, ColumnElement[Any]] = {
+        "order_no": TABLE.c.order_no,
+        "buyer": TABLE.c.buyer,
+        "state": TABLE.c.state,
+        "merchant": TABLE.c.merchant,
+    }
+    given = [name for name in columns if getattr(wanted, name) is not None]
+    conditions = Span.dates(TABLE.c.created_at_us, wanted.from_, wanted.to)
+    for name in given:
+        by_index = name == given[0] or given == ["state", "merchant"]
+        column = columns[name] if by_index else func.coalesce(columns[name], "")
+        conditions.append(column == sought_text(getattr(wanted, name), name))
+    return conditions
 
 
 def _key(item: Transaction) -> tuple[int, str]:

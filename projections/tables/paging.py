@@ -22,6 +22,7 @@ from domain.refusals import Code, Refused
 MAX_FIRST = 100
 MAX_TEXT = 200
 MAX_CURSOR = 1_000
+MOST_SEARCHED = 2_000  # Rows that a search no index helps with goes through for one page.
 MOST_COUNTED = 1_000  # Rows of an index that a count goes through before it gives up.
 
 # The values a key may have: what both databases can compare with a column.
@@ -31,11 +32,13 @@ T = TypeVar("T")
 
 
 class Page(Struct, Generic[T], frozen=True):
-    """Some rows of a list, the cursor of each, and whether more follow the last."""
+    """Some rows of a list, the cursor of each, and whether more follow the last. `end` is where to
+    go on after, where that is not after the last of the rows."""
 
     items: list[T]
     cursors: list[str]
     has_next: bool
+    end: str | None = None
 
 
 def checked_first(first: int) -> int:
@@ -147,6 +150,45 @@ class Span(NamedTuple):
         """The page of a query after a cursor."""
         query = self.ordered(query, after).limit(checked_first(first) + 1)
         return page_of(self.name, connection.execute(query).all(), first, make, key)
+
+    def searched(
+        self,
+        connection: Connection,
+        query: Select[Any],
+        has: ColumnElement[bool],
+        make: Callable[..., T],
+        key: Callable[[T], Key],
+        *,
+        after: str | None,
+        first: int,
+    ) -> Page[T]:
+        """The rows for which `has` is true among the next 2,000 of a query. When more follow those,
+        the page goes on after the last that was looked at, however few it has itself."""
+        checked_first(first)
+        some = self.ordered(query, after).add_columns(has.label("has")).limit(MOST_SEARCHED)
+        looked_at = some.subquery()
+        keys = [looked_at.c[str(column.key)] for column in self.order]
+        turned = [column.desc() for column in keys] if self.descending else keys
+        # Only what is looked at is numbered: the limit is inside.
+        number = func.row_number().over(order_by=turned).label("number")
+        numbered = select(looked_at, number).subquery()
+        last = numbered.c.number == MOST_SEARCHED
+        found = select(numbered).where(numbered.c.has | last).order_by(numbered.c.number)
+        rows = [tuple(row) for row in connection.execute(found.limit(first + 1))]
+        page = page_of(self.name, [row[:-2] for row in rows if row[-2]], first, make, key)
+        if page.has_next or not rows or rows[-1][-1] != MOST_SEARCHED:
+            return page
+        end = cursor(self.name, key(make(*rows[-1][:-2])))
+        return Page(page.items, page.cursors, True, end)
+
+
+def contains(
+    connection: Connection, column: ColumnElement[Any], sought: str
+) -> ColumnElement[bool]:
+    """That a text stands in a column letter for letter: LIKE has signs of its own, and is not the
+    same on both databases."""
+    place = func.instr if connection.dialect.name == "sqlite" else func.strpos
+    return place(column, sought) > 0
 
 
 def count_up_to(connection: Connection, query: Select[Any]) -> int | None:

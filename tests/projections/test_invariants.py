@@ -10,12 +10,19 @@ from sqlalchemy import Connection, select
 from domain.events import AGGREGATES
 from domain.kernel import Recorded, category, key
 from projections.models import (
+    account_days,
     balances,
+    business_days,
     clearing_positions,
     instructions,
     journal,
     merchant_statements,
+    orders,
+    payments,
+    refunds,
     settlement_batches,
+    settlement_items,
+    settlement_payouts,
     transactions,
     trial_balance,
 )
@@ -180,7 +187,7 @@ def test_rows_are_in_the_states_of_their_aggregates(
             state.digest,
             state.due_date,
         )
-        found = settlement_batches.payouts(told, [name]).get(name, [])
+        found = settlement_payouts.payouts(told, [name]).get(name, [])
         assert [p.number for p in found] == list(range(1, state.payout_count + 1))
         assert [(p.payout_no, p.amount_fen, p.status) for p in found if p.status != "retried"] == [
             (p.payout_no, p.amount_fen, p.status) for p in state.payouts
@@ -195,3 +202,88 @@ def test_rows_are_in_the_states_of_their_aggregates(
             state.answer,
             state.amount_fen,
         )
+
+
+def test_orders_payments_and_refunds_are_in_the_states_of_their_aggregates(
+    told: Connection, story_facts: list[Recorded]
+) -> None:
+    seen: set[str] = set()
+    for name, state in states(story_facts, "order").items():
+        order = orders.order(told, name)
+        assert order is not None and state.placed is not None
+        assert (order.state, order.total_fen) == (state.status, state.placed.total_fen)
+        lines = orders.lines(told, [name])[name]
+        assert sum(line.amount_fen for line in lines) == order.total_fen
+        assert [line.line_no for line in lines] == list(range(1, len(state.placed.lines) + 1))
+        seen.add(order.state)
+    for name, state in states(story_facts, "payment").items():
+        payment = payments.payment(told, name)
+        assert payment is not None and state.started is not None
+        assert (payment.state, payment.amount_fen) == (state.status, state.started.amount_fen)
+        shares = payments.lines(told, [name]).get(name, [])
+        if payment.purpose == "order":
+            assert sum(line.amount_fen for line in shares) == payment.amount_fen
+        else:
+            assert shares == []
+        seen.add(payment.state)
+    for name, state in states(story_facts, "refund").items():
+        refund = refunds.refund(told, name)
+        assert refund is not None and state.requested is not None
+        assert (refund.state, refund.amount_fen) == (state.status, state.requested.amount_fen)
+        sources = refund.from_pending_fen + refund.from_available_fen + refund.advanced_fen
+        if refund.stage == "released":
+            assert sources + refund.fee_returned_fen == refund.amount_fen
+        else:
+            assert sources == refund.fee_returned_fen == 0
+        seen |= {refund.state, refund.stage}
+    assert {"paid", "closed", "succeeded", "sent_back", "kept", "failed", "released"} <= seen
+
+
+def test_a_batch_is_the_sum_of_its_items(told: Connection) -> None:
+    batches = settlement_batches.settlement_batches(told).items
+    pages = settlement_items.items(told, [(batch.batch_id, 100, None) for batch in batches])
+    kinds = set()
+    for batch, page in zip(batches, pages, strict=True):
+        assert not page.has_next
+        sums = [
+            sum(getattr(item, name) for item in page.items)
+            for name in ("gross_fen", "fee_fen", "refund_fen", "net_fen")
+        ]
+        assert len(page.items) == batch.count
+        assert sums == [batch.gross_fen, batch.fee_fen, batch.refund_fen, batch.net_fen]
+        assert all(item.batch_id == batch.batch_id for item in page.items)
+        kinds |= {item.kind for item in page.items}
+    assert kinds == {"sale", "refund"}
+
+
+def test_accounts_as_of_a_date_are_their_journal_up_to_it(told: Connection) -> None:
+    lines = every_line(told)
+    for name, account in every_account(told).items():
+        for day in DAYS:
+            found = account_days.account_as_of(told, name, day)
+            mine = [one for one in lines if one.account == name and one.accounting_date <= day]
+            if found is None:
+                assert mine == [], "it was not open yet"
+                continue
+            assert (found.debit_fen, found.credit_fen, found.postings) == (
+                sum(one.debit_fen for one in mine),
+                sum(one.credit_fen for one in mine),
+                len(mine),
+            )
+        assert account_days.account_as_of(told, name, DAYS[-1]) == account
+
+
+def test_a_date_has_the_positions_between_its_opening_and_its_closing(told: Connection) -> None:
+    days = business_days.days(told)
+    assert [day.accounting_date for day in days] == sorted(
+        {line.accounting_date for line in every_line(told)} | {day.accounting_date for day in days}
+    )
+    for line in every_line(told):
+        (own,) = business_days.days(
+            told, line.accounting_date, line.accounting_date + timedelta(days=1)
+        )
+        assert own.opened_position < line.position
+        assert own.closed_position is None or line.position < own.closed_position
+    assert business_days.latest_day(told) == days[-1]
+    assert all(day.closed_at_us and day.cut_off_at_us for day in days[:-1])
+    assert days[-1].closed_at_us is None

@@ -20,14 +20,13 @@ from domain.settlement.batch import (
 )
 from projections.models.settlement_batches import (
     MODEL,
-    Payout,
     SettlementBatch,
-    payouts,
     settlement_batch,
     settlement_batches,
     to_seal,
     to_settle,
 )
+from projections.models.settlement_payouts import Payout, payouts
 from tests.examples import (
     BATCH_ID,
     CHECKER,

@@ -11,6 +11,7 @@ from domain.transaction.transaction import Completed, Created, Paid, RefundAccep
 from projections.models.transactions import (
     MODEL,
     Transaction,
+    Wanted,
     awaiting_confirmation,
     transaction,
     transactions,
@@ -153,7 +154,8 @@ def test_transactions_are_found_by_merchant_day_and_state(
     found: list[str],
 ) -> None:
     apply(books, MODEL, MANY)
-    page = transactions(books, merchant, from_, to, state)
+    wanted = Wanted(merchant, from_=from_, to=to, state=state)
+    page = transactions(books, wanted)
     assert [item.order_no for item in page.items] == found
 
 

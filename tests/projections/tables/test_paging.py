@@ -10,13 +10,19 @@ from sqlalchemy import Connection
 from domain.refusals import Code, Refused
 from projections.engine.model import METADATA
 from projections.models import (
+    account_days,
     balances,
     clearing_positions,
     instructions,
     journal,
     members,
     merchant_statements,
+    orders,
+    payments,
+    refunds,
     settlement_batches,
+    settlement_items,
+    settlement_payouts,
     transactions,
 )
 from projections.tables.paging import (
@@ -28,7 +34,7 @@ from projections.tables.paging import (
     day_start_us,
     page_of,
 )
-from tests.examples import MERCHANT, PAID_AT
+from tests.examples import MERCHANT, PAID_AT, SUBJECT
 
 GOOD = cursor("journal", (date(2010, 12, 1), 5, 1))
 
@@ -94,6 +100,25 @@ LISTS: list[Callable[..., Page[Any]]] = [
     members.members,
     lambda books, **options: journal.journal(books, "1001.01", **options),
     lambda books, **options: merchant_statements.lines(books, MERCHANT, **options),
+    lambda books, **options: transactions.transactions(
+        books, transactions.Wanted(text=SUBJECT[1:3]), newest_first=True, **options
+    ),
+    lambda books, **options: orders.orders(books, orders.Wanted(), **options),
+    lambda books, **options: orders.orders(
+        books, orders.Wanted(MERCHANT), newest_first=True, **options
+    ),
+    lambda books, **options: payments.payments(books, payments.Wanted(), **options),
+    lambda books, **options: payments.payments(
+        books, payments.Wanted(MERCHANT), newest_first=True, **options
+    ),
+    lambda books, **options: refunds.refunds(books, refunds.Wanted(), **options),
+    lambda books, **options: refunds.refunds(
+        books, refunds.Wanted(MERCHANT), newest_first=True, **options
+    ),
+    lambda books, **options: instructions.instructions(books, instructions.Wanted(), **options),
+    lambda books, **options: instructions.instructions(
+        books, instructions.Wanted("succeeded"), newest_first=True, **options
+    ),
 ]
 
 
@@ -128,8 +153,8 @@ LOOKUPS: list[Callable[[Connection, str], Any]] = [
     lambda books, text: balances.accounts(books, text),
     lambda books, text: balances.accounts(books, None, text),
     transactions.transaction,
-    transactions.transactions,
-    lambda books, text: transactions.transactions(books, state=text),
+    lambda books, text: transactions.transactions(books, transactions.Wanted(merchant=text)),
+    lambda books, text: transactions.transactions(books, transactions.Wanted(state=text)),
     journal.journal,
     journal.entries_of,
     lambda books, text: clearing_positions.clearing_positions(books, date(2010, 12, 1), text),
@@ -137,10 +162,26 @@ LOOKUPS: list[Callable[[Connection, str], Any]] = [
     merchant_statements.lines,
     settlement_batches.settlement_batch,
     settlement_batches.settlement_batches,
-    lambda books, text: settlement_batches.payouts(books, [text]),
+    lambda books, text: settlement_payouts.payouts(books, [text]),
     instructions.instruction,
     members.member,
     members.members,
+    lambda books, text: transactions.transactions(books, transactions.Wanted(buyer=text)),
+    lambda books, text: transactions.transactions(books, transactions.Wanted(order_no=text)),
+    lambda books, text: transactions.transactions(books, transactions.Wanted(text=text)),
+    orders.order,
+    lambda books, text: orders.lines(books, [text]),
+    lambda books, text: orders.orders(books, orders.Wanted(text)),
+    payments.payment,
+    lambda books, text: payments.payments(books, payments.Wanted(text)),
+    lambda books, text: payments.payments(books, payments.Wanted(order_no=text)),
+    refunds.refund,
+    lambda books, text: refunds.refunds(books, refunds.Wanted(text)),
+    lambda books, text: refunds.refunds(books, refunds.Wanted(transaction_id=text)),
+    lambda books, text: instructions.instructions(books, instructions.Wanted(text)),
+    lambda books, text: instructions.instructions(books, instructions.Wanted(None, text)),
+    lambda books, text: settlement_items.items(books, [(text, 1, None)])[0],
+    lambda books, text: account_days.account_as_of(books, text, date(2010, 12, 1)),
 ]
 
 
@@ -160,7 +201,11 @@ def test_texts_that_no_database_takes_are_refused_and_unknown_ones_find_nothing(
 def test_the_ends_of_time_are_dates_like_others(told: Connection) -> None:
     for from_, to in ((date.min, date.max), (date.max, date.min)):
         rows = [
-            len(transactions.transactions(told, MERCHANT, from_, to).items),
+            len(
+                transactions.transactions(
+                    told, transactions.Wanted(MERCHANT, from_=from_, to=to)
+                ).items
+            ),
             len(journal.journal(told, "1001.01", from_, to).items),
             len(merchant_statements.lines(told, MERCHANT, from_, to).items),
             len(settlement_batches.settlement_batches(told, MERCHANT, from_, to).items),

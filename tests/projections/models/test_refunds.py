@@ -1,0 +1,73 @@
+"""Refunds: facts in, rows out, however the facts fall into batches."""
+
+import pytest
+from sqlalchemy import Connection
+
+from domain.kernel import Fact
+from domain.transaction.refund import Requested
+from projections.models.refunds import MODEL, Refund, Wanted, count_refunds, refund, refunds
+from tests.examples import BUYER, CHANNEL, EXAMPLES, MERCHANT, PAID_AT, TRANSACTION_ID, log
+from tests.projections.applied import apply
+
+SOLD = f"transaction-{TRANSACTION_ID}"
+FACTS: list[tuple[str, Fact, int]] = [
+    ("refund-R1001", EXAMPLES["refund.requested.1"], PAID_AT + 1),
+    (SOLD, EXAMPLES["transaction.refund_accepted.1"], PAID_AT + 1),
+    ("refund-R1002", Requested(TRANSACTION_ID, BUYER, CHANNEL, 2_000), PAID_AT + 2),
+    (SOLD, EXAMPLES["transaction.refund_cleared.1"], PAID_AT + 2),
+    ("refund-R1001", EXAMPLES["refund.unknown.1"], PAID_AT + 3),
+    ("refund-R1001", EXAMPLES["refund.succeeded.1"], PAID_AT + 4),
+    ("refund-R1002", EXAMPLES["refund.failed.1"], PAID_AT + 5),
+    ("refund-R1003", Requested("TEASHOP-9", BUYER, CHANNEL, 7), PAID_AT + 6),
+    ("refund-R1003", EXAMPLES["refund.unknown.1"], PAID_AT + 7),
+]
+OWN = (TRANSACTION_ID, MERCHANT, BUYER, CHANNEL)
+FIRST = Refund("R1001", *OWN, 1_000, PAID_AT + 1, "succeeded", "", PAID_AT + 4, last_position=6)
+SECOND = Refund(
+    "R1002",
+    *OWN,
+    2_000,
+    PAID_AT + 2,
+    "failed",
+    "card closed",
+    PAID_AT + 5,
+    "released",
+    12,
+    1_500,
+    300,
+    188,
+    7,
+)
+THIRD = Refund(
+    "R1003",
+    "TEASHOP-9",
+    "TEASHOP",
+    BUYER,
+    CHANNEL,
+    7,
+    PAID_AT + 6,
+    "unknown",
+    "no answer within 30 s",
+    last_position=9,
+)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, None])
+def test_rows_say_what_became_of_refunds(books: Connection, size: int | None) -> None:
+    apply(books, MODEL, log(*FACTS), size)
+    found = [refund(books, name) for name in ("R1001", "R1002", "R1003", "R1")]
+    assert found == [FIRST, SECOND, THIRD, None]
+
+
+def test_lists_by_merchant_and_transaction(books: Connection) -> None:
+    apply(books, MODEL, log(*FACTS))
+    assert refunds(books, Wanted()).items == [FIRST, SECOND, THIRD]
+    assert refunds(books, Wanted(MERCHANT), newest_first=True).items == [SECOND, FIRST]
+    assert refunds(books, Wanted(transaction_id="TEASHOP-9")).items == [THIRD]
+    assert refunds(books, Wanted("TEASHOP", TRANSACTION_ID)).items == []
+    assert count_refunds(books, Wanted(MERCHANT)) == 2
+
+
+def test_a_fact_of_a_refund_nobody_asked_for_is_an_error(books: Connection) -> None:
+    with pytest.raises(LookupError, match="R1001"):
+        apply(books, MODEL, log(*FACTS[4:5]))

@@ -1,0 +1,201 @@
+"""Every filter of a list is served by an index; a search looks at so many rows and no more."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event, func, select
+
+from domain.kernel import Fact
+from domain.money import FeeRule
+from domain.transaction.transaction import Created
+from projections.models import (
+    account_days,
+    business_days,
+    instructions,
+    journal,
+    orders,
+    payments,
+    refunds,
+    settlement_batches,
+    settlement_items,
+    settlement_payouts,
+    transactions,
+)
+from projections.tables.paging import MOST_COUNTED, MOST_SEARCHED
+from tests.examples import BUYER, MERCHANT, ORDER_NO, PAID_AT, SUBJECT, log
+from tests.projections.applied import apply
+
+ON = date(2010, 12, 2)
+DATES: dict[str, Any] = {"from_": ON, "to": date(2010, 12, 4)}
+
+
+def _transactions(**wanted: Any) -> Callable[[Connection], Any]:
+    def query(books: Connection) -> Any:
+        chosen = transactions.Wanted(**wanted)
+        transactions.count_transactions(books, chosen)
+        page = transactions.transactions(books, chosen, newest_first=True, first=1)
+        after = page.cursors[0] if page.cursors else None
+        return transactions.transactions(books, chosen, after=after)
+
+    return query
+
+
+def _list(
+    lister: Callable[..., Any], counter: Callable[..., Any], wanted: Any
+) -> Callable[[Connection], Any]:
+    def query(books: Connection) -> Any:
+        counter(books, wanted)
+        page = lister(books, wanted, first=1)
+        after = page.cursors[0] if page.cursors else None
+        return lister(books, wanted, newest_first=True, after=after)
+
+    return query
+
+
+def _payments(*args: Any, **wanted: Any) -> Callable[[Connection], Any]:
+    return _list(payments.payments, payments.count_payments, payments.Wanted(*args, **wanted))
+
+
+def _orders(*args: Any, **wanted: Any) -> Callable[[Connection], Any]:
+    return _list(orders.orders, orders.count_orders, orders.Wanted(*args, **wanted))
+
+
+def _refunds(*args: Any, **wanted: Any) -> Callable[[Connection], Any]:
+    return _list(refunds.refunds, refunds.count_refunds, refunds.Wanted(*args, **wanted))
+
+
+def _instructions(*args: Any) -> Callable[[Connection], Any]:
+    wanted = instructions.Wanted(*args)
+    return _list(instructions.instructions, instructions.count_instructions, wanted)
+
+
+QUERIES: dict[str, Callable[[Connection], Any]] = {
+    "transactions": _transactions(),
+    "transactions by date": _transactions(**DATES),
+    "transactions by merchant": _transactions(merchant=MERCHANT, **DATES),
+    "transactions by state": _transactions(state="paid", **DATES),
+    "transactions by merchant and state": _transactions(merchant=MERCHANT, state="paid", **DATES),
+    "transactions by buyer": _transactions(buyer=BUYER, **DATES),
+    "transactions by all": _transactions(
+        merchant=MERCHANT, buyer=BUYER, state="paid", order_no="A1", **DATES
+    ),
+    "transactions by order": _transactions(order_no="A1"),
+    "transactions by text": _transactions(text="nuts", merchant=MERCHANT),
+    "payments": _payments(),
+    "payments by date": _payments(**DATES),
+    "payments by merchant": _payments(MERCHANT, **DATES),
+    "payments by order": _payments(order_no="A1"),
+    "payments by merchant and order": _payments(MERCHANT, "A1"),
+    "orders": _orders(**DATES),
+    "orders by merchant": _orders(MERCHANT, **DATES),
+    "refunds": _refunds(**DATES),
+    "refunds by merchant": _refunds(MERCHANT, **DATES),
+    "refunds by transaction": _refunds(transaction_id="X"),
+    "instructions": _instructions(),
+    "instructions by state": _instructions("succeeded"),
+    "instructions by reference": _instructions(None, "payment-PA1"),
+    "batches by state": lambda books: (
+        settlement_batches.settlement_batches(books, state="settled", **DATES),
+        settlement_batches.count_settlement_batches(books, state="settled"),
+    ),
+    "batches by merchant and state": lambda books: settlement_batches.settlement_batches(
+        books, MERCHANT, state="settled", **DATES
+    ),
+    "items of batches": lambda books: settlement_items.items(
+        books, [(f"{MERCHANT}-2010-12-02", 2, None), ("NOBODY", 5, None)]
+    ),
+    "payouts that came back": lambda books: settlement_payouts.came_back(books, 5),
+    "account as of": lambda books: account_days.account_as_of(books, f"2241.02.{MERCHANT}", ON),
+    "the open day": business_days.latest_day,
+    "days": lambda books: business_days.days(books, **DATES),
+    "newest lines of accounts": lambda books: journal.newest_of(
+        books, [f"2241.02.{MERCHANT}", "1001.01"], 5
+    ),
+}
+LIMITED_SORT = ("transactions by text",)  # Of the 2,000 rows that are looked at.
+
+
+@contextmanager
+def plans(books: Connection) -> Iterator[list[str]]:
+    """How SQLite finds the rows of each statement run meanwhile."""
+    found: list[str] = []
+
+    def explain(_c: Connection, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        rows = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        found.extend(row[3] for row in rows)
+
+    event.listen(books, "before_cursor_execute", explain)
+    try:
+        yield found
+    finally:
+        event.remove(books, "before_cursor_execute", explain)
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_list_is_read_in_the_order_of_an_index(told: Connection, name: str) -> None:
+    if told.dialect.name != "sqlite":
+        QUERIES[name](told)  # It must run; only SQLite says reliably, on a few rows, how.
+        return
+    with plans(told) as found:
+        QUERIES[name](told)
+    tables = [plan for plan in found if not plan.startswith(("SCAN (", "SCAN looked", "SCAN anon"))]
+    assert tables
+    for plan in tables:
+        assert "USE TEMP B-TREE" not in plan or name in LIMITED_SORT, found
+        assert not plan.startswith("SCAN") or "USING" in plan, found
+
+
+def sold(number: int, subject: str) -> tuple[str, Fact, int]:
+    created = Created(f"N{number:05}", MERCHANT, BUYER, 100, subject, 1, "escrow", FeeRule(60))
+    return f"transaction-{MERCHANT}-N{number:05}", created, PAID_AT + number
+
+
+def test_a_search_goes_on_where_it_stopped_looking(books: Connection) -> None:
+    """One nut among thousands of teas: the page that looks at its fill says where to go on."""
+    count = 2 * MOST_SEARCHED + 10
+    hidden = {7, MOST_SEARCHED + 3, count - 1}
+    facts = [sold(n, "100% nuts_" if n in hidden else "tea") for n in range(count)]
+    apply(books, transactions.MODEL, log(*facts))
+    for newest_first in (False, True):
+        seen, pages, after = [], 0, None
+        while True:
+            page = transactions.transactions(
+                books,
+                transactions.Wanted(MERCHANT, text="% nuts_"),
+                newest_first=newest_first,
+                after=after,
+            )
+            seen += [one.created_at_us - PAID_AT for one in page.items]
+            pages += 1
+            if not page.has_next:
+                break
+            after = page.end or page.cursors[-1]
+        assert seen == sorted(hidden, reverse=newest_first)
+        assert pages == 3
+    none = transactions.transactions(books, transactions.Wanted(text="NUTS"))
+    assert none.items == [] and none.has_next and none.end, "letter for letter"
+    assert transactions.count_transactions(books, transactions.Wanted(text="nuts")) is None
+    assert transactions.count_transactions(books, transactions.Wanted()) is None
+    assert count > MOST_COUNTED
+
+
+def test_a_search_that_finds_enough_is_an_ordinary_page(told: Connection) -> None:
+    wanted = transactions.Wanted(text=SUBJECT)
+    page = transactions.transactions(told, wanted, first=2)
+    assert len(page.items) == 2 and page.has_next and page.end is None
+    assert transactions.transactions(told, transactions.Wanted(order_no=ORDER_NO)).items == []
+    together = transactions.transactions(told, transactions.Wanted(order_no="A1")).items
+    assert sorted(one.merchant for one in together) == [MERCHANT, "TEASHOP"]
+
+
+def test_counts_are_those_of_the_lists(told: Connection) -> None:
+    all_of_them = told.execute(select(func.count()).select_from(transactions.TABLE)).scalar_one()
+    assert transactions.count_transactions(told, transactions.Wanted()) == all_of_them
+    for state in ("paid", "completed", "closed"):
+        wanted = transactions.Wanted(MERCHANT, BUYER, state=state)
+        listed = transactions.transactions(told, wanted).items
+        assert transactions.count_transactions(told, wanted) == len(listed)
+        assert all(one.state == state and one.merchant == MERCHANT for one in listed)
