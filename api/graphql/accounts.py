@@ -6,12 +6,13 @@ import strawberry
 from strawberry import ID
 
 from api.graphql.describing import object_type
+from api.graphql.enums import AccountStatus, AccountType
 from api.graphql.money import Money, money
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, connection
 from api.graphql.reads import Info
-from api.graphql.scalars import BigInt
+from api.graphql.scalars import BigInt, Date
 from domain.accounting.chart import CHART
-from projections.models import balances
+from projections.models import account_days, balances
 from projections.tables.paging import Page
 
 
@@ -25,14 +26,14 @@ class Account:
     code: str
     title: str
     owner: str | None
-    type: str
+    type: AccountType
     currency: str
     debit: Money
     credit: Money
     balance: Money
     held: Money
     available: Money
-    status: str
+    status: AccountStatus
     frozen: str
     postings: BigInt
     last_position: BigInt
@@ -45,23 +46,36 @@ def _account(row: balances.Account) -> Account:
         code=row.code,
         title=CHART[row.code].title,
         owner=row.owner or None,
-        type=row.type,
+        type=AccountType(row.type),
         currency=currency,
         debit=money(row.debit_fen, currency),
         credit=money(row.credit_fen, currency),
         balance=money(row.balance_fen, currency),
         held=money(row.held_fen, currency),
         available=money(row.available_fen, currency),
-        status=row.status,
+        status=AccountStatus(row.status),
         frozen=row.frozen,
         postings=BigInt(row.postings),
         last_position=BigInt(row.last_position),
     )
 
 
-async def account(info: Info, id: ID) -> Account | None:
-    """One account by its id, such as `2241.02.SHOP22`."""
-    row = await info.context.read(lambda connection: balances.account(connection, id))
+async def account(
+    info: Info,
+    id: ID,
+    as_of: Annotated[
+        Date | None, strawberry.argument(description="At the end of this accounting date.")
+    ] = None,
+) -> Account | None:
+    """One account by its id, such as `2241.02.SHOP22`: as it is, or as it was at the end of an
+    accounting date, holds and freezes included; null when it was not open then."""
+    if as_of is None:
+        row = await info.context.read(lambda connection: balances.account(connection, id))
+    else:
+        on = as_of
+        row = await info.context.read(
+            lambda connection: account_days.account_as_of(connection, id, on)
+        )
     if row is None or not info.context.may_see_account(row.code, row.owner):
         return None
     return _account(row)

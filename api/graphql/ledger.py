@@ -3,6 +3,7 @@
 from sqlalchemy import Connection, column, select, table
 
 from api.graphql.describing import object_type
+from api.graphql.enums import ProjectionState
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Instant
 from projections.engine.checkpoints import Checkpoint, load
@@ -36,7 +37,7 @@ class Projection:
     position: BigInt
     head: BigInt
     lag_events: BigInt
-    state: str
+    state: ProjectionState
     reason: str | None
 
 
@@ -66,7 +67,7 @@ def _projection(at: Checkpoint, head: int) -> Projection:
         position=BigInt(at.position),
         head=BigInt(head),
         lag_events=BigInt(max(0, head - at.position)),
-        state=at.state,
+        state=ProjectionState(at.state),
         reason=at.reason,
     )
 

@@ -6,6 +6,7 @@ import strawberry
 from strawberry import ID
 
 from api.graphql.describing import object_type
+from api.graphql.enums import MemberKind, OperatorRole
 from api.graphql.money import Money, money, money_or_none
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, connection
 from api.graphql.reads import Info
@@ -44,7 +45,7 @@ class Operator:
     """A person who acts for a member."""
 
     id: ID
-    role: str
+    role: OperatorRole
 
 
 @object_type
@@ -52,7 +53,7 @@ class Member:
     """A member, `personal` or `enterprise`, with every term ever set, oldest first."""
 
     id: ID
-    kind: str
+    kind: MemberKind
     name: str
     registered_at: Instant
     fee_rules: list[FeeRule]
@@ -81,14 +82,16 @@ def _settlement_terms(terms: model.Terms) -> SettlementTerms:
 def _member(row: model.Member) -> Member:
     return Member(
         id=ID(row.member_id),
-        kind=row.kind,
+        kind=MemberKind(row.kind),
         name=row.name,
         registered_at=Instant(row.registered_at_us),
         fee_rules=[_fee_rule(terms) for terms in row.terms if terms.kind == "fee"],
         settlement_terms=[
             _settlement_terms(terms) for terms in row.terms if terms.kind == "settlement"
         ],
-        operators=[Operator(id=ID(who.operator_id), role=who.role) for who in row.operators],
+        operators=[
+            Operator(id=ID(who.operator_id), role=OperatorRole(who.role)) for who in row.operators
+        ],
     )
 
 

@@ -4,8 +4,11 @@ from collections.abc import Callable
 from typing import Annotated, Generic, TypeVar
 
 import strawberry
+from sqlalchemy import Connection as Books
 
-from api.graphql.describing import object_type
+from api.graphql.describing import object_type, resolved
+from api.graphql.reads import Info
+from api.graphql.scalars import BigInt
 from projections.tables.paging import MAX_FIRST, Page
 
 DEFAULT_FIRST = 20
@@ -14,6 +17,11 @@ First = Annotated[int, strawberry.argument(description=f"How many, 1 to {MAX_FIR
 After = Annotated[
     str | None, strawberry.argument(description="The cursor of the edge to go on after.")
 ]
+NewestFirst = Annotated[
+    bool, strawberry.argument(description="From the end of the list to its beginning.")
+]
+# How many there are: a number that is kept, or a count that gives up, with None, before long.
+Count = int | Callable[[Books], int | None] | None
 
 NodeT = TypeVar("NodeT")
 RowT = TypeVar("RowT")
@@ -43,12 +51,23 @@ class Connection(Generic[NodeT]):
 
     edges: list[Edge[NodeT]]
     page_info: PageInfo
+    count: strawberry.Private[Count] = None
+
+    @resolved
+    async def total_count(self, info: Info) -> BigInt | None:
+        """How many there are in all pages; null where nothing keeps the number and there are too
+        many to count."""
+        counted = self.count
+        if callable(counted):
+            counted = await info.context.read(counted)
+        return None if counted is None else BigInt(counted)
 
 
 def connection(
-    page: Page[RowT], node: Callable[[RowT], NodeT], after: str | None
+    page: Page[RowT], node: Callable[[RowT], NodeT], after: str | None, count: Count = None
 ) -> Connection[NodeT]:
-    """A page of rows as a connection of nodes; `after` is the cursor that was asked for."""
+    """A page of rows as a connection of nodes; `after` is the cursor that was asked for, `count`
+    how many there are on all pages, if anybody asks."""
     cursors = page.cursors
     edges = [
         Edge(cursor=cursor, node=node(row)) for cursor, row in zip(cursors, page.items, strict=True)
@@ -57,6 +76,6 @@ def connection(
         has_next_page=page.has_next,
         has_previous_page=after is not None,
         start_cursor=cursors[0] if cursors else None,
-        end_cursor=cursors[-1] if cursors else None,
+        end_cursor=page.end or (cursors[-1] if cursors else None),
     )
-    return Connection(edges=edges, page_info=info)
+    return Connection(edges=edges, page_info=info, count=count)

@@ -18,8 +18,13 @@ from api.http.keys import Caller
 from domain.accounting.chart import CHART
 from domain.refusals import Code, Refused
 from projections.engine import checkpoints
+from projections.models import orders, payments, settlement_items
 from projections.models.journal import JournalLine, entries_of_all
+from projections.models.orders import OrderLine
+from projections.models.payments import PaymentLine
+from projections.models.settlement_items import SettlementItem
 from projections.models.settlement_payouts import Payout, payouts
+from projections.tables.paging import Page
 
 THREADS = 10  # Requests that read at once in a process; the engine's pool has room for them.
 WAIT_MS = 5_000
@@ -34,7 +39,17 @@ _log = logging.getLogger("zhangfang.api")
 class Reads:
     """The context of one GraphQL request."""
 
-    __slots__ = ("_view", "_wait_ms", "caller", "document", "entries", "payouts")
+    __slots__ = (
+        "_view",
+        "_wait_ms",
+        "caller",
+        "document",
+        "entries",
+        "order_lines",
+        "payment_lines",
+        "payouts",
+        "settlement_items",
+    )
 
     def __init__(
         self,
@@ -51,6 +66,9 @@ class Reads:
         # What the nodes of a page ask for one by one is looked up in one query for all of them.
         self.entries = DataLoader(self._load_entries, max_batch_size=MOST_STREAMS)
         self.payouts = DataLoader(self._load_payouts, max_batch_size=MOST_STREAMS)
+        self.order_lines = DataLoader(self._load_order_lines, max_batch_size=MOST_STREAMS)
+        self.payment_lines = DataLoader(self._load_payment_lines, max_batch_size=MOST_STREAMS)
+        self.settlement_items = DataLoader(self._load_items, max_batch_size=MOST_STREAMS)
 
     def within(self, member: str | None) -> str | None:
         """Whose rows a query may return, for its WHERE: None is everybody's.
@@ -62,6 +80,11 @@ class Reads:
             return member
         own = self.caller.member or NOBODY
         return own if member is None or member == own else NOBODY
+
+    @property
+    def sees_everything(self) -> bool:
+        """Whether the caller is of the institution, and no merchant."""
+        return self.caller.role != "merchant"
 
     def may_see(self, member: str) -> bool:
         """Whether rows of this member are the caller's to see."""
@@ -117,6 +140,19 @@ class Reads:
     async def _load_payouts(self, batch_ids: list[str]) -> list[list[Payout]]:
         found = await self.read(lambda connection: payouts(connection, batch_ids))
         return [found.get(batch_id, []) for batch_id in batch_ids]
+
+    async def _load_order_lines(self, order_nos: list[str]) -> list[list[OrderLine]]:
+        found = await self.read(lambda connection: orders.lines(connection, order_nos))
+        return [found.get(order_no, []) for order_no in order_nos]
+
+    async def _load_payment_lines(self, payment_nos: list[str]) -> list[list[PaymentLine]]:
+        found = await self.read(lambda connection: payments.lines(connection, payment_nos))
+        return [found.get(payment_no, []) for payment_no in payment_nos]
+
+    async def _load_items(
+        self, wanted: list[settlement_items.Wanted]
+    ) -> list[Page[SettlementItem]]:
+        return await self.read(lambda connection: settlement_items.items(connection, wanted))
 
 
 Info = StrawberryInfo[Reads, None]

@@ -47,6 +47,11 @@ def parse_date(value: object) -> date:
     raise Refused(Code.DATE_INVALID, "", "a date such as 2011-03-31 is needed")
 
 
+def instant_or_none(at_us: int | None) -> Instant | None:
+    """UTC µs, if there is an instant."""
+    return None if at_us is None else Instant(at_us)
+
+
 def date_time_text(at_us: int) -> str:
     """UTC µs as `2011-03-31T15:59:59Z`, with a fraction of six digits where there is one."""
     return (EPOCH + timedelta(microseconds=at_us)).replace(tzinfo=None).isoformat() + "Z"

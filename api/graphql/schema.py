@@ -11,10 +11,14 @@ from strawberry.types import ExecutionContext
 from api.graphql.access import root
 from api.graphql.accounts import account, accounts
 from api.graphql.describing import object_type
+from api.graphql.instructions import instruction, instructions
 from api.graphql.journal import journal
 from api.graphql.ledger import ledger, projections
 from api.graphql.members import member, members
+from api.graphql.orders import order, orders
+from api.graphql.payments import payment, payments
 from api.graphql.positions import clearing_positions
+from api.graphql.refunds import refund, refunds
 from api.graphql.scalars import CONFIG
 from api.graphql.settlement import settlement_batch, settlement_batches
 from api.graphql.statements import merchant_statement
@@ -33,6 +37,14 @@ class Query:
     journal = root(journal)
     transaction = root(transaction)
     transactions = root(transactions)
+    order = root(order)
+    orders = root(orders)
+    payment = root(payment)
+    payments = root(payments)
+    refund = root(refund)
+    refunds = root(refunds)
+    instruction = root(instruction)
+    instructions = root(instructions)
     clearing_positions = root(clearing_positions)
     settlement_batch = root(settlement_batch)
     settlement_batches = root(settlement_batches)

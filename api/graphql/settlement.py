@@ -1,14 +1,25 @@
 """Settlement batches and their payouts: `settlementBatch`, `settlementBatches`."""
 
+from typing import Annotated, get_args
+
+import strawberry
 from strawberry import ID
 
 from api.graphql.describing import object_type, resolved
+from api.graphql.enums import BatchState, ItemKind, PayoutStatus
 from api.graphql.money import Money, money, money_or_none
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, connection
 from api.graphql.reads import Info
-from api.graphql.scalars import BigInt, Date
+from api.graphql.scalars import BigInt, Date, Instant
 from api.graphql.spans import From, To
+from domain.refusals import Code, Refused
+from domain.settlement import batch as aggregate
 from projections.models import settlement_batches as model
+from projections.models.settlement_items import SettlementItem as ItemRow
+from projections.models.settlement_payouts import Payout as PayoutRow
+from projections.tables.paging import checked_first
+
+STATES: tuple[str, ...] = tuple(one for one in get_args(aggregate.Status) if one != "none")
 
 
 @object_type
@@ -19,8 +30,27 @@ class Payout:
     payout_no: str
     number: int
     amount: Money
-    status: str
+    status: PayoutStatus
     reason: str
+
+
+@object_type
+class SettlementItem:
+    """One clearing fact in a batch: a sale that was released or a refund taken back, for which the
+    fee is below zero where some was given back. `net` is what it adds to the merchant's pending
+    money; `reference` is the fact, `<stream>#<version>`."""
+
+    kind: ItemKind
+    transaction_id: ID
+    refund_no: ID | None
+    clearing_date: Date
+    gross: Money
+    fee: Money
+    refund: Money
+    net: Money
+    reference: str
+    at: Instant
+    position: BigInt
 
 
 @object_type
@@ -38,7 +68,7 @@ class SettlementBatch:
     due_date: Date | None
     cycle: str
     max_transfer: Money | None
-    state: str
+    state: BatchState
     count: BigInt
     gross: Money
     fee: Money
@@ -60,14 +90,39 @@ class SettlementBatch:
         """The transfers that pay it, retried ones too."""
         return [_payout(row) for row in await info.context.payouts.load(self.id)]
 
+    @resolved
+    async def items(
+        self, info: Info, first: First = DEFAULT_FIRST, after: After = None
+    ) -> Connection[SettlementItem]:
+        """What it settles, in the order it was collected."""
+        checked_first(first)
+        page = await info.context.settlement_items.load((self.id, first, after))
+        return connection(page, _item, after, self.count)
 
-def _payout(row: model.Payout) -> Payout:
+
+def _payout(row: PayoutRow) -> Payout:
     return Payout(
         payout_no=row.payout_no,
         number=row.number,
         amount=money(row.amount_fen),
-        status=row.status,
+        status=PayoutStatus(row.status),
         reason=row.reason,
+    )
+
+
+def _item(row: ItemRow) -> SettlementItem:
+    return SettlementItem(
+        kind=ItemKind(row.kind),
+        transaction_id=ID(row.transaction_id),
+        refund_no=ID(row.refund_no) if row.refund_no else None,
+        clearing_date=Date(row.clearing_date),
+        gross=money(row.gross_fen),
+        fee=money(row.fee_fen),
+        refund=money(row.refund_fen),
+        net=money(row.net_fen),
+        reference=row.reference,
+        at=Instant(row.at_us),
+        position=BigInt(row.position),
     )
 
 
@@ -79,7 +134,7 @@ def _batch(row: model.SettlementBatch) -> SettlementBatch:
         due_date=None if row.due_date is None else Date(row.due_date),
         cycle=row.cycle,
         max_transfer=money_or_none(row.max_transfer_fen),
-        state=row.state,
+        state=BatchState(row.state),
         count=BigInt(row.count),
         gross=money(row.gross_fen),
         fee=money(row.fee_fen),
@@ -109,14 +164,25 @@ async def settlement_batches(
     merchant_id: ID | None = None,
     from_: From = None,
     to: To = None,
+    state: Annotated[
+        str | None, strawberry.argument(description=f"One of {', '.join(STATES)}.")
+    ] = None,
     first: First = DEFAULT_FIRST,
     after: After = None,
 ) -> Connection[SettlementBatch]:
-    """Batches of the clearing dates `from` up to, not including, `to`, by date and id."""
+    """Batches of the clearing dates `from` up to, not including, `to`, by date and id; all,
+    of a merchant, in a state."""
+    if state is not None and state not in STATES:
+        raise Refused(Code.REQUEST_INVALID, "state", f"one of {', '.join(STATES)} is needed")
     merchant = info.context.within(merchant_id)
     page = await info.context.read(
         lambda connection: model.settlement_batches(
-            connection, merchant, from_, to, after=after, first=first
+            connection, merchant, from_, to, state, after=after, first=first
         )
     )
-    return connection(page, _batch, after)
+    return connection(
+        page,
+        _batch,
+        after,
+        lambda books: model.count_settlement_batches(books, merchant, from_, to, state),
+    )

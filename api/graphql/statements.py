@@ -4,6 +4,7 @@ import strawberry
 from strawberry import ID
 
 from api.graphql.describing import object_type, resolved
+from api.graphql.enums import StatementKind
 from api.graphql.money import Money, money
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, connection
 from api.graphql.reads import NOBODY, Info
@@ -20,7 +21,7 @@ class StatementLine:
 
     at: Instant
     accounting_date: Date
-    kind: str
+    kind: StatementKind
     reference: str
     amount: Money
     balance: Money
@@ -66,7 +67,7 @@ def _line(row: model.StatementLine) -> StatementLine:
     return StatementLine(
         at=Instant(row.at_us),
         accounting_date=Date(row.accounting_date),
-        kind=row.kind,
+        kind=StatementKind(row.kind),
         reference=row.reference,
         amount=money(row.amount_fen),
         balance=money(row.balance_fen),

@@ -6,15 +6,17 @@ import strawberry
 from strawberry import ID
 
 from api.graphql.describing import object_type, resolved
+from api.graphql.enums import TransactionMode, TransactionState
 from api.graphql.journal import Entry, entries_of
 from api.graphql.money import Money, money
-from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, connection
+from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, NewestFirst, connection
 from api.graphql.reads import Info
-from api.graphql.scalars import BigInt, Date, Instant
+from api.graphql.scalars import BigInt, Date, Instant, instant_or_none
 from api.graphql.spans import From, To
 from domain.refusals import Code, Refused
 from domain.transaction import transaction as aggregate
 from projections.models import transactions as model
+from projections.tables.paging import MOST_SEARCHED
 
 STATES: tuple[str, ...] = get_args(model.TransactionState)
 
@@ -31,8 +33,8 @@ class Transaction:
     buyer_id: ID
     subject: str
     items: BigInt
-    mode: str
-    state: str
+    mode: TransactionMode
+    state: TransactionState
     amount: Money
     refunded: Money
     released: Money
@@ -54,10 +56,6 @@ class Transaction:
         return entries_of(await info.context.entries.load(aggregate.stream(self.id)))
 
 
-def _instant(at_us: int | None) -> Instant | None:
-    return None if at_us is None else Instant(at_us)
-
-
 def _transaction(row: model.Transaction) -> Transaction:
     return Transaction(
         id=ID(row.transaction_id),
@@ -66,8 +64,8 @@ def _transaction(row: model.Transaction) -> Transaction:
         buyer_id=ID(row.buyer),
         subject=row.subject,
         items=BigInt(row.items),
-        mode=row.mode,
-        state=row.state,
+        mode=TransactionMode(row.mode),
+        state=TransactionState(row.state),
         amount=money(row.amount_fen),
         refunded=money(row.refunded_fen),
         released=money(row.released_fen),
@@ -76,9 +74,9 @@ def _transaction(row: model.Transaction) -> Transaction:
         channel=row.channel,
         payment_no=row.payment_no,
         created_at=Instant(row.created_at_us),
-        paid_at=_instant(row.paid_at_us),
-        completed_at=_instant(row.completed_at_us),
-        confirm_by=_instant(row.confirm_by_us),
+        paid_at=instant_or_none(row.paid_at_us),
+        completed_at=instant_or_none(row.completed_at_us),
+        confirm_by=instant_or_none(row.confirm_by_us),
         clearing_date=None if row.clearing_date is None else Date(row.clearing_date),
         settlement_batch_id=None if row.batch is None else ID(row.batch),
         last_position=BigInt(row.last_position),
@@ -99,17 +97,30 @@ async def transactions(
     state: Annotated[
         str | None, strawberry.argument(description=f"One of {', '.join(STATES)}.")
     ] = None,
+    buyer_id: ID | None = None,
+    order_no: ID | None = None,
+    text: Annotated[
+        str | None,
+        strawberry.argument(
+            description="Stands in the subject, letter for letter. A page looks at up to "
+            f"{MOST_SEARCHED} transactions: it may have fewer than `first`, or none, and go on."
+        ),
+    ] = None,
+    newest_first: NewestFirst = False,
     first: First = DEFAULT_FIRST,
     after: After = None,
 ) -> Connection[Transaction]:
     """Transactions by the time they were created, on the Shanghai dates `from` up to, not
-    including, `to`."""
+    including, `to`; all, or those for which all of the arguments hold."""
     if state is not None and state not in STATES:
         raise Refused(Code.REQUEST_INVALID, "state", f"one of {', '.join(STATES)} is needed")
     merchant = info.context.within(merchant_id)
+    wanted = model.Wanted(merchant, buyer_id, order_no, state, from_, to, text or None)
     page = await info.context.read(
         lambda connection: model.transactions(
-            connection, merchant, from_, to, state, after=after, first=first
+            connection, wanted, newest_first=newest_first, after=after, first=first
         )
     )
-    return connection(page, _transaction, after)
+    return connection(
+        page, _transaction, after, lambda books: model.count_transactions(books, wanted)
+    )

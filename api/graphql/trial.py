@@ -5,6 +5,7 @@ from typing import Annotated
 import strawberry
 
 from api.graphql.describing import object_type
+from api.graphql.enums import AccountType
 from api.graphql.money import Money, money
 from api.graphql.reads import Info
 from api.graphql.scalars import Date
@@ -17,7 +18,7 @@ class TrialBalanceRow:
 
     code: str
     title: str
-    type: str
+    type: AccountType
     debit: Money
     credit: Money
 
@@ -48,7 +49,7 @@ async def trial_balance(
             TrialBalanceRow(
                 code=row.code,
                 title=row.title,
-                type=row.type,
+                type=AccountType(row.type),
                 debit=money(row.debit_fen),
                 credit=money(row.credit_fen),
             )

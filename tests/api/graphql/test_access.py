@@ -15,6 +15,7 @@ from api.http.keys import create_key
 from domain.clearing.commands import OpenBooks
 from domain.member.commands import RegisterMember
 from domain.money import FeeRule
+from domain.payment.commands import RechargeWallet, RecordOutcome
 from tests.api.graphql.conftest import TEA, Books
 from tests.examples import BATCH_ID, BUYER, MERCHANT, PAY_DAY
 
@@ -28,6 +29,7 @@ class Probe(NamedTuple):
     institution: bool = False
 
 
+OWN_ORDER = "JD1002"  # Of `MERCHANT` alone.
 EMPTY_PAGE: dict[str, Any] = {"edges": []}
 
 PROBES: dict[str, Probe] = {
@@ -41,6 +43,20 @@ PROBES: dict[str, Probe] = {
     "transactions": Probe(
         f'transactions(merchantId: "{MERCHANT}") {{ edges {{ node {{ id }} }} }}', EMPTY_PAGE
     ),
+    "order": Probe(f'order(no: "{OWN_ORDER}") {{ no }}'),
+    "orders": Probe(
+        f'orders(merchantId: "{MERCHANT}") {{ edges {{ node {{ no }} }} }}', EMPTY_PAGE
+    ),
+    "payment": Probe(f'payment(no: "P-{OWN_ORDER}") {{ no }}'),
+    "payments": Probe(
+        f'payments(merchantId: "{MERCHANT}") {{ edges {{ node {{ no }} }} }}', EMPTY_PAGE
+    ),
+    "refund": Probe('refund(no: "R1") { no }'),
+    "refunds": Probe(
+        f'refunds(merchantId: "{MERCHANT}") {{ edges {{ node {{ no }} }} }}', EMPTY_PAGE
+    ),
+    "instruction": Probe('instruction(id: "pay-P-JD1001") { id }', institution=True),
+    "instructions": Probe("instructions { edges { node { id } } }", institution=True),
     "settlementBatch": Probe(f'settlementBatch(id: "{BATCH_ID}") {{ id }}'),
     "settlementBatches": Probe(
         f'settlementBatches(merchantId: "{MERCHANT}") {{ edges {{ node {{ id }} }} }}', EMPTY_PAGE
@@ -119,6 +135,7 @@ def test_another_merchants_things_look_like_nothing(books: Books, field: str) ->
     elif ACCESS[field].scope == "own":
         assert books.read(query, "stranger")[field] == probe.stranger
         unknown = query.replace(MERCHANT, "NOBODY_HERE")
+        unknown = unknown.replace(OWN_ORDER, "NO_SUCH").replace('"R1"', '"R99"')
         assert unknown != query
         assert books.ask(unknown, "stranger") == books.ask(query, "stranger")
 
@@ -137,6 +154,66 @@ def test_lists_without_a_name_are_the_merchants_own(books: Books) -> None:
         for value in edge["node"].values()
     }
     assert owners == {TEA}
+
+
+SHARED = """
+query($order: ID!, $payment: ID!) {
+  order(no: $order) { buyerId total { minor } reason
+    lines { merchantId transactionId subject amount { minor } } }
+  orders(first: 100) { totalCount edges { node { no total { minor } lines { merchantId } } } }
+  payment(no: $payment) { payerId orderNo channel amount { minor } reason
+    lines { merchantId transactionId amount { minor } } }
+  payments(first: 100) { totalCount edges { node { no amount { minor } lines { merchantId } } } }
+}"""
+
+
+def test_of_what_merchants_share_each_sees_its_own_line(books: Books) -> None:
+    """JD1001 is over two merchants: neither learns of the other, nor what it took."""
+    asked = {"order": "JD1001", "payment": "P-JD1001"}
+    whole = books.read(SHARED, "operator", **asked)
+    assert whole["order"]["total"] == whole["payment"]["amount"] == {"minor": "13000"}
+    for role, own, other, fen in (
+        ("merchant", MERCHANT, TEA, "10000"),
+        ("stranger", TEA, MERCHANT, "3000"),
+    ):
+        answer = books.read(SHARED, role, **asked)
+        for shared in (answer["order"], answer["payment"]):
+            assert [(line["merchantId"], line["amount"]["minor"]) for line in shared["lines"]] == [
+                (own, fen)
+            ]
+            assert shared.get("total", shared.get("amount")) is None and shared["reason"] is None
+        text = str(answer)
+        assert other not in text and "13000" not in text
+        for name in ("orders", "payments"):
+            nodes = [edge["node"] for edge in answer[name]["edges"]]
+            assert answer[name]["totalCount"] == str(len(nodes))
+            alone = [node for node in nodes if "JD1001" not in node["no"]]
+            assert alone and all(node.get("total", node.get("amount")) for node in alone)
+
+
+def test_no_merchant_reads_a_recharge_or_anothers_order_by_its_number(own_books: Books) -> None:
+    own_books.do(
+        OpenBooks(PAY_DAY),
+        RegisterMember(BUYER, "personal", "Li Lei"),
+        RegisterMember(MERCHANT, "enterprise", "Nuts", FeeRule(60), "T+1"),
+        RegisterMember(TEA, "enterprise", "Tea", FeeRule(60), "T+1"),
+        RechargeWallet("W1", BUYER, "JD_PAY", 500),
+        RecordOutcome("pay-W1", succeeded="S1"),
+    )
+    own_books.sell("A1", (TEA, 700))
+    own_books.catch_up()
+    query = """{ recharge: payment(no: "W1") { no } other: payment(no: "P-A1") { no }
+      order(no: "A1") { no } payments { edges { node { no } } }
+      tried: payments(orderNo: "A1") { edges { node { no } } } }"""
+    assert own_books.read(query, "merchant") == {
+        "recharge": None,
+        "other": None,
+        "order": None,
+        "payments": EMPTY_PAGE,
+        "tried": EMPTY_PAGE,
+    }
+    found = own_books.read(query, "auditor")
+    assert found["recharge"] == {"no": "W1"} and len(found["payments"]["edges"]) == 2
 
 
 @pytest.mark.parametrize(

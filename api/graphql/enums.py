@@ -1,0 +1,195 @@
+"""The closed sets of what is answered. Each name is the string that the books use: in an answer's
+JSON nothing tells an enum from a string. Arguments stay strings, checked in words of ours.
+
+A test holds each of them against the words of the domain.
+"""
+
+from enum import Enum
+from typing import TypeVar
+
+import strawberry
+
+from api.graphql.describing import description_of
+
+EnumT = TypeVar("EnumT", bound=type[Enum])
+
+
+def closed_set(cls: EnumT) -> EnumT:
+    """Make a class an enum of the schema, described by its docstring."""
+    return strawberry.enum(cls, description=description_of(cls))
+
+
+@closed_set
+class AccountType(Enum):
+    """What kind of account it is in the chart."""
+
+    asset = "asset"
+    liability = "liability"
+    income = "income"
+    expense = "expense"
+
+
+@closed_set
+class AccountStatus(Enum):
+    """Whether an account takes postings."""
+
+    open = "open"
+    closed = "closed"
+
+
+@closed_set
+class MemberKind(Enum):
+    """A person, or a merchant."""
+
+    personal = "personal"
+    enterprise = "enterprise"
+
+
+@closed_set
+class OperatorRole(Enum):
+    """What a member's operator is."""
+
+    owner = "owner"
+    finance = "finance"
+    viewer = "viewer"
+
+
+@closed_set
+class TransactionMode(Enum):
+    """Whether a payment waits in escrow until receipt is confirmed."""
+
+    escrow = "escrow"
+    instant = "instant"
+
+
+@closed_set
+class TransactionState(Enum):
+    """Paid: the money is in escrow; completed: it was released."""
+
+    created = "created"
+    paid = "paid"
+    completed = "completed"
+    refunded = "refunded"
+    closed = "closed"
+
+
+@closed_set
+class OrderState(Enum):
+    """Paying: a payment is on its way; a declined one makes it placed again."""
+
+    placed = "placed"
+    paying = "paying"
+    paid = "paid"
+    closed = "closed"
+
+
+@closed_set
+class PaymentPurpose(Enum):
+    """What a payment is for."""
+
+    order = "order"
+    recharge = "recharge"
+
+
+@closed_set
+class PaymentState(Enum):
+    """Unknown: the channel has not said; sending_back, sent_back, kept: nothing could take the
+    money, so it goes back, went back, or the channel did not take it back."""
+
+    paying = "paying"
+    unknown = "unknown"
+    succeeded = "succeeded"
+    sending_back = "sending_back"
+    sent_back = "sent_back"
+    kept = "kept"
+    declined = "declined"
+
+
+@closed_set
+class RefundState(Enum):
+    """Failed: the channel did not take it, and the buyer's wallet has it."""
+
+    processing = "processing"
+    unknown = "unknown"
+    succeeded = "succeeded"
+    failed = "failed"
+
+
+@closed_set
+class RefundStage(Enum):
+    """Where the money of a refund was: in escrow, or released to the merchant."""
+
+    escrow = "escrow"
+    released = "released"
+
+
+@closed_set
+class InstructionPurpose(Enum):
+    """What a channel is asked for."""
+
+    payment = "payment"
+    refund = "refund"
+    payout = "payout"
+
+
+@closed_set
+class InstructionState(Enum):
+    """Issued: the channel was not asked yet, or has not answered; unknown: it cannot say."""
+
+    issued = "issued"
+    unknown = "unknown"
+    succeeded = "succeeded"
+    declined = "declined"
+
+
+@closed_set
+class BatchState(Enum):
+    """How far a settlement batch is."""
+
+    collecting = "collecting"
+    closed = "closed"
+    reviewed = "reviewed"
+    instructed = "instructed"
+    partly_paid = "partly_paid"
+    failed = "failed"
+    returned = "returned"
+    settled = "settled"
+    carried_forward = "carried_forward"
+
+
+@closed_set
+class PayoutStatus(Enum):
+    """What became of a transfer; retried: by a later one."""
+
+    instructed = "instructed"
+    succeeded = "succeeded"
+    failed = "failed"
+    returned = "returned"
+    retried = "retried"
+
+
+@closed_set
+class ItemKind(Enum):
+    """What a batch settles: a sale that was released, or a refund taken back."""
+
+    sale = "sale"
+    refund = "refund"
+
+
+@closed_set
+class StatementKind(Enum):
+    """The figure of a statement that a line belongs to."""
+
+    sales = "sales"
+    refunds = "refunds"
+    fees = "fees"
+    settled = "settled"
+    recovered = "recovered"
+
+
+@closed_set
+class ProjectionState(Enum):
+    """Paused: it stopped at a fact, and says why."""
+
+    running = "running"
+    paused = "paused"
