@@ -57,6 +57,8 @@ class Code(StrEnum):
     PAYMENT_EXISTS = "payment_exists"
     PAYMENT_NOT_FOUND = "payment_not_found"
     METHOD_UNKNOWN = "method_unknown"
+    CHANNEL_UNKNOWN = "channel_unknown"
+    CHANNEL_NOT_REGISTERED = "channel_not_registered"
     INSTRUCTION_EXISTS = "instruction_exists"
     INSTRUCTION_NOT_FOUND = "instruction_not_found"
     INSTRUCTION_ALREADY_ENDED = "instruction_already_ended"
@@ -121,6 +123,8 @@ MEANING: dict[Code, str] = {
     Code.PAYMENT_EXISTS: "A payment with this number already exists.",
     Code.PAYMENT_NOT_FOUND: "No payment has this number.",
     Code.METHOD_UNKNOWN: "No channel carries this payment method.",
+    Code.CHANNEL_UNKNOWN: "No channel has this name.",
+    Code.CHANNEL_NOT_REGISTERED: "The channel is not registered in this ledger yet.",
     Code.INSTRUCTION_EXISTS: "An instruction with this id was already issued.",
     Code.INSTRUCTION_NOT_FOUND: "No instruction has this id.",
     Code.INSTRUCTION_ALREADY_ENDED: "The instruction already has another final outcome.",

@@ -14,7 +14,7 @@ from domain.commands import COMMANDS
 from domain.events import NAMES
 from domain.kernel import Command, Fact, Unit
 from domain.ledger import codec
-from domain.ledger.unit import Batch, Held, UnitOfWork
+from domain.ledger.unit import Held, Overlay, UnitOfWork
 from domain.member.commands import RegisterMember
 from domain.money import FeeRule
 from domain.order.commands import Checkout, PayOrder
@@ -51,14 +51,14 @@ class Books:
 
     def decide(self, handler: Callable[[Unit], Any], actor: str = "") -> Any:
         """What no command does: a handler of one's own, a commit of its own."""
-        batch = Batch(self._fetch, self._fact_at)
-        unit = UnitOfWork(batch, self.at_us, actor or self.actor, "request-1")
+        overlay = Overlay(self._fetch, self._fact_at)
+        unit = UnitOfWork(overlay, self.at_us, actor or self.actor, "request-1")
         answer = handler(unit)
         unit.react()
-        batch.accept(unit)
-        for row in batch.rows(len(self.log))[0]:
+        overlay.accept(unit)
+        for row in overlay.rows(len(self.log))[0]:
             self.log.append((row.stream, codec.decode(row).fact))
-        for stream, (version, state, _) in batch.overlay.items():
+        for stream, (version, state, _) in overlay.changed.items():
             self.states[stream] = (version, state, None)
         return answer
 

@@ -20,7 +20,7 @@ from domain.accounting.chart import (
     PERSONAL_ACCOUNTS,
     RESERVE_IDENTITY,
 )
-from domain.channel.routing import CHANNELS, PAYOUT_CHANNEL
+from domain.channel.channels import CHANNELS, PAYOUT_CHANNEL
 from domain.commands import COMMANDS
 from domain.events import AGGREGATES, EVENTS, NAMES
 from domain.kernel import Command, Fact, MergeableFact

@@ -16,7 +16,7 @@ from msgspec import Struct
 from api.operations.desk import Desk, operating, request
 from api.operations.end_of_day import end_of_day
 from domain.channel.adapters.simulated import SimulatedChannel, always_succeeds
-from domain.channel.port import Declined, Order, Result, Unknown, carry_out
+from domain.channel.port import ChannelRequest, Declined, Result, Unknown, carry_out
 from domain.clearing import day
 from domain.clearing.commands import OpenBooks
 from domain.kernel import SHANGHAI, Command, Recorded, Request, to_us
@@ -93,9 +93,9 @@ class Told(Struct, frozen=True):
 def scripted_channel() -> SimulatedChannel:
     """The channels of the story: they succeed, but for ANSWERS."""
 
-    def script(order: Order, asked: int) -> Result:
-        answers = ANSWERS.get(order.instruction_id, ())
-        return answers[asked] if asked < len(answers) else always_succeeds(order, asked)
+    def script(wanted: ChannelRequest, asked: int) -> Result:
+        answers = ANSWERS.get(wanted.instruction_id, ())
+        return answers[asked] if asked < len(answers) else always_succeeds(wanted, asked)
 
     return SimulatedChannel(script)
 
@@ -130,7 +130,7 @@ def _do(desk: Desk, step: Ask | Carry | EndDay) -> tuple[int, str, datetime]:
         wanted = Request(step.number, to_us(step.at), step.actor, step.command)
     else:
         state: instruction.State = desk.ledger.state(instruction.stream(step.instruction_id))
-        order = instruction.order_of(step.instruction_id, state)
+        order = instruction.channel_request(step.instruction_id, state)
         # Asked also when the answer is in the books: it is what makes the channel remember.
         result = desk.channel.query(order) if step.query else carry_out(desk.channel, order)
         number = f"demo:outcome:{step.instruction_id}:{step.query}"

@@ -102,6 +102,9 @@ RESERVE_IDENTITY = frozenset(
 PERSONAL_ACCOUNTS = (WALLET,)
 ENTERPRISE_ACCOUNTS = (MERCHANT_DEBT, MERCHANT_PENDING, MERCHANT_AVAILABLE, ESCROW)
 
+# Opened when a channel is registered; for the founding channels, with the books.
+CHANNEL_ACCOUNTS = tuple(code for code, line in CHART.items() if line.owner == "channel")
+
 # Every account a member can have, of whatever kind; they are closed together.
 MEMBER_ACCOUNTS = tuple(code for code, line in CHART.items() if line.owner == "member")
 

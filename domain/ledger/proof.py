@@ -27,6 +27,7 @@ from domain.eventstore.recorder import (
 )
 from domain.kernel import Entry, Recorded
 from domain.ledger import codec
+from domain.ledger.controls import ItemBook, PositionBook
 from domain.ledger.unit import WITH_ENTRY
 from domain.refusals import Refused
 
@@ -64,10 +65,14 @@ class _Books:
         self._open: date | None = None
         self._unposted: dict[tuple[str, str], list[int]] = {}  # of the commit at hand
         self._touched: set[str] = set()
+        self._items = ItemBook(report)
+        self._positions = PositionBook(report)
 
     def take(self, recorded: Recorded) -> None:
         fact = recorded.fact
         where = f"position {recorded.position} ({recorded.reference})"
+        self._items.take(recorded, where)
+        self._positions.take(recorded, where)
         if isinstance(fact, account.Posted):
             self._posted(recorded, fact, where)
         elif isinstance(fact, day.Opened):
@@ -87,7 +92,7 @@ class _Books:
             self._count((line.account, reference), line.debit_fen, line.credit_fen)
 
     def _posted(self, recorded: Recorded, fact: account.Posted, where: str) -> None:
-        name = recorded.stream.partition("-")[2]
+        name = account.id_of(recorded.stream)
         moved_fen = 0
         for line in fact.lines:
             moved_fen += line.debit_fen - line.credit_fen
@@ -115,11 +120,11 @@ class _Books:
         if self._identity_fen:
             self._report("reserve identity", where, f"off by {self._identity_fen} fen")
         for name in self._touched:
-            self._check_floor(name, where)
+            self._check_balance(name, where)
         self._unposted.clear()
         self._touched.clear()
 
-    def _check_floor(self, name: str, where: str) -> None:
+    def _check_balance(self, name: str, where: str) -> None:
         try:
             line = chart_account(name)
         except Refused:
@@ -127,6 +132,7 @@ class _Books:
         balance_fen = self._balances[name] if line.debit_normal else -self._balances[name]
         if line.floored and balance_fen < 0:
             self._report("floor", where, f"{name} is at {balance_fen} fen")
+        self._items.compare(name, balance_fen, where)
 
 
 def verify_log(

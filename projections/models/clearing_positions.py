@@ -13,7 +13,7 @@ from sqlalchemy import BigInteger, Column, Connection, Date, Table, select
 
 from domain.accounting.chart import CHANNEL_PAYABLE, CHANNEL_RECEIVABLE
 from domain.accounting.reversal import Reversed
-from domain.channel.routing import network_of
+from domain.channel.channels import network_of
 from domain.clearing.day import Closed
 from domain.kernel import Recorded
 from domain.payment.payment import SendBackStarted, SentBack, WalletRecharged

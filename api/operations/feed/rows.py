@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from domain.fields import checked_instant, checked_member_id, checked_number, checked_text
 from domain.kernel import to_us
-from domain.member.cycle import parse_cycle
+from domain.member.terms import parse_cycle
 from domain.money import BASIS, parse_fen
 from domain.refusals import Code, Refused
 

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from api.operations.desk import Desk, outcomes, request
 from api.operations.feed.rows import Checkout, RefundRow
-from domain.channel.routing import channel_for
+from domain.channel.channels import channel_for
 from domain.kernel import Request
 from domain.ledger.answer import Answer, Refusal
 from domain.ledger.states import fold_streams

@@ -1,4 +1,4 @@
-"""Settlement cycle: how long after its clearing date a merchant's money is due.
+"""Settlement terms (结算条款): the cycle, which says how long after its clearing date money is due.
 
 `T+n` counts working days and `D+n` calendar days. A member's terms keep the cycle as text, checked
 here; `domain/settlement/cycle.py` turns it into a due date.
