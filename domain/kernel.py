@@ -177,6 +177,17 @@ def key(stream: str) -> str:
     return stream.partition("-")[2]
 
 
+def split_reference(reference: str) -> tuple[str, int] | None:
+    """Stream and version of a reference `<stream>#<version>`, or None when it is none.
+
+    A version has one spelling: what is named after a fact must exist once.
+    """
+    stream, _, version = reference.rpartition("#")
+    if not (version.isascii() and version.isdigit()) or len(version) > 15 or version[0] == "0":
+        return None
+    return stream, int(version)
+
+
 def shanghai_date(at_us: int) -> date:
     """The calendar date in Shanghai at a UTC µs instant."""
     return (EPOCH + timedelta(microseconds=at_us)).astimezone(SHANGHAI).date()

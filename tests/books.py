@@ -12,7 +12,7 @@ import pytest
 from domain.clearing.commands import CloseDay, OpenBooks
 from domain.commands import COMMANDS
 from domain.events import NAMES
-from domain.kernel import Command, Fact, Unit
+from domain.kernel import Command, Fact, Unit, split_reference
 from domain.ledger import codec
 from domain.ledger.unit import Held, Overlay, UnitOfWork
 from domain.member.commands import RegisterMember
@@ -78,10 +78,11 @@ class Books:
         return self.states.get(stream) or (0, codec.aggregate_of(stream).State(), None)
 
     def _fact_at(self, reference: str) -> Fact | None:
-        stream, _, version = reference.rpartition("#")
-        facts = [fact for name, fact in self.log if name == stream]
-        found = version.isdigit() and version[0] != "0" and int(version) <= len(facts)
-        return facts[int(version) - 1] if found else None
+        found = split_reference(reference)
+        if found is None:
+            return None
+        facts = [fact for name, fact in self.log if name == found[0]]
+        return facts[found[1] - 1] if found[1] <= len(facts) else None
 
     # Steps that many tests begin with.
 

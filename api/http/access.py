@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from api.http.keys import Caller, Role
 from domain.order import order
 from domain.refusals import Code, Refused
+from domain.transaction import transaction
 
 # Whether a command is about the member's own; the last argument reads a stream's state.
 Own = Callable[[Any, str, Callable[[str], Any]], bool]
@@ -38,7 +39,7 @@ def own_order(command: Any, member: str, state: Callable[[str], Any]) -> bool:
 
 
 def own_transaction(command: Any, member: str, _state: Callable[[str], Any]) -> bool:
-    return bool(command.transaction_id.partition("-")[0] == member)
+    return transaction.merchant_of(command.transaction_id) == member
 
 
 OPERATOR = Rule(frozenset({"operator"}))
@@ -77,6 +78,7 @@ RULES: dict[str, Rule] = {
     "POST /v1/settlement-batches/{batch_id}/payouts/{payout_no}/retry": OPERATOR,
     "POST /v1/settlement-batches/{batch_id}/payouts/{payout_no}/return": OPERATOR,
     "POST /v1/instructions/{instruction_id}/outcome": OPERATOR,
+    "POST /v1/channels/{channel}/register": OPERATOR,
 }
 
 

@@ -18,7 +18,7 @@ from api.context import AppContext
 from api.http.access import refuse_foreign, refuse_role
 from api.http.errors import Problem
 from api.http.keys import Caller
-from api.rest import accounts, days, members, orders, settlement, transactions, wallets
+from api.rest import accounts, channels, days, members, orders, settlement, transactions, wallets
 from api.rest.body import build, check_text, read_object
 from api.rest.endpoint import Endpoint
 from api.rest.openapi import operation
@@ -35,6 +35,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *accounts.ENDPOINTS,
     *days.ENDPOINTS,
     *settlement.ENDPOINTS,
+    *channels.ENDPOINTS,
 )
 
 REPLAYED = "Idempotent-Replayed"

@@ -21,6 +21,11 @@ def batch_id(merchant: str, clearing_date: date) -> str:
     return f"{merchant}-{clearing_date.isoformat()}"
 
 
+def merchant_of_batch(batch_id: str) -> str:
+    """The merchant, from a batch's id: what stands before the first dash."""
+    return batch_id.partition("-")[0]
+
+
 def clearing_date(unit: Unit) -> date:
     """The date that collects releases now. Raises DAY_NOT_OPEN."""
     on = unit.load(day.STREAM).clearing_date

@@ -34,7 +34,7 @@ from domain.eventstore.recorder import (
     Session,
 )
 from domain.fields import checked_instant
-from domain.kernel import Fact, Request
+from domain.kernel import Fact, Request, split_reference
 from domain.ledger import answer as answers
 from domain.ledger import codec
 from domain.ledger.answer import Answer, Refusal
@@ -290,14 +290,13 @@ class Committer:
         return result
 
     def _fact_at(self, reference: str) -> Fact | None:
-        stream, _, version = reference.rpartition("#")
-        if not (version.isascii() and version.isdigit()) or len(version) > 15:
+        found = split_reference(reference)
+        if found is None:
             return None
-        if version[0] == "0":  # One spelling only: what is named after a fact must exist once.
-            return None
+        stream, version = found
         with suppress(codec.UnknownFact):
-            for row in self._recorder.read_stream(stream, int(version) - 1, 1):
-                if row.version == int(version):
+            for row in self._recorder.read_stream(stream, version - 1, 1):
+                if row.version == version:
                     fact: Fact = codec.decode(row).fact
                     return fact
         return None
