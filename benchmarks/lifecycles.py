@@ -117,7 +117,7 @@ class Market:
         ]
         closed = [request(f"close:{on}", CloseDay(on), at_us)]
         submit(self.ledger, paid_out + closed)
-        state: day.State = self.ledger.state(day.STREAM)
+        state = self.ledger.state(day.STREAM)
         assert state.open_date is not None
         self._day = state.open_date
 

@@ -126,6 +126,12 @@ else:
     Stream = str
 
 
+class States(Protocol):
+    """Reads the states of streams: `unit.load`, or `ledger.state`."""
+
+    def __call__(self, stream: "Stream[StateT]") -> StateT: ...
+
+
 class Unit(Protocol):
     """The unit of work a handler sees: states in, facts out, one commit for everything."""
 

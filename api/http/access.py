@@ -10,12 +10,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from api.http.keys import Caller, Role
+from domain.kernel import States
 from domain.order import order
 from domain.refusals import Code, Refused
 from domain.transaction import transaction
 
 # Whether a command is about the member's own; the last argument reads a stream's state.
-Own = Callable[[Any, str, Callable[[str], Any]], bool]
+Own = Callable[[Any, str, States], bool]
 
 
 class Rule(NamedTuple):
@@ -25,20 +26,20 @@ class Rule(NamedTuple):
     own: Own | None = None
 
 
-def own_member(command: Any, member: str, _state: Callable[[str], Any]) -> bool:
+def own_member(command: Any, member: str, _state: States) -> bool:
     return bool(command.member_id == member)
 
 
-def own_lines(command: Any, member: str, _state: Callable[[str], Any]) -> bool:
+def own_lines(command: Any, member: str, _state: States) -> bool:
     return bool(command.lines) and all(line.merchant == member for line in command.lines)
 
 
-def own_order(command: Any, member: str, state: Callable[[str], Any]) -> bool:
+def own_order(command: Any, member: str, state: States) -> bool:
     placed = state(order.stream(command.order_no)).placed
     return placed is not None and all(line.merchant == member for line in placed.lines)
 
 
-def own_transaction(command: Any, member: str, _state: Callable[[str], Any]) -> bool:
+def own_transaction(command: Any, member: str, _state: States) -> bool:
     return transaction.merchant_of(command.transaction_id) == member
 
 
@@ -88,7 +89,7 @@ def refuse_role(name: str, caller: Caller) -> None:
         raise Refused(Code.NOT_ALLOWED, "Authorization", f"{caller.role} keys may not do this")
 
 
-def refuse_foreign(name: str, caller: Caller, command: Any, state: Callable[[str], Any]) -> None:
+def refuse_foreign(name: str, caller: Caller, command: Any, state: States) -> None:
     """Refused(NOT_ALLOWED) when a merchant's command is not about its own. May read the ledger."""
     rule = RULES[name]
     if caller.role != "merchant":

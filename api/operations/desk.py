@@ -96,7 +96,7 @@ def outcomes(
     states = fold_streams(desk.ledger.recorder, streams)
     commands = []
     for stream in streams:
-        state: instruction.State = states[stream][1]
+        state = states[stream][1]
         if state.status not in ("issued", "unknown"):
             continue
         instruction_id = key(stream)

@@ -108,7 +108,7 @@ def play(desk: Desk) -> Iterator[Told]:
     The desk's channel must be a fresh `scripted_channel()`. Raises Refused(DAY_ALREADY_OPEN) for a
     ledger whose books are somebody else's, and what a step is refused with.
     """
-    state: day.State = desk.ledger.state(day.STREAM)
+    state = desk.ledger.state(day.STREAM)
     if state.open_date is not None and not desk.ledger.recorder.read_receipts([FIRST]):
         detail = "this ledger has books of its own; the story needs an empty one"
         raise Refused(Code.DAY_ALREADY_OPEN, "database", detail)
@@ -131,7 +131,7 @@ def _do(desk: Desk, step: Ask | Carry | EndDay) -> tuple[int, str, datetime]:
     if isinstance(step, Ask):
         wanted = Request(step.number, to_us(step.at), step.actor, step.command)
     else:
-        state: instruction.State = desk.ledger.state(instruction.stream(step.instruction_id))
+        state = desk.ledger.state(instruction.stream(step.instruction_id))
         order = instruction.channel_request(step.instruction_id, state)
         # Asked also when the answer is in the books: it is what makes the channel remember.
         result = desk.channel.query(order) if step.query else carry_out(desk.channel, order)

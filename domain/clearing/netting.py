@@ -6,19 +6,16 @@ to 应收渠道 is a debit, to 应付渠道 a credit. A reversal moves nothing a
 accounts count it apart. `verify` adds the instructions' own facts up and compares.
 """
 
-from collections.abc import Callable
 from datetime import date
 
 from domain.accounting import account
 from domain.accounting.chart import CHANNEL_PAYABLE, CHANNEL_RECEIVABLE, account_id
 from domain.channel.channels import CHANNELS
 from domain.clearing.day import Position
-from domain.kernel import Stream
-
-Load = Callable[["Stream[account.State]"], account.State]
+from domain.kernel import States
 
 
-def positions_on(day: date, load: Load) -> tuple[Position, ...]:
+def positions_on(day: date, load: States) -> tuple[Position, ...]:
     """The positions of a date that has had movements, by channel; `load` reads account states."""
     positions = []
     for channel in CHANNELS.values():
