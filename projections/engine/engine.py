@@ -11,7 +11,6 @@ import gc
 import itertools
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -42,7 +41,6 @@ from projections.engine.wakeup import WakeUp, seconds
 LIVE_BATCH = 2_000
 GATHER_MS = 20  # After a hint: what is committed until then is one batch, not twenty.
 REREAD_MS = 500  # A wake-up is a hint: the log is looked at this often without one.
-POLL_MS = 50
 COLLECT_EVERY = 25  # Pages of a rebuild.
 BACKOFF_MS = (100, 200, 400, 800, 1_600, 3_200, 5_000)
 
@@ -111,7 +109,6 @@ class Runner:
         self,
         until: int | Mapping[str, int] | None = None,
         on_progress: Progress | None = None,
-        on_written: Callable[[_States], None] | None = None,
     ) -> _States:
         """Bring every target that is running to `until` (one position, or one each by name).
 
@@ -136,8 +133,6 @@ class Runner:
                 page = self._next_page(states, goals)
                 if pending is not None:
                     written, pending = pending.result(), None
-                    if on_written is not None:
-                        on_written(written)
                     if on_progress is not None:
                         reached = min(state.position for state in written.values())
                         on_progress(reached - start, whole - start)
@@ -251,7 +246,6 @@ class Projector:
             recorder, engine, targets, batch=batch, whole_commits=True, decode=decode
         )
         self._one_at_a_time = threading.Lock()
-        self._moved = threading.Condition()
         self.trouble: str | None = None  # What the database said, while `run` cannot go on.
 
     def catch_up(
@@ -260,7 +254,7 @@ class Projector:
         """Bring every running read model to `until` (None: the head); each one's position."""
         with self._one_at_a_time:
             self.prepare()
-            states = self._runner.catch_up(until, on_progress, self._tell)
+            states = self._runner.catch_up(until, on_progress)
         return {name: state.position for name, state in states.items()}
 
     def prepare(self) -> None:
@@ -299,29 +293,6 @@ class Projector:
         with writing(self._engine) as connection:
             return checkpoints.resume(connection, name)
 
-    def wait_for(self, position: int, names: Sequence[str], timeout_ms: int) -> bool:
-        """Wait until the facts up to `position` are in the rows of all of `names`.
-
-        False when that did not come about in time, or cannot because one of them is paused.
-        It makes no difference which process runs the projections. Raises ValueError for a name
-        that is no read model.
-        """
-        unknown = set(names) - {model.name for model in self._models}
-        if unknown:
-            raise ValueError(f"no such read model: {', '.join(sorted(unknown))}")
-        deadline = time.monotonic_ns() + timeout_ms * 1_000_000
-        while True:
-            with self._moved:  # Taken before looking, so that no move in between is missed.
-                with self._engine.connect() as connection:
-                    states = checkpoints.load(connection, names)
-                behind = [s for s in states.values() if s.position < position]
-                if not behind and len(states) == len(set(names)):
-                    return True
-                left_ms = (deadline - time.monotonic_ns()) // 1_000_000
-                if left_ms <= 0 or any(state.state == PAUSED for state in behind):
-                    return False
-                self._moved.wait(seconds(min(left_ms, POLL_MS)))
-
     def status(self, now_us: int) -> list[Status]:
         """Every read model against the head, at a UTC µs instant given by the caller."""
         head = self._runner.recorder.head()
@@ -348,10 +319,6 @@ class Projector:
                 )
             )
         return found
-
-    def _tell(self, _states: _States) -> None:
-        with self._moved:
-            self._moved.notify_all()
 
 
 def _first(connection: Connection, model: ReadModel) -> Checkpoint:
