@@ -45,7 +45,7 @@ COLLECT_EVERY = 25  # Pages of a rebuild.
 BACKOFF_MS = (100, 200, 400, 800, 1_600, 3_200, 5_000)
 
 Progress = Callable[[int, int], None]  # Facts done, and facts to do altogether.
-_States = dict[str, Checkpoint]
+States = dict[str, Checkpoint]
 T = TypeVar("T")
 
 log = logging.getLogger("zhangfang.projections")
@@ -100,7 +100,7 @@ class Runner:
         self._ends = CommitEnds(recorder) if whole_commits else None
         self.source = Source(recorder, decode)
 
-    def load(self) -> _States:
+    def load(self) -> States:
         """Where each target stands. Their checkpoints must exist."""
         with self.engine.connect() as connection:
             return checkpoints.load(connection, [target.name for target in self.targets])
@@ -109,26 +109,29 @@ class Runner:
         self,
         until: int | Mapping[str, int] | None = None,
         on_progress: Progress | None = None,
-    ) -> _States:
+        states: States | None = None,
+    ) -> States:
         """Bring every target that is running to `until` (one position, or one each by name).
 
         None, and anything beyond it, is the head as it is now. Returns where each one stands.
-        Raises the database's error when the database is the trouble; what was written stands.
+        `states` is where they stand, for a caller who knows because nobody else moves them; without
+        it the checkpoints are read. Raises the database's error when the database is the trouble;
+        what was written stands.
         """
-        states = self.load()
+        states = self.load() if states is None else dict(states)
         head = self.recorder.head().position
         goals = {target.name: min(head, _goal(until, target.name, head)) for target in self.targets}
         start = min((s.position for s in states.values() if _due(s, goals)), default=head)
         whole = max((goals[s.name] for s in states.values() if _due(s, goals)), default=head)
         with ExitStack() as stack:
-            submit: Callable[[Callable[[], _States]], Future[_States]] = at_once
+            submit: Callable[[Callable[[], States]], Future[States]] = at_once
             collect: Callable[[], object] = _nothing
             if self._pipelined:
                 collect = stack.enter_context(_collecting_seldom())
                 if self.engine.dialect.name == "postgresql":
                     submit = stack.enter_context(ThreadPoolExecutor(1)).submit
             # `states` is what will be true once `pending` is written.
-            pending: Future[_States] | None = None
+            pending: Future[States] | None = None
             while True:
                 page = self._next_page(states, goals)
                 if pending is not None:
@@ -146,7 +149,7 @@ class Runner:
                 del page  # Its deltas go with its writing.
                 collect()
 
-    def _next_page(self, states: _States, goals: Mapping[str, int]) -> "_Page | None":
+    def _next_page(self, states: States, goals: Mapping[str, int]) -> "_Page | None":
         """The next page of those who are furthest behind, folded; None when nobody is behind."""
         behind = [states[t.name] for t in self.targets if t.name in states]
         behind = [state for state in behind if _due(state, goals)]
@@ -198,11 +201,11 @@ def _nothing() -> None:
 
 
 class _Page(NamedTuple):
-    write: Callable[[], _States]
-    states: _States  # Where everybody stands once it is written, if all goes well.
+    write: Callable[[], States]
+    states: States  # Where everybody stands once it is written, if all goes well.
 
 
-def _stopped(at: _States) -> _States:
+def _stopped(at: States) -> States:
     """Paused, as far as the loop is concerned; the reason is read back from the database."""
     return {n: Checkpoint(n, s.position, s.generation, PAUSED) for n, s in at.items()}
 

@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from domain.eventstore.database import IMMEDIATE
 from projections.engine import checkpoints
 from projections.engine.checkpoints import KEPT, RUNNING, Checkpoint
-from projections.engine.engine import Runner
+from projections.engine.engine import Runner, States
 from projections.engine.folding import POSTGRES_SETTINGS, Target, fold, live, write
 from projections.engine.lease import LeaseTaken, lease
 from projections.engine.model import ReadModel
@@ -42,23 +42,23 @@ class NothingKept(Exception):
     """There is nothing to roll back to: no tables were put aside, or they no longer fit."""
 
 
-def swap(runner: Runner, models: Sequence[ReadModel]) -> dict[str, Checkpoint]:
-    """Put the shadows of `models` in place, in one transaction; the new live checkpoints, by name.
+def swap(runner: Runner, models: Sequence[ReadModel], states: States) -> tuple[States, States]:
+    """Put the shadows of `models` in place, in one transaction.
 
-    `runner` has the shadows as its targets. One that pauses on the way is left out. Raises
+    `runner` has the shadows as its targets, and `states` is where they stand. Returns the new live
+    checkpoints, and where the shadows stood before. One that pauses on the way is left out. Raises
     SwapBusy, and what a fold raises that the live projector has taken: nothing is swapped then.
     """
     deadline = time.monotonic_ns() + SWAP_PATIENCE_MS * 1_000_000
     for attempt in itertools.count():
-        while _left(runner, models) > CLOSE_ENOUGH:
-            runner.catch_up()
-        states = runner.load()
+        while _left(runner, models, states) > CLOSE_ENOUGH:
+            states = runner.catch_up(states=states)
         models = [m for m in models if states[m.name + shadow.NEXT].state == RUNNING]
         if not models:
-            return {}
+            return {}, states
         try:
             with _short_lock(runner.engine) as connection:
-                return _swap(runner, models, connection, attempt)
+                return _swap(runner, models, connection, attempt), states
         except OperationalError as error:
             if not _waited(error):
                 raise
@@ -68,20 +68,19 @@ def swap(runner: Runner, models: Sequence[ReadModel]) -> dict[str, Checkpoint]:
     raise AssertionError("unreachable")
 
 
-def _left(runner: Runner, models: Sequence[ReadModel]) -> int:
+def _left(runner: Runner, models: Sequence[ReadModel], states: States) -> int:
     """How many facts the live ones are ahead of those shadows that can still move."""
     head = runner.recorder.head().position  # A live one may have been set beyond it.
     with runner.engine.connect() as connection:
         lives = checkpoints.load(connection, [model.name for model in models])
-    shadows = runner.load()
-    pairs = ((lives.get(m.name), shadows[m.name + shadow.NEXT]) for m in models)
+    pairs = ((lives.get(m.name), states[m.name + shadow.NEXT]) for m in models)
     gaps = (min(a.position, head) - b.position for a, b in pairs if a and b.state == RUNNING)
     return max(gaps, default=0)
 
 
 def _swap(
     runner: Runner, models: Sequence[ReadModel], connection: Connection, attempt: int
-) -> dict[str, Checkpoint]:
+) -> States:
     targets = {target.name: target for target in runner.targets}
     names = [(m.name, m.name + shadow.NEXT, m.name + shadow.OLD) for m in models]
     # From here to the commit the live ones stand still: their checkpoints are ours.
