@@ -150,7 +150,7 @@ class Runner:
                 collect()
 
     def _next_page(self, states: States, goals: Mapping[str, int]) -> "_Page | None":
-        """The next page of those who are furthest behind, folded; None when nobody is behind."""
+        """The next page, folded, for those who lag the most; None when nobody lags."""
         behind = [states[t.name] for t in self.targets if t.name in states]
         behind = [state for state in behind if _due(state, goals)]
         if not behind:
@@ -167,17 +167,20 @@ class Runner:
             stop = self._ends.stop(start, start + self.batch, stop)
         at = {target.name: states[target.name] for target in group}
         try:
-            batches = fold(self.source, group, at, stop)
+            foldings = fold(self.source, group, at, stop)
         except LogBroken as broken:
             error = broken
             return _Page(lambda: pause_all(self.engine, at, error), _stopped(at))
         moved = {
-            batch.target.name: Checkpoint(
-                batch.target.name, batch.to, batch.at.generation, fingerprint=batch.at.fingerprint
+            folding.target.name: Checkpoint(
+                folding.target.name,
+                folding.to,
+                folding.at.generation,
+                fingerprint=folding.at.fingerprint,
             )
-            for batch in batches
+            for folding in foldings
         }
-        return _Page(lambda: apply(self.engine, self.source, batches), moved)
+        return _Page(lambda: apply(self.engine, self.source, foldings), moved)
 
 
 @contextmanager
@@ -231,7 +234,7 @@ def _due(state: Checkpoint, goals: Mapping[str, int]) -> bool:
 
 
 class Projector:
-    """Keeps the live read models up to the log. Safe to have many: the slower one is fenced."""
+    """Keeps the live read models up to the log. Several may run: the slower one is fenced off."""
 
     def __init__(
         self,

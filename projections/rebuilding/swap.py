@@ -123,10 +123,10 @@ def _fold_on(
     """The few facts that came meanwhile, within the swap's own transaction."""
     while at.position < until:
         stop = min(until, at.position + CLOSE_ENOUGH)
-        batch = fold(runner.source, [target], {target.name: at}, stop)[0]
-        if batch.error is not None:
-            raise batch.error
-        at = write(connection, batch)
+        folding = fold(runner.source, [target], {target.name: at}, stop)[0]
+        if folding.error is not None:
+            raise folding.error
+        at = write(connection, folding)
     return at
 
 
