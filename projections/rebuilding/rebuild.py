@@ -36,10 +36,10 @@ T = TypeVar("T")
 class RebuildResult(Struct, frozen=True):
     """What became of one read model.
 
-    `equal` compares the digests at `compared_at`; None when there was nothing whole to compare
-    with (the live tables are missing or paused). `reason` says why it was not swapped in; its
-    shadow is kept, and a forced rebuild goes on from there. `facts` is how many of the log this
-    run went through, in `ms` milliseconds for all models together.
+    `equal` says whether the digests at `compared_at` are equal; it is None when there was nothing
+    whole to compare with (the live tables are missing or paused). `reason` says why the model was
+    not swapped in; its shadow is kept then, and a forced rebuild goes on from there. `facts` is how
+    many facts of the log this run went through, `ms` the milliseconds of all models together.
     """
 
     name: str
@@ -71,9 +71,9 @@ def rebuild(
     on_progress: Progress | None = None,
     decode: Decode = codec.decode,
 ) -> list[RebuildResult]:
-    """Rebuild the models in one pass over the log, and swap in those that turn out equal.
+    """Rebuild the models in one pass over the log, and swap in those whose rows are equal.
 
-    One that differs from the live rows is swapped in only with `force`. Raises RebuildRunning,
+    A model that differs from its live rows is swapped in only with `force`. Raises RebuildRunning,
     SwapBusy (everything is ready: run it again), and the database's errors.
     """
     with rebuilding(engine):
@@ -235,9 +235,10 @@ class _Rebuild:
             runner.catch_up(goals)
 
     def _complete(self, lives: States) -> dict[str, _Compared]:
-        """Indexes, and digests of live and shadow at one position each, the live ones' in one view.
+        """Make the indexes, and compare the digests of live and shadow rows at one position.
 
-        All at once: PostgreSQL does nearly all of it, and has more than one processor for it.
+        The live rows of all models are read in one view. Everything runs at once: PostgreSQL does
+        nearly all of it, and has more than one processor for it.
         """
         found: dict[str, _Compared] = {}
         if self.engine.dialect.name == "sqlite":
@@ -291,8 +292,8 @@ class _Rebuild:
 
 @contextmanager
 def _helpers(engine: Engine) -> Iterator[Callable[[Callable[[], T]], "Future[T]"]]:
-    """The `submit` of two threads (none on SQLite, as in engine.py). When something goes wrong,
-    only what they are at is waited for."""
+    """The `submit` of two threads (on SQLite of none, as in engine.py). After an error nothing new
+    is begun; what the threads are at is finished."""
     if engine.dialect.name == "sqlite":
         yield at_once
         return
