@@ -146,6 +146,20 @@ MEANING: dict[Code, str] = {
 }
 
 
+# The caller's number or id is taken. All callers share one space of numbers, so each must hear that
+# its number is taken; what it was taken for is the other's business.
+NUMBER_TAKEN = frozenset(
+    {
+        Code.MEMBER_EXISTS,
+        Code.ORDER_EXISTS,
+        Code.PAYMENT_EXISTS,
+        Code.INSTRUCTION_EXISTS,
+        Code.REFUND_EXISTS,
+        Code.TRANSFER_EXISTS,
+    }
+)
+
+
 class Refused(Exception):
     """A typed "no": the code, the field it is about (may be empty), and a sentence of detail."""
 

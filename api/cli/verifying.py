@@ -11,7 +11,7 @@ from api.cli.output import FOUND, DatabaseOption, JsonOption, Say, answering
 from api.context import AppContext
 from domain.ledger.proof import Finding, verify_log
 from projections.engine.folding import passes
-from projections.rebuilding.verify import check
+from projections.rebuilding.comparison import check
 from projections.registry import READ_MODELS
 
 log = logging.getLogger("zhangfang.verify")

@@ -19,7 +19,7 @@ from domain.transaction import transaction
 Own = Callable[[Any, str, States], bool]
 
 
-class Rule(NamedTuple):
+class Permission(NamedTuple):
     """The roles that may call, and what a merchant's command must be about."""
 
     roles: frozenset[Role]
@@ -43,14 +43,14 @@ def own_transaction(command: Any, member: str, _state: States) -> bool:
     return transaction.merchant_of(command.transaction_id) == member
 
 
-OPERATOR = Rule(frozenset({"operator"}))
+OPERATOR = Permission(frozenset({"operator"}))
 
 
-def _merchant(own: Own) -> Rule:
-    return Rule(frozenset({"operator", "merchant"}), own)
+def _merchant(own: Own) -> Permission:
+    return Permission(frozenset({"operator", "merchant"}), own)
 
 
-RULES: dict[str, Rule] = {
+PERMISSIONS: dict[str, Permission] = {
     "POST /v1/members": OPERATOR,
     "POST /v1/members/{member_id}/operators": _merchant(own_member),
     "DELETE /v1/members/{member_id}/operators/{operator_id}": _merchant(own_member),
@@ -85,14 +85,14 @@ RULES: dict[str, Rule] = {
 
 def refuse_role(name: str, caller: Caller) -> None:
     """Refused(NOT_ALLOWED) unless the caller's role may call this endpoint at all."""
-    if caller.role not in RULES[name].roles:
+    if caller.role not in PERMISSIONS[name].roles:
         raise Refused(Code.NOT_ALLOWED, "Authorization", f"{caller.role} keys may not do this")
 
 
 def refuse_foreign(name: str, caller: Caller, command: Any, state: States) -> None:
     """Refused(NOT_ALLOWED) when a merchant's command is not about its own. May read the ledger."""
-    rule = RULES[name]
     if caller.role != "merchant":
         return
-    if rule.own is None or caller.member is None or not rule.own(command, caller.member, state):
-        raise Refused(Code.NOT_ALLOWED, "Authorization", f"only for what is {caller.member}'s own")
+    own, member = PERMISSIONS[name].own, caller.member
+    if own is None or member is None or not own(command, member, state):
+        raise Refused(Code.NOT_ALLOWED, "Authorization", f"only for what is {member}'s own")

@@ -22,7 +22,7 @@ from psycopg.rows import dict_row, tuple_row
 from psycopg.sql import SQL, Identifier, Literal
 from psycopg_pool import PoolTimeout
 
-from domain.eventstore.arrays import bigints, byteas, register, texts
+from domain.eventstore.arrays import bigints, byteas, texts
 from domain.eventstore.database import Database
 from domain.eventstore.recorder import (
     GENESIS,
@@ -92,7 +92,6 @@ class LedgerDatastore(PostgresDatastore):
         def after_connect(connection: psycopg.Connection[Any]) -> None:
             library_settings(connection)
             connection.execute(SESSION_SETTINGS)
-            register(connection)
 
         return after_connect
 

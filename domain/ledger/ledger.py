@@ -107,7 +107,7 @@ class Ledger:
 
     @classmethod
     def open(cls, database_url: str, *, clock: Callable[[], int] = utc_us) -> "Ledger":
-        """Open a ledger whose tables exist. Raises Refused(REQUEST_INVALID, "database")."""
+        """Open a ledger whose tables exist. Raises what `open_recorder` raises."""
         database = parse_database_url(database_url)
         return cls(database, open_recorder(database), clock)
 

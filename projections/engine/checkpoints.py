@@ -9,7 +9,7 @@ Beside a model's own row there may be `<name>__next`, a rebuild under way, and `
 the last swap put aside.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, select, update
@@ -56,6 +56,17 @@ def load(connection: Connection, names: Iterable[str]) -> dict[str, Checkpoint]:
     """The checkpoints there are of these names."""
     found = connection.execute(select(CHECKPOINTS).where(CHECKPOINTS.c.name.in_(list(names))))
     return {row.name: Checkpoint(*row) for row in found}
+
+
+def behind(
+    states: Mapping[str, Checkpoint], names: Iterable[str], position: int
+) -> list[Checkpoint]:
+    """Of the read models named, those that do not hold every fact up to `position` yet.
+
+    One without a checkpoint has not begun. A paused one will not get there by waiting.
+    """
+    named = (states.get(name, Checkpoint(name)) for name in names)
+    return [state for state in named if state.position < position]
 
 
 def lock(connection: Connection, names: Iterable[str]) -> dict[str, Checkpoint]:

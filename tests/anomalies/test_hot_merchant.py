@@ -11,7 +11,7 @@ from api.operations.desk import Desk
 from domain.accounting import account
 from domain.eventstore.recorder import LedgerRecorder
 from projections.models import balances
-from projections.rebuilding.verify import check
+from projections.rebuilding.comparison import check
 from projections.registry import READ_MODELS
 from tests.anomalies.conftest import CHILD, ROOT
 from tests.anomalies.market import (

@@ -11,8 +11,8 @@ from domain.eventstore.database import parse_database_url
 from domain.eventstore.opening import open_recorder
 from projections.engine.engine import Projector
 from projections.rebuilding import shadow
+from projections.rebuilding.comparison import check
 from projections.rebuilding.rebuild import rebuild
-from projections.rebuilding.verify import check
 from projections.registry import READ_MODELS, chosen
 from tests.projections.applied import MODELS
 from tests.projections.example import Books, append_raw, books
