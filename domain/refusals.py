@@ -90,7 +90,7 @@ MEANING: dict[Code, str] = {
     Code.AMOUNT_INVALID: "An amount is not a whole, positive number of fen.",
     Code.AMOUNT_TOO_LARGE: "An amount is above the largest one the ledger takes.",
     Code.DATE_INVALID: "A date or time is malformed or outside the range the ledger takes.",
-    Code.TEXT_INVALID: "A text is empty, too long, or has control characters.",
+    Code.TEXT_INVALID: "A text is empty, too long, or has what none may have (docs/texts.md).",
     Code.MEMBER_EXISTS: "A member with this id is already registered.",
     Code.MEMBER_NOT_FOUND: "No member has this id.",
     Code.MEMBER_KIND_WRONG: "The member is personal where an enterprise is needed, or the reverse.",

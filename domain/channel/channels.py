@@ -8,6 +8,7 @@ there (`channel.py`): its accounts must exist before it takes anybody's money.
 from msgspec import Struct
 
 from domain.refusals import Code, Refused
+from domain.texts import quoted
 
 
 class Channel(Struct, frozen=True):
@@ -53,7 +54,8 @@ def channel_for(method: str) -> Channel:
     channel = CHANNELS.get(method) if isinstance(method, str) else None
     if channel is None or not channel.pays_in:
         known = ", ".join(name for name, line in CHANNELS.items() if line.pays_in)
-        raise Refused(Code.METHOD_UNKNOWN, "method", f"{str(method)[:40]!r} is not one of {known}")
+        detail = f"{quoted(str(method)[:40])} is not one of {known}"
+        raise Refused(Code.METHOD_UNKNOWN, "method", detail)
     return channel
 
 

@@ -51,14 +51,15 @@ INSERT_COMMIT = """
     VALUES (?, ?, ?, ?, ?, ?, ?)"""
 STREAMS_SINCE = "SELECT DISTINCT originator_id FROM events WHERE notification_id > ?"
 # One statement, so one view. CROSS JOIN fixes the order: each stream is looked up by its key.
+# Both marks stand for the same list: a numbered mark needs a mapping from Python 3.14 on.
 STATES = """
     SELECT 0, s.stream, s.version, '', s.state
-    FROM json_each(?1) AS w CROSS JOIN snapshots AS s
+    FROM json_each(?) AS w CROSS JOIN snapshots AS s
     WHERE s.stream = w.value
       AND s.version = (SELECT max(version) FROM snapshots WHERE stream = w.value)
     UNION ALL
     SELECT e.notification_id, e.originator_id, e.originator_version, e.topic, e.state
-    FROM json_each(?1) AS w CROSS JOIN events AS e
+    FROM json_each(?) AS w CROSS JOIN events AS e
     WHERE e.originator_id = w.value
       AND e.originator_version > coalesce(
           (SELECT max(version) FROM snapshots WHERE stream = w.value), -1)"""
@@ -68,6 +69,11 @@ STREAM = """
 LOG = """
     SELECT notification_id, originator_id, originator_version, topic, state FROM events
     WHERE notification_id > ? AND notification_id <= ? ORDER BY notification_id LIMIT ?"""
+NOTIFICATIONS = """
+    SELECT notification_id, originator_id, originator_version, topic, state FROM events
+    WHERE notification_id > ? AND notification_id <= ?
+      AND (json_array_length(?) = 0 OR topic IN (SELECT value FROM json_each(?)))
+    ORDER BY notification_id LIMIT ?"""
 RECEIPTS = """
     SELECT r.number, r.digest, r.outcome, r.commit_number, c.last_position
     FROM json_each(?) AS w CROSS JOIN receipts AS r ON r.number = w.value
@@ -241,7 +247,8 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder):
 
     def read_states(self, streams: Iterable[str]) -> tuple[list[SnapshotRow], list[EventRow]]:
         """See `LedgerRecorder.read_states`; one statement."""
-        rows = self._read(STATES, _json(streams))
+        wanted = _json(streams)
+        rows = self._read(STATES, wanted, wanted)
         snapshots = [SnapshotRow(row[1], row[2], row[4]) for row in rows if row[0] == 0]
         events = [as_event(row) for row in rows if row[0] != 0]
         events.sort()
@@ -292,17 +299,8 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder):
         """The library's page of the log. Its own statement asks for rowid, which has our name."""
         after = -1 if start is None else start - inclusive_of_start
         last = LAST if stop is None else stop
-        chosen = "json_array_length(?3) = 0 OR topic IN (SELECT value FROM json_each(?3))"
-        rows = self._read(
-            LOG.replace("?", "?1", 1)
-            .replace("<= ?", "<= ?2")
-            .replace("LIMIT ?", "LIMIT ?4")
-            .replace("ORDER", f"AND ({chosen}) ORDER"),
-            after,
-            last,
-            _json(topics),
-            limit,
-        )
+        wanted = _json(topics)
+        rows = self._read(NOTIFICATIONS, after, last, wanted, wanted, limit)
         return [library.Notification(s, v, n, d, id=p) for p, s, v, n, d in rows]
 
 

@@ -41,6 +41,7 @@ from domain.ledger.answer import Answer, Refusal
 from domain.ledger.states import CACHE_SIZE, StateCache
 from domain.ledger.unit import Overlay, UnitOfWork
 from domain.refusals import Code, Refused
+from domain.texts import fault
 
 ATTEMPTS = 3
 # What was in memory was not what is stored, or the connection broke before COMMIT was sent.
@@ -331,7 +332,7 @@ def _digest_or_no(request: Request) -> bytes | Refusal:
 
 
 def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and 1 <= len(value) <= 300 and value.isprintable()
+    return isinstance(value, str) and 1 <= len(value) <= 300 and not fault(value)
 
 
 # A malformed command needs nothing: its handler says no.

@@ -17,6 +17,7 @@ from domain.kernel import Fact, Stream
 from domain.member.terms import parse_cycle
 from domain.money import BASIS, MAX_FEN, FeeRule
 from domain.refusals import Code, Refused
+from domain.texts import quoted
 
 Kind = Literal["personal", "enterprise"]
 Role = Literal["owner", "finance", "viewer"]
@@ -96,7 +97,9 @@ def register(state: State, member_id: str, kind: Kind, name: str) -> list[Event]
         return [Registered(member_id, kind, name)]
     if (state.kind, state.name) == (kind, name):
         return []
-    raise Refused(Code.MEMBER_EXISTS, "member_id", f"{member_id} is {state.kind} {state.name!r}")
+    raise Refused(
+        Code.MEMBER_EXISTS, "member_id", f"{member_id} is {state.kind} {quoted(state.name)}"
+    )
 
 
 def add_operator(state: State, operator_id: str, role: Role) -> list[Event]:

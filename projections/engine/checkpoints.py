@@ -15,6 +15,7 @@ from msgspec import Struct
 from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from domain.texts import without_faults
 from projections.engine.model import METADATA
 
 RUNNING, PAUSED, KEPT = "running", "paused", "kept"
@@ -103,7 +104,7 @@ def advance(connection: Connection, at: Checkpoint, to: int) -> Checkpoint:
 
 def pause(connection: Connection, at: Checkpoint, position: int, reason: str) -> Checkpoint:
     """Stop it because of the fact at `position`. Raises Fenced."""
-    said = "".join(c if c.isprintable() else " " for c in reason)[:REASON_LENGTH]
+    said = without_faults(reason)[:REASON_LENGTH]
     paused = Checkpoint(at.name, at.position, at.generation, PAUSED, said, position, at.fingerprint)
     return _change(connection, at, paused)
 
