@@ -33,7 +33,7 @@ from domain.refusals import Refused
 COMMITS_PAGE = 1_000
 SNAPSHOTS_PAGE = 100
 BEFORE_ALL = -(2**63)  # Below every position and number that a row should have.
-COMMIT_ROW = [int] * 5 + [bytes] * 2
+COMMIT_ROW = [int] * 5 + [bytes] * 2 + [int, bytes]
 MAX_FINDINGS = 100
 
 # Told how many facts are done, of how many.
