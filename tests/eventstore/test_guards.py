@@ -32,8 +32,8 @@ def test_a_new_ledger_has_every_guard(engine: Engine) -> None:
 def test_a_table_that_is_gone_or_is_a_view_is_found(engine: Engine, table: str) -> None:
     renamed = f"ALTER TABLE {table} RENAME TO {table}_elsewhere"
     assert table in after(engine, renamed)
-    view = f"CREATE VIEW {table} AS SELECT * FROM {table}_elsewhere"
-    assert (table, "is no table") in broken_guards(engine) or table in after(engine, view)
+    after(engine, f"CREATE VIEW {table} AS SELECT * FROM {table}_elsewhere")  # noqa: S608
+    assert (table, "is no table") in broken_guards(engine)
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -188,8 +188,6 @@ def test_what_is_off_on_a_server_is_named(
 @pytest.mark.postgresql
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_reading_and_adding_are_rights_that_anybody_may_have(engine: Engine) -> None:
-    tables = "ALL TABLES IN SCHEMA " + engine.connect().exec_driver_sql(
-        "SELECT current_schema()"
-    ).scalar_one()  # fmt: skip
+    tables = ", ".join(TABLES)
     assert after(engine, f"GRANT SELECT, INSERT ON {tables} TO pg_monitor") == []
     assert after(engine, "GRANT UPDATE ON api_keys, snapshots TO pg_monitor") == []
