@@ -15,7 +15,7 @@ from domain.ledger.ledger import utc_us
 from domain.refusals import Refused
 from migrations.run import migrate
 
-HINT = "; if there is no ledger yet, `zhangfang init` creates one"
+HINT = "; `zhangfang init` creates one, and brings an older one up to date"
 
 
 def open_context(

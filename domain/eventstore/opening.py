@@ -27,8 +27,8 @@ def open_recorder(database: Database, *, lock_timeout_ms: int = 10_000) -> Ledge
             recorder = SQLiteLedgerRecorder.open(database, lock_timeout_ms=lock_timeout_ms)
         else:
             raise refused(f"{database!r} {NO_LEDGER}: there is no such file")
-        trouble = NO_LEDGER
-        recorder.head()
+        trouble = f"{NO_LEDGER}, or one of an older version"
+        recorder.newest()  # An older version's tables cannot answer this.
     except PersistenceError as error:
         if recorder is not None:
             recorder.close()
