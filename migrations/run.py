@@ -50,7 +50,7 @@ def _config(connection: Connection, database: Database, more: Sequence[Path]) ->
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.set_main_option("path_separator", "newline")
-    folders = [Path(__file__).parent / "versions", *more]
+    folders = [Path(__file__).with_name("versions"), *more]
     config.set_main_option("version_locations", "\n".join(map(str, folders)).replace("%", "%%"))
     config.attributes["connection"] = connection
     config.attributes["schema"] = database.schema or None

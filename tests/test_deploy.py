@@ -46,7 +46,8 @@ def test_a_compose_file_names_services_files_and_commands_that_there_are(path: P
                 assert source in yaml.safe_load(path.read_text())["volumes"]
         if service["image"] == "zhangfang":
             assert service["command"][0] in COMMANDS
-            assert (DEPLOY / service["build"]["context"] / "deploy" / "Dockerfile").is_file()
+            if "build" in service:
+                assert (DEPLOY / service["build"]["context"] / "deploy/Dockerfile").is_file()
             url = re.sub(r"\$\{CELL:-(\w+)\}", r"\1", service["environment"]["ZHANGFANG_DATABASE"])
             assert parse_database_url(re.sub(r"\$\{\w+\}", "secret", url)).schema == "cell_0"
         for port in service.get("ports", []):

@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -92,23 +92,18 @@ def digests(url: str) -> dict[str, str]:
     return found
 
 
-def test_books_backed_up_while_in_use_are_restored_verify_and_go_on(
-    database_url: str, elsewhere: str, tmp_path: Path
-) -> None:
-    open_market(database_url)
-    books, restored = Terminal(database_url), Terminal(elsewhere)
-    assert books("key", "create", "--role", "operator").code == 0
-    kept = tmp_path / "head.json"
-    kept.write_text(books("head").out)
-    everything, failed = requests(), list[BaseException]()
-    some_done, copied = threading.Event(), threading.Event()
+@contextmanager
+def written(url: str, everything: list[Request], left: int) -> Iterator[None]:
+    """The block runs while the requests are submitted, one after another; the last `left` after."""
+    failed = list[BaseException]()
+    some_done, block_done = threading.Event(), threading.Event()
 
     def write() -> None:
         try:
-            with opened(database_url) as ledger:
+            with opened(url) as ledger:
                 for n, one in enumerate(everything):
-                    if n == len(everything) - 50:  # So many will not be in the backup.
-                        copied.wait(60)
+                    if n == len(everything) - left:
+                        block_done.wait(60)
                     ledger.submit(one).unwrap()
                     if n == 40:
                         some_done.set()
@@ -118,13 +113,26 @@ def test_books_backed_up_while_in_use_are_restored_verify_and_go_on(
 
     writer = threading.Thread(target=write)
     writer.start()
-    some_done.wait(60)
     try:
-        backup = backed_up(database_url, tmp_path)
+        some_done.wait(60)
+        yield
     finally:
-        copied.set()
+        block_done.set()
         writer.join()
     assert not failed
+
+
+def test_books_backed_up_while_in_use_are_restored_verify_and_go_on(
+    database_url: str, elsewhere: str, tmp_path: Path
+) -> None:
+    open_market(database_url)
+    books, restored = Terminal(database_url), Terminal(elsewhere)
+    assert books("key", "create", "--role", "operator").code == 0
+    kept = tmp_path / "head.json"
+    kept.write_text(books("head").out)
+    everything = requests()
+    with written(database_url, everything, left=50):
+        backup = backed_up(database_url, tmp_path)
     restore(backup, elsewhere)
     ran = restored("verify", "--expect-head", kept)
     assert ran.code == 0, ran.out
