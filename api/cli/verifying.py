@@ -20,7 +20,6 @@ from domain.ledger import heads
 from domain.ledger.heads import KeptHead
 from domain.ledger.ledger import utc_us
 from domain.ledger.proof import Finding, verify_log
-from domain.ledger.seals import read_entries
 from domain.refusals import Code, Refused
 from projections.engine.folding import passes
 from projections.rebuilding.verify import check
@@ -119,8 +118,7 @@ def _findings(say: Say, context: AppContext, kept: list[tuple[str, KeptHead]]) -
         with _stumbling("guards", "reading", findings):
             findings += [Finding("guards", *one) for one in broken_guards(context.engine)]
         with _stumbling("keys", "reading", findings):
-            entries = read_entries(recorder)
-            findings += [Finding("keys", *one) for one in wrong_keys(context.engine, entries)]
+            findings += [Finding("keys", *one) for one in wrong_keys(context.engine)]
         stalled: list[Finding] = []
         with _stumbling("projection", "catching up", stalled):
             context.desk.catch_up()

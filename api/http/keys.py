@@ -10,7 +10,7 @@ be revoked, and which person holds one is nobody's fact. But that one was made o
 import hmac
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, get_args
 
@@ -24,6 +24,9 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    column,
+    select,
+    table,
 )
 
 from domain.eventstore.changes import lock_ledger, seal_entry
@@ -48,6 +51,7 @@ API_KEYS = Table(
     Column("revoked_at_us", BigInteger),
 )
 
+ENTRIES = table("sealed_changes", column("seal_number"), column("entry"))
 MADE = ("id", "digest", "role", "member", "note", "created_at_us")  # Does not change afterwards.
 
 _KEY = re.compile(r"zf_([a-z0-9]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
@@ -159,24 +163,39 @@ def list_keys(engine: Engine) -> list[KeyRow]:
         return [KeyRow(*row) for row in rows]
 
 
-def wrong_keys(engine: Engine, entries: Iterable[bytes]) -> list[tuple[str, str]]:
-    """Keys that are not what was sealed: which, and what is off with it. `entries` of the log."""
+def wrong_keys(engine: Engine) -> list[tuple[str, str]]:
+    """Keys that are not what was sealed: which, and what is off with it.
+
+    That the entries are what was sealed is for `domain.ledger.proof` to say. Raises
+    msgspec.DecodeError when one cannot be read.
+    """
+    with _one_view(engine) as connection:
+        rows = {row.id: row for row in connection.execute(API_KEYS.select())}
+        entries = connection.execute(select(ENTRIES).order_by(ENTRIES.c.seal_number)).all()
     sealed: dict[str, tuple[bytes, int | None]] = {}
-    for entry in entries:
-        said = decoded(entry)
+    for _, entry in entries:
+        said = decoded(bytes(entry))
         if "revoked_at_us" in said:
             made = sealed.get(said["key"], (b"", None))[0]
             sealed[said["key"]] = (made, said["revoked_at_us"])
         elif "key" in said:
-            sealed[said["key"]] = (entry, None)
-    with engine.connect() as connection:
-        rows = {row.id: row for row in connection.execute(API_KEYS.select())}
+            sealed[said["key"]] = (bytes(entry), None)
     found = []
     for key_id in sorted(sealed.keys() | rows.keys(), key=str):
         why = _difference(sealed.get(key_id), rows.get(key_id))
         if why:
             found.append((f"key {key_id}", why))
     return found
+
+
+@contextmanager
+def _one_view(engine: Engine) -> Iterator[Connection]:
+    """Reads of one moment: a key that is made meanwhile is in both tables or in none."""
+    with engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            connection = connection.execution_options(isolation_level="REPEATABLE READ")
+        with connection.begin():  # SQLite keeps one view until it ends.
+            yield connection
 
 
 def _difference(sealed: tuple[bytes, int | None] | None, row: Any) -> str:

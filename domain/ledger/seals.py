@@ -25,11 +25,6 @@ CHECK = "seals"
 Report = Callable[[str, str, str], None]
 
 
-def read_entries(recorder: LedgerRecorder) -> Iterator[bytes]:
-    """Every entry beside the commits, oldest first."""
-    return (change.entry for change in _changes(recorder))
-
-
 def _changes(recorder: LedgerRecorder) -> Iterator[SealedChange]:
     number = BEFORE_ALL
     while page := recorder.read_changes(number, CHANGES_PAGE):
