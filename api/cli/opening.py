@@ -12,7 +12,7 @@ from domain.ledger.ledger import utc_us
 from domain.refusals import Refused
 from migrations.run import migrate
 
-HINT = "; if there is no ledger yet, `zhangfang init` creates one"
+HINT = "; `zhangfang init` creates one, and brings an older one up to date"
 
 
 def open_serving(
@@ -48,7 +48,7 @@ def open_desk(
 ) -> Iterator[AppContext]:
     """An open ledger for one command, without threads beside it, closed at the end.
 
-    `create` makes the ledger first when there is none. Raises as `open_serving` does.
+    `create` makes the ledger first when there is none, and brings an older one up to date. Raises as `open_serving` does.
     """
     carrier = channel or SimulatedChannel()
     with _hinting():

@@ -37,7 +37,7 @@ def open_recorder(database: Database, *, lock_timeout_ms: int = 10_000) -> Ledge
     except PersistenceError as error:
         raise refused(f"{database!r} cannot be reached: {error}") from error
     try:
-        recorder.head()
+        recorder.newest()  # An older version's tables cannot answer this.
     except PersistenceError as error:
         recorder.close()
         raise NoLedger(database, error) from error

@@ -30,7 +30,10 @@ from domain.eventstore.recorder import (
     as_event,
     commit_row,
     library_append,
+    newest_of,
 )
+from domain.eventstore.seals import Seal, SealedChange
+from domain.eventstore.statements import NEWEST
 from domain.refusals import Code, Refused
 
 Rows = list[tuple[Any, ...]]
@@ -47,8 +50,9 @@ INSERT_SNAPSHOT = """
     INSERT INTO snapshots (stream, version, state) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"""
 INSERT_COMMIT = """
     INSERT INTO commit_log
-        (number, first_position, last_position, receipts, recorded_at_us, digest, hash)
-    VALUES (?, ?, ?, ?, ?, ?, ?)"""
+        (number, first_position, last_position, receipts, recorded_at_us, digest, hash,
+         seal_number, seal)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 STREAMS_SINCE = "SELECT DISTINCT originator_id FROM events WHERE notification_id > ?"
 # One statement, so one view. CROSS JOIN fixes the order: each stream is looked up by its key.
 # Both marks stand for the same list: a numbered mark needs a mapping from Python 3.14 on.
@@ -79,8 +83,12 @@ RECEIPTS = """
     FROM json_each(?) AS w CROSS JOIN receipts AS r ON r.number = w.value
     CROSS JOIN commit_log AS c ON c.number = r.commit_number"""
 COMMITS = """
-    SELECT number, first_position, last_position, receipts, recorded_at_us, digest, hash
+    SELECT number, first_position, last_position, receipts, recorded_at_us, digest, hash,
+        seal_number, seal
     FROM commit_log WHERE number > ? ORDER BY number LIMIT ?"""
+CHANGES = """
+    SELECT seal_number, commit_number, entry, seal FROM sealed_changes
+    WHERE seal_number > ? ORDER BY seal_number LIMIT ?"""
 STRAY_RECEIPTS = """
     SELECT r.number FROM receipts AS r LEFT JOIN commit_log AS c ON c.number = r.commit_number
     WHERE c.number IS NULL ORDER BY r.number LIMIT ?"""
@@ -145,9 +153,9 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder):
         if not self._one_writer.acquire(timeout=self._patience_ms / 1000):
             raise Refused(Code.BUSY)
         try:
-            connection, head = self._begin()
+            connection, head, sealed = self._begin()
             try:
-                yield _SQLiteSession(connection, head)
+                yield _SQLiteSession(connection, head, sealed)
                 self._commit(connection)
             except BaseException:
                 self._roll_back(connection)
@@ -155,19 +163,19 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder):
         finally:
             self._one_writer.release()
 
-    def _begin(self) -> tuple[sqlite3.Connection, Head]:
+    def _begin(self) -> tuple[sqlite3.Connection, Head, Seal]:
         try:
             if self._writer is None:
                 self._writer = self._open_writer()
             connection = self._writer
             connection.execute("BEGIN IMMEDIATE")
-            row = connection.execute(HEAD).fetchone()
+            row = connection.execute(NEWEST).fetchone()
         except sqlite3.Error as error:
             self._drop_writer()
             if _busy(error):
                 raise Refused(Code.BUSY) from None
             _raise(error)
-        return connection, Head(*row) if row else GENESIS
+        return connection, *newest_of(row)
 
     def _open_writer(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -245,6 +253,10 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder):
         rows = self._read(HEAD)
         return Head(*rows[0]) if rows else GENESIS
 
+    def newest(self) -> tuple[Head, Seal]:
+        """The newest commit and the newest seal, of one moment."""
+        return newest_of(self._read(NEWEST)[0])
+
     def read_states(self, streams: Iterable[str]) -> tuple[list[SnapshotRow], list[EventRow]]:
         """See `LedgerRecorder.read_states`; one statement."""
         wanted = _json(streams)
@@ -270,6 +282,10 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder):
     def read_commits(self, after_number: int, limit: int) -> list[CommitRow]:
         """Rows of the commit log, in order."""
         return [CommitRow(*row) for row in self._read(COMMITS, after_number, limit)]
+
+    def read_changes(self, after_seal: int, limit: int) -> list[SealedChange]:
+        """What is sealed beside commits, in order of the seals' numbers."""
+        return [SealedChange(*row) for row in self._read(CHANGES, after_seal, limit)]
 
     def receipts_of_commit(self, number: int) -> list[ReceiptRow]:
         """The receipts one commit wrote, in order of their number."""
@@ -307,9 +323,10 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder):
 class _SQLiteSession:
     """A commit being made, in the open transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, head: Head) -> None:
+    def __init__(self, connection: sqlite3.Connection, head: Head, sealed: Seal) -> None:
         self._connection = connection
         self._appended = False
+        self._sealed = sealed
         self.head = head
 
     def streams_since(self, position: int) -> set[str]:
@@ -318,7 +335,7 @@ class _SQLiteSession:
     def append(self, append: Append) -> Head:
         if self._appended:
             raise ValueError("a session appends once")
-        commit = commit_row(self.head, append)
+        commit = commit_row(self.head, append, self._sealed)
         self._appended = True
         try:
             self._connection.executemany(INSERT_SNAPSHOT, append.snapshots)

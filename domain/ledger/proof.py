@@ -1,4 +1,4 @@
-"""Proving the log: hashes and gaps, decoding, conservation, floors, the reserve identity, dates.
+"""Proving the log: hashes, gaps, seals, decoding, conservation, floors, reserve identity, dates.
 
 Reads everything that was ever stored, in order, trusting nothing but the rows themselves: no
 projection, no cache; snapshots are compared with the facts, never believed. What it finds is named
@@ -28,13 +28,14 @@ from domain.eventstore.recorder import (
 from domain.kernel import Entry, Recorded
 from domain.ledger import codec
 from domain.ledger.controls import ItemBook, PositionBook
+from domain.ledger.seals import SealChain
 from domain.ledger.unit import WITH_ENTRY
 from domain.refusals import Refused
 
 COMMITS_PAGE = 1_000
 SNAPSHOTS_PAGE = 100
 BEFORE_ALL = -(2**63)  # Below every position and number that a row should have.
-COMMIT_ROW = [int] * 5 + [bytes] * 2
+COMMIT_ROW = [int] * 5 + [bytes] * 2 + [int, bytes]
 MAX_FINDINGS = 100
 
 # Told how many facts are done, of how many.
@@ -188,6 +189,7 @@ def _one_line(error: Exception) -> str:
 def _walk(recorder: LedgerRecorder, report: Any, progress: Progress, away: Away) -> None:
     books = _Books(report)
     head = GENESIS
+    seals = SealChain(recorder, report)
     end = recorder.head()  # Whatever is committed from now on is for the next run to prove.
     for row in recorder.read_log(BEFORE_ALL, MAX_FINDINGS, 0):
         report("gaps", f"position {row.position}", "stands before the first commit of the log")
@@ -209,9 +211,11 @@ def _walk(recorder: LedgerRecorder, report: Any, progress: Progress, away: Away)
                 except (codec.UnknownFact, AttributeError, TypeError) as unknown:
                     report("decoding", f"position {row.position}", str(unknown))
             books.end_commit(commit.number)
+        seals.take(commit)
         # Go on from what the row claims, so that one bad commit is one finding.
         head = head._replace(number=commit.number, position=commit.last_position, hash=commit.hash)
         progress(head.position, end.position)
+    seals.end(head)
     newest = recorder.head()
     beyond = recorder.read_log(newest.position, 1)
     if beyond and recorder.head() == newest:  # Else it came with a commit made in between.

@@ -153,7 +153,7 @@ def before_the_log(run: Run, at: Place) -> None:
 
 
 def commit_before_the_log(run: Run, at: Place) -> None:
-    run("INSERT INTO commit_log VALUES (0, 1, 0, 0, 0, ?, ?)", bytes(32), bytes(32))
+    run("INSERT INTO commit_log VALUES (0, 1, 0, 0, 0, ?, ?, 0, ?)", *[bytes(32)] * 3)
 
 
 def version_out_of_turn(run: Run, at: Place) -> None:
