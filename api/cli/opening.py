@@ -48,7 +48,8 @@ def open_desk(
 ) -> Iterator[AppContext]:
     """An open ledger for one command, without threads beside it, closed at the end.
 
-    `create` makes the ledger first when there is none, and brings an older one up to date. Raises as `open_serving` does.
+    `create` makes the ledger first when there is none, and brings an older one up to date. Raises
+    as `open_serving` does.
     """
     carrier = channel or SimulatedChannel()
     with _hinting():
