@@ -75,6 +75,7 @@ app.add_typer(projecting.app, name="projections")
 app.add_typer(feeds.app, name="feed")
 app.add_typer(keys.app, name="key")
 app.command("verify")(verifying.verify)
+app.command("head")(verifying.head)
 app.command(
     "bench",
     add_help_option=False,

@@ -29,8 +29,8 @@ class PaymentLine:
 @object_type
 class Payment:
     """One attempt to pay an order (`orderNo`), or to recharge a member's wallet (`memberId`),
-    through one channel. A merchant sees its own line; `amount` and `reason`, why it was declined or went
-    back, are null for a merchant where others are paid by it too."""
+    through one channel. A merchant sees its own line; `amount` and `reason`, why it was declined
+    or went back, are null for a merchant where others are paid by it too."""
 
     no: ID
     purpose: PaymentPurpose

@@ -1,6 +1,6 @@
 """Settlement batches and their payouts: `settlementBatch`, `settlementBatches`."""
 
-from typing import Annotated, get_args
+from typing import Annotated
 
 import strawberry
 from strawberry import ID
@@ -13,13 +13,10 @@ from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Date, Instant
 from api.graphql.spans import From, To
 from domain.refusals import Code, Refused
-from domain.settlement import batch as aggregate
 from projections.models import settlement_batches as model
 from projections.models.settlement_items import SettlementItem as ItemRow
 from projections.models.settlement_payouts import Payout as PayoutRow
 from projections.tables.paging import checked_first
-
-STATES: tuple[str, ...] = tuple(one for one in get_args(aggregate.Status) if one != "none")
 
 
 @object_type
@@ -165,15 +162,15 @@ async def settlement_batches(
     from_: From = None,
     to: To = None,
     state: Annotated[
-        str | None, strawberry.argument(description=f"One of {', '.join(STATES)}.")
+        str | None, strawberry.argument(description=f"One of {', '.join(model.STATES)}.")
     ] = None,
     first: First = DEFAULT_FIRST,
     after: After = None,
 ) -> Connection[SettlementBatch]:
     """Batches of the clearing dates `from` up to, not including, `to`, by date and id; all,
     of a merchant, in a state."""
-    if state is not None and state not in STATES:
-        raise Refused(Code.REQUEST_INVALID, "state", f"one of {', '.join(STATES)} is needed")
+    if state is not None and state not in model.STATES:
+        raise Refused(Code.REQUEST_INVALID, "state", f"one of {', '.join(model.STATES)} is needed")
     merchant = info.context.within(merchant_id)
     page = await info.context.read(
         lambda connection: model.settlement_batches(

@@ -7,10 +7,11 @@ indexes of older tables are there at once.
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import op
+
+from migrations.tables import create_index, create_table
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
@@ -30,8 +31,7 @@ def _date(name: str, **options: Any) -> sa.Column[Any]:
 
 
 def _index(name: str, table: str, *columns: str, where: str | None = None) -> None:
-    partial = sa.text(where) if where else None
-    op.create_index(name, table, columns, sqlite_where=partial, postgresql_where=partial)
+    create_index(name, table, columns, where)
 
 
 def upgrade() -> None:
@@ -47,7 +47,7 @@ def upgrade() -> None:
 
 def _account_days() -> None:
     for table, dated in (("account_days", True), ("account_ends", False)):
-        op.create_table(
+        create_table(
             table,
             _text("account", primary_key=True),
             *([_date("accounting_date", primary_key=True)] if dated else []),
@@ -60,11 +60,11 @@ def _account_days() -> None:
             _number("postings"),
             _number("last_position"),
         )
-    op.create_table("account_open_day", _text("name", primary_key=True), _date("accounting_date"))
+    create_table("account_open_day", _text("name", primary_key=True), _date("accounting_date"))
 
 
 def _business_days() -> None:
-    op.create_table(
+    create_table(
         "business_days",
         _date("accounting_date", primary_key=True),
         _number("opened_at_us"),
@@ -77,7 +77,7 @@ def _business_days() -> None:
 
 
 def _orders() -> None:
-    op.create_table(
+    create_table(
         "orders",
         _text("order_no", primary_key=True),
         _text("buyer"),
@@ -91,7 +91,7 @@ def _orders() -> None:
         _number("last_position"),
     )
     _index("orders_placed", "orders", "placed_at_us", "order_no")
-    op.create_table(
+    create_table(
         "order_lines",
         _text("order_no", primary_key=True),
         sa.Column("line_no", sa.SmallInteger, primary_key=True),
@@ -105,7 +105,7 @@ def _orders() -> None:
 
 
 def _payments() -> None:
-    op.create_table(
+    create_table(
         "payments",
         _text("payment_no", primary_key=True),
         _text("purpose"),
@@ -122,7 +122,7 @@ def _payments() -> None:
     started = ("started_at_us", "payment_no")
     _index("payments_started", "payments", *started)
     _index("payments_reference", "payments", "reference", *started)
-    op.create_table(
+    create_table(
         "payment_lines",
         _text("payment_no", primary_key=True),
         _text("merchant", primary_key=True),
@@ -134,7 +134,7 @@ def _payments() -> None:
 
 
 def _refunds() -> None:
-    op.create_table(
+    create_table(
         "refunds",
         _text("refund_no", primary_key=True),
         _text("transaction_id"),
@@ -160,7 +160,7 @@ def _refunds() -> None:
 
 
 def _settlement_items() -> None:
-    op.create_table(
+    create_table(
         "settlement_items",
         _text("batch_id", primary_key=True),
         _number("position", primary_key=True),

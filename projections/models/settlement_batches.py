@@ -5,7 +5,7 @@ are few and their facts many, so a batch of facts reads the rows it touches, onc
 """
 
 from datetime import date
-from typing import Any
+from typing import Any, get_args
 
 from msgspec import Struct
 from msgspec.structs import astuple
@@ -37,6 +37,18 @@ from projections.tables.paging import (
     page_of,
     sought_text,
 )
+
+# What outsiders know two states as. The second is seen only where a commit is read in two pieces.
+_SHOWN: dict[str, str] = {"sealed": "closed", "matured": "instructed"}
+STATES = tuple(
+    dict.fromkeys(
+        _SHOWN.get(one, one)
+        for status in get_args(facts.Status)
+        for one in (get_args(status) or (status,))
+        if one != "none"
+    )
+)
+_MEANT: dict[str, Any] = {"closed": "sealed"}
 
 _COLLECTING = text("state = 'collecting'")
 _SEALED = text("state IN ('closed', 'reviewed')")
@@ -209,7 +221,7 @@ def _load(connection: Connection, tables: Tables, batch_ids: list[str]) -> dict[
     works: dict[str, Work] = {}
     for row in fetch_rows(connection, tables[TABLE.name], ("batch_id",), wanted):
         draft = Draft(*row)
-        works[draft.batch_id] = Work(draft, facts.State(status=draft.state), {})
+        works[draft.batch_id] = Work(draft, facts.State(status=_meant(draft)), {})
     found = fetch_rows(connection, tables[PAYOUTS.name], ("batch_id",), wanted)
     for row in sorted(found, key=lambda row: (row[1], row[2])):
         payout = PayoutDraft(*row)
@@ -222,9 +234,13 @@ def _load(connection: Connection, tables: Tables, batch_ids: list[str]) -> dict[
             if one.status != "retried"
         )
         work.state = facts.State(
-            status=work.row.state, payouts=live, payout_count=len(work.payouts)
+            status=_meant(work.row), payouts=live, payout_count=len(work.payouts)
         )
     return works
+
+
+def _meant(row: Draft) -> Any:
+    return _MEANT.get(row.state, row.state)
 
 
 def _collect(row: Draft, sums: Collecting) -> None:
@@ -239,7 +255,7 @@ def _collect(row: Draft, sums: Collecting) -> None:
 def _step(work: Work, fact: Any) -> None:
     row = work.row
     match fact:
-        case facts.Closed():
+        case facts.Sealed():
             row.due_date, row.sealed_by = fact.due_date, fact.maker
         case facts.Reviewed():
             row.reviewed_by = fact.checker
@@ -257,7 +273,7 @@ def _step(work: Work, fact: Any) -> None:
         case _:
             pass
     work.state = facts.evolve(work.state, fact)
-    row.state = work.state.status
+    row.state = _SHOWN.get(work.state.status, work.state.status)
     arrived = [payout for payout in work.state.payouts if payout.status == "succeeded"]
     row.paid_fen = sum(payout.amount_fen for payout in arrived)
     for payout in work.state.payouts:
@@ -278,7 +294,7 @@ MODEL = ReadModel(
         **dict.fromkeys(
             (
                 facts.Opened,
-                facts.Closed,
+                facts.Sealed,
                 facts.Reviewed,
                 facts.Matured,
                 facts.CarriedForward,

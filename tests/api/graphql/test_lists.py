@@ -9,7 +9,6 @@ from graphql import GraphQLEnumType
 from api.graphql import enums
 from api.graphql.instructions import STATES as INSTRUCTION_STATES
 from api.graphql.schema import graphql_schema
-from api.graphql.settlement import STATES as BATCH_STATES
 from domain.accounting import account, chart
 from domain.channel.port import Purpose
 from domain.member import member
@@ -22,6 +21,7 @@ from projections.models import (
     orders,
     payments,
     refunds,
+    settlement_batches,
     settlement_items,
     transactions,
 )
@@ -220,8 +220,8 @@ WORDS: dict[type[Enum], tuple[str, ...]] = {
     enums.RefundStage: get_args(transaction.Stage),
     enums.InstructionPurpose: get_args(Purpose),
     enums.InstructionState: INSTRUCTION_STATES,
-    enums.BatchState: BATCH_STATES,
-    enums.PayoutStatus: get_args(batch.Payout.__annotations__["status"]),
+    enums.BatchState: settlement_batches.STATES,
+    enums.PayoutStatus: get_args(batch.PayoutStatus),
     enums.ItemKind: get_args(settlement_items.ItemKind),
     enums.StatementKind: merchant_statements.KINDS,
     enums.ProjectionState: (checkpoints.RUNNING, checkpoints.PAUSED),
