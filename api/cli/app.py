@@ -12,7 +12,9 @@ import typer
 from api.cli import (
     benching,
     demo,
+    desk,
     events,
+    export,
     feeds,
     importing,
     keys,
@@ -73,6 +75,8 @@ app.command("positions")(reports.positions)
 app.command("events")(events.events)
 app.add_typer(projecting.app, name="projections")
 app.add_typer(feeds.app, name="feed")
+app.command("desk")(desk.desk)
+app.add_typer(export.app, name="export")
 app.add_typer(keys.app, name="key")
 app.command("verify")(verifying.verify)
 app.command("head")(verifying.head)

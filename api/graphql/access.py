@@ -53,6 +53,18 @@ ACCESS: dict[str, Rule] = {
     "ledger": Rule(EVERYBODY, "shared", ()),
     "instruction": Rule(INSTITUTION, "shared", ("instructions",)),
     "instructions": Rule(INSTITUTION, "shared", ("instructions",)),
+    "desk": Rule(
+        INSTITUTION,
+        "shared",
+        (
+            "business_days",
+            "settlement_batches",
+            "transactions",
+            "instructions",
+            "balances",
+            "journal",
+        ),
+    ),
     "members": Rule(INSTITUTION, "shared", ("members",)),
     "clearingPositions": Rule(INSTITUTION, "shared", ("clearing_positions",)),
     "trialBalance": Rule(INSTITUTION, "shared", ("trial_balance",)),

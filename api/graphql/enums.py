@@ -193,3 +193,13 @@ class ProjectionState(Enum):
 
     running = "running"
     paused = "paused"
+
+
+@closed_set
+class DeskStep(Enum):
+    """A step of a day: of a settlement batch, or to confirm a transaction whose time ran out."""
+
+    seal = "seal"
+    review = "review"
+    settle = "settle"
+    confirm = "confirm"

@@ -87,7 +87,7 @@ def _entry_line(line: model.JournalLine) -> EntryLine:
     )
 
 
-def _journal_line(line: model.JournalLine) -> JournalLine:
+def journal_line(line: model.JournalLine) -> JournalLine:
     return JournalLine(
         reference=line.reference,
         position=BigInt(line.position),
@@ -116,7 +116,7 @@ async def journal(
     page = await info.context.read(
         lambda connection: model.journal(connection, visible, from_, to, after=after, first=first)
     )
-    return connection(page, _journal_line, after)
+    return connection(page, journal_line, after)
 
 
 def _may_see(info: Info, account: str) -> bool:

@@ -61,6 +61,12 @@ def _projections(connection: Connection) -> list[Projection]:
     return [_projection(found.get(name, Checkpoint(name)), head) for name in READ_MODELS]
 
 
+def paused_projections(connection: Connection) -> list[Projection]:
+    """Those that have stopped."""
+    paused = ProjectionState.paused
+    return [one for one in _projections(connection) if one.state is paused]
+
+
 def _projection(at: Checkpoint, head: int) -> Projection:
     return Projection(
         name=at.name,

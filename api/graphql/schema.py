@@ -11,6 +11,7 @@ from strawberry.types import ExecutionContext
 from api.graphql.access import root
 from api.graphql.accounts import account, accounts
 from api.graphql.describing import object_type
+from api.graphql.desk import desk
 from api.graphql.instructions import instruction, instructions
 from api.graphql.journal import journal
 from api.graphql.ledger import ledger, projections
@@ -51,6 +52,7 @@ class Query:
     trial_balance = root(trial_balance)
     member = root(member)
     members = root(members)
+    desk = root(desk)
     ledger = root(ledger)
     projections = root(projections)
 

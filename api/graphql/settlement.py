@@ -85,7 +85,7 @@ class SettlementBatch:
     @resolved
     async def payouts(self, info: Info) -> list[Payout]:
         """The transfers that pay it, retried ones too."""
-        return [_payout(row) for row in await info.context.payouts.load(self.id)]
+        return [payout_of(row) for row in await info.context.payouts.load(self.id)]
 
     @resolved
     async def items(
@@ -97,7 +97,7 @@ class SettlementBatch:
         return connection(page, _item, after, self.count)
 
 
-def _payout(row: PayoutRow) -> Payout:
+def payout_of(row: PayoutRow) -> Payout:
     return Payout(
         payout_no=row.payout_no,
         number=row.number,

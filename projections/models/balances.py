@@ -3,6 +3,7 @@
 Σ debit_fen = Σ credit_fen over all rows of a currency, after every batch.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -21,6 +22,7 @@ from projections.tables.paging import (
     columns_of,
     page_of,
     sought_text,
+    sought_texts,
 )
 
 TABLE = Table(
@@ -213,3 +215,10 @@ def accounts(
         query = query.where(TABLE.c.account > after_key("accounts", after, str)[0])
     rows = connection.execute(query).all()
     return page_of("accounts", rows, first, Account, lambda item: (item.account,))
+
+
+def not_zero(connection: Connection, account_ids: Sequence[str]) -> list[Account]:
+    """Those of some accounts (at most a few hundred) that have a balance, by id."""
+    wanted = TABLE.c.account.in_(sought_texts(account_ids, "account"))
+    query = select(*_COLUMNS).where(wanted, TABLE.c.balance_fen != 0)
+    return [Account(*row) for row in connection.execute(query.order_by(TABLE.c.account))]

@@ -3,7 +3,7 @@
 `reference` is `<stream>#<version>` of that fact; account.posted facts name it, too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -210,3 +210,24 @@ def newest_of(
     for lines in found.values():
         lines.sort(key=_key, reverse=True)
     return found
+
+
+def last_position(connection: Connection) -> int:
+    """The position of the newest line; 0 when there is none."""
+    newest = select(TABLE.c.position).order_by(TABLE.c.position.desc()).limit(1)
+    return connection.execute(newest).scalar() or 0
+
+
+def lines_between(
+    connection: Connection, after: int, until: int, page: int = 2_000
+) -> Iterator[JournalLine]:
+    """Every line after a position, up to another, in the order of the log, read in pages."""
+    place = (TABLE.c.position, TABLE.c.line_no)
+    last = (after, 2**15 - 1)  # Beyond the last line of `after`.
+    while True:
+        query = select(*_COLUMNS).where(tuple_(*place) > tuple_(*last), place[0] <= until)
+        rows = connection.execute(query.order_by(*place).limit(page)).all()
+        yield from (JournalLine(*row) for row in rows)
+        if len(rows) < page:
+            return
+        last = (rows[-1].position, rows[-1].line_no)

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from api.cli.export_hledger import hledger
 from api.cli.opening import open_desk
 from api.context import AppContext
 from api.operations.story import END, MERCHANT, STORY, TRADE_DAY, play, scripted_channel
 from domain.ledger.proof import verify_log
 from migrations.run import migrate
+from projections.models import journal
 from projections.models.merchant_statements import statement
 from projections.models.trial_balance import trial_balance
-from tests.stories.hledger import journal_text
 
 STEPS = sum(len(chapter.steps) for chapter in STORY)
 
@@ -28,7 +29,8 @@ def test_the_journal_of_the_story(migrated_url: str, golden: Callable[[str, str]
         assert tell(context) == STEPS
         context.desk.catch_up()
         with context.engine.connect() as connection:
-            text = journal_text(connection)
+            lines = journal.lines_between(connection, 0, journal.last_position(connection), 7)
+            text = "".join(hledger(lines))
             mine = statement(connection, MERCHANT, TRADE_DAY, END)
             assert trial_balance(connection).balanced
         assert verify_log(context.ledger.recorder) == []

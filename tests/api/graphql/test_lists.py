@@ -224,6 +224,7 @@ WORDS: dict[type[Enum], tuple[str, ...]] = {
     enums.PayoutStatus: get_args(batch.PayoutStatus),
     enums.ItemKind: get_args(settlement_items.ItemKind),
     enums.StatementKind: merchant_statements.KINDS,
+    enums.DeskStep: ("seal", "review", "settle", "confirm"),
     enums.ProjectionState: (checkpoints.RUNNING, checkpoints.PAUSED),
 }
 

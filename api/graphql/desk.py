@@ -1,0 +1,171 @@
+"""What an operator has to look at: `desk`. Each list is bounded, and says whether there is more."""
+
+from typing import Generic, TypeVar
+
+from strawberry import ID
+
+from api.graphql.describing import object_type, resolved
+from api.graphql.enums import DeskStep
+from api.graphql.instructions import Instruction, instruction_of
+from api.graphql.journal import JournalLine, journal_line
+from api.graphql.ledger import Projection, paused_projections
+from api.graphql.money import Money, money
+from api.graphql.reads import Info
+from api.graphql.scalars import Date, Instant, instant_or_none
+from api.graphql.settlement import Payout, payout_of
+from api.operations import attention
+from domain.accounting.chart import CHART
+from domain.ledger.answer import Refusal as KeptRefusal
+from projections.models.business_days import latest_day
+
+ItemT = TypeVar("ItemT")
+
+
+@object_type
+class DeskList(Generic[ItemT]):
+    """The first of a list; `more` says that there are others."""
+
+    items: list[ItemT]
+    more: bool
+
+
+@object_type
+class BusinessDay:
+    """The open accounting date. After `cutOffAt` releases clear with the next date."""
+
+    accounting_date: Date
+    opened_at: Instant
+    cut_off_at: Instant | None
+
+
+@object_type
+class Refusal:
+    """What the books answered: a code of docs/refusals.md, a field, and a sentence."""
+
+    code: str
+    field: str
+    detail: str
+
+
+@object_type
+class Hindrance:
+    """A step of a day that is over and that was not done. `subject` is a batch or a transaction,
+    `since` when the step became due. Without a `refusal` nobody has tried it."""
+
+    step: DeskStep
+    subject: ID
+    merchant_id: ID
+    since: Date
+    refusal: Refusal | None
+
+
+@object_type
+class OpenInstruction:
+    """An instruction without a final outcome. With a `refusal` the channel has answered, and the
+    books did not take the answer."""
+
+    instruction: Instruction
+    refusal: Refusal | None
+
+
+@object_type
+class CameBack:
+    """A payout that failed or was returned, and was not retried since."""
+
+    batch_id: ID
+    payout: Payout
+
+
+@object_type
+class Suspense:
+    """A suspense account of a channel that is not empty, and its newest lines."""
+
+    account: ID
+    title: str
+    channel: str
+    balance: Money
+    lines: DeskList[JournalLine]
+
+
+@object_type
+class Desk:
+    """What waits for a person; of each list the first 50."""
+
+    @resolved
+    async def day(self, info: Info) -> BusinessDay | None:
+        """The open day; null before the books are opened."""
+        row = await info.context.read(latest_day)
+        if row is None:
+            return None
+        return BusinessDay(
+            accounting_date=Date(row.accounting_date),
+            opened_at=Instant(row.opened_at_us),
+            cut_off_at=instant_or_none(row.cut_off_at_us),
+        )
+
+    @resolved
+    async def hindrances(self, info: Info) -> DeskList[Hindrance]:
+        """What should have been done before the open day: batches to seal, to review and to settle,
+        then transactions to confirm."""
+        found = await info.context.read(attention.hindrances)
+        return DeskList(items=[_hindrance(one) for one in found.items], more=found.more)
+
+    @resolved
+    async def instructions(self, info: Info) -> DeskList[OpenInstruction]:
+        """Instructions that are issued or unknown, the oldest first."""
+        found = await info.context.read(attention.open_instructions)
+        items = [
+            OpenInstruction(
+                instruction=instruction_of(one.instruction), refusal=_refusal(one.refusal)
+            )
+            for one in found.items
+        ]
+        return DeskList(items=items, more=found.more)
+
+    @resolved
+    async def payouts(self, info: Info) -> DeskList[CameBack]:
+        """Payouts that wait to be retried."""
+        found = await info.context.read(attention.payouts)
+        items = [CameBack(batch_id=ID(one.batch_id), payout=payout_of(one)) for one in found.items]
+        return DeskList(items=items, more=found.more)
+
+    @resolved
+    async def suspense(self, info: Info) -> list[Suspense]:
+        """Money that waits for its owner, by account."""
+        return [_suspense(one) for one in await info.context.read(attention.suspense)]
+
+    @resolved
+    async def paused_projections(self, info: Info) -> list[Projection]:
+        """Read models that have stopped, and why."""
+        return await info.context.read(paused_projections)
+
+
+def _hindrance(one: attention.Hindrance) -> Hindrance:
+    return Hindrance(
+        step=DeskStep(one.step),
+        subject=ID(one.subject),
+        merchant_id=ID(one.merchant),
+        since=Date(one.since),
+        refusal=_refusal(one.refusal),
+    )
+
+
+def _refusal(kept: KeptRefusal | None) -> Refusal | None:
+    return None if kept is None else Refusal(code=kept.code, field=kept.field, detail=kept.detail)
+
+
+def _suspense(one: attention.Suspense) -> Suspense:
+    account = one.account
+    lines = [journal_line(line) for line in one.lines.items]
+    return Suspense(
+        account=ID(account.account),
+        title=CHART[account.code].title,
+        channel=account.owner,
+        balance=money(account.balance_fen, account.currency),
+        lines=DeskList(items=lines, more=one.lines.more),
+    )
+
+
+async def desk(info: Info) -> Desk:
+    """What an operator has to look at."""
+    return Desk()
