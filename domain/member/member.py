@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.kernel import Fact
-from domain.member.cycle import Cycle, parse_cycle
+from domain.member.cycle import parse_cycle
 from domain.money import BASIS, MAX_FEN, FeeRule
 from domain.refusals import Code, Refused
 
@@ -71,19 +71,29 @@ class State(Struct, frozen=True, gc=False):
     fee_rules: tuple[tuple[date, FeeRule], ...] = ()
     settlement_terms: tuple[tuple[date, SettlementTerms], ...] = ()
 
+    def fee_rule_in_force(self, day: date) -> FeeRule | None:
+        """The newest fee rule whose date has come; None when all begin later, or there are none."""
+        return next((rule for since, rule in reversed(self.fee_rules) if since <= day), None)
+
+    def settlement_terms_in_force(self, day: date) -> SettlementTerms | None:
+        """The newest terms whose date has come; None when all begin later, or there are none."""
+        return next((one for since, one in reversed(self.settlement_terms) if since <= day), None)
+
     def fee_rule_on(self, day: date) -> FeeRule:
         """Raises Refused(TERMS_MISSING)."""
-        for effective_from, rule in reversed(self.fee_rules):
-            if effective_from <= day:
-                return rule
-        raise Refused(Code.TERMS_MISSING, "member_id", f"{self.member_id}: no fee rule on {day}")
+        rule = self.fee_rule_in_force(day)
+        if rule is None:
+            detail = f"{self.member_id}: no fee rule on {day}"
+            raise Refused(Code.TERMS_MISSING, "member_id", detail)
+        return rule
 
     def settlement_terms_on(self, day: date) -> SettlementTerms:
         """Raises Refused(TERMS_MISSING)."""
-        for effective_from, terms in reversed(self.settlement_terms):
-            if effective_from <= day:
-                return terms
-        raise Refused(Code.TERMS_MISSING, "member_id", f"{self.member_id}: no cycle on {day}")
+        terms = self.settlement_terms_in_force(day)
+        if terms is None:
+            detail = f"{self.member_id}: no cycle on {day}"
+            raise Refused(Code.TERMS_MISSING, "member_id", detail)
+        return terms
 
 
 def stream(member_id: str) -> str:
@@ -139,10 +149,6 @@ def set_settlement_terms(
         return []
     _check_effective(effective_from, today, [day for day, _ in state.settlement_terms])
     return [SettlementTermsSet(effective_from, terms.cycle, most)]
-
-
-def cycle_of(terms: SettlementTerms) -> Cycle:
-    return parse_cycle(terms.cycle, "settlement_cycle")
 
 
 def _check_rule(rule: FeeRule) -> None:

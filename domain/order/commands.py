@@ -11,7 +11,7 @@ from domain.kernel import DAY_US, Command, Reaction, Unit, key, shanghai_date
 from domain.member import member
 from domain.money import MAX_FEN, fen
 from domain.order import order
-from domain.order.order import MAX_LINES, OrderLine
+from domain.order.order import MAX_ITEMS, MAX_LINES, OrderLine
 from domain.payment import payment
 from domain.payment.commands import send_back, start_payment
 from domain.refusals import Code, Refused
@@ -73,7 +73,7 @@ def _checked_total(lines: tuple[OrderLine, ...]) -> int:
     total_fen = 0
     for index, line in enumerate(lines):
         total_fen += fen(line.amount_fen, f"lines[{index}].amount_fen")
-        if not 1 <= line.items <= 1_000_000:
+        if not 1 <= line.items <= MAX_ITEMS:
             raise Refused(Code.ORDER_LINES_INVALID, f"lines[{index}].items", f"{line.items}")
         checked_text(line.subject, f"lines[{index}].subject")
     if total_fen > MAX_FEN:

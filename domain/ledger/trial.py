@@ -1,0 +1,50 @@
+"""Deciding without recording: what would become of a request, if it were submitted now?"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from domain.commands import COMMANDS
+from domain.eventstore.recorder import LedgerRecorder
+from domain.kernel import Request
+from domain.ledger.states import fold_stream, fold_streams
+from domain.ledger.unit import Batch, Held, UnitOfWork
+from domain.refusals import Refused
+
+
+class Trial:
+    """Requests decided one after another over what is committed; nothing is written.
+
+    It promises nothing: what another process commits meanwhile may change the answer. References to
+    single facts (a reversal's) are not looked up, and refuse.
+    """
+
+    def __init__(self, recorder: LedgerRecorder, requests: Iterable[Request] = ()) -> None:
+        """`requests` are those to be decided: what they need is read in one query."""
+        self._recorder = recorder
+        self._batch = Batch(self._fetch, lambda _: None)
+        streams = {
+            stream
+            for one in requests
+            for kept in [COMMANDS[type(one.command)]]
+            for stream in (*kept.streams(one.command), *kept.begins(one.command))
+        }
+        for stream, (version, state) in fold_streams(recorder, streams).items():
+            self._batch.known[stream] = (version, state, None)
+
+    def state(self, stream: str) -> Any:
+        """The state of a stream after the requests accepted so far."""
+        return self._batch.known[stream][1]
+
+    def accepts(self, request: Request) -> bool:
+        """Whether a request would be accepted and record something; those after it see what."""
+        unit = UnitOfWork(self._batch, request.at_us, request.actor, request.number)
+        try:
+            COMMANDS[type(request.command)].handler(unit, request.command)
+            unit.react()
+        except Refused:
+            return False
+        self._batch.accept(unit)
+        return bool(unit.staged)
+
+    def _fetch(self, stream: str) -> Held:
+        return (*fold_stream(self._recorder, stream), None)
