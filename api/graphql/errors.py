@@ -52,7 +52,7 @@ def refusal_error(refused: Refused) -> GraphQLError:
 
 
 def _cause(error: GraphQLError) -> Exception | None:
-    """What was raised in a resolver or a scalar, behind however many layers of GraphQL."""
+    """What was raised in a resolver or a scalar, under however many layers of GraphQL."""
     cause: Exception | None = error
     while isinstance(cause, GraphQLError):
         cause = cause.original_error
