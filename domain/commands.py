@@ -26,7 +26,7 @@ from domain.order import commands as ordering
 from domain.order import order
 from domain.payment import commands as paying
 from domain.payment import instruction, payment, transfer
-from domain.settlement import batch
+from domain.settlement import batch, published, publishing
 from domain.settlement import commands as settling
 from domain.transaction import commands as trading
 from domain.transaction import refund, transaction
@@ -106,6 +106,10 @@ def _batch(command: Any) -> list[str]:
     return [batch.stream(command.batch_id)]
 
 
+def _seal(command: settling.SealBatch) -> list[str]:
+    return [batch.stream(command.batch_id), published.STREAM]
+
+
 COMMANDS: dict[type[Command], Registered] = {
     membership.RegisterMember: Registered("member.register", membership.register_member, _register),
     membership.AddOperator: Registered("member.add_operator", membership.add_operator, _member),
@@ -152,9 +156,12 @@ COMMANDS: dict[type[Command], Registered] = {
     clearing.OpenBooks: Registered("books.open", clearing.open_books, _none),
     clearing.CutOffDay: Registered("day.cut_off", clearing.cut_off_day, _none),
     clearing.CloseDay: Registered("day.close", clearing.close_day, _none),
-    settling.SealBatch: Registered("batch.seal", settling.seal_batch, _batch),
+    settling.SealBatch: Registered("batch.seal", settling.seal_batch, _seal),
     settling.ReviewBatch: Registered("batch.review", settling.review_batch, _batch),
     settling.SettleBatch: Registered("batch.settle", settling.settle_batch, _batch),
     settling.RetryPayout: Registered("payout.retry", settling.retry_payout, _batch),
     settling.ReturnPayout: Registered("payout.return", settling.return_payout, _batch),
+    publishing.PublishCalendar: Registered(
+        "calendar.publish", publishing.publish_calendar, lambda _: [published.STREAM]
+    ),
 }

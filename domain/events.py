@@ -12,7 +12,7 @@ from domain.kernel import Fact
 from domain.member import member
 from domain.order import order
 from domain.payment import instruction, payment, transfer
-from domain.settlement import batch, carry
+from domain.settlement import batch, carry, published
 from domain.transaction import refund, transaction
 
 EVENTS: dict[str, type[Fact]] = {
@@ -74,6 +74,7 @@ EVENTS: dict[str, type[Fact]] = {
     "settlement.payout_retried.1": batch.PayoutRetried,
     "settlement.batch_settled.1": batch.Settled,
     "settlement.carry_changed.1": carry.Changed,
+    "calendar.published.1": published.Published,
 }
 
 NAMES: dict[type[Fact], str] = {fact: name for name, fact in EVENTS.items()}
@@ -92,4 +93,5 @@ AGGREGATES: dict[str, ModuleType] = {
     "day": day,
     "settlement": batch,
     "carry": carry,
+    "calendar": published,
 }

@@ -77,6 +77,7 @@ RULES: dict[str, Rule] = {
     "POST /v1/settlement-batches/{batch_id}/payouts/{payout_no}/retry": OPERATOR,
     "POST /v1/settlement-batches/{batch_id}/payouts/{payout_no}/return": OPERATOR,
     "POST /v1/instructions/{instruction_id}/outcome": OPERATOR,
+    "POST /v1/calendars": OPERATOR,
 }
 
 
