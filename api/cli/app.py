@@ -77,6 +77,7 @@ app.add_typer(feeds.app, name="feed")
 app.add_typer(keys.app, name="key")
 app.add_typer(calendars.app, name="calendar")
 app.command("verify")(verifying.verify)
+app.command("head")(verifying.head)
 app.command(
     "bench",
     add_help_option=False,

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,7 +22,7 @@ from api.operations.feed.rejects import HEADER, LATE_HEADER, free_name, write_li
 from api.operations.importing import Forecast, HistoryChannel, Importer, ImportReport, foresee
 from api.operations.importing.checks import refuse_gaps, refuse_merchants
 from domain.clearing import day as business
-from domain.eventstore.opening import NO_LEDGER
+from domain.eventstore.opening import NoLedger
 from domain.kernel import DAY_US, shanghai_date
 from domain.ledger.ledger import Ledger, utc_us
 from domain.member import member
@@ -114,7 +114,7 @@ def _read(wanted: Wanted, ledger: Ledger | None, told: Callable[[str, int, Any],
     def known_merchant(merchant: str) -> bool:
         if ledger is None:
             return False
-        state: member.State = ledger.state(member.stream(merchant))
+        state = ledger.state(member.stream(merchant))
         return state.kind == "enterprise"
 
     return read_feed(
@@ -131,11 +131,8 @@ def _foresee(say: Say, wanted: Wanted) -> bool:
     """Dry: say what would happen. Whether --strict would have refused it."""
     with ExitStack() as opened, say.progress("rows") as told:
         ledger: Ledger | None = None
-        try:
+        with suppress(NoLedger):  # There is none yet: the feed alone says what would become of it.
             ledger = opened.enter_context(open_desk(say.database_url)).ledger
-        except Refused as no:
-            if no.field != "database" or NO_LEDGER not in no.detail:
-                raise  # There is none yet: the feed alone says what would become of it.
         feed = _read(wanted, ledger, told)
         lists = Lists()
         try:

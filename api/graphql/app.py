@@ -24,6 +24,7 @@ from api.graphql.reads import THREADS, WAIT_MS, Reads
 from api.graphql.schema import SCHEMA, graphql_schema
 from api.http.errors import HANDLERS, Problem
 from api.http.keys import Caller
+from api.http.nesting import refuse_deep_json
 from api.web.pages import page
 from domain.refusals import Code, Refused
 
@@ -129,7 +130,8 @@ async def _asked(request: Request) -> Asked:
             refused = Refused(Code.REQUEST_INVALID, "body", f"above {MAX_BODY} bytes")
             raise Problem(refused, status=413)
     try:
+        refuse_deep_json(raw.decode())
         return _decoder.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         detail = f"one JSON object with `query` is needed: {error}"
         raise Refused(Code.REQUEST_INVALID, "body", detail) from None

@@ -13,10 +13,11 @@ from typing import Literal, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.kernel import Fact
-from domain.member.cycle import parse_cycle
+from domain.kernel import Fact, Stream
+from domain.member.terms import parse_cycle
 from domain.money import BASIS, MAX_FEN, FeeRule
 from domain.refusals import Code, Refused
+from domain.texts import quoted
 
 Kind = Literal["personal", "enterprise"]
 Role = Literal["owner", "finance", "viewer"]
@@ -96,17 +97,19 @@ class State(Struct, frozen=True, gc=False):
         return terms
 
 
-def stream(member_id: str) -> str:
-    return f"member-{member_id}"
+def stream(member_id: str) -> "Stream[State]":
+    return Stream(f"member-{member_id}")
 
 
 def register(state: State, member_id: str, kind: Kind, name: str) -> list[Event]:
-    """The same registration again says nothing new; another one for the id is refused."""
+    """The same registration again returns []. Another one for the id is refused: MEMBER_EXISTS."""
     if state.kind is None:
         return [Registered(member_id, kind, name)]
     if (state.kind, state.name) == (kind, name):
         return []
-    raise Refused(Code.MEMBER_EXISTS, "member_id", f"{member_id} is {state.kind} {state.name!r}")
+    raise Refused(
+        Code.MEMBER_EXISTS, "member_id", f"{member_id} is {state.kind} {quoted(state.name)}"
+    )
 
 
 def add_operator(state: State, operator_id: str, role: Role) -> list[Event]:

@@ -16,11 +16,11 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.kernel import Fact
+from domain.kernel import Fact, Stream
 from domain.refusals import Code, Refused
 from domain.settlement.calendar import CALENDAR_VERSION, Calendar, Year, load, working_days_of
 
-STREAM = "calendar-working-days"
+STREAM: "Stream[State]" = Stream("calendar-working-days")
 FIRST_YEAR, LAST_YEAR = 2000, 2099
 MAX_VERSION = 1_000_000
 
@@ -58,7 +58,7 @@ class State(Struct, frozen=True, gc=False):
 def publish(
     state: State, version: int, announced: date, source: str, years: tuple[YearDays, ...]
 ) -> list[Event]:
-    """The same publication again says nothing new. Raises CALENDAR_VERSION_TAKEN for another one
+    """The same publication again returns []. Raises CALENDAR_VERSION_TAKEN for another one
     under its version, or under one that is not newer than what is in force."""
     wanted = Published(version, announced, source, years)
     if (state.version, state.digest) == (version, _digest(wanted)):

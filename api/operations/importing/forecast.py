@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from itertools import groupby, islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -18,14 +18,14 @@ from api.operations.feed.reader import Feed
 from api.operations.feed.rows import Checkout, RefundRow
 from api.operations.feed.sorting import Sorter
 from domain.clearing import day
-from domain.kernel import iso_time, shanghai_date
+from domain.kernel import StateT, Stream, iso_time, shanghai_date
 from domain.ledger import codec
 from domain.ledger.ledger import Ledger
 from domain.ledger.states import fold_streams
 from domain.member import member
 from domain.order import order
 from domain.order.commands import CONFIRM_AFTER_US
-from domain.order.order import OrderLine, Placed
+from domain.order.order import OrderLine
 from domain.refusals import Code, Refused
 from domain.transaction import refund, transaction
 
@@ -100,15 +100,14 @@ class _Foreseeing:
         return self._forecast()
 
     def _foresee_orders(self, checkouts: Sequence[Checkout]) -> None:
-        states = self._states(
-            stream
-            for one in checkouts
-            for stream in (order.stream(one.order_no), member.stream(one.buyer))
-        )
+        orders = self._states(order.stream(one.order_no) for one in checkouts)
+        buyers = self._states(member.stream(one.buyer) for one in checkouts)
         for one in checkouts:
-            known: order.State = states[order.stream(one.order_no)]
-            buyer: member.State = states[member.stream(one.buyer)]
-            if known.placed is not None and known.placed != _placed(one):
+            known = orders[order.stream(one.order_no)]
+            buyer = buyers[member.stream(one.buyer)]
+            try:
+                order.place(known, one.buyer, "escrow", _lines(one))
+            except Refused:
                 detail = f"order {one.order_no} is in the books with other content"
                 self._refuse(one, Refused(Code.ORDER_EXISTS, "order_no", detail))
                 continue
@@ -124,14 +123,10 @@ class _Foreseeing:
 
     def _foresee_refunds(self, groups: Sequence[list[_Item]]) -> None:
         rows = [item.row for group in groups for item in group if item.row is not None]
-        states = self._states(
-            [
-                *(transaction.stream(group[0].transaction_id) for group in groups),
-                *(refund.stream(row.refund_no) for row in rows),
-            ]
-        )
+        sales = self._states(transaction.stream(group[0].transaction_id) for group in groups)
+        refunds = self._states(refund.stream(row.refund_no) for row in rows)
         for group in groups:
-            sold: transaction.State = states[transaction.stream(group[0].transaction_id)]
+            sold = sales[transaction.stream(group[0].transaction_id)]
             sale = group[0] if group[0].row is None else None
             left_fen, paid_us = sold.refundable_fen, sold.confirm_by_us - CONFIRM_AFTER_US
             if sold.status in ("none", "created") and sale is not None:
@@ -139,7 +134,7 @@ class _Foreseeing:
             for item in group:
                 if item.row is None:
                     continue
-                asked: refund.State = states[refund.stream(item.row.refund_no)]
+                asked = refunds[refund.stream(item.row.refund_no)]
                 try:
                     is_known = refund.is_repeat(asked, item.transaction_id, item.amount_fen)
                     if not is_known:
@@ -151,7 +146,7 @@ class _Foreseeing:
                 what = "known" if is_known else self._when(item.at_us)
                 self._counts[item.row.file, what] += 1
 
-    def _states(self, streams: Iterable[str]) -> dict[str, Any]:
+    def _states(self, streams: "Iterable[Stream[StateT]]") -> dict[str, StateT]:
         if self._ledger is None:
             return {stream: codec.initial_state(stream) for stream in streams}
         folded = fold_streams(self._ledger.recorder, streams)
@@ -191,12 +186,10 @@ def _refuse_refund(
         raise Refused(Code.REFUND_EXCEEDS_PAID, "amount", detail)
 
 
-def _placed(checkout: Checkout) -> Placed:
-    lines = tuple(
+def _lines(checkout: Checkout) -> tuple[OrderLine, ...]:
+    return tuple(
         OrderLine(row.merchant, row.amount_fen, row.subject, row.items) for row in checkout.lines
     )
-    total_fen = sum(row.amount_fen for row in checkout.lines)
-    return Placed(checkout.buyer, "escrow", lines, total_fen)
 
 
 def _chunks(items: Iterable[ItemT]) -> Iterator[list[ItemT]]:

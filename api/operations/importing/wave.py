@@ -28,7 +28,7 @@ from domain.order.commands import PayOrder
 from domain.order.order import OrderLine
 from domain.payment import instruction
 from domain.refusals import Code
-from domain.transaction import transaction
+from domain.transaction import refund, transaction
 from domain.transaction.commands import ConfirmReceipt, RefundTransaction
 
 ACTOR = "system:import"
@@ -213,7 +213,7 @@ class Wave:
     def _finish(self, refunds: list[RefundRow]) -> None:
         """Commit 3."""
         self._tally.refunds += len(refunds)
-        asked = {f"refund-{row.refund_no}": row for row in refunds}
+        asked = {refund.instruction_id(row.refund_no): row for row in refunds}
         timed = self._answered(asked, lambda row: row.requested_at_us)
         self._submitted([one for _, one, _ in timed])
 
