@@ -162,6 +162,23 @@ NUMBER_TAKEN = frozenset(
 )
 
 
+# What is wrong with a request itself, whatever the books say: it never could have been decided.
+# Such a no is not kept, and does not use the number of the request up.
+MALFORMED = frozenset(
+    {
+        Code.REQUEST_INVALID,
+        Code.IDENTIFIER_INVALID,
+        Code.AMOUNT_INVALID,
+        Code.AMOUNT_TOO_LARGE,
+        Code.DATE_INVALID,
+        Code.TEXT_INVALID,
+        Code.ACCOUNT_CODE_UNKNOWN,
+        Code.ORDER_LINES_INVALID,
+        Code.METHOD_UNKNOWN,
+    }
+)
+
+
 class Refused(Exception):
     """A typed "no": the code, the field it is about (may be empty), and a sentence of detail."""
 
