@@ -11,6 +11,7 @@ import typer
 
 from api.cli import (
     benching,
+    calendars,
     demo,
     events,
     feeds,
@@ -74,6 +75,7 @@ app.command("events")(events.events)
 app.add_typer(projecting.app, name="projections")
 app.add_typer(feeds.app, name="feed")
 app.add_typer(keys.app, name="key")
+app.add_typer(calendars.app, name="calendar")
 app.command("verify")(verifying.verify)
 app.command("head")(verifying.head)
 app.command(

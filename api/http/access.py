@@ -80,6 +80,7 @@ PERMISSIONS: dict[str, Permission] = {
     "POST /v1/settlement-batches/{batch_id}/payouts/{payout_no}/return": OPERATOR,
     "POST /v1/instructions/{instruction_id}/outcome": OPERATOR,
     "POST /v1/channels/{channel}/register": OPERATOR,
+    "POST /v1/calendars": OPERATOR,
 }
 
 

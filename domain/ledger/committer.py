@@ -40,7 +40,7 @@ from domain.ledger import codec
 from domain.ledger.answer import Answer, Refusal
 from domain.ledger.states import CACHE_SIZE, StateCache
 from domain.ledger.unit import Overlay, UnitOfWork
-from domain.refusals import Code, Refused
+from domain.refusals import MALFORMED, Code, Refused
 from domain.texts import fault
 
 ATTEMPTS = 3
@@ -269,7 +269,7 @@ class Committer:
         if isinstance(made, Failed):
             return made
         if isinstance(made, Refusal):
-            if made.code is Code.BUSY:
+            if made.code is Code.BUSY or made.code in MALFORMED:
                 return Told(Answer(None, made, self.head.position))
             decided.receipts[number] = ReceiptRow(number, digest, answers.refused(made))
             decided.results[number] = (None, made)

@@ -27,14 +27,14 @@ from domain.order.commands import Checkout as PlaceOrder
 from domain.order.commands import PayOrder
 from domain.order.order import OrderLine
 from domain.payment import instruction
-from domain.refusals import Code
+from domain.refusals import MALFORMED, Code
 from domain.transaction import refund, transaction
 from domain.transaction.commands import ConfirmReceipt, RefundTransaction
 
 ACTOR = "system:import"
 WAVE_SIZE = 300  # Actions; one checkout is one, however many merchants it has.
 BUYERS = 50_000  # Registered ones that are remembered; asking for one again does no harm.
-UNDECIDED = (Code.REQUEST_CONFLICT, Code.BUSY)  # Answers that no receipt keeps.
+UNDECIDED = MALFORMED | {Code.REQUEST_CONFLICT, Code.BUSY}  # Answers that no receipt keeps.
 
 
 class Confirmation(Struct, frozen=True):

@@ -160,6 +160,7 @@ SETTLEMENT_EXAMPLES = [
     "POST /v1/settlement-batches/{batch_id}/seal",
     "POST /v1/settlement-batches/{batch_id}/review",
     "POST /v1/settlement-batches/{batch_id}/settle",
+    "POST /v1/calendars",
 ]
 ORDERED = {
     OPENING,
