@@ -80,6 +80,15 @@ RULES: dict[str, Rule] = {
 }
 
 
+READERS: frozenset[Role] = frozenset({"auditor", "operator"})  # Of the institution's figures.
+
+
+def refuse_reader(caller: Caller) -> None:
+    """Refused(NOT_ALLOWED) unless the caller may read what is the institution's."""
+    if caller.role not in READERS:
+        raise Refused(Code.NOT_ALLOWED, "Authorization", f"{caller.role} keys may not do this")
+
+
 def refuse_role(name: str, caller: Caller) -> None:
     """Refused(NOT_ALLOWED) unless the caller's role may call this endpoint at all."""
     if caller.role not in RULES[name].roles:

@@ -29,9 +29,13 @@ _ERRORS = {
     "403": "The caller may not do this",
     "404": "What the command is about does not exist",
     "409": "The state of things does not permit it, or the number was used with another body",
+    "408": "The request did not arrive in time",
     "413": "The body is above 1 MiB",
+    "414": "The path is too long",
     "415": "The body is not application/json",
     "422": "A value is not one the ledger takes",
+    "429": "The key asks too often; `Retry-After` says when to come back",
+    "431": "The headers are too large",
     "500": "A defect, with an incident number",
     "503": "The ledger could not take the command now; nothing was recorded",
 }
@@ -95,8 +99,12 @@ def answers(status: int, result: Mapping[str, Any]) -> dict[str, Any]:
             }
         },
     }
-    refused = {code: {"$ref": f"#/components/responses/Problem{code}"} for code in _ERRORS}
-    return {str(status): accepted, **refused}
+    return {str(status): accepted, **problems(*_ERRORS)}
+
+
+def problems(*statuses: str) -> dict[str, Any]:
+    """Ways to be refused, by status."""
+    return {status: {"$ref": f"#/components/responses/Problem{status}"} for status in statuses}
 
 
 def _body_schema(endpoint: Endpoint) -> dict[str, Any]:
@@ -167,13 +175,26 @@ def _problem_example(status: str) -> dict[str, Any]:
         "403": Code.NOT_ALLOWED,
         "404": Code.ORDER_NOT_FOUND,
         "409": Code.REFUND_EXCEEDS_PAID,
+        "408": Code.REQUEST_INVALID,
         "413": Code.REQUEST_INVALID,
+        "414": Code.REQUEST_INVALID,
         "415": Code.REQUEST_INVALID,
         "422": Code.AMOUNT_INVALID,
+        "429": Code.BUSY,
+        "431": Code.REQUEST_INVALID,
         "503": Code.BUSY,
     }.get(status)
     title = MEANING[code] if code else "Internal Server Error"
-    field = {"413": "body", "415": "Content-Type", "404": "order_no", "422": "amount_fen"}
+    field = {
+        "404": "order_no",
+        "408": "body",
+        "413": "body",
+        "414": "path",
+        "415": "Content-Type",
+        "422": "amount_fen",
+        "429": "Authorization",
+        "431": "headers",
+    }
     return {
         "type": f"{REFUSALS_PAGE}#{code or INTERNAL_ERROR}",
         "title": title,

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from api.context import AppContext
 from api.http.access import refuse_foreign, refuse_role
+from api.http.bearer import authorization
 from api.http.errors import Problem
 from api.http.keys import Caller
 from api.rest import accounts, days, members, orders, settlement, transactions, wallets
@@ -90,8 +91,10 @@ def _handler(
 
 
 async def admit(context: AppContext, name: str, request: HttpRequest) -> Caller:
-    """The caller, if its role may call. Raises NOT_AUTHENTICATED, NOT_ALLOWED, BUSY."""
-    caller = await context.keys.caller(request.headers.get("authorization"))
+    """The caller, if its role may call. Raises NOT_AUTHENTICATED, NOT_ALLOWED, BUSY (429: by its
+    key it asks too often)."""
+    caller = await context.keys.caller(authorization(request))
+    context.rates.charge(caller)
     refuse_role(name, caller)
     return caller
 

@@ -65,6 +65,7 @@ class Decided:
     def __init__(self, batch: Batch, *, trusting: bool) -> None:
         self.batch = batch
         self.trusting = trusting
+        self.facts = 0  # How many were written.
         self.receipts: dict[str, ReceiptRow] = {}
         self.outcomes: list[Answer | BaseException | str] = []  # str: number of its receipt.
         self.results: dict[str, tuple[dict[str, Any] | None, Refusal | None]] = {}
@@ -97,6 +98,7 @@ class Committer:
         self._contended = False
         self._wary = WARY  # Batches that will still not be trusting.
         self.head: Head = recorder.head()
+        self.commits = self.written = 0  # Commits and facts that this one has made durable.
 
     @property
     def cached(self) -> int:
@@ -166,11 +168,14 @@ class Committer:
         if not decided.receipts:
             return session.head
         rows, snapshots = decided.batch.rows(session.head.position)
+        decided.facts = len(rows)
         receipts = list(decided.receipts.values())
         return session.append(Append(rows, receipts, snapshots, self._clock()))
 
     def _kept(self, decided: Decided, head: Head) -> list[Answer | BaseException]:
         self.head = head
+        self.commits += bool(decided.receipts)
+        self.written += decided.facts
         self._cache.store(decided.batch.overlay)
         return self._answers(decided, head)
 

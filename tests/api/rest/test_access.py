@@ -36,7 +36,7 @@ def test_the_table_is_all_that_can_be_called(server: Server) -> None:
     """From outside: what the document offers is the table, and what needs no key."""
     paths = server.client.get("/openapi.json").json()["paths"]
     offered = {f"{method.upper()} {path}" for path, item in paths.items() for method in item}
-    assert offered == {*RULES, "GET /health"}
+    assert offered == {*RULES, "GET /health", "GET /ready", "GET /metrics"}
     documented = {path.split("{")[0] for path in paths}
     known = {"/", "/openapi.json", "/docs", "/docs/refusals.md", "/graphql"}
     for route in server.client.app.routes:  # type: ignore[attr-defined]
