@@ -12,6 +12,7 @@ import typer
 from api.cli import (
     benching,
     demo,
+    drilling,
     events,
     feeds,
     importing,
@@ -75,6 +76,7 @@ app.add_typer(projecting.app, name="projections")
 app.add_typer(feeds.app, name="feed")
 app.add_typer(keys.app, name="key")
 app.command("verify")(verifying.verify)
+app.add_typer(drilling.app, name="drill")
 app.command(
     "bench",
     add_help_option=False,

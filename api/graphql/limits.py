@@ -32,10 +32,10 @@ MAX_TOKENS = 2_000
 MAX_DEPTH = 12
 MAX_ALIASES = 30
 MAX_REPEATS = 30  # Fields that one selection names again, under the same name.
-MAX_LENGTH = 64 * 1024  # Characters of a text: comments are no tokens, and kept with it.
+MAX_LENGTH = 20_000  # Characters of a text: comments are no tokens, but read and kept with it.
 SHORT = 1_000  # Characters that are parsed and validated in a few milliseconds.
 PREPARED_AT_ONCE = 2
-REMEMBERED_BYTES = 16 * 1024 * 1024
+REMEMBERED_BYTES = 8 * 1024 * 1024
 TOKEN_BYTES = 1_200  # Measured: 500 to 1,400 of a token with its node.
 
 

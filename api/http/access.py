@@ -80,6 +80,11 @@ RULES: dict[str, Rule] = {
 }
 
 
+# What a merchant must not learn by naming others: who is a member, and of what kind. The ledger
+# keeps what it decided; a merchant is told the same of whoever it may not name.
+UNNAMEABLE = frozenset({Code.MEMBER_NOT_FOUND, Code.MEMBER_KIND_WRONG})
+NOT_TO_BE_NAMED = "there is no member of this id that you may name here"
+
 READERS: frozenset[Role] = frozenset({"auditor", "operator"})  # Of the institution's figures.
 
 

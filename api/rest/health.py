@@ -10,6 +10,7 @@ in `trouble` (the log says which) or `none here`.
 
 import asyncio
 import logging
+import time
 from typing import Any
 
 import anyio
@@ -34,6 +35,7 @@ from projections.registry import READ_MODELS
 
 _log = logging.getLogger("zhangfang.api")
 
+TABLES_S = 1
 UNREACHABLE = "database unreachable"
 EVENT_STORE = ("events", "commit_log", "receipts", "snapshots")
 _PROBES: dict[str, TextClause | Any] = {
@@ -73,12 +75,12 @@ class Condition(Struct, frozen=True):
     hindrances: tuple[str, ...]
 
 
-def look(context: AppContext) -> Condition:
+def look(context: AppContext, tables: "Tables") -> Condition:
     """Look at everything a server needs. Asks the database: not for the event loop."""
     try:
         position = context.ledger.head().position
         found = context.projector.status(context.clock())
-        missing = _missing(context)
+        missing = tables.missing(context)
     except Exception:  # Whatever it is, the answer is the same: no commands now.
         _log.warning("the database does not answer", exc_info=True)
         return Condition(False, {"status": UNREACHABLE}, (UNREACHABLE,))
@@ -116,10 +118,21 @@ def look(context: AppContext) -> Condition:
     return Condition(True, health, tuple(hindrances))
 
 
-def _missing(context: AppContext) -> list[str]:
-    """The tables that cannot be read as they should be."""
-    with context.engine.connect() as connection:
-        return [name for name in _PROBES if not _readable(connection, name)]
+class Tables:
+    """Whether the tables are there, looked up again a second after they all were."""
+
+    def __init__(self) -> None:
+        self._well_until_s = 0.0
+
+    def missing(self, context: AppContext) -> list[str]:
+        """The tables that cannot be read as they should be."""
+        if time.monotonic() < self._well_until_s:
+            return []
+        until_s = time.monotonic() + TABLES_S
+        with context.engine.connect() as connection:
+            missing = [name for name in _PROBES if not _readable(connection, name)]
+        self._well_until_s = 0.0 if missing else until_s
+        return missing
 
 
 def _readable(connection: Connection, name: str) -> bool:
@@ -138,6 +151,7 @@ class _Looking:
     def __init__(self, context: AppContext) -> None:
         self._context = context
         self._limiter = anyio.CapacityLimiter(1)
+        self._tables = Tables()
         self._running: asyncio.Task[Condition] | None = None
         self._next: asyncio.Task[Condition] | None = None
 
@@ -150,7 +164,9 @@ class _Looking:
         if before is not None and not before.done():
             await asyncio.wait([before])
         self._running, self._next = self._next, None
-        return await anyio.to_thread.run_sync(look, self._context, limiter=self._limiter)
+        return await anyio.to_thread.run_sync(
+            look, self._context, self._tables, limiter=self._limiter
+        )
 
 
 def router(context: AppContext, metrics: Metrics) -> APIRouter:

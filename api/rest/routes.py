@@ -15,7 +15,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from api.context import AppContext
-from api.http.access import refuse_foreign, refuse_role
+from api.http.access import NOT_TO_BE_NAMED, UNNAMEABLE, refuse_foreign, refuse_role
 from api.http.bearer import authorization
 from api.http.errors import Problem
 from api.http.keys import Caller
@@ -151,4 +151,6 @@ def _problem(answer: Answer, command: Command, caller: Caller, headers: dict[str
         }
     elif caller.role == "merchant" and code in _TAKEN:
         detail = MEANING[code]
+    elif caller.role == "merchant" and code in UNNAMEABLE:
+        code, detail = Code.MEMBER_NOT_FOUND, NOT_TO_BE_NAMED
     return Problem(Refused(code, field, detail), headers=headers, more=more)
