@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from api.http.bearer import KeyRing
 from api.http.rates import Rates
 from api.operations.desk import Desk
-from api.operations.worker import Worker
+from api.operations.worker import FEW_DAYS, Worker
 from domain.channel.port import ChannelPort
 from domain.eventstore.database import sqlalchemy_engine
 from domain.ledger.ledger import Ledger, utc_us
@@ -20,8 +20,8 @@ from projections.engine.wakeup import WakeUp
 from projections.registry import READ_MODELS
 
 
-class Runner(Protocol):
-    """Something that works in threads of its own beside the server: projections, worker."""
+class Background(Protocol):
+    """What works in threads of its own beside the server: the projections, the worker."""
 
     def start(self) -> None: ...
 
@@ -56,7 +56,7 @@ class ProjectionThread:
 class AppContext(Struct, frozen=True):
     """`desk` holds the ledger, its read side and its channels; `clock` gives UTC µs.
 
-    `runners` are started with the server and stopped before the ledger closes, in reverse order.
+    `background` is started with the server and stopped before the ledger closes, last one first.
     `writes` is the engine the projector writes read models with; `rates` says how often a key may
     ask.
     """
@@ -65,7 +65,7 @@ class AppContext(Struct, frozen=True):
     keys: KeyRing
     clock: Callable[[], int]
     writes: Engine
-    runners: tuple[Runner, ...] = ()
+    background: tuple[Background, ...] = ()
     rates: Rates = msgspec.field(default_factory=Rates)
 
     @property
@@ -80,19 +80,19 @@ class AppContext(Struct, frozen=True):
     @property
     def worker(self) -> Worker | None:
         """The worker that runs here, if one does."""
-        return next((one for one in self.runners if isinstance(one, Worker)), None)
+        return next((one for one in self.background if isinstance(one, Worker)), None)
 
     @property
     def projector(self) -> Projector:
         return self.desk.projector
 
     def start(self) -> None:
-        for runner in self.runners:
-            runner.start()
+        for one in self.background:
+            one.start()
 
     def close(self) -> None:
-        for runner in reversed(self.runners):
-            runner.stop()
+        for one in reversed(self.background):
+            one.stop()
         self.ledger.close()
         self.engine.dispose()
         self.writes.dispose()
@@ -105,19 +105,23 @@ def open_context(
     clock: Callable[[], int] = utc_us,
     projections: bool = False,
     worker: bool = False,
+    auto_day: bool = True,
+    days_behind: int = FEW_DAYS,
 ) -> AppContext:
-    """Open a migrated ledger; `projections` and `worker` say what runs beside the server.
+    """Open a migrated ledger. `start()` begins what runs beside it, `close()` ends everything.
 
-    Raises Refused(REQUEST_INVALID, "database").
+    `projections` keeps the read models up; `worker` carries operations out. With `auto_day` off the
+    worker leaves business days to operators, as it does when the books are more than `days_behind`
+    days back. `clock` is UTC µs. Raises what `open_recorder` raises.
     """
     ledger = Ledger.open(database_url, clock=clock)
     reads = sqlalchemy_engine(ledger.database, read_only=True)
     writes = sqlalchemy_engine(ledger.database)
     projector = Projector(ledger.recorder, writes, tuple(READ_MODELS.values()))
     desk = Desk(ledger, reads, projector, channel)
-    runners: list[Runner] = []
+    background: list[Background] = []
     if projections:
-        runners.append(ProjectionThread(projector, ledger))
+        background.append(ProjectionThread(projector, ledger))
     if worker:
-        runners.append(Worker(desk, clock))
-    return AppContext(desk, KeyRing(reads), clock, writes, tuple(runners))
+        background.append(Worker(desk, clock, auto_day=auto_day, days_behind=days_behind))
+    return AppContext(desk, KeyRing(reads), clock, writes, tuple(background))

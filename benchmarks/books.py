@@ -10,6 +10,7 @@ from domain.ledger.ledger import Ledger
 from domain.member.commands import RegisterMember
 from domain.money import FeeRule
 from domain.payment.commands import RechargeWallet, RecordOutcome
+from domain.payment.payment import instruction_id
 
 FIRST_DAY = date(2025, 11, 11)
 OPENED_US = to_us(datetime(2025, 11, 11, 10, tzinfo=SHANGHAI))
@@ -42,7 +43,8 @@ def open_wallets(ledger: Ledger, count: int) -> list[str]:
     charges = [(m, RechargeWallet(f"R{m}", m, METHOD, WALLET_FEN)) for m in members]
     recharged = [request(f"recharge:{m}", command) for m, command in charges]
     outcomes = [
-        request(f"outcome:{m}", RecordOutcome(f"pay-R{m}", succeeded=f"SIM-{m}")) for m in members
+        request(f"outcome:{m}", RecordOutcome(instruction_id(f"R{m}"), succeeded=f"SIM-{m}"))
+        for m in members
     ]
     submit(ledger, registered + recharged + outcomes)
     return members

@@ -33,6 +33,7 @@ from domain.money import fee_fen
 from domain.order.commands import Checkout, PayOrder
 from domain.order.order import OrderLine
 from domain.payment.commands import RecordOutcome
+from domain.payment.payment import instruction_id
 from domain.settlement.commands import ReviewBatch, SealBatch, SettleBatch
 from domain.transaction.commands import ConfirmReceipt
 from domain.transaction.transaction import identity
@@ -87,11 +88,12 @@ class Market:
         shop, order_no = self._shop(number), f"O{number}"
         buyer = self._buyers[number * 7 % BUYERS]
         line = OrderLine(shop, 1_000 + number * 13 % 50_000, "goods", 1 + number % 3)
-        paid = RecordOutcome(f"pay-{order_no}", succeeded=f"SIM-pay-{order_no}")
+        asked = instruction_id(order_no)
+        paid = RecordOutcome(asked, succeeded=f"SIM-{asked}")
         return [
             request(f"checkout:{order_no}", Checkout(order_no, buyer, (line,)), at_us),
             request(f"pay:{order_no}", PayOrder(order_no, order_no, METHOD), at_us),
-            request(f"outcome:pay-{order_no}", paid, at_us),
+            request(f"outcome:{asked}", paid, at_us),
             request(
                 f"confirm:{order_no}", ConfirmReceipt(identity(shop, order_no), "buyer"), at_us
             ),
@@ -115,7 +117,7 @@ class Market:
         ]
         closed = [request(f"close:{on}", CloseDay(on), at_us)]
         submit(self.ledger, paid_out + closed)
-        state: day.State = self.ledger.state(day.STREAM)
+        state = self.ledger.state(day.STREAM)
         assert state.open_date is not None
         self._day = state.open_date
 

@@ -18,6 +18,8 @@ from domain.accounting.chart import (
     account_id,
     split_id,
 )
+from domain.channel import channel
+from domain.channel import commands as channels
 from domain.clearing import commands as clearing
 from domain.kernel import Command
 from domain.member import commands as membership
@@ -39,7 +41,7 @@ def _none(_command: Any) -> list[str]:
     return []
 
 
-class Registered(NamedTuple):
+class Handling(NamedTuple):
     """`streams` it needs that exist before; `begins`: those it writes the first fact of."""
 
     name: str
@@ -60,7 +62,7 @@ def _ordered(command: ordering.Checkout) -> list[str]:
 
 def _paid_by(command: Any) -> list[str]:
     number = command.payment_no
-    return [payment.stream(number), instruction.stream(f"pay-{number}")]
+    return [payment.stream(number), instruction.stream(payment.instruction_id(number))]
 
 
 def _refund(command: trading.RefundTransaction) -> list[str]:
@@ -69,7 +71,7 @@ def _refund(command: trading.RefundTransaction) -> list[str]:
 
 def _refunded_by(command: trading.RefundTransaction) -> list[str]:
     number = command.refund_no
-    return [refund.stream(number), instruction.stream(f"refund-{number}")]
+    return [refund.stream(number), instruction.stream(refund.instruction_id(number))]
 
 
 def _transfer(command: paying.TransferMoney) -> list[str]:
@@ -106,55 +108,56 @@ def _batch(command: Any) -> list[str]:
     return [batch.stream(command.batch_id)]
 
 
-COMMANDS: dict[type[Command], Registered] = {
-    membership.RegisterMember: Registered("member.register", membership.register_member, _register),
-    membership.AddOperator: Registered("member.add_operator", membership.add_operator, _member),
-    membership.RemoveOperator: Registered(
+COMMANDS: dict[type[Command], Handling] = {
+    membership.RegisterMember: Handling("member.register", membership.register_member, _register),
+    membership.AddOperator: Handling("member.add_operator", membership.add_operator, _member),
+    membership.RemoveOperator: Handling(
         "member.remove_operator", membership.remove_operator, _member
     ),
-    membership.SetFeeRule: Registered("member.set_fee_rule", membership.set_fee_rule, _member),
-    membership.SetSettlementTerms: Registered(
+    membership.SetFeeRule: Handling("member.set_fee_rule", membership.set_fee_rule, _member),
+    membership.SetSettlementTerms: Handling(
         "member.set_settlement_terms", membership.set_settlement_terms, _member
     ),
-    accounting.FreezeAccount: Registered("account.freeze", accounting.freeze_account, _account),
-    accounting.UnfreezeAccount: Registered(
-        "account.unfreeze", accounting.unfreeze_account, _account
-    ),
-    accounting.HoldMoney: Registered("account.hold", accounting.hold_money, _account),
-    accounting.ReleaseHold: Registered("account.release_hold", accounting.release_hold, _account),
-    accounting.CloseAccount: Registered("account.close", accounting.close_account, _close),
-    accounting.ReverseEntry: Registered("entry.reverse", accounting.reverse_entry, _none),
-    paying.RecordOutcome: Registered(
+    accounting.FreezeAccount: Handling("account.freeze", accounting.freeze_account, _account),
+    accounting.UnfreezeAccount: Handling("account.unfreeze", accounting.unfreeze_account, _account),
+    accounting.HoldMoney: Handling("account.hold", accounting.hold_money, _account),
+    accounting.ReleaseHold: Handling("account.release_hold", accounting.release_hold, _account),
+    accounting.CloseAccount: Handling("account.close", accounting.close_account, _close),
+    accounting.ReverseEntry: Handling("entry.reverse", accounting.reverse_entry, _none),
+    paying.RecordOutcome: Handling(
         "instruction.record_outcome",
         paying.record_outcome,
         lambda command: [instruction.stream(command.instruction_id)],
     ),
-    paying.RechargeWallet: Registered(
-        "payment.recharge", paying.recharge_wallet, _member, _paid_by
-    ),
-    paying.TransferMoney: Registered(
+    paying.RechargeWallet: Handling("payment.recharge", paying.recharge_wallet, _member, _paid_by),
+    paying.TransferMoney: Handling(
         "transfer.transfer",
         paying.transfer_money,
         _transfer,
         lambda command: [transfer.stream(command.transfer_no)],
     ),
-    ordering.Checkout: Registered("order.checkout", ordering.checkout, _checkout, _ordered),
-    ordering.PayOrder: Registered("order.pay", ordering.pay_order, _order, _paid_by),
-    ordering.CloseOrder: Registered("order.close", ordering.close_order, _order),
-    trading.ConfirmReceipt: Registered(
+    ordering.Checkout: Handling("order.checkout", ordering.checkout, _checkout, _ordered),
+    ordering.PayOrder: Handling("order.pay", ordering.pay_order, _order, _paid_by),
+    ordering.CloseOrder: Handling("order.close", ordering.close_order, _order),
+    trading.ConfirmReceipt: Handling(
         "transaction.confirm",
         trading.confirm_receipt,
         lambda command: [transaction.stream(command.transaction_id)],
     ),
-    trading.RefundTransaction: Registered(
+    trading.RefundTransaction: Handling(
         "transaction.refund", trading.refund_transaction, _refund, _refunded_by
     ),
-    clearing.OpenBooks: Registered("books.open", clearing.open_books, _none),
-    clearing.CutOffDay: Registered("day.cut_off", clearing.cut_off_day, _none),
-    clearing.CloseDay: Registered("day.close", clearing.close_day, _none),
-    settling.SealBatch: Registered("batch.seal", settling.seal_batch, _batch),
-    settling.ReviewBatch: Registered("batch.review", settling.review_batch, _batch),
-    settling.SettleBatch: Registered("batch.settle", settling.settle_batch, _batch),
-    settling.RetryPayout: Registered("payout.retry", settling.retry_payout, _batch),
-    settling.ReturnPayout: Registered("payout.return", settling.return_payout, _batch),
+    clearing.OpenBooks: Handling("books.open", clearing.open_books, _none),
+    clearing.CutOffDay: Handling("day.cut_off", clearing.cut_off_day, _none),
+    clearing.CloseDay: Handling("day.close", clearing.close_day, _none),
+    settling.SealBatch: Handling("batch.seal", settling.seal_batch, _batch),
+    settling.ReviewBatch: Handling("batch.review", settling.review_batch, _batch),
+    settling.SettleBatch: Handling("batch.settle", settling.settle_batch, _batch),
+    settling.RetryPayout: Handling("payout.retry", settling.retry_payout, _batch),
+    settling.ReturnPayout: Handling("payout.return", settling.return_payout, _batch),
+    channels.RegisterChannel: Handling(
+        "channel.register",
+        channels.register_channel,
+        lambda command: [channel.stream(command.channel)],
+    ),
 }

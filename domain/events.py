@@ -7,6 +7,7 @@ upcast in `domain/upcasts.py`; the old golden example stays in the tests for eve
 from types import ModuleType
 
 from domain.accounting import account, reversal
+from domain.channel import channel
 from domain.clearing import day
 from domain.kernel import Fact
 from domain.member import member
@@ -63,7 +64,7 @@ EVENTS: dict[str, type[Fact]] = {
     "clearing.day_closed.1": day.Closed,
     "settlement.batch_opened.1": batch.Opened,
     "settlement.batch_collected.1": batch.Collected,
-    "settlement.batch_closed.1": batch.Closed,
+    "settlement.batch_closed.1": batch.Sealed,
     "settlement.batch_reviewed.1": batch.Reviewed,
     "settlement.batch_matured.1": batch.Matured,
     "settlement.batch_carried_forward.1": batch.CarriedForward,
@@ -74,6 +75,7 @@ EVENTS: dict[str, type[Fact]] = {
     "settlement.payout_retried.1": batch.PayoutRetried,
     "settlement.batch_settled.1": batch.Settled,
     "settlement.carry_changed.1": carry.Changed,
+    "channel.registered.1": channel.ChannelRegistered,
 }
 
 NAMES: dict[type[Fact], str] = {fact: name for name, fact in EVENTS.items()}
@@ -92,4 +94,5 @@ AGGREGATES: dict[str, ModuleType] = {
     "day": day,
     "settlement": batch,
     "carry": carry,
+    "channel": channel,
 }

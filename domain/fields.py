@@ -8,6 +8,7 @@ import re
 
 from domain.kernel import MICROSECONDS
 from domain.refusals import Code, Refused
+from domain.texts import fault, quoted
 
 EARLIEST_US = 946_656_000 * MICROSECONDS  # 2000-01-01 in Shanghai
 LATEST_US = 4_102_415_999 * MICROSECONDS  # 2099-12-31 in Shanghai
@@ -19,23 +20,27 @@ _is_number = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*", re.ASCII).fullmatch
 def checked_member_id(value: str, field: str = "member_id") -> str:
     """A member's id: 1 to 32 of A-Z a-z 0-9 _ ; no dash, because it is part of other keys."""
     if not isinstance(value, str) or not _is_member_id(value):
-        raise Refused(Code.IDENTIFIER_INVALID, field, f"{str(value)[:40]!r}: 1-32 of A-Z a-z 0-9 _")
+        shown = quoted(str(value)[:40])
+        raise Refused(Code.IDENTIFIER_INVALID, field, f"{shown}: 1-32 of A-Z a-z 0-9 _")
     return value
 
 
 def checked_number(value: str, field: str, *, longest: int = 64) -> str:
     """A business number (order, payment, refund): 1 to 64 of A-Z a-z 0-9 _ -, no leading dash."""
     if not isinstance(value, str) or len(value) > longest or not _is_number(value):
-        raise Refused(
-            Code.IDENTIFIER_INVALID, field, f"{str(value)[:40]!r}: 1-{longest} of A-Z a-z 0-9 _ -"
-        )
+        shown = quoted(str(value)[:40])
+        raise Refused(Code.IDENTIFIER_INVALID, field, f"{shown}: 1-{longest} of A-Z a-z 0-9 _ -")
     return value
 
 
 def checked_text(value: str, field: str, *, longest: int = 200) -> str:
-    """Free text for people: 1 to `longest` characters, nothing unprintable."""
-    if not isinstance(value, str) or not 1 <= len(value) <= longest or not value.isprintable():
-        raise Refused(Code.TEXT_INVALID, field, f"1 to {longest} printable characters are needed")
+    """Free text for people: 1 to `longest` characters, none that `domain/texts.py` refuses; the
+    first of those is named with its place."""
+    detail = f"1 to {longest} printable characters are needed"
+    if not isinstance(value, str) or not 1 <= len(value) <= longest:
+        raise Refused(Code.TEXT_INVALID, field, detail)
+    if wrong := fault(value):
+        raise Refused(Code.TEXT_INVALID, field, f"{detail}: {wrong}")
     return value
 
 

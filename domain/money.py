@@ -7,6 +7,7 @@ No float, no Decimal: every door (feed, REST, command line) calls `fen` or `pars
 from msgspec import Struct
 
 from domain.refusals import Code, Refused
+from domain.texts import quoted
 
 CURRENCY = "CNY"
 BASIS = 10_000
@@ -34,7 +35,8 @@ def fen(value: object, field: str, *, minimum: int = 1) -> int:
     Raises Refused(AMOUNT_INVALID | AMOUNT_TOO_LARGE) naming the field.
     """
     if not isinstance(value, int) or isinstance(value, bool):
-        raise Refused(Code.AMOUNT_INVALID, field, f"a whole number of fen is needed, not {value!r}")
+        shown = quoted(value) if isinstance(value, str) else repr(value)
+        raise Refused(Code.AMOUNT_INVALID, field, f"a whole number of fen is needed, not {shown}")
     if value < minimum:
         raise Refused(Code.AMOUNT_INVALID, field, f"{value} is below {minimum} fen")
     if value > MAX_FEN:
@@ -46,7 +48,8 @@ def parse_fen(text: str, field: str, *, minimum: int = 1) -> int:
     """Fen from text: ASCII digits only. `NaN`, `1e3`, `１２`, `1.5` and `1_000` are refused."""
     digits = text[1:] if text.startswith("-") else text
     if not (digits.isascii() and digits.isdigit()):
-        raise Refused(Code.AMOUNT_INVALID, field, f"{text[:40]!r} is not a whole number of fen")
+        detail = f"{quoted(text[:40])} is not a whole number of fen"
+        raise Refused(Code.AMOUNT_INVALID, field, detail)
     if len(digits) > 30:
         raise Refused(Code.AMOUNT_TOO_LARGE, field, f"above {MAX_FEN} fen")
     return fen(int(text), field, minimum=minimum)

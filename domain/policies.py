@@ -1,39 +1,106 @@
-"""Who reacts to what, inside the commit: fact -> reaction -> why, one line each, in this order."""
+"""Who reacts to what, inside the commit: three literal tables, read in the order of their rows.
+
+    POLICIES   fact -> reaction -> why
+    OWNERS     who asked a channel, and for what -> what a channel's answer does there
+    PAID_FOR   what a payment is for -> what its end does there
+
+An instruction's `reference` names the stream that asked for it; a payment says what it is for. So
+an outcome finds its owner here, and no reaction asks whether it is meant.
+"""
 
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
-from domain.accounting.commands import open_member_accounts
+from domain.accounting.commands import open_channel_accounts, open_member_accounts
+from domain.channel import channel
+from domain.channel.port import Purpose
 from domain.clearing import split
-from domain.kernel import Fact, Reaction, Unit
+from domain.kernel import Fact, Reaction, Unit, category
 from domain.member import member
-from domain.order.commands import order_follows_payment
-from domain.payment import instruction, payment
-from domain.payment.commands import (
-    credit_recharged_wallet,
-    payment_follows_instruction,
-    send_back_follows_instruction,
-)
-from domain.settlement.commands import collect_cleared, payout_follows_instruction
+from domain.order.commands import order_declined, order_paid
+from domain.payment import instruction, outcomes, payment
+from domain.payment.instruction import Declined, Outcome, Succeeded, Unknown
+from domain.settlement.commands import collect_cleared, payout_declined, payout_succeeded
 from domain.transaction import transaction
-from domain.transaction.commands import refund_follows_instruction
+from domain.transaction.commands import refund_declined, refund_succeeded, refund_unknown
 
-Policy = Callable[[Unit, Reaction], None]
+Policy = Callable[[Unit, Any], None]
+Follows = Callable[[Unit, Outcome[Any]], None]
+
+
+def _nothing(_unit: Unit, _given: Any) -> None:
+    """Not knowing changes nothing here: the money stays in transit."""
+
+
+class Owner(NamedTuple):
+    """What follows in an instruction's owner from each answer of the channel."""
+
+    succeeded: Follows
+    declined: Follows
+    unknown: Follows
+
+
+OWNERS: dict[tuple[str, Purpose], Owner] = {
+    ("payment", "payment"): Owner(
+        outcomes.payment_succeeded, outcomes.payment_declined, outcomes.payment_unknown
+    ),
+    ("payment", "refund"): Owner(
+        outcomes.send_back_succeeded, outcomes.send_back_declined, _nothing
+    ),
+    ("refund", "refund"): Owner(refund_succeeded, refund_declined, refund_unknown),
+    ("settlement", "payout"): Owner(payout_succeeded, payout_declined, _nothing),
+}
+
+
+class PaidFor(NamedTuple):
+    """What follows when a payment succeeds, and when it is declined."""
+
+    succeeded: Policy
+    declined: Policy
+
+
+PAID_FOR: dict[payment.Purpose, PaidFor] = {
+    "order": PaidFor(order_paid, order_declined),
+    "recharge": PaidFor(outcomes.credit_recharged_wallet, _nothing),
+}
+
+
+def outcome_finds_its_owner(
+    unit: Unit, reaction: Reaction[Succeeded | Declined | Unknown, instruction.State]
+) -> None:
+    """A channel answered: tell whoever asked."""
+    asked, fact = unit.load(reaction.stream), reaction.fact
+    assert asked.purpose is not None
+    owner = OWNERS[category(asked.reference), asked.purpose]
+    outcome = Outcome(instruction.id_of(reaction.stream), asked, fact)
+    match fact:
+        case Succeeded():
+            owner.succeeded(unit, outcome)
+        case Declined():
+            owner.declined(unit, outcome)
+        case Unknown():
+            owner.unknown(unit, outcome)
+
+
+def payment_ends(
+    unit: Unit, reaction: Reaction[payment.Succeeded | payment.Declined, payment.State]
+) -> None:
+    """A payment ended: tell what it is for."""
+    paid_for = PAID_FOR[reaction.fact.purpose]
+    follows = paid_for.declined
+    if isinstance(reaction.fact, payment.Succeeded):
+        follows = paid_for.succeeded
+    follows(unit, reaction)
+
 
 POLICIES: tuple[tuple[type[Fact], Policy, str], ...] = (
     (member.Registered, open_member_accounts, "a member needs its accounts"),
-    (instruction.Succeeded, payment_follows_instruction, "the channel took the buyer's money"),
-    (instruction.Succeeded, send_back_follows_instruction, "the channel took a payment back"),
-    (instruction.Succeeded, refund_follows_instruction, "the channel paid the buyer back"),
-    (instruction.Succeeded, payout_follows_instruction, "the channel paid the merchant"),
-    (instruction.Declined, payment_follows_instruction, "the channel refused the payment"),
-    (instruction.Declined, send_back_follows_instruction, "what does not go back is kept"),
-    (instruction.Declined, refund_follows_instruction, "the refund goes to the buyer's wallet"),
-    (instruction.Declined, payout_follows_instruction, "the money is the merchant's again"),
-    (instruction.Unknown, payment_follows_instruction, "unknown is a state, never a guess"),
-    (instruction.Unknown, refund_follows_instruction, "unknown is a state, never a guess"),
-    (payment.Succeeded, order_follows_payment, "it pays the order, or goes back"),
-    (payment.Succeeded, credit_recharged_wallet, "a recharge credits the wallet, or goes back"),
-    (payment.Declined, order_follows_payment, "a declined order may be paid anew"),
+    (channel.ChannelRegistered, open_channel_accounts, "a channel needs its accounts"),
+    (instruction.Succeeded, outcome_finds_its_owner, "the channel did what was asked"),
+    (instruction.Declined, outcome_finds_its_owner, "the channel will not do it"),
+    (instruction.Unknown, outcome_finds_its_owner, "unknown is a state, never a guess"),
+    (payment.Succeeded, payment_ends, "it pays what it is for, or goes back"),
+    (payment.Declined, payment_ends, "a declined order may be paid anew"),
     (transaction.Completed, split.release, "a confirmed transaction is released and split"),
     (transaction.RefundAccepted, split.take_back, "a refund after release takes money back"),
     (transaction.Cleared, collect_cleared, "a release is settled by its date's batch"),

@@ -57,6 +57,8 @@ class Code(StrEnum):
     PAYMENT_EXISTS = "payment_exists"
     PAYMENT_NOT_FOUND = "payment_not_found"
     METHOD_UNKNOWN = "method_unknown"
+    CHANNEL_UNKNOWN = "channel_unknown"
+    CHANNEL_NOT_REGISTERED = "channel_not_registered"
     INSTRUCTION_EXISTS = "instruction_exists"
     INSTRUCTION_NOT_FOUND = "instruction_not_found"
     INSTRUCTION_ALREADY_ENDED = "instruction_already_ended"
@@ -88,7 +90,7 @@ MEANING: dict[Code, str] = {
     Code.AMOUNT_INVALID: "An amount is not a whole, positive number of fen.",
     Code.AMOUNT_TOO_LARGE: "An amount is above the largest one the ledger takes.",
     Code.DATE_INVALID: "A date or time is malformed or outside the range the ledger takes.",
-    Code.TEXT_INVALID: "A text is empty, too long, or has control characters.",
+    Code.TEXT_INVALID: "A text is empty, too long, or has what none may have (docs/texts.md).",
     Code.MEMBER_EXISTS: "A member with this id is already registered.",
     Code.MEMBER_NOT_FOUND: "No member has this id.",
     Code.MEMBER_KIND_WRONG: "The member is personal where an enterprise is needed, or the reverse.",
@@ -121,6 +123,8 @@ MEANING: dict[Code, str] = {
     Code.PAYMENT_EXISTS: "A payment with this number already exists.",
     Code.PAYMENT_NOT_FOUND: "No payment has this number.",
     Code.METHOD_UNKNOWN: "No channel carries this payment method.",
+    Code.CHANNEL_UNKNOWN: "No channel has this name.",
+    Code.CHANNEL_NOT_REGISTERED: "The channel is not registered in this ledger yet.",
     Code.INSTRUCTION_EXISTS: "An instruction with this id was already issued.",
     Code.INSTRUCTION_NOT_FOUND: "No instruction has this id.",
     Code.INSTRUCTION_ALREADY_ENDED: "The instruction already has another final outcome.",
@@ -140,6 +144,20 @@ MEANING: dict[Code, str] = {
     Code.PAYOUT_NOT_FOUND: "The batch has no such payout in the state this step needs.",
     Code.BUSY: "The ledger could not take the command now; nothing was recorded, try again.",
 }
+
+
+# The caller's number or id is taken. All callers share one space of numbers, so each must hear that
+# its number is taken; what it was taken for is the other's business.
+NUMBER_TAKEN = frozenset(
+    {
+        Code.MEMBER_EXISTS,
+        Code.ORDER_EXISTS,
+        Code.PAYMENT_EXISTS,
+        Code.INSTRUCTION_EXISTS,
+        Code.REFUND_EXISTS,
+        Code.TRANSFER_EXISTS,
+    }
+)
 
 
 class Refused(Exception):

@@ -12,9 +12,9 @@ import pytest
 from domain.clearing.commands import CloseDay, OpenBooks
 from domain.commands import COMMANDS
 from domain.events import NAMES
-from domain.kernel import Command, Fact, Unit
+from domain.kernel import Command, Fact, Unit, split_reference
 from domain.ledger import codec
-from domain.ledger.unit import Batch, Held, UnitOfWork
+from domain.ledger.unit import Held, Overlay, UnitOfWork
 from domain.member.commands import RegisterMember
 from domain.money import FeeRule
 from domain.order.commands import Checkout, PayOrder
@@ -51,14 +51,14 @@ class Books:
 
     def decide(self, handler: Callable[[Unit], Any], actor: str = "") -> Any:
         """What no command does: a handler of one's own, a commit of its own."""
-        batch = Batch(self._fetch, self._fact_at)
-        unit = UnitOfWork(batch, self.at_us, actor or self.actor, "request-1")
+        overlay = Overlay(self._fetch, self._fact_at)
+        unit = UnitOfWork(overlay, self.at_us, actor or self.actor, "request-1")
         answer = handler(unit)
         unit.react()
-        batch.accept(unit)
-        for row in batch.rows(len(self.log))[0]:
+        overlay.accept(unit)
+        for row in overlay.rows(len(self.log))[0]:
             self.log.append((row.stream, codec.decode(row).fact))
-        for stream, (version, state, _) in batch.overlay.items():
+        for stream, (version, state, _) in overlay.changed.items():
             self.states[stream] = (version, state, None)
         return answer
 
@@ -78,10 +78,11 @@ class Books:
         return self.states.get(stream) or (0, codec.aggregate_of(stream).State(), None)
 
     def _fact_at(self, reference: str) -> Fact | None:
-        stream, _, version = reference.rpartition("#")
-        facts = [fact for name, fact in self.log if name == stream]
-        found = version.isdigit() and version[0] != "0" and int(version) <= len(facts)
-        return facts[int(version) - 1] if found else None
+        found = split_reference(reference)
+        if found is None:
+            return None
+        facts = [fact for name, fact in self.log if name == found[0]]
+        return facts[found[1] - 1] if found[1] <= len(facts) else None
 
     # Steps that many tests begin with.
 

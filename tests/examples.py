@@ -14,6 +14,7 @@ from domain.accounting import account, reversal
 from domain.accounting.entry import reversed_entry
 from domain.accounting.rules import purchase, release, settlement, transfer
 from domain.accounting.rules import refund as refund_rules
+from domain.channel import channel
 from domain.clearing import day
 from domain.events import NAMES
 from domain.kernel import DAY_US, Fact, Recorded
@@ -141,7 +142,7 @@ EXAMPLES: dict[str, Fact] = {
     ),
     "settlement.batch_opened.1": batch.Opened(MERCHANT, RELEASE_DAY, "T+1", 5_000_000),
     "settlement.batch_collected.1": batch.Collected(1, AMOUNT, FEE, 0, NET, DIGEST),
-    "settlement.batch_closed.1": batch.Closed(SETTLE_DAY, 1, 1, NET, DIGEST, MAKER),
+    "settlement.batch_closed.1": batch.Sealed(SETTLE_DAY, 1, 1, NET, DIGEST, MAKER),
     "settlement.batch_reviewed.1": batch.Reviewed(CHECKER),
     "settlement.batch_matured.1": batch.Matured(
         0, NET, 940, 0, settlement.matured(SETTLE_DAY, MERCHANT, NET, 940)
@@ -168,6 +169,7 @@ EXAMPLES: dict[str, Fact] = {
     ),
     "settlement.batch_settled.1": batch.Settled(9_000),
     "settlement.carry_changed.1": carry.Changed(BATCH_ID, -1_988),
+    "channel.registered.1": channel.ChannelRegistered("UNION_QR", "UNIONPAY", True, False),
 }
 
 

@@ -20,13 +20,13 @@ from domain.accounting.chart import (
     PERSONAL_ACCOUNTS,
     RESERVE_IDENTITY,
 )
-from domain.channel.routing import CHANNELS, PAYOUT_CHANNEL
+from domain.channel.channels import CHANNELS, PAYOUT_CHANNEL
 from domain.commands import COMMANDS
 from domain.events import AGGREGATES, EVENTS, NAMES
 from domain.kernel import Command, Fact, MergeableFact
 from domain.ledger import codec
 from domain.policies import POLICIES, REACTIONS
-from domain.refusals import MEANING, Code
+from domain.refusals import MEANING, NUMBER_TAKEN, Code
 from domain.upcasts import UPCASTS
 from tests.examples import EXAMPLES, MAKER, PAID_AT
 
@@ -214,6 +214,17 @@ def test_every_refusal_has_its_meaning_in_the_order_of_precedence() -> None:
     assert list(MEANING) == list(Code)
     assert all(meaning.endswith(".") for meaning in MEANING.values())
     assert len(set(MEANING.values())) == len(MEANING)
+
+
+def test_every_code_of_a_taken_number_is_known_as_one() -> None:
+    """What a number was taken for is told to nobody else: a new such code must not be left out."""
+    by_name = {code for code in Code if code.endswith("_exists")}
+    by_meaning = {
+        code for code in Code if re.search(r" (is|was) already |already exists", MEANING[code])
+    }
+    assert by_name == NUMBER_TAKEN <= by_meaning
+    of_a_state = {Code.DAY_ALREADY_OPEN, Code.BATCH_NOT_COLLECTING}
+    assert by_meaning - NUMBER_TAKEN <= of_a_state
     assert all(code.value == code.name.lower() for code in Code)
 
 

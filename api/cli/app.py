@@ -77,6 +77,7 @@ app.add_typer(feeds.app, name="feed")
 app.add_typer(keys.app, name="key")
 app.command("verify")(verifying.verify)
 app.add_typer(drilling.app, name="drill")
+app.command("head")(verifying.head)
 app.command(
     "bench",
     add_help_option=False,

@@ -57,7 +57,7 @@ def _run(
     ledger = context.ledger
 
     def known_merchant(merchant: str) -> bool:
-        state: member.State = ledger.state(member.stream(merchant))
+        state = ledger.state(member.stream(merchant))
         return state.kind == "enterprise"
 
     with say.progress("rows") as told:

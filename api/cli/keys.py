@@ -41,7 +41,7 @@ def create(
 def make_key(context: AppContext, role: str, member: str | None, note: str) -> str:
     """A new key. Raises Refused: MEMBER_NOT_FOUND, and what `api.keys.create_key` raises."""
     if role == "merchant" and member is not None:
-        state: membership.State = context.ledger.state(membership.stream(checked_member_id(member)))
+        state = context.ledger.state(membership.stream(checked_member_id(member)))
         if state.kind != "enterprise":
             raise Refused(Code.MEMBER_NOT_FOUND, "member", f"no merchant has the id {member!r}")
     return keys.create_key(context.writes, role, member, utc_us, note)

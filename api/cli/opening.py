@@ -3,22 +3,19 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from msgspec.structs import replace
-
-from api import context as contexts
-from api.context import AppContext, ProjectionThread, Runner
-from api.operations.worker import FEW_DAYS, Worker
+from api.context import AppContext, open_context
+from api.operations.worker import FEW_DAYS
 from domain.channel.adapters.simulated import SimulatedChannel
 from domain.channel.port import ChannelPort
-from domain.eventstore.opening import NO_LEDGER
+from domain.eventstore.opening import NoLedger
 from domain.ledger.ledger import utc_us
 from domain.refusals import Refused
 from migrations.run import migrate
 
-HINT = "; if there is no ledger yet, `zhangfang init` creates one"
+HINT = "; `zhangfang init` creates one, and brings an older one up to date"
 
 
-def open_context(
+def open_serving(
     database_url: str,
     *,
     auto_day: bool = True,
@@ -28,21 +25,21 @@ def open_context(
     clock: Callable[[], int] = utc_us,
     channel: ChannelPort | None = None,
 ) -> AppContext:
-    """An open ledger with what runs beside the server; `start()` begins it, `close()` ends it.
+    """An open ledger with what runs beside the server, as `api.context.open_context` gives it.
 
-    `background` off: nothing runs. `worker` off: only the read models are kept up. `auto_day` off:
-    the worker leaves business days to operators, as it does when the books are more than
-    `days_behind` days back. `clock` is UTC µs.
-
-    Raises Refused(REQUEST_INVALID, "database") when there is no ledger.
+    `background` off: nothing runs. `worker` off: only the read models are kept up.
+    Raises Refused(REQUEST_INVALID, "database"); of a ledger that is not there, with a hint.
     """
-    context = _opened(database_url, channel, clock)
-    runners: list[Runner] = []
-    if background:
-        runners.append(ProjectionThread(context.projector, context.ledger))
-    if background and worker:
-        runners.append(Worker(context.desk, clock, auto_day=auto_day, days_behind=days_behind))
-    return replace(context, runners=tuple(runners))
+    with _hinting():
+        return open_context(
+            database_url,
+            channel or SimulatedChannel(),
+            clock=clock,
+            projections=background,
+            worker=background and worker,
+            auto_day=auto_day,
+            days_behind=days_behind,
+        )
 
 
 @contextmanager
@@ -51,25 +48,27 @@ def open_desk(
 ) -> Iterator[AppContext]:
     """An open ledger for one command, without threads beside it, closed at the end.
 
-    `create` makes the ledger first when there is none. Raises as `open_context` does.
+    `create` makes the ledger first when there is none, and brings an older one up to date. Raises
+    as `open_serving` does.
     """
-    try:
-        context = _opened(database_url, channel, utc_us)
-    except Refused:
-        if not create:
-            raise
-        migrate(database_url)
-        context = _opened(database_url, channel, utc_us)
+    carrier = channel or SimulatedChannel()
+    with _hinting():
+        try:
+            context = open_context(database_url, carrier)
+        except NoLedger:
+            if not create:
+                raise
+            migrate(database_url)
+            context = open_context(database_url, carrier)
     try:
         yield context
     finally:
         context.close()
 
 
-def _opened(database_url: str, channel: ChannelPort | None, clock: Callable[[], int]) -> AppContext:
+@contextmanager
+def _hinting() -> Iterator[None]:
     try:
-        return contexts.open_context(database_url, channel or SimulatedChannel(), clock=clock)
-    except Refused as no:
-        if no.field == "database" and NO_LEDGER in no.detail:
-            raise Refused(no.code, no.field, no.detail + HINT) from no
-        raise
+        yield
+    except NoLedger as no:
+        raise Refused(no.code, no.field, no.detail + HINT) from no

@@ -14,7 +14,7 @@ import typer
 
 from api import logs
 from api.cli import demo
-from api.cli.opening import open_context, open_desk
+from api.cli.opening import open_desk, open_serving
 from api.cli.output import DatabaseOption, JsonOption, Say, answering
 from api.context import AppContext
 from api.http import keys
@@ -71,7 +71,7 @@ def serve(
     with answering(database, as_json, interrupted=STOPPED) as say:
         settings = settings_for(say, host, port)
         with listening(settings) as listener:
-            context = open_context(
+            context = open_serving(
                 say.database_url,
                 auto_day=not no_auto_day,
                 days_behind=EVER if roll_days else FEW_DAYS,
@@ -103,7 +103,7 @@ def run(
                 say.line(f"The story is not played: {no.detail}.")
                 days_behind = FEW_DAYS
             made = _make_keys(say)
-            context = open_context(
+            context = open_serving(
                 say.database_url, days_behind=days_behind, background=settings.background
             )
             with closing(context):

@@ -29,6 +29,7 @@ from api.http.bearer import authorization
 from api.http.bodies import read_body, refuse_other_types
 from api.http.errors import HANDLERS, Problem
 from api.http.keys import Caller
+from api.http.nesting import refuse_deep_json
 from api.web.pages import page
 from domain.refusals import Code, Refused
 
@@ -154,7 +155,8 @@ async def _asked(request: Request) -> Asked:
     refuse_other_types(request)
     raw = await read_body(request)
     try:
+        refuse_deep_json(raw.decode())
         return _decoder.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         detail = f"one JSON object with `query` is needed: {error}"
         raise Refused(Code.REQUEST_INVALID, "body", detail) from None

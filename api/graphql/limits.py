@@ -1,5 +1,8 @@
 """What a document may cost before it is looked at: tokens, depth, aliases, repeated fields.
 
+How deep its brackets go is looked for first, in the text, because parsing recurses; how deep it is
+with its fragments spread out, before validation, which follows them.
+
 Limits are measured once per text, between parsing and validation, because validation itself is
 what a hostile document makes expensive: fields under one name are compared pairwise. Nothing of
 this changes the validation rules, so that parsing, measuring and validating are remembered
@@ -26,6 +29,7 @@ from graphql import (
 )
 from strawberry.schema.schema import validate_document
 
+from api.http.nesting import MAX_NESTING, refuse_deep_graphql
 from domain.refusals import Code, Refused
 
 MAX_TOKENS = 2_000
@@ -41,12 +45,17 @@ TOKEN_BYTES = 1_200  # Measured: 500 to 1,400 of a token with its node.
 
 class Size(NamedTuple):
     """What a selection amounts to once fragments are spread out: the depth below it, its aliases
-    and repeats, and how often it names each field itself."""
+    and repeats, and how often it names each field itself. `nesting` counts the selections inside
+    each other, those of fragments too."""
 
+    nesting: int
     depth: int
     aliases: int
     repeats: int
     names: Counter[str]
+
+
+LEAF = Size(0, 0, 0, 0, Counter())
 
 
 class Prepared(NamedTuple):
@@ -99,20 +108,30 @@ class _Measure:
     def __init__(self, fragments: dict[str, FragmentDefinitionNode]) -> None:
         self._fragments = fragments
         self._sizes: dict[str, Size] = {}
+        self._within = 0  # Selections that are being measured, each inside the one before.
 
     def fragment(self, name: str) -> Size:
         """The size of a fragment; nothing for one that does not exist or is inside itself, which
         validation refuses."""
         size = self._sizes.get(name)
         if size is None:
-            self._sizes[name] = size = Size(0, 0, 0, Counter())
+            self._sizes[name] = size = LEAF
             if name in self._fragments:
                 size = self.selection(self._fragments[name].selection_set)
                 self._sizes[name] = size
         return size
 
     def selection(self, selections: SelectionSetNode) -> Size:
-        depth = aliases = repeats = 0
+        """Refused while it descends, and again where a fragment was measured higher up before."""
+        self._within += 1
+        _refuse_nested(self._within)
+        size = self._selection(selections)
+        _refuse_nested(size.nesting)
+        self._within -= 1
+        return size
+
+    def _selection(self, selections: SelectionSetNode) -> Size:
+        nesting = depth = aliases = repeats = 0
         names: Counter[str] = Counter()
         for node in selections.selections:
             if isinstance(node, FieldNode):
@@ -124,14 +143,15 @@ class _Measure:
                 spread = self.fragment(name.value) if name else self._inline(node)
                 inner = spread._replace(repeats=spread.repeats - _repeats(spread.names))
                 names += spread.names
+            nesting = max(nesting, inner.nesting)
             depth = max(depth, inner.depth)
             aliases += inner.aliases
             repeats += inner.repeats
-        return Size(depth, aliases, repeats + _repeats(names), names)
+        return Size(nesting + 1, depth, aliases, repeats + _repeats(names), names)
 
     def _field(self, node: FieldNode) -> Size:
         if node.selection_set is None:
-            return Size(1, 0, 0, Counter())
+            return LEAF._replace(depth=1)
         inner = self.selection(node.selection_set)
         # How deep the schema may be asked about itself is a rule of validation already.
         introspection = node.name.value.startswith("__")
@@ -139,7 +159,12 @@ class _Measure:
 
     def _inline(self, node: object) -> Size:
         selections = getattr(node, "selection_set", None)
-        return self.selection(selections) if selections else Size(0, 0, 0, Counter())
+        return self.selection(selections) if selections else LEAF
+
+
+def _refuse_nested(selections: int) -> None:
+    if selections > MAX_NESTING:
+        raise Refused(Code.REQUEST_INVALID, "query", "it is nested too deeply")
 
 
 def _repeats(names: Counter[str]) -> int:
@@ -148,6 +173,7 @@ def _repeats(names: Counter[str]) -> int:
 
 def prepare(schema: GraphQLSchema, query: str) -> Prepared:
     """Parse, measure, validate. Raises GraphQLError (syntax, tokens), Refused (limits)."""
+    refuse_deep_graphql(query)
     document = parse(query, max_tokens=MAX_TOKENS)
     refuse_large(document)
     errors = validate_document(schema, document, tuple(specified_rules))
@@ -184,9 +210,11 @@ class Documents:
             return found[0]
         self.misses += 1
         if len(query) <= SHORT:
-            made = self._prepare(query)
+            made = prepare(self._schema, query)
         else:
-            made = await anyio.to_thread.run_sync(self._prepare, query, limiter=self._limiter)
+            made = await anyio.to_thread.run_sync(
+                prepare, self._schema, query, limiter=self._limiter
+            )
         self._keep(mark, made, _bytes_of(query, made))
         return made
 
@@ -198,12 +226,6 @@ class Documents:
             self.bytes += size
         while self.bytes > self._most_bytes:
             self.bytes -= self._kept.popitem(last=False)[1][1]
-
-    def _prepare(self, query: str) -> Prepared:
-        try:
-            return prepare(self._schema, query)
-        except RecursionError:
-            raise Refused(Code.REQUEST_INVALID, "query", "it is nested too deeply") from None
 
 
 def _bytes_of(query: str, made: Prepared) -> int:

@@ -92,11 +92,7 @@ class Reads:
         deadline = time.monotonic_ns() + self._wait_ms * 1_000_000
         while True:
             states = await self.read(lambda connection: checkpoints.load(connection, names))
-            behind = [
-                state
-                for state in (states.get(name, checkpoints.Checkpoint(name)) for name in names)
-                if state.position < position
-            ]
+            behind = checkpoints.behind(states, names, position)
             if not behind:
                 return
             await self._view.close()

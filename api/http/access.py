@@ -10,45 +10,47 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from api.http.keys import Caller, Role
+from domain.kernel import States
 from domain.order import order
 from domain.refusals import Code, Refused
+from domain.transaction import transaction
 
 # Whether a command is about the member's own; the last argument reads a stream's state.
-Own = Callable[[Any, str, Callable[[str], Any]], bool]
+Own = Callable[[Any, str, States], bool]
 
 
-class Rule(NamedTuple):
+class Permission(NamedTuple):
     """The roles that may call, and what a merchant's command must be about."""
 
     roles: frozenset[Role]
     own: Own | None = None
 
 
-def own_member(command: Any, member: str, _state: Callable[[str], Any]) -> bool:
+def own_member(command: Any, member: str, _state: States) -> bool:
     return bool(command.member_id == member)
 
 
-def own_lines(command: Any, member: str, _state: Callable[[str], Any]) -> bool:
+def own_lines(command: Any, member: str, _state: States) -> bool:
     return bool(command.lines) and all(line.merchant == member for line in command.lines)
 
 
-def own_order(command: Any, member: str, state: Callable[[str], Any]) -> bool:
+def own_order(command: Any, member: str, state: States) -> bool:
     placed = state(order.stream(command.order_no)).placed
     return placed is not None and all(line.merchant == member for line in placed.lines)
 
 
-def own_transaction(command: Any, member: str, _state: Callable[[str], Any]) -> bool:
-    return bool(command.transaction_id.partition("-")[0] == member)
+def own_transaction(command: Any, member: str, _state: States) -> bool:
+    return transaction.merchant_of(command.transaction_id) == member
 
 
-OPERATOR = Rule(frozenset({"operator"}))
+OPERATOR = Permission(frozenset({"operator"}))
 
 
-def _merchant(own: Own) -> Rule:
-    return Rule(frozenset({"operator", "merchant"}), own)
+def _merchant(own: Own) -> Permission:
+    return Permission(frozenset({"operator", "merchant"}), own)
 
 
-RULES: dict[str, Rule] = {
+PERMISSIONS: dict[str, Permission] = {
     "POST /v1/members": OPERATOR,
     "POST /v1/members/{member_id}/operators": _merchant(own_member),
     "DELETE /v1/members/{member_id}/operators/{operator_id}": _merchant(own_member),
@@ -77,6 +79,7 @@ RULES: dict[str, Rule] = {
     "POST /v1/settlement-batches/{batch_id}/payouts/{payout_no}/retry": OPERATOR,
     "POST /v1/settlement-batches/{batch_id}/payouts/{payout_no}/return": OPERATOR,
     "POST /v1/instructions/{instruction_id}/outcome": OPERATOR,
+    "POST /v1/channels/{channel}/register": OPERATOR,
 }
 
 
@@ -96,14 +99,14 @@ def refuse_reader(caller: Caller) -> None:
 
 def refuse_role(name: str, caller: Caller) -> None:
     """Refused(NOT_ALLOWED) unless the caller's role may call this endpoint at all."""
-    if caller.role not in RULES[name].roles:
+    if caller.role not in PERMISSIONS[name].roles:
         raise Refused(Code.NOT_ALLOWED, "Authorization", f"{caller.role} keys may not do this")
 
 
-def refuse_foreign(name: str, caller: Caller, command: Any, state: Callable[[str], Any]) -> None:
+def refuse_foreign(name: str, caller: Caller, command: Any, state: States) -> None:
     """Refused(NOT_ALLOWED) when a merchant's command is not about its own. May read the ledger."""
-    rule = RULES[name]
     if caller.role != "merchant":
         return
-    if rule.own is None or caller.member is None or not rule.own(command, caller.member, state):
-        raise Refused(Code.NOT_ALLOWED, "Authorization", f"only for what is {caller.member}'s own")
+    own, member = PERMISSIONS[name].own, caller.member
+    if own is None or member is None or not own(command, member, state):
+        raise Refused(Code.NOT_ALLOWED, "Authorization", f"only for what is {member}'s own")

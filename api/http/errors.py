@@ -7,7 +7,6 @@ status and a line in docs/refusals.md, to which the `type` of a problem points.
 import logging
 import secrets
 from collections.abc import Callable, Coroutine
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -69,6 +68,8 @@ STATUS: dict[Code, int] = {
     Code.PAYMENT_EXISTS: 409,
     Code.PAYMENT_NOT_FOUND: 404,
     Code.METHOD_UNKNOWN: 422,
+    Code.CHANNEL_UNKNOWN: 404,
+    Code.CHANNEL_NOT_REGISTERED: 409,
     Code.INSTRUCTION_EXISTS: 409,
     Code.INSTRUCTION_NOT_FOUND: 404,
     Code.INSTRUCTION_ALREADY_ENDED: 409,
@@ -91,6 +92,18 @@ STATUS: dict[Code, int] = {
 
 LONGEST = 1_000  # Characters of a detail: what a caller sent may be quoted in it.
 LONGEST_FIELD = 200
+# The words of RFC 9110, with the older name of 422. The library's own change with Python.
+PHRASE: dict[int, str] = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    409: "Conflict",
+    422: "Unprocessable Entity",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+
 _log = logging.getLogger("zhangfang.api")
 
 
@@ -180,7 +193,7 @@ async def on_failure(request: Request, error: Exception) -> Response:
     _log.error("incident %s: %s %s", incident, request.method, _route(request), exc_info=error)
     body = {
         "type": f"{REFUSALS_PAGE}#{INTERNAL_ERROR}",
-        "title": HTTPStatus(500).phrase,
+        "title": PHRASE[500],
         "status": 500,
         "code": INTERNAL_ERROR,
         "field": "",
@@ -223,7 +236,7 @@ def refusals_page() -> str:
         "This page is written from `domain/refusals.py` and `api/http/errors.py` by `make golden`.",
     ]
     for code in Code:
-        status = HTTPStatus(STATUS[code])
-        lines += ["", f"## {code}", "", f"{status.value} {status.phrase}. {MEANING[code]}"]
-    lines += ["", f"## {INTERNAL_ERROR}", "", f"500 Internal Server Error. {INTERNAL_MEANING}"]
+        status = STATUS[code]
+        lines += ["", f"## {code}", "", f"{status} {PHRASE[status]}. {MEANING[code]}"]
+    lines += ["", f"## {INTERNAL_ERROR}", "", f"500 {PHRASE[500]}. {INTERNAL_MEANING}"]
     return "\n".join(lines) + "\n"

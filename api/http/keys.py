@@ -3,18 +3,35 @@
 A key reads `zf_<id>_<secret>`: the id names the row, the secret is 256 random bits. What is kept is
 HMAC-SHA-256 of the secret under the id. A random secret of that length needs no slow hash, and the
 id in the digest keeps one row's digest from serving another. Keys are not part of history: they may
-be revoked, and which person holds one is nobody's fact.
+be revoked, and which person holds one is nobody's fact. But that one was made or revoked is sealed
+(`domain/eventstore/seals.py`), so that `verify` finds a row that nobody made.
 """
 
 import hmac
 import re
 import secrets
-from collections.abc import Callable
-from typing import Literal, get_args
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal, get_args
 
 from msgspec import Struct
-from sqlalchemy import BigInteger, Column, Engine, LargeBinary, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    column,
+    select,
+    table,
+)
 
+from domain.eventstore.changes import lock_ledger, seal_entry
+from domain.eventstore.database import IMMEDIATE
+from domain.eventstore.seals import decoded, key_made_entry, key_revoked_entry
 from domain.fields import checked_member_id, checked_text
 from domain.refusals import Code, Refused
 
@@ -33,6 +50,9 @@ API_KEYS = Table(
     Column("created_at_us", BigInteger, nullable=False),
     Column("revoked_at_us", BigInteger),
 )
+
+ENTRIES = table("sealed_changes", column("seal_number"), column("entry"))
+MADE = ("id", "digest", "role", "member", "note", "created_at_us")  # Does not change afterwards.
 
 _KEY = re.compile(r"zf_([a-z0-9]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -81,7 +101,7 @@ def create_key(
         checked_member_id(member, "member")
     key_id = "".join(secrets.choice(_ID_LETTERS) for _ in range(12))
     secret = secrets.token_urlsafe(32)
-    row = {
+    row: dict[str, Any] = {
         "id": key_id,
         "digest": _digest(key_id, secret),
         "role": role,
@@ -90,8 +110,9 @@ def create_key(
         "created_at_us": clock(),
         "revoked_at_us": None,
     }
-    with engine.begin() as connection:
+    with _sealing(engine) as connection:
         connection.execute(API_KEYS.insert(), row)
+        seal_entry(connection, key_made_entry(*(row[name] for name in MADE)))
     return f"zf_{key_id}_{secret}"
 
 
@@ -112,13 +133,25 @@ def find_caller(engine: Engine, key: str) -> Caller | None:
 
 def revoke_key(engine: Engine, key_id: str, clock: Callable[[], int]) -> bool:
     """Make a key useless from now on; False when there is no such key that still works."""
+    revoked_at_us = clock()
     statement = (
         API_KEYS.update()
         .where(API_KEYS.c.id == key_id, API_KEYS.c.revoked_at_us.is_(None))
-        .values(revoked_at_us=clock())
+        .values(revoked_at_us=revoked_at_us)
     )
-    with engine.begin() as connection:
-        return connection.execute(statement).rowcount == 1
+    with _sealing(engine) as connection:
+        if connection.execute(statement).rowcount != 1:
+            return False
+        seal_entry(connection, key_revoked_entry(key_id, revoked_at_us))
+        return True
+
+
+@contextmanager
+def _sealing(engine: Engine) -> Iterator[Connection]:
+    options = {IMMEDIATE: True}
+    with engine.connect().execution_options(**options) as connection, connection.begin():
+        lock_ledger(connection)
+        yield connection
 
 
 def list_keys(engine: Engine) -> list[KeyRow]:
@@ -128,6 +161,58 @@ def list_keys(engine: Engine) -> list[KeyRow]:
     with engine.connect() as connection:
         rows = connection.execute(statement.order_by(API_KEYS.c.created_at_us, API_KEYS.c.id))
         return [KeyRow(*row) for row in rows]
+
+
+def wrong_keys(engine: Engine) -> list[tuple[str, str]]:
+    """Keys that are not what was sealed: which, and what is off with it.
+
+    That the entries are what was sealed is for `domain.ledger.proof` to say. Raises
+    msgspec.DecodeError when one cannot be read.
+    """
+    with _one_view(engine) as connection:
+        rows = {row.id: row for row in connection.execute(API_KEYS.select())}
+        entries = connection.execute(select(ENTRIES).order_by(ENTRIES.c.seal_number)).all()
+    sealed: dict[str, tuple[bytes, int | None]] = {}
+    for _, entry in entries:
+        said = decoded(bytes(entry))
+        if "revoked_at_us" in said:
+            made = sealed.get(said["key"], (b"", None))[0]
+            sealed[said["key"]] = (made, said["revoked_at_us"])
+        elif "key" in said:
+            sealed[said["key"]] = (bytes(entry), None)
+    found = []
+    for key_id in sorted(sealed.keys() | rows.keys(), key=str):
+        why = _difference(sealed.get(key_id), rows.get(key_id))
+        if why:
+            found.append((f"key {key_id}", why))
+    return found
+
+
+@contextmanager
+def _one_view(engine: Engine) -> Iterator[Connection]:
+    """Reads of one moment: a key that is made meanwhile is in both tables or in none."""
+    with engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            connection = connection.execution_options(isolation_level="REPEATABLE READ")
+        with connection.begin():  # SQLite keeps one view until it ends.
+            yield connection
+
+
+def _difference(sealed: tuple[bytes, int | None] | None, row: Any) -> str:
+    if sealed is None:
+        return "stands in api_keys, but nobody made it"
+    if row is None:
+        return "was made, but is gone from api_keys"
+    made, revoked_at_us = sealed
+    if revoked_at_us is not None and row.revoked_at_us is None:
+        return "was revoked, but works again"
+    try:
+        same = key_made_entry(*(getattr(row, name) for name in MADE)) == made
+    except (TypeError, AttributeError):  # SQLite keeps any type anywhere.
+        same = False
+    if not same or row.revoked_at_us != revoked_at_us:
+        return "is not what was sealed when it was made or revoked"
+    return ""
 
 
 def _digest(key_id: str, secret: str) -> bytes:

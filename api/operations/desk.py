@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from msgspec import Struct
 from sqlalchemy import Engine
 
-from domain.channel.port import ChannelPort, Order, Result, Unknown, carry_out
+from domain.channel.port import ChannelPort, ChannelRequest, Result, Unknown, carry_out
 from domain.kernel import MICROSECONDS, Command, Request, key
 from domain.ledger.answer import Answer
 from domain.ledger.ledger import Ledger
@@ -96,25 +96,25 @@ def outcomes(
     states = fold_streams(desk.ledger.recorder, streams)
     commands = []
     for stream in streams:
-        state: instruction.State = states[stream][1]
+        state = states[stream][1]
         if state.status not in ("issued", "unknown"):
             continue
         instruction_id = key(stream)
-        order = instruction.order_of(instruction_id, state)
-        result = _asked(desk.channel.query if query else _carry_out(desk.channel), order)
+        wanted = instruction.channel_request(instruction_id, state)
+        result = _asked(desk.channel.query if query else _carry_out(desk.channel), wanted)
         commands.append(outcome_command(instruction_id, result))
     return commands
 
 
-def _carry_out(channel: ChannelPort) -> Callable[[Order], Result]:
-    return lambda order: carry_out(channel, order)
+def _carry_out(channel: ChannelPort) -> Callable[[ChannelRequest], Result]:
+    return lambda wanted: carry_out(channel, wanted)
 
 
-def _asked(ask: Callable[[Order], Result], order: Order) -> Result:
+def _asked(ask: Callable[[ChannelRequest], Result], wanted: ChannelRequest) -> Result:
     try:
-        return ask(order)
+        return ask(wanted)
     except Exception as error:
-        log.exception("the adapter of %s failed on %s", order.channel, order.instruction_id)
+        log.exception("the adapter of %s failed on %s", wanted.channel, wanted.instruction_id)
         return Unknown(f"the adapter failed: {type(error).__name__}")
 
 

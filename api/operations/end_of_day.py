@@ -146,7 +146,7 @@ def end_of_day(desk: Desk, on: date, at_us: int | None = None) -> DayReport:
     number for ever, and this day's numbers are still to be used.
     """
     at_us = day_end_us(on) - 1 if at_us is None else at_us
-    state: business.State = desk.ledger.state(business.STREAM)
+    state = desk.ledger.state(business.STREAM)
     if business.is_over(state, on):
         return DayReport(on, 0, 0, 0, 0, False, state.open_date, [])
     if at_us < day_end_us(on) - DAY_US:

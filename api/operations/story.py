@@ -16,7 +16,7 @@ from msgspec import Struct
 from api.operations.desk import Desk, operating, request
 from api.operations.end_of_day import end_of_day
 from domain.channel.adapters.simulated import SimulatedChannel, always_succeeds
-from domain.channel.port import Declined, Order, Result, Unknown, carry_out
+from domain.channel.port import ChannelRequest, Declined, Result, Unknown, carry_out
 from domain.clearing import day
 from domain.clearing.commands import OpenBooks
 from domain.kernel import SHANGHAI, Command, Recorded, Request, to_us
@@ -24,10 +24,12 @@ from domain.member.commands import RegisterMember
 from domain.money import FeeRule, decimal_text
 from domain.order.commands import Checkout, CloseOrder, PayOrder
 from domain.order.order import OrderLine
-from domain.payment import instruction
+from domain.payment import instruction, payment
 from domain.payment.commands import outcome_command
 from domain.refusals import Code, Refused
+from domain.settlement.batch import payout_number
 from domain.settlement.commands import RetryPayout
+from domain.transaction import refund, transaction
 from domain.transaction.commands import ConfirmReceipt, RefundTransaction
 
 TRADE_DAY, SETTLEMENT_DAY, DAY_AFTER = date(2025, 11, 11), date(2025, 11, 12), date(2025, 11, 13)
@@ -93,9 +95,9 @@ class Told(Struct, frozen=True):
 def scripted_channel() -> SimulatedChannel:
     """The channels of the story: they succeed, but for ANSWERS."""
 
-    def script(order: Order, asked: int) -> Result:
-        answers = ANSWERS.get(order.instruction_id, ())
-        return answers[asked] if asked < len(answers) else always_succeeds(order, asked)
+    def script(wanted: ChannelRequest, asked: int) -> Result:
+        answers = ANSWERS.get(wanted.instruction_id, ())
+        return answers[asked] if asked < len(answers) else always_succeeds(wanted, asked)
 
     return SimulatedChannel(script)
 
@@ -106,7 +108,7 @@ def play(desk: Desk) -> Iterator[Told]:
     The desk's channel must be a fresh `scripted_channel()`. Raises Refused(DAY_ALREADY_OPEN) for a
     ledger whose books are somebody else's, and what a step is refused with.
     """
-    state: day.State = desk.ledger.state(day.STREAM)
+    state = desk.ledger.state(day.STREAM)
     if state.open_date is not None and not desk.ledger.recorder.read_receipts([FIRST]):
         detail = "this ledger has books of its own; the story needs an empty one"
         raise Refused(Code.DAY_ALREADY_OPEN, "database", detail)
@@ -129,8 +131,8 @@ def _do(desk: Desk, step: Ask | Carry | EndDay) -> tuple[int, str, datetime]:
     if isinstance(step, Ask):
         wanted = Request(step.number, to_us(step.at), step.actor, step.command)
     else:
-        state: instruction.State = desk.ledger.state(instruction.stream(step.instruction_id))
-        order = instruction.order_of(step.instruction_id, state)
+        state = desk.ledger.state(instruction.stream(step.instruction_id))
+        order = instruction.channel_request(step.instruction_id, state)
         # Asked also when the answer is in the books: it is what makes the channel remember.
         result = desk.channel.query(order) if step.query else carry_out(desk.channel, order)
         number = f"demo:outcome:{step.instruction_id}:{step.query}"
@@ -185,26 +187,29 @@ def _answers(clock: str, instruction_id: str, says: str, query: int = 0) -> Carr
 
 
 def _paid(clock: str, payment_no: str) -> Carry:
-    says = f"carries out pay-{payment_no}: succeeded, the money is in escrow"
-    return _answers(clock, f"pay-{payment_no}", says)
+    instruction_id = payment.instruction_id(payment_no)
+    says = f"carries out {instruction_id}: succeeded, the money is in escrow"
+    return _answers(clock, instruction_id, says)
 
 
 def _confirms(clock: str, buyer: str, merchant: str, order_no: str) -> Ask:
-    transaction_id = f"{merchant}-{order_no}"
+    transaction_id = transaction.identity(merchant, order_no)
     says = f"confirms receipt: {transaction_id} is released, the fee taken, the rest cleared"
     command = ConfirmReceipt(transaction_id, "buyer")
     return _asks(clock, f"member:{buyer}", f"confirm:{transaction_id}", says, command)
 
 
 def _refunds(clock: str, merchant: str, order_no: str, refund_no: str, fen: int, when: str) -> Ask:
-    says = f"refunds {decimal_text(fen)} of {merchant}-{order_no}, {when} release"
-    command = RefundTransaction(refund_no, f"{merchant}-{order_no}", fen)
+    transaction_id = transaction.identity(merchant, order_no)
+    says = f"refunds {decimal_text(fen)} of {transaction_id}, {when} release"
+    command = RefundTransaction(refund_no, transaction_id, fen)
     return _asks(clock, f"merchant:{merchant}", f"refund:{refund_no}", says, command)
 
 
 def _refunded(clock: str, refund_no: str) -> Carry:
-    says = f"carries out refund-{refund_no}: the buyer has the money back"
-    return _answers(clock, f"refund-{refund_no}", says)
+    instruction_id = refund.instruction_id(refund_no)
+    says = f"carries out {instruction_id}: the buyer has the money back"
+    return _answers(clock, instruction_id, says)
 
 
 OPENING = Chapter(
@@ -329,12 +334,12 @@ SETTLEMENT = Chapter(
             _at(DAY_AFTER, "09:30"),
             OPERATOR,
             f"demo:retry:{BATCH}",
-            RetryPayout(BATCH, f"payout-{BATCH}-1"),
+            RetryPayout(BATCH, payout_number(BATCH, 1)),
         ),
         Carry(
             f"carries out payout-{BATCH}-2: succeeded",
             _at(DAY_AFTER, "09:31"),
-            f"payout-{BATCH}-2",
+            payout_number(BATCH, 2),
         ),
     ),
 )

@@ -120,7 +120,7 @@ class Worker:
     def _roll_days(self, now_us: int) -> date | None:
         """Open the first day if none is; end every day that is over. The day that is open then."""
         today = shanghai_date(now_us)
-        state: day.State = self._desk.ledger.state(day.STREAM)
+        state = self._desk.ledger.state(day.STREAM)
         open_date: date | None = state.open_date
         if not self._auto_day:
             return open_date

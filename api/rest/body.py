@@ -16,8 +16,10 @@ from starlette.requests import Request
 
 from api.http.bodies import read_body, refuse_other_types
 from api.http.errors import printable
+from api.http.nesting import refuse_deep_json
 from domain.kernel import Command
 from domain.refusals import Code, Refused
+from domain.texts import fault
 
 MAX_TEXT = 500
 _MOST_DIGITS = 40  # Far beyond every limit: cut off there, a number stays too large, and cheap.
@@ -47,13 +49,13 @@ def parse_json(raw: bytes) -> Any:
     """A JSON value; NaN and numbers with a fraction or exponent come out as floats, so that the
     field they stand in is what gets refused. Raises Refused(REQUEST_INVALID)."""
     try:
-        return json.loads(raw.decode("utf-8"), object_pairs_hook=_once, parse_int=_integer)
+        text = raw.decode("utf-8")
+        refuse_deep_json(text)
+        return json.loads(text, object_pairs_hook=_once, parse_int=_integer)
     except UnicodeDecodeError as error:
         detail = f"byte {error.start} is not UTF-8"
     except json.JSONDecodeError as error:
         detail = f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
-    except RecursionError:
-        detail = "nested too deeply"
     raise Refused(Code.REQUEST_INVALID, "body", detail)
 
 
@@ -149,6 +151,9 @@ def _check(raw: Any, built: Any, path: str) -> None:
 
 
 def check_text(text: str, field: str) -> None:
-    """Refused(TEXT_INVALID) for what no field may hold: control characters, or too much."""
-    if len(text) > MAX_TEXT or not (text.isprintable() or text == ""):
-        raise Refused(Code.TEXT_INVALID, field, f"at most {MAX_TEXT} characters, none unprintable")
+    """Refused(TEXT_INVALID) for what no field may hold: too much, or what no text may have."""
+    detail = f"at most {MAX_TEXT} characters, none unprintable"
+    if len(text) > MAX_TEXT:
+        raise Refused(Code.TEXT_INVALID, field, detail)
+    if wrong := fault(text):
+        raise Refused(Code.TEXT_INVALID, field, f"{detail}: {wrong}")

@@ -19,14 +19,14 @@ from api.http.access import NOT_TO_BE_NAMED, UNNAMEABLE, refuse_foreign, refuse_
 from api.http.bearer import authorization
 from api.http.errors import Problem
 from api.http.keys import Caller
-from api.rest import accounts, days, members, orders, settlement, transactions, wallets
+from api.rest import accounts, channels, days, members, orders, settlement, transactions, wallets
 from api.rest.body import build, check_text, read_object
 from api.rest.endpoint import Endpoint
 from api.rest.openapi import operation
 from domain.fields import checked_member_id, checked_number
 from domain.kernel import Command, Request
 from domain.ledger.answer import Answer, digest_of
-from domain.refusals import MEANING, Code, Refused
+from domain.refusals import MEANING, NUMBER_TAKEN, Code, Refused
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *members.ENDPOINTS,
@@ -36,13 +36,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *accounts.ENDPOINTS,
     *days.ENDPOINTS,
     *settlement.ENDPOINTS,
+    *channels.ENDPOINTS,
 )
 
 REPLAYED = "Idempotent-Replayed"
 _KEY = re.compile(r"[\x21-\x7e]{1,100}", re.ASCII)
-_RECORDED = re.compile(r"recorded ([0-9a-f]{64})")
-# Numbers are one space for all callers, so a taken one must be told; what it was taken for, not.
-_TAKEN = frozenset(code for code in Code if code.endswith("_exists"))
 
 
 def router(context: AppContext) -> APIRouter:
@@ -104,9 +102,9 @@ def request_number(
 ) -> str:
     """What makes the request idempotent: the caller's Idempotency-Key, or a number of its own.
 
-    Both carry a merchant's id, behind a word that no other number begins with: two merchants never
-    share a request, whatever they are called. Raises REQUEST_INVALID when
-    there is neither, IDENTIFIER_INVALID when the own number is none.
+    Both carry a merchant's id, after a word that no other number begins with. So two merchants
+    never share a request, whatever their ids are. Raises REQUEST_INVALID when there is neither,
+    IDENTIFIER_INVALID when the own number is malformed.
     """
     given = request.headers.getlist("idempotency-key")
     if given:
@@ -144,12 +142,11 @@ def _problem(answer: Answer, command: Command, caller: Caller, headers: dict[str
     code, field, detail = answer.refused.code, answer.refused.field, answer.refused.detail
     more: dict[str, Any] = {"position": answer.position, "replayed": answer.replayed}
     if code is Code.REQUEST_CONFLICT:
-        recorded = _RECORDED.search(detail)
         more |= {
             "digest": digest_of(command).hex(),
-            "recorded_digest": recorded.group(1) if recorded else None,
+            "recorded_digest": answer.recorded_digest,
         }
-    elif caller.role == "merchant" and code in _TAKEN:
+    elif caller.role == "merchant" and code in NUMBER_TAKEN:
         detail = MEANING[code]
     elif caller.role == "merchant" and code in UNNAMEABLE:
         code, detail = Code.MEMBER_NOT_FOUND, NOT_TO_BE_NAMED

@@ -17,7 +17,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.accounting.chart import chart_account
-from domain.kernel import Fact, Line, MergeableFact
+from domain.accounting.reversal import is_reversal
+from domain.kernel import Fact, Line, MergeableFact, Stream, key
 from domain.refusals import Code, Refused
 
 Direction = Literal["in", "out", "both"]
@@ -80,7 +81,8 @@ Event = Opened | Posted | Held | HoldReleased | Frozen | Unfrozen | Closed
 
 
 class State(Struct, frozen=True, gc=False):
-    """Totals of all time in fen, and those of `day`, the last accounting date posted to."""
+    """Totals of all time in fen, and those of `day`, the last accounting date posted to; the day's
+    leave reversals out, which move nothing outside."""
 
     status: Literal["none", "open", "closed"] = "none"
     account: str = ""
@@ -107,16 +109,22 @@ class State(Struct, frozen=True, gc=False):
         return self.balance_fen - self.held_fen
 
     def moved_on(self, day: date) -> tuple[int, int]:
-        """Debits and credits of one accounting date, fen; only the last date is known."""
+        """Debits and credits of one accounting date, reversals left out, in fen; only the last date
+        is known."""
         return (self.day_debit_fen, self.day_credit_fen) if self.day == day else (0, 0)
 
 
-def stream(account: str) -> str:
-    return f"account-{account}"
+def stream(account: str) -> "Stream[State]":
+    return Stream(f"account-{account}")
+
+
+def id_of(stream: str) -> str:
+    """The account's id, from its stream."""
+    return key(stream)
 
 
 def open_account(state: State, account: str, currency: str) -> list[Event]:
-    """Open a leaf of the chart. Opening it again says nothing new."""
+    """Open a leaf of the chart. Opening it again returns []."""
     code = chart_account(account).code
     if state.status == "closed":
         raise Refused(Code.ACCOUNT_CLOSED, "account", account)
@@ -153,7 +161,7 @@ def refuse_below_floor(state: State) -> None:
 
 
 def hold(state: State, hold_id: str, amount_fen: int, reason: str) -> list[Event]:
-    """Reserve money that is there. The same hold again says nothing new."""
+    """Reserve money that is there. The same hold again returns []."""
     _need_open(state)
     if (hold_id, amount_fen) in state.holds:
         return []
@@ -188,7 +196,7 @@ def unfreeze(state: State, reason: str) -> list[Event]:
 
 
 def close(state: State) -> list[Event]:
-    """Close an empty account. Closing it again says nothing new."""
+    """Close an empty account. Closing it again returns []."""
     if state.status == "closed":
         return []
     _need_open(state)
@@ -240,11 +248,15 @@ def evolve(state: State, event: Event) -> State:
 
 def posted(state: State, event: Posted) -> State:
     """`evolve` for a posting alone; it runs for every line of every entry."""
-    debit_fen = credit_fen = 0
+    debit_fen = credit_fen = turned_debit_fen = turned_credit_fen = 0
     for line in event.lines:
         debit_fen += line.debit_fen
         credit_fen += line.credit_fen
+        if is_reversal(line.entry):
+            turned_debit_fen += line.debit_fen
+            turned_credit_fen += line.credit_fen
     same_day = state.day == event.date
+    day_debit_fen, day_credit_fen = debit_fen - turned_debit_fen, credit_fen - turned_credit_fen
     return State(  # Positional, because that is quicker.
         state.status,
         state.account,
@@ -257,6 +269,6 @@ def posted(state: State, event: Posted) -> State:
         state.frozen_in,
         state.frozen_out,
         event.date,
-        state.day_debit_fen + debit_fen if same_day else debit_fen,
-        state.day_credit_fen + credit_fen if same_day else credit_fen,
+        state.day_debit_fen + day_debit_fen if same_day else day_debit_fen,
+        state.day_credit_fen + day_credit_fen if same_day else day_credit_fen,
     )

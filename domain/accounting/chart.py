@@ -10,6 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from domain.refusals import Code, Refused
+from domain.texts import quoted
 
 Type = Literal["asset", "liability", "income", "expense"]
 Owner = Literal["none", "member", "channel"]
@@ -102,6 +103,9 @@ RESERVE_IDENTITY = frozenset(
 PERSONAL_ACCOUNTS = (WALLET,)
 ENTERPRISE_ACCOUNTS = (MERCHANT_DEBT, MERCHANT_PENDING, MERCHANT_AVAILABLE, ESCROW)
 
+# Opened when a channel is registered; for the founding channels, with the books.
+CHANNEL_ACCOUNTS = tuple(code for code, line in CHART.items() if line.owner == "channel")
+
 # Every account a member can have, of whatever kind; they are closed together.
 MEMBER_ACCOUNTS = tuple(code for code, line in CHART.items() if line.owner == "member")
 
@@ -120,7 +124,7 @@ def split_id(account: str) -> tuple[str, str]:
         return account, ""
     code, _, owner = account.rpartition(".")
     if code not in CHART or not owner:
-        raise Refused(Code.ACCOUNT_CODE_UNKNOWN, "account", f"{account[:60]!r}")
+        raise Refused(Code.ACCOUNT_CODE_UNKNOWN, "account", quoted(account[:60]))
     return code, owner
 
 
@@ -130,5 +134,6 @@ def chart_account(account: str) -> ChartAccount:
     line = CHART[code]
     if (line.owner == "none") != (owner == ""):
         wants = "no owner" if line.owner == "none" else f"a {line.owner} as owner"
-        raise Refused(Code.ACCOUNT_CODE_UNKNOWN, "account", f"{account[:60]!r}: {code} has {wants}")
+        detail = f"{quoted(account[:60])}: {code} has {wants}"
+        raise Refused(Code.ACCOUNT_CODE_UNKNOWN, "account", detail)
     return line

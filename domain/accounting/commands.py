@@ -2,10 +2,12 @@
 is reversed. Only operators send these; payments move money through the facts of their own systems.
 """
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 from domain.accounting import account, reversal
 from domain.accounting.chart import (
+    CHANNEL_ACCOUNTS,
     CHART,
     ENTERPRISE_ACCOUNTS,
     MEMBER_ACCOUNTS,
@@ -65,29 +67,40 @@ def open_accounts(unit: Unit, codes: tuple[str, ...], owner: str = "") -> None:
 def open_institution_accounts(unit: Unit, channels: tuple[str, ...]) -> None:
     """Open every ownerless account of the chart, and each channel account for every channel."""
     open_accounts(unit, tuple(code for code, line in CHART.items() if line.owner == "none"))
-    codes = tuple(code for code, line in CHART.items() if line.owner == "channel")
     for channel in channels:
-        open_accounts(unit, codes, channel)
+        open_accounts(unit, CHANNEL_ACCOUNTS, channel)
 
 
-def open_member_accounts(unit: Unit, reaction: Reaction) -> None:
+def open_member_accounts(unit: Unit, reaction: Reaction[Any, Any]) -> None:
     """A member was registered: open the accounts of its kind."""
     personal = reaction.fact.kind == "personal"
     codes = PERSONAL_ACCOUNTS if personal else ENTERPRISE_ACCOUNTS
     open_accounts(unit, codes, reaction.fact.member_id)
 
 
+def open_channel_accounts(unit: Unit, reaction: Reaction[Any, Any]) -> None:
+    """A channel was registered: open its accounts, before it can take anybody's money."""
+    open_accounts(unit, CHANNEL_ACCOUNTS, reaction.fact.name)
+
+
 def refuse_unbookable(unit: Unit, leaf: str, amount_fen: int) -> None:
     """Money that could not be booked is not asked for: raises what a credit of the account would,
     ACCOUNT_CLOSED, ACCOUNT_FROZEN, AMOUNT_TOO_LARGE, DAY_NOT_OPEN."""
-    state: account.State = unit.load(account.stream(leaf))
+    state = unit.load(account.stream(leaf))
     account.post(state, leaf, unit.accounting_date, "", Line(leaf, 0, amount_fen))
 
 
 def is_closed(unit: Unit, leaf: str) -> bool:
     """Whether money that comes in now must find another place."""
-    state: account.State = unit.load(account.stream(leaf))
-    return state.status == "closed"
+    return unit.load(account.stream(leaf)).status == "closed"
+
+
+def home_or_suspense(
+    unit: Unit, home: str, booked: Callable[[], Entry], kept: Callable[[], Entry]
+) -> Entry:
+    """The entry for money that comes back: `booked` on its home account or, when that is closed,
+    `kept` apart in suspense. An outcome is never refused for want of a place."""
+    return kept() if is_closed(unit, home) else booked()
 
 
 def freeze_account(unit: Unit, command: FreezeAccount) -> dict[str, object]:
@@ -131,7 +144,7 @@ def close_account(unit: Unit, command: CloseAccount) -> dict[str, object]:
     leaves = []
     for leaf in (account_id(code, owner) for code in MEMBER_ACCOUNTS):
         stream = account.stream(leaf)
-        state: account.State = unit.load(stream)
+        state = unit.load(stream)
         if state.status != "none":
             unit.record(stream, account.close(state))
             leaves.append(leaf)

@@ -12,7 +12,7 @@ from typing import assert_never
 
 from msgspec import Struct
 
-from domain.kernel import Entry, Fact
+from domain.kernel import Entry, Fact, Stream
 from domain.refusals import Code, Refused
 
 
@@ -32,8 +32,13 @@ class State(Struct, frozen=True, gc=False):
     reference: str = ""
 
 
-def stream(reference: str) -> str:
-    return f"reversal-{reference}"
+def stream(reference: str) -> "Stream[State]":
+    return Stream(f"reversal-{reference}")
+
+
+def is_reversal(reference: str) -> bool:
+    """Whether a fact, given as `<stream>#<version>`, turned an entry round."""
+    return reference.startswith("reversal-")
 
 
 def refuse_reversal(entry: Entry) -> None:

@@ -28,7 +28,7 @@ class Unknown(Struct, frozen=True):
 Result = Succeeded | Declined | Unknown
 
 
-class Order(Struct, frozen=True):
+class ChannelRequest(Struct, frozen=True):
     """What a channel is asked to do: amounts in fen, `instruction_id` is the idempotency key."""
 
     instruction_id: str
@@ -50,23 +50,23 @@ class BillLine(Struct, frozen=True):
 class ChannelPort(Protocol):
     """What every channel adapter does. It never raises for an outcome: not knowing is `Unknown`."""
 
-    def pay(self, order: Order) -> Result: ...
+    def pay(self, request: ChannelRequest) -> Result: ...
 
-    def refund(self, order: Order) -> Result: ...
+    def refund(self, request: ChannelRequest) -> Result: ...
 
-    def payout(self, order: Order) -> Result: ...
+    def payout(self, request: ChannelRequest) -> Result: ...
 
-    def query(self, order: Order) -> Result:
-        """What became of an order: `Unknown` as long as the channel cannot say."""
+    def query(self, request: ChannelRequest) -> Result:
+        """What became of a request: `Unknown` as long as the channel cannot say."""
 
     def bill(self, channel: str, day: date) -> list[BillLine]:
         """What the channel says happened on a date (Shanghai)."""
 
 
-def carry_out(port: ChannelPort, order: Order) -> Result:
-    """Send an order through the method of its purpose."""
-    if order.purpose == "payment":
-        return port.pay(order)
-    if order.purpose == "refund":
-        return port.refund(order)
-    return port.payout(order)
+def carry_out(port: ChannelPort, request: ChannelRequest) -> Result:
+    """Send a request through the method of its purpose."""
+    if request.purpose == "payment":
+        return port.pay(request)
+    if request.purpose == "refund":
+        return port.refund(request)
+    return port.payout(request)

@@ -3,7 +3,7 @@
 from datetime import date
 
 from domain.accounting.commands import open_institution_accounts
-from domain.channel.routing import CHANNELS
+from domain.channel.channels import FOUNDING
 from domain.clearing import day
 from domain.clearing.netting import positions_on
 from domain.kernel import Command, Unit, shanghai_date
@@ -27,7 +27,7 @@ class CloseDay(Command, frozen=True):
 def open_books(unit: Unit, command: OpenBooks) -> dict[str, object]:
     state = unit.load(day.STREAM)
     unit.record(day.STREAM, day.open_first(state, command.first_date))
-    open_institution_accounts(unit, tuple(CHANNELS))
+    open_institution_accounts(unit, FOUNDING)
     return {"open_date": command.first_date.isoformat()}
 
 
@@ -44,7 +44,7 @@ def close_day(unit: Unit, command: CloseDay) -> dict[str, object]:
     state = unit.load(day.STREAM)
     facts = day.close(state, command.date, positions_on(command.date, unit.load))
     unit.record(day.STREAM, facts)
-    after: day.State = unit.load(day.STREAM)
+    after = unit.load(day.STREAM)
     open_date = after.open_date.isoformat() if after.open_date else None
     return {"date": command.date.isoformat(), "closed_now": bool(facts), "open_date": open_date}
 

@@ -13,10 +13,8 @@ from typing import assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.kernel import Fact
+from domain.kernel import Fact, Stream
 from domain.refusals import Code, Refused
-
-STREAM = "day-books"
 
 
 class Position(Struct, frozen=True):
@@ -51,6 +49,9 @@ class State(Struct, frozen=True, gc=False):
     open_date: date | None = None
     clearing_date: date | None = None
     first_date: date | None = None
+
+
+STREAM: "Stream[State]" = Stream("day-books")
 
 
 def open_first(state: State, day: date) -> list[Event]:

@@ -1,19 +1,21 @@
 """Netting (轧差): what each channel owes us and we owe it for one accounting date.
 
-Read from the channels' own accounts: debits of 应收渠道 are what was received through a channel,
-credits of 应付渠道 what was paid out through it.
+Received is what instructions brought in through a channel, paid is what they carried out through
+it. The channel's own accounts keep both for the date at hand: what an instruction's outcome posts
+to 应收渠道 is a debit, to 应付渠道 a credit. A reversal moves nothing at the channel, so the
+accounts count it apart. `verify` adds the instructions' own facts up and compares.
 """
 
-from collections.abc import Callable
 from datetime import date
 
 from domain.accounting import account
 from domain.accounting.chart import CHANNEL_PAYABLE, CHANNEL_RECEIVABLE, account_id
-from domain.channel.routing import CHANNELS
+from domain.channel.channels import CHANNELS
 from domain.clearing.day import Position
+from domain.kernel import States
 
 
-def positions_on(day: date, load: Callable[[str], account.State]) -> tuple[Position, ...]:
+def positions_on(day: date, load: States) -> tuple[Position, ...]:
     """The positions of a date that has had movements, by channel; `load` reads account states."""
     positions = []
     for channel in CHANNELS.values():

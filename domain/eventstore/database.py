@@ -8,6 +8,7 @@
 One ledger is one schema of PostgreSQL (`public` unless said otherwise) or one SQLite file.
 """
 
+import hashlib
 import re
 import sqlite3
 import time
@@ -119,6 +120,12 @@ def _parse_postgresql(url: str, parsed: URL) -> Database:
         schema=schema,
         options=tuple((k, v) for k, v in sorted(query.items()) if k in _PASSED_ON),
     )
+
+
+def ledger_key(database: str, schema: str) -> int:
+    """A ledger's advisory lock: the first 8 bytes of SHA-256("zhangfang/db/schema"), signed."""
+    digest = hashlib.sha256(f"zhangfang/{database}/{schema}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
 
 
 def sqlalchemy_engine(database: Database, *, read_only: bool = False) -> Engine:

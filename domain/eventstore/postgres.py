@@ -9,7 +9,6 @@ writer knows the head already it is one: if somebody else has written meanwhile,
 commit is taken, and the database refuses all of it.
 """
 
-import hashlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -22,8 +21,8 @@ from psycopg.rows import dict_row, tuple_row
 from psycopg.sql import SQL, Identifier, Literal
 from psycopg_pool import PoolTimeout
 
-from domain.eventstore.arrays import bigints, byteas, register, texts
-from domain.eventstore.database import Database
+from domain.eventstore.arrays import bigints, byteas, texts
+from domain.eventstore.database import Database, ledger_key
 from domain.eventstore.recorder import (
     GENESIS,
     Append,
@@ -38,7 +37,9 @@ from domain.eventstore.recorder import (
     as_event,
     commit_row,
     library_append,
+    newest_of,
 )
+from domain.eventstore.seals import Seal, SealedChange
 from domain.eventstore.statements import SESSION_SETTINGS, STATEMENTS
 from domain.refusals import Code, Refused
 
@@ -49,12 +50,6 @@ STALLED_S = 60  # A writer that does nothing for this long loses its lock: the s
 Rows = list[tuple[Any, ...]]
 
 LAST = 2**63 - 1
-
-
-def ledger_key(database: str, schema: str) -> int:
-    """A ledger's advisory lock: the first 8 bytes of SHA-256("zhangfang/db/schema"), signed."""
-    digest = hashlib.sha256(f"zhangfang/{database}/{schema}".encode()).digest()
-    return int.from_bytes(digest[:8], "big", signed=True)
 
 
 class LedgerDatastore(PostgresDatastore):
@@ -92,7 +87,6 @@ class LedgerDatastore(PostgresDatastore):
         def after_connect(connection: psycopg.Connection[Any]) -> None:
             library_settings(connection)
             connection.execute(SESSION_SETTINGS)
-            register(connection)
 
         return after_connect
 
@@ -113,6 +107,7 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder):
         self.channel_name = self.channel  # Where the library's subscriptions listen.
         self._patience_s = lock_timeout_ms / 1000
         self._one_writer = threading.Lock()  # So that waiting writers do not use up the pool.
+        self._sealed: tuple[Head, Seal] | None = None  # After the last commit of our own.
         parts = {
             "s": Identifier(datastore.schema),
             "patience": Literal(f"{lock_timeout_ms}ms"),
@@ -148,22 +143,25 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder):
         if not self._one_writer.acquire(timeout=self._patience_s):
             raise Refused(Code.BUSY)
         try:
-            if expected is None:
-                connection, head = self._begin()
+            ours, self._sealed = self._sealed, None
+            if expected is None or ours is None or ours[0] != expected:
+                connection, newest = self._begin()
+                session = _PostgresSession(self, connection, newest, locked=True)
             else:
-                connection, head = self._connection(), expected
-            session = _PostgresSession(self, connection, head, locked=expected is None)
+                connection = self._connection()
+                session = _PostgresSession(self, connection, ours, locked=False)
             try:
                 yield session
                 session.commit()
+                self._sealed = session.head, session.sealed
             finally:
                 session.abandon()
                 self._give_back(connection)
         finally:
             self._one_writer.release()
 
-    def _begin(self) -> tuple[psycopg.Connection[Any], Head]:
-        """A connection that holds the ledger's lock, and the head.
+    def _begin(self) -> tuple[psycopg.Connection[Any], tuple[Head, Seal]]:
+        """A connection that holds the ledger's lock, the head, and the newest seal.
 
         Connections that died in the pool are passed over: nothing has been sent on them yet.
         """
@@ -187,16 +185,15 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder):
         except PoolTimeout:
             raise Refused(Code.BUSY, "", "no database connection was free in time") from None
 
-    def _lock(self, connection: psycopg.Connection[Any]) -> Head:
+    def _lock(self, connection: psycopg.Connection[Any]) -> tuple[Head, Seal]:
         with connection.pipeline(), connection.cursor(row_factory=tuple_row, binary=True) as cursor:
             cursor.execute(self.sql["begin"], prepare=True)
             cursor.execute(self.sql["patience"], prepare=True)
             cursor.execute(self.sql["lock"], prepare=True)
             # Its own statement after the lock was had, so that it sees the last holder's commit.
             with connection.cursor(row_factory=tuple_row, binary=True) as newest:
-                newest.execute(self.sql["head"], prepare=True)
-                row = newest.fetchone()
-        return Head(*row) if row else GENESIS
+                newest.execute(self.sql["newest"], prepare=True)
+                return newest_of(newest.fetchone())
 
     def _give_back(self, connection: psycopg.Connection[Any]) -> None:
         try:
@@ -237,6 +234,10 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder):
         rows = self._read("head")
         return Head(*rows[0]) if rows else GENESIS
 
+    def newest(self) -> tuple[Head, Seal]:
+        """The newest commit and the newest seal, of one moment."""
+        return newest_of(self._read("newest")[0])
+
     def read_states(self, streams: Iterable[str]) -> tuple[list[SnapshotRow], list[EventRow]]:
         """See `LedgerRecorder.read_states`; one statement, one round trip."""
         rows = self._read("states", texts(list(streams)))
@@ -262,6 +263,10 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder):
         """Rows of the commit log, in order."""
         return [CommitRow(*row) for row in self._read("commits", after_number, limit)]
 
+    def read_changes(self, after_seal: int, limit: int) -> list[SealedChange]:
+        """What is sealed beside commits, in order of the seals' numbers."""
+        return [SealedChange(*row) for row in self._read("changes", after_seal, limit)]
+
     def receipts_of_commit(self, number: int) -> list[ReceiptRow]:
         """The receipts one commit wrote, in order of their number."""
         return [ReceiptRow(*row) for row in self._read("receipts_of_commit", number)]
@@ -282,14 +287,14 @@ class PostgresLedgerRecorder(PostgresApplicationRecorder):
 class _PostgresSession:
     """A commit being made, in one pipeline: rows are on their way while the rest is prepared.
 
-    `locked`: the ledger's lock is held, and `head` was read under it; else it is yet to be taken.
+    `locked`: the ledger's lock is held, and `newest` was read under it; else it is yet to be taken.
     """
 
     def __init__(
         self,
         recorder: PostgresLedgerRecorder,
         connection: psycopg.Connection[Any],
-        head: Head,
+        newest: tuple[Head, Seal],
         *,
         locked: bool,
     ) -> None:
@@ -299,7 +304,7 @@ class _PostgresSession:
         self._pipeline: ExitStack | None = None
         self._appended = False
         self._locked = locked
-        self.head = head
+        self.head, self.sealed = newest
 
     def streams_since(self, position: int) -> set[str]:
         try:
@@ -331,7 +336,7 @@ class _PostgresSession:
             positions, streams, versions, names, states = zip(*append.events, strict=True)
             stored = bigints(positions), texts(streams), bigints(versions)
             self._send("insert_events", *stored, texts(names), byteas(states))
-        commit = commit_row(self.head, append)
+        commit = commit_row(self.head, append, self.sealed)
         if append.receipts:
             numbers, digests, outcomes = zip(*append.receipts, strict=True)
             columns = texts(numbers), byteas(digests), byteas(outcomes)
@@ -340,9 +345,10 @@ class _PostgresSession:
             streams, versions, states = zip(*append.snapshots, strict=True)
             self._send("insert_snapshots", texts(streams), bigints(versions), byteas(states))
         if append.events or append.receipts:
-            self._send("insert_commit", *commit)
+            self._send("insert_commit", *commit, commit.seal_number)
             self._send("notify")
             self.head = Head(commit.number, commit.last_position, commit.hash)
+            self.sealed = Seal(commit.seal_number, commit.seal)
 
     def _send(self, statement: str, *parameters: Any) -> None:
         self._cursor.execute(self._sql[statement], parameters, prepare=True)

@@ -20,6 +20,8 @@ from eventsourcing.persistence import PersistenceError as PersistenceError
 from eventsourcing.persistence import StoredEvent
 from msgspec import Struct
 
+from domain.eventstore.seals import NO_SEAL, Seal, SealedChange, seal_of_commit
+
 
 class EventRow(NamedTuple):
     """One stored fact, in the column order of the `events` table."""
@@ -66,7 +68,10 @@ class Head(NamedTuple):
 
 
 class CommitRow(NamedTuple):
-    """One row of the commit log. `first_position` > `last_position` when it holds receipts only."""
+    """One row of the commit log. `first_position` > `last_position` when it holds receipts only.
+
+    `seal_number` is 0 and `seal` empty for commits from before there were seals.
+    """
 
     number: int
     first_position: int
@@ -75,6 +80,8 @@ class CommitRow(NamedTuple):
     recorded_at_us: int
     digest: bytes
     hash: bytes
+    seal_number: int = 0
+    seal: bytes = b""
 
 
 GENESIS = Head(0, 0, bytes(32))
@@ -100,8 +107,8 @@ class CommitUnknown(Exception):
 AWAY: tuple[type[Exception], ...] = (OperationalError, InterfaceError, CommitUnknown)
 
 
-def commit_row(head: Head, append: Append) -> CommitRow:
-    """The commit-log row of what is appended after `head`.
+def commit_row(head: Head, append: Append, sealed: Seal) -> CommitRow:
+    """The commit-log row of what is appended after `head`, `sealed` being the newest seal.
 
     Raises ValueError unless the positions are head.position + 1, + 2, … without a gap.
     """
@@ -110,15 +117,17 @@ def commit_row(head: Head, append: Append) -> CommitRow:
         position += 1
         if event[0] != position:
             raise ValueError(f"position {event[0]} where {position} is next")
-    digest = digest_of(append.events, append.receipts)
+    number, digest = head.number + 1, digest_of(append.events, append.receipts)
+    hashed = chain(head.hash, digest)
     return CommitRow(
-        head.number + 1,
+        number,
         head.position + 1,
         position,
         len(append.receipts),
         append.recorded_at_us,
         digest,
-        chain(head.hash, digest),
+        hashed,
+        *seal_of_commit(sealed, number, hashed, append.recorded_at_us),
     )
 
 
@@ -170,6 +179,12 @@ class LedgerRecorder(Protocol):
 
     def read_commits(self, after_number: int, limit: int) -> list[CommitRow]: ...
 
+    def newest(self) -> tuple[Head, Seal]:
+        """The newest commit and the newest seal, of one moment."""
+
+    def read_changes(self, after_seal: int, limit: int) -> list[SealedChange]:
+        """What is sealed beside commits, in order of the seals' numbers."""
+
     def receipts_of_commit(self, number: int) -> list[ReceiptRow]:
         """The receipts one commit wrote, in order of their number."""
 
@@ -183,6 +198,15 @@ class LedgerRecorder(Protocol):
         """Streams whose versions are not 1, 2, 3, …; their names in order, at most `limit`."""
 
     def close(self) -> None: ...
+
+
+def newest_of(row: Sequence[Any] | None) -> tuple[Head, Seal]:
+    """From a row of the newest commit (five columns, with its seal) and the newest change (two)."""
+    if row is None:
+        return GENESIS, NO_SEAL
+    seals = [Seal(row[at], row[at + 1]) for at in (3, 5) if row[at]]
+    head = GENESIS if row[0] is None else Head(*row[:3])
+    return head, max(seals, default=NO_SEAL)
 
 
 _number = struct.Struct(">Q").pack

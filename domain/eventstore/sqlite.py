@@ -30,7 +30,10 @@ from domain.eventstore.recorder import (
     as_event,
     commit_row,
     library_append,
+    newest_of,
 )
+from domain.eventstore.seals import Seal, SealedChange
+from domain.eventstore.statements import NEWEST
 from domain.refusals import Code, Refused
 
 Rows = list[tuple[Any, ...]]
@@ -47,18 +50,20 @@ INSERT_SNAPSHOT = """
     INSERT INTO snapshots (stream, version, state) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"""
 INSERT_COMMIT = """
     INSERT INTO commit_log
-        (number, first_position, last_position, receipts, recorded_at_us, digest, hash)
-    VALUES (?, ?, ?, ?, ?, ?, ?)"""
+        (number, first_position, last_position, receipts, recorded_at_us, digest, hash,
+         seal_number, seal)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 STREAMS_SINCE = "SELECT DISTINCT originator_id FROM events WHERE notification_id > ?"
 # One statement, so one view. CROSS JOIN fixes the order: each stream is looked up by its key.
+# Both marks stand for the same list: a numbered mark needs a mapping from Python 3.14 on.
 STATES = """
     SELECT 0, s.stream, s.version, '', s.state
-    FROM json_each(?1) AS w CROSS JOIN snapshots AS s
+    FROM json_each(?) AS w CROSS JOIN snapshots AS s
     WHERE s.stream = w.value
       AND s.version = (SELECT max(version) FROM snapshots WHERE stream = w.value)
     UNION ALL
     SELECT e.notification_id, e.originator_id, e.originator_version, e.topic, e.state
-    FROM json_each(?1) AS w CROSS JOIN events AS e
+    FROM json_each(?) AS w CROSS JOIN events AS e
     WHERE e.originator_id = w.value
       AND e.originator_version > coalesce(
           (SELECT max(version) FROM snapshots WHERE stream = w.value), -1)"""
@@ -68,13 +73,22 @@ STREAM = """
 LOG = """
     SELECT notification_id, originator_id, originator_version, topic, state FROM events
     WHERE notification_id > ? AND notification_id <= ? ORDER BY notification_id LIMIT ?"""
+NOTIFICATIONS = """
+    SELECT notification_id, originator_id, originator_version, topic, state FROM events
+    WHERE notification_id > ? AND notification_id <= ?
+      AND (json_array_length(?) = 0 OR topic IN (SELECT value FROM json_each(?)))
+    ORDER BY notification_id LIMIT ?"""
 RECEIPTS = """
     SELECT r.number, r.digest, r.outcome, r.commit_number, c.last_position
     FROM json_each(?) AS w CROSS JOIN receipts AS r ON r.number = w.value
     CROSS JOIN commit_log AS c ON c.number = r.commit_number"""
 COMMITS = """
-    SELECT number, first_position, last_position, receipts, recorded_at_us, digest, hash
+    SELECT number, first_position, last_position, receipts, recorded_at_us, digest, hash,
+        seal_number, seal
     FROM commit_log WHERE number > ? ORDER BY number LIMIT ?"""
+CHANGES = """
+    SELECT seal_number, commit_number, entry, seal FROM sealed_changes
+    WHERE seal_number > ? ORDER BY seal_number LIMIT ?"""
 STRAY_RECEIPTS = """
     SELECT r.number FROM receipts AS r LEFT JOIN commit_log AS c ON c.number = r.commit_number
     WHERE c.number IS NULL ORDER BY r.number LIMIT ?"""
@@ -139,9 +153,9 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder):
         if not self._one_writer.acquire(timeout=self._patience_ms / 1000):
             raise Refused(Code.BUSY)
         try:
-            connection, head = self._begin()
+            connection, head, sealed = self._begin()
             try:
-                yield _SQLiteSession(connection, head)
+                yield _SQLiteSession(connection, head, sealed)
                 self._commit(connection)
             except BaseException:
                 self._roll_back(connection)
@@ -149,19 +163,19 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder):
         finally:
             self._one_writer.release()
 
-    def _begin(self) -> tuple[sqlite3.Connection, Head]:
+    def _begin(self) -> tuple[sqlite3.Connection, Head, Seal]:
         try:
             if self._writer is None:
                 self._writer = self._open_writer()
             connection = self._writer
             connection.execute("BEGIN IMMEDIATE")
-            row = connection.execute(HEAD).fetchone()
+            row = connection.execute(NEWEST).fetchone()
         except sqlite3.Error as error:
             self._drop_writer()
             if _busy(error):
                 raise Refused(Code.BUSY) from None
             _raise(error)
-        return connection, Head(*row) if row else GENESIS
+        return connection, *newest_of(row)
 
     def _open_writer(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -239,9 +253,14 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder):
         rows = self._read(HEAD)
         return Head(*rows[0]) if rows else GENESIS
 
+    def newest(self) -> tuple[Head, Seal]:
+        """The newest commit and the newest seal, of one moment."""
+        return newest_of(self._read(NEWEST)[0])
+
     def read_states(self, streams: Iterable[str]) -> tuple[list[SnapshotRow], list[EventRow]]:
         """See `LedgerRecorder.read_states`; one statement."""
-        rows = self._read(STATES, _json(streams))
+        wanted = _json(streams)
+        rows = self._read(STATES, wanted, wanted)
         snapshots = [SnapshotRow(row[1], row[2], row[4]) for row in rows if row[0] == 0]
         events = [as_event(row) for row in rows if row[0] != 0]
         events.sort()
@@ -263,6 +282,10 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder):
     def read_commits(self, after_number: int, limit: int) -> list[CommitRow]:
         """Rows of the commit log, in order."""
         return [CommitRow(*row) for row in self._read(COMMITS, after_number, limit)]
+
+    def read_changes(self, after_seal: int, limit: int) -> list[SealedChange]:
+        """What is sealed beside commits, in order of the seals' numbers."""
+        return [SealedChange(*row) for row in self._read(CHANGES, after_seal, limit)]
 
     def receipts_of_commit(self, number: int) -> list[ReceiptRow]:
         """The receipts one commit wrote, in order of their number."""
@@ -292,26 +315,18 @@ class SQLiteLedgerRecorder(SQLiteApplicationRecorder):
         """The library's page of the log. Its own statement asks for rowid, which has our name."""
         after = -1 if start is None else start - inclusive_of_start
         last = LAST if stop is None else stop
-        chosen = "json_array_length(?3) = 0 OR topic IN (SELECT value FROM json_each(?3))"
-        rows = self._read(
-            LOG.replace("?", "?1", 1)
-            .replace("<= ?", "<= ?2")
-            .replace("LIMIT ?", "LIMIT ?4")
-            .replace("ORDER", f"AND ({chosen}) ORDER"),
-            after,
-            last,
-            _json(topics),
-            limit,
-        )
+        wanted = _json(topics)
+        rows = self._read(NOTIFICATIONS, after, last, wanted, wanted, limit)
         return [library.Notification(s, v, n, d, id=p) for p, s, v, n, d in rows]
 
 
 class _SQLiteSession:
     """A commit being made, in the open transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, head: Head) -> None:
+    def __init__(self, connection: sqlite3.Connection, head: Head, sealed: Seal) -> None:
         self._connection = connection
         self._appended = False
+        self._sealed = sealed
         self.head = head
 
     def streams_since(self, position: int) -> set[str]:
@@ -320,7 +335,7 @@ class _SQLiteSession:
     def append(self, append: Append) -> Head:
         if self._appended:
             raise ValueError("a session appends once")
-        commit = commit_row(self.head, append)
+        commit = commit_row(self.head, append, self._sealed)
         self._appended = True
         try:
             self._connection.executemany(INSERT_SNAPSHOT, append.snapshots)

@@ -25,12 +25,15 @@ class Answer(Struct, frozen=True, gc=False):
 
     `position`: the last position of the commit that keeps the answer; reading `after` it sees what
     the request did. `replayed`: the number was seen before, this is the answer it got then.
+    `recorded_digest`: of a REQUEST_CONFLICT, the digest (hex) that is kept under the number; it is
+    in no receipt.
     """
 
     result: dict[str, Any] | None
     refused: Refusal | None
     position: int
     replayed: bool = False
+    recorded_digest: str | None = None
 
     def unwrap(self) -> dict[str, Any]:
         """The result. Raises Refused."""
@@ -86,8 +89,10 @@ def digest_of(command: Command) -> bytes:
 
 def conflict(receipt_digest: bytes, digest: bytes, position: int) -> Answer:
     """The number was used with another body before; nothing is kept of this attempt."""
-    detail = f"recorded {receipt_digest.hex()}, now {digest.hex()}"
-    return Answer(None, Refusal(Code.REQUEST_CONFLICT, "request", detail), position)
+    recorded = receipt_digest.hex()
+    detail = f"recorded {recorded}, now {digest.hex()}"
+    no = Refusal(Code.REQUEST_CONFLICT, "request", detail)
+    return Answer(None, no, position, recorded_digest=recorded)
 
 
 def replay(receipt: Receipt, digest: bytes) -> Answer:

@@ -93,8 +93,20 @@ class _Snapshot(msgspec.Struct):
 
 
 def _shape(module: ModuleType) -> str:
-    schema = msgspec.json.encode(msgspec.json.schema(module.State), order="deterministic")
-    return hashlib.sha256(schema).hexdigest()[:16]
+    schema = _without_words(msgspec.json.schema(module.State))
+    return hashlib.sha256(msgspec.json.encode(schema, order="deterministic")).hexdigest()[:16]
+
+
+def _without_words(schema: Any) -> Any:
+    """A schema without its descriptions: they are docstrings, which Python 3.13 indents otherwise,
+    and a snapshot taken on one Python must serve another."""
+    if isinstance(schema, dict):
+        return {
+            name: _without_words(value)
+            for name, value in schema.items()
+            if not (name == "description" and isinstance(value, str))
+        }
+    return [_without_words(one) for one in schema] if isinstance(schema, list) else schema
 
 
 _shapes: dict[str, str] = {name: _shape(module) for name, module in AGGREGATES.items()}

@@ -18,7 +18,7 @@ is there already; then the batch is decided again, under the lock and from what 
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from domain.commands import COMMANDS
 from domain.eventstore.recorder import (
@@ -34,13 +34,14 @@ from domain.eventstore.recorder import (
     Session,
 )
 from domain.fields import checked_instant
-from domain.kernel import Fact, Request
+from domain.kernel import Fact, Request, split_reference
 from domain.ledger import answer as answers
 from domain.ledger import codec
 from domain.ledger.answer import Answer, Refusal
 from domain.ledger.states import CACHE_SIZE, StateCache
-from domain.ledger.unit import Batch, UnitOfWork
+from domain.ledger.unit import Overlay, UnitOfWork
 from domain.refusals import Code, Refused
+from domain.texts import fault
 
 ATTEMPTS = 3
 # What was in memory was not what is stored, or the connection broke before COMMIT was sent.
@@ -56,18 +57,43 @@ class Stale(Exception):
     """Another process has written since the head was known."""
 
 
+class Kept(NamedTuple):
+    """The request was decided: the receipt of its number holds the answer."""
+
+    number: str
+
+
+class Told(NamedTuple):
+    """An answer of which nothing is kept: a repetition's, a conflict's, or "busy"."""
+
+    answer: Answer
+
+
+class Failed(NamedTuple):
+    """The handler has a defect: nothing of the request is recorded."""
+
+    error: BaseException
+
+
+class Doubted(NamedTuple):
+    """It may have relied on a stream that is not new after all: to be decided without trust."""
+
+
+Verdict = Kept | Told | Failed | Doubted
+
+
 class Decided:
-    """A batch that is decided and not yet written: per request its kept bytes, or its answer.
+    """Requests that are decided and not yet written.
 
     `trusting`: numbers and streams that should be new were taken for new.
     """
 
-    def __init__(self, batch: Batch, *, trusting: bool) -> None:
-        self.batch = batch
+    def __init__(self, overlay: Overlay, *, trusting: bool) -> None:
+        self.overlay = overlay
         self.trusting = trusting
         self.facts = 0  # How many were written.
         self.receipts: dict[str, ReceiptRow] = {}
-        self.outcomes: list[Answer | BaseException | str] = []  # str: number of its receipt.
+        self.verdicts: list[Kept | Told | Failed] = []
         self.results: dict[str, tuple[dict[str, Any] | None, Refusal | None]] = {}
 
     @property
@@ -79,7 +105,7 @@ class Decided:
     def defect(self) -> bool:
         """A handler that failed is not believed before the lock is held: it may have read between
         two commits of another process."""
-        return any(isinstance(outcome, BaseException) for outcome in self.outcomes)
+        return any(isinstance(verdict, Failed) for verdict in self.verdicts)
 
 
 class Committer:
@@ -167,7 +193,7 @@ class Committer:
     def _write(self, session: Session, decided: Decided) -> Head:
         if not decided.receipts:
             return session.head
-        rows, snapshots = decided.batch.rows(session.head.position)
+        rows, snapshots = decided.overlay.rows(session.head.position)
         decided.facts = len(rows)
         receipts = list(decided.receipts.values())
         return session.append(Append(rows, receipts, snapshots, self._clock()))
@@ -176,7 +202,7 @@ class Committer:
         self.head = head
         self.commits += bool(decided.receipts)
         self.written += decided.facts
-        self._cache.store(decided.batch.overlay)
+        self._cache.store(decided.overlay.changed)
         return self._answers(decided, head)
 
     def _take_in(self, session: Session) -> None:
@@ -189,7 +215,7 @@ class Committer:
     # Deciding.
 
     def _decide(self, requests: Sequence[Request]) -> Decided:
-        decided = Decided(Batch(self._cache.fetch, self._fact_at), trusting=not self._wary)
+        decided = Decided(Overlay(self._cache.fetch, self._fact_at), trusting=not self._wary)
         digests = [_digest_or_no(request) for request in requests]
         sound = [
             request
@@ -202,16 +228,16 @@ class Committer:
         if not decided.trusting:
             self._look_up(fresh)
         for request, digest in zip(requests, digests, strict=True):
-            if isinstance(digest, bytes):
-                outcome = self._outcome(decided, kept, request, digest)
-                if outcome is None:  # It may have relied on a stream that is not new after all.
-                    decided.trusting = False
-                    self._look_up(fresh)
-                    outcome = self._outcome(decided, kept, request, digest)
-                assert outcome is not None
-                decided.outcomes.append(outcome)
-            else:
-                decided.outcomes.append(Answer(None, digest, self.head.position))
+            if isinstance(digest, Refusal):
+                decided.verdicts.append(Told(Answer(None, digest, self.head.position)))
+                continue
+            verdict = self._verdict(decided, kept, request, digest)
+            if isinstance(verdict, Doubted):
+                decided.trusting = False
+                self._look_up(fresh)
+                verdict = self._verdict(decided, kept, request, digest)
+            assert not isinstance(verdict, Doubted)
+            decided.verdicts.append(verdict)
         return decided
 
     def _known(self, numbers: Sequence[str]) -> dict[str, Receipt]:
@@ -224,41 +250,41 @@ class Committer:
     def _look_up(self, requests: Sequence[Request]) -> None:
         self._cache.prefetch(stream for request in requests for stream in _begun(request))
 
-    def _outcome(
+    def _verdict(
         self, decided: Decided, kept: dict[str, Receipt], request: Request, digest: bytes
-    ) -> Answer | BaseException | str | None:
-        """The outcome of one request; None: it is to be decided again without trust."""
+    ) -> Verdict:
         number = request.number
         if number in kept:
-            return answers.replay(kept[number], digest)
+            return Told(answers.replay(kept[number], digest))
         before = decided.receipts.get(number)
         if before is not None:  # Twice in one batch.
-            same = before.digest == digest
-            return number if same else answers.conflict(before.digest, digest, self.head.position)
-        batch, trusted = decided.batch, list[str]()
+            if before.digest == digest:
+                return Kept(number)
+            return Told(answers.conflict(before.digest, digest, self.head.position))
+        overlay, trusted = decided.overlay, list[str]()
         if decided.trusting:
             new, holds = _begun(request), self._cache.holds
-            trusted = [s for s in new if s not in batch.known and not holds(s)]
-            batch.assume_new(trusted)
-        unit = UnitOfWork(batch, request.at_us, request.actor, number)
+            trusted = [s for s in new if s not in overlay.known and not holds(s)]
+            overlay.assume_new(trusted)
+        unit = UnitOfWork(overlay, request.at_us, request.actor, number)
         made = self._made(unit, request)
         if trusted and not (isinstance(made, dict) and all(s in unit.own for s in trusted)):
-            batch.forget(trusted)
-            return None
+            overlay.forget(trusted)
+            return Doubted()
+        if isinstance(made, Failed):
+            return made
         if isinstance(made, Refusal):
             if made.code is Code.BUSY:
-                return Answer(None, made, self.head.position)
+                return Told(Answer(None, made, self.head.position))
             decided.receipts[number] = ReceiptRow(number, digest, answers.refused(made))
             decided.results[number] = (None, made)
-        elif isinstance(made, dict):
-            batch.accept(unit)
+        else:
+            overlay.accept(unit)
             decided.receipts[number] = ReceiptRow(number, digest, answers.accepted(made))
             decided.results[number] = (made, None)
-        else:
-            return made
-        return number
+        return Kept(number)
 
-    def _made(self, unit: UnitOfWork, request: Request) -> dict[str, Any] | Refusal | BaseException:
+    def _made(self, unit: UnitOfWork, request: Request) -> dict[str, Any] | Refusal | Failed:
         try:
             checked_instant(request.at_us)
             result = COMMANDS[type(request.command)].handler(unit, request.command)
@@ -266,18 +292,17 @@ class Committer:
         except Refused as no:
             return Refusal(no.code, no.field, no.detail)
         except Exception as error:  # A defect: this caller hears of it, the others go on.
-            return error
+            return Failed(error)
         return result
 
     def _fact_at(self, reference: str) -> Fact | None:
-        stream, _, version = reference.rpartition("#")
-        if not (version.isascii() and version.isdigit()) or len(version) > 15:
+        found = split_reference(reference)
+        if found is None:
             return None
-        if version[0] == "0":  # One spelling only: what is named after a fact must exist once.
-            return None
+        stream, version = found
         with suppress(codec.UnknownFact):
-            for row in self._recorder.read_stream(stream, int(version) - 1, 1):
-                if row.version == int(version):
+            for row in self._recorder.read_stream(stream, version - 1, 1):
+                if row.version == version:
                     fact: Fact = codec.decode(row).fact
                     return fact
         return None
@@ -285,13 +310,16 @@ class Committer:
     def _answers(self, decided: Decided, head: Head) -> list[Answer | BaseException]:
         result: list[Answer | BaseException] = []
         seen: set[str] = set()
-        for outcome in decided.outcomes:
-            if isinstance(outcome, str):
-                accepted, refused = decided.results[outcome]
-                result.append(Answer(accepted, refused, head.position, outcome in seen))
-                seen.add(outcome)
-            else:
-                result.append(outcome)
+        for verdict in decided.verdicts:
+            match verdict:
+                case Kept(number):
+                    accepted, refused = decided.results[number]
+                    result.append(Answer(accepted, refused, head.position, number in seen))
+                    seen.add(number)
+                case Told(answer):
+                    result.append(answer)
+                case Failed(error):
+                    result.append(error)
         return result
 
 
@@ -309,7 +337,7 @@ def _digest_or_no(request: Request) -> bytes | Refusal:
 
 
 def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and 1 <= len(value) <= 300 and value.isprintable()
+    return isinstance(value, str) and 1 <= len(value) <= 300 and not fault(value)
 
 
 # A malformed command needs nothing: its handler says no.

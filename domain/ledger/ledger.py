@@ -13,12 +13,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from domain.eventstore.database import Database, parse_database_url
 from domain.eventstore.opening import open_recorder
 from domain.eventstore.recorder import Head, LedgerRecorder
-from domain.kernel import Recorded, Request
+from domain.kernel import Recorded, Request, StateT, Stream
 from domain.ledger import codec
 from domain.ledger.answer import Answer
 from domain.ledger.committer import Committer
@@ -124,7 +124,7 @@ class Ledger:
 
     @classmethod
     def open(cls, database_url: str, *, clock: Callable[[], int] = utc_us) -> "Ledger":
-        """Open a ledger whose tables exist. Raises Refused(REQUEST_INVALID, "database")."""
+        """Open a ledger whose tables exist. Raises what `open_recorder` raises."""
         database = parse_database_url(database_url)
         return cls(database, open_recorder(database), clock)
 
@@ -172,13 +172,13 @@ class Ledger:
 
     # Reading.
 
-    def state(self, stream: str) -> Any:
+    def state(self, stream: "Stream[StateT]") -> StateT:
         """The committed state of a stream, read now; the initial state if it does not exist."""
         return fold_stream(self.recorder, stream)[1]
 
     def version(self, stream: str) -> int:
         """How many facts a stream has; 0 if it does not exist."""
-        return fold_stream(self.recorder, stream)[0]
+        return fold_stream(self.recorder, Stream(stream))[0]
 
     def history(self, stream: str) -> Iterator[Recorded]:
         """All facts of a stream, oldest first."""

@@ -1,4 +1,4 @@
-"""Proving the log: hashes and gaps, decoding, conservation, floors, the reserve identity, dates.
+"""Proving the log: hashes, gaps, seals, decoding, conservation, floors, reserve identity, dates.
 
 Reads everything that was ever stored, in order, trusting nothing but the rows themselves: no
 projection, no cache; snapshots are compared with the facts, never believed. What it finds is named
@@ -27,13 +27,15 @@ from domain.eventstore.recorder import (
 )
 from domain.kernel import Entry, Recorded
 from domain.ledger import codec
+from domain.ledger.controls import ItemBook, PositionBook
+from domain.ledger.seals import SealChain
 from domain.ledger.unit import WITH_ENTRY
 from domain.refusals import Refused
 
 COMMITS_PAGE = 1_000
 SNAPSHOTS_PAGE = 100
 BEFORE_ALL = -(2**63)  # Below every position and number that a row should have.
-COMMIT_ROW = [int] * 5 + [bytes] * 2
+COMMIT_ROW = [int] * 5 + [bytes] * 2 + [int, bytes]
 MAX_FINDINGS = 100
 
 # Told how many facts are done, of how many.
@@ -64,10 +66,14 @@ class _Books:
         self._open: date | None = None
         self._unposted: dict[tuple[str, str], list[int]] = {}  # of the commit at hand
         self._touched: set[str] = set()
+        self._items = ItemBook(report)
+        self._positions = PositionBook(report)
 
     def take(self, recorded: Recorded) -> None:
         fact = recorded.fact
         where = f"position {recorded.position} ({recorded.reference})"
+        self._items.take(recorded, where)
+        self._positions.take(recorded, where)
         if isinstance(fact, account.Posted):
             self._posted(recorded, fact, where)
         elif isinstance(fact, day.Opened):
@@ -87,7 +93,7 @@ class _Books:
             self._count((line.account, reference), line.debit_fen, line.credit_fen)
 
     def _posted(self, recorded: Recorded, fact: account.Posted, where: str) -> None:
-        name = recorded.stream.partition("-")[2]
+        name = account.id_of(recorded.stream)
         moved_fen = 0
         for line in fact.lines:
             moved_fen += line.debit_fen - line.credit_fen
@@ -115,11 +121,11 @@ class _Books:
         if self._identity_fen:
             self._report("reserve identity", where, f"off by {self._identity_fen} fen")
         for name in self._touched:
-            self._check_floor(name, where)
+            self._check_balance(name, where)
         self._unposted.clear()
         self._touched.clear()
 
-    def _check_floor(self, name: str, where: str) -> None:
+    def _check_balance(self, name: str, where: str) -> None:
         try:
             line = chart_account(name)
         except Refused:
@@ -127,6 +133,7 @@ class _Books:
         balance_fen = self._balances[name] if line.debit_normal else -self._balances[name]
         if line.floored and balance_fen < 0:
             self._report("floor", where, f"{name} is at {balance_fen} fen")
+        self._items.compare(name, balance_fen, where)
 
 
 def verify_log(
@@ -182,6 +189,7 @@ def _one_line(error: Exception) -> str:
 def _walk(recorder: LedgerRecorder, report: Any, progress: Progress, away: Away) -> None:
     books = _Books(report)
     head = GENESIS
+    seals = SealChain(recorder, report)
     end = recorder.head()  # Whatever is committed from now on is for the next run to prove.
     for row in recorder.read_log(BEFORE_ALL, MAX_FINDINGS, 0):
         report("gaps", f"position {row.position}", "stands before the first commit of the log")
@@ -203,9 +211,11 @@ def _walk(recorder: LedgerRecorder, report: Any, progress: Progress, away: Away)
                 except (codec.UnknownFact, AttributeError, TypeError) as unknown:
                     report("decoding", f"position {row.position}", str(unknown))
             books.end_commit(commit.number)
+        seals.take(commit)
         # Go on from what the row claims, so that one bad commit is one finding.
         head = head._replace(number=commit.number, position=commit.last_position, hash=commit.hash)
         progress(head.position, end.position)
+    seals.end(head)
     newest = recorder.head()
     beyond = recorder.read_log(newest.position, 1)
     if beyond and recorder.head() == newest:  # Else it came with a commit made in between.

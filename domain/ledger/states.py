@@ -4,23 +4,25 @@ from collections.abc import Iterable
 from typing import Any
 
 from domain.eventstore.recorder import EventRow, LedgerRecorder, SnapshotRow
-from domain.kernel import category
+from domain.kernel import StateT, Stream, category
 from domain.ledger import codec
 from domain.ledger.unit import EVOLVE, Held
 
 CACHE_SIZE = 50_000
 
 
-def fold_stream(recorder: LedgerRecorder, stream: str) -> tuple[int, Any]:
+def fold_stream(recorder: LedgerRecorder, stream: "Stream[StateT]") -> tuple[int, StateT]:
     """Version and state of one stream, from its newest snapshot on."""
     return fold_streams(recorder, [stream])[stream]
 
 
-def fold_streams(recorder: LedgerRecorder, streams: Iterable[str]) -> dict[str, tuple[int, Any]]:
+def fold_streams(
+    recorder: LedgerRecorder, streams: "Iterable[Stream[StateT]]"
+) -> dict[str, tuple[int, StateT]]:
     """Version and state of each stream: (0, initial state) for those that do not exist."""
     wanted = list(streams)
     snapshots, rows = recorder.read_states(wanted)
-    found = {stream: (0, codec.initial_state(stream)) for stream in wanted}
+    found: dict[str, tuple[int, StateT]] = {s: (0, codec.initial_state(s)) for s in wanted}
     stale = _apply_snapshots(found, snapshots)
     by_stream: dict[str, list[EventRow]] = {}
     for row in rows:
@@ -80,7 +82,7 @@ class StateCache:
             return held
         held = self._old.get(stream)
         if held is None:
-            version, state = fold_stream(self._recorder, stream)
+            version, state = fold_stream(self._recorder, _any(stream))
             held = (version, state, None)
         self._put(stream, held)
         return held
@@ -92,7 +94,7 @@ class StateCache:
     def prefetch(self, streams: Iterable[str]) -> None:
         """Read all that are not here, in one query."""
         young, old = self._young, self._old
-        missing = {stream for stream in streams if stream not in young and stream not in old}
+        missing = {_any(s) for s in streams if s not in young and s not in old}
         if missing:
             found = fold_streams(self._recorder, missing)
             self._put_all({stream: (*held, None) for stream, held in found.items()})
@@ -122,3 +124,8 @@ class StateCache:
         self._young[stream] = held
         if len(self._young) >= self._size:
             self._old, self._young = self._young, {}
+
+
+def _any(stream: str) -> "Stream[Any]":
+    """A stream of which only the id is known here."""
+    return Stream(stream)

@@ -1,8 +1,8 @@
 """The unit of work: one command decided over an overlay of committed state.
 
-A `Batch` is the overlay of one commit: what is committed plus what earlier commands of the commit
-decided. A `UnitOfWork` is one command on top of it: refused, it leaves no trace; accepted, its
-facts join the batch. Postings to one account become one stored fact per commit.
+An `Overlay` is what is committed, and over it what earlier commands of the commit have decided. A
+`UnitOfWork` is one command on top of it: refused, it leaves no trace; accepted, its facts join the
+overlay. Postings to one account become one stored fact per commit.
 """
 
 from collections import defaultdict
@@ -12,12 +12,24 @@ from functools import partial
 from typing import Any, NamedTuple, cast
 
 from domain.accounting import account
+from domain.accounting.chart import chart_account
 from domain.accounting.entry import imbalance_of
+from domain.accounting.open_items import is_controlled
 from domain.clearing import day
 from domain.events import AGGREGATES, EVENTS, NAMES
 from domain.eventstore.recorder import EventRow, SnapshotRow, as_event
-from domain.kernel import Entry, Fact, MergeableFact, Reaction, category
+from domain.kernel import (
+    Entry,
+    Fact,
+    Line,
+    MergeableFact,
+    Reaction,
+    StateT,
+    Stream,
+    category,
+)
 from domain.ledger import codec
+from domain.ledger.controls import OPEN_ITEMS
 from domain.policies import REACTIONS
 from domain.refusals import Code, Refused
 
@@ -33,7 +45,6 @@ EVOLVE: dict[str, Callable[[Any, Any], Any]] = {
 SNAPSHOT_EVERY = 100
 MAX_REACTIONS = 100_000
 LEDGER_ACTOR = "ledger"
-_ACCOUNT = len(account.stream(""))
 
 
 class ConservationBroken(Exception):
@@ -72,7 +83,7 @@ class Merging:
 
 
 class Known(dict[str, Held]):
-    """What is committed, read when it is first asked for, and over it what the batch decided."""
+    """What is committed, read when it is first asked for; over it what the commit has decided."""
 
     def __init__(self, fetch: Callable[[str], Held]) -> None:
         super().__init__()
@@ -83,13 +94,13 @@ class Known(dict[str, Held]):
         return held
 
 
-class Batch:
+class Overlay:
     """What one commit has decided so far. `fetch` reads a stream's committed state."""
 
     def __init__(self, fetch: Callable[[str], Held], fact_at: Callable[[str], Fact | None]) -> None:
         self.fact_at = fact_at
         self.known = Known(fetch)
-        self.overlay: dict[str, Held] = {}  # What it decided, alone.
+        self.changed: dict[str, Held] = {}  # What was decided, alone.
         self.slots: list[Slot | Merging] = []
         self._open: dict[str, Merging] = {}
 
@@ -107,7 +118,7 @@ class Batch:
     def accept(self, unit: "UnitOfWork") -> None:
         """Take over what a command decided."""
         self.known.update(unit.own)
-        self.overlay.update(unit.own)
+        self.changed.update(unit.own)
         at_us, actor, command_id = unit.at_us, unit.actor, unit.command_id
         for stream, version, fact, cause in unit.staged:
             if type(fact) in MERGEABLE:
@@ -140,7 +151,7 @@ class Batch:
         if wrong := tally.difference():
             raise ConservationBroken(f"postings differ from entries: {wrong}")
         return rows, [
-            codec.encode_snapshot(stream, *self.overlay[stream][:2]) for stream in sorted(grown)
+            codec.encode_snapshot(stream, *self.changed[stream][:2]) for stream in sorted(grown)
         ]
 
 
@@ -163,7 +174,7 @@ class _Tally:
             for line in fact.lines:
                 debits += line.debit_fen
                 credits += line.credit_fen
-            name = stream[_ACCOUNT:]
+            name = account.id_of(stream)
             self._debits[name] -= debits
             self._credits[name] -= credits
         elif kind in WITH_ENTRY and fact.entry is not None:
@@ -183,43 +194,60 @@ class _Tally:
 
 
 class UnitOfWork:
-    """One command on top of a batch; implements `domain.kernel.Unit`."""
+    """One command on top of an overlay; implements `domain.kernel.Unit`."""
 
-    __slots__ = ("_queue", "actor", "at_us", "batch", "cause", "command_id", "own", "staged")
+    __slots__ = (
+        "_moved",
+        "_owners",
+        "_queue",
+        "actor",
+        "at_us",
+        "cause",
+        "command_id",
+        "overlay",
+        "own",
+        "staged",
+    )
 
-    def __init__(self, batch: Batch, at_us: int, actor: str, command_id: str) -> None:
-        self.batch = batch
+    def __init__(self, overlay: Overlay, at_us: int, actor: str, command_id: str) -> None:
+        self.overlay = overlay
         self.at_us = at_us
         self.actor = actor
         self.command_id = command_id
         self.cause = ""
         self.own: dict[str, Held] = {}
         self.staged: list[tuple[str, int, Fact, str]] = []
-        self._queue: list[Reaction] = []
+        self._queue: list[Reaction[Any, Any]] = []
+        self._owners: set[str] = set()  # Streams recorded to whose aggregates have open items.
+        self._moved: dict[str, int] = {}  # Fen by controlled account, on its normal side.
 
     @property
     def accounting_date(self) -> date:
-        open_date: date | None = self.load(day.STREAM).open_date
+        open_date = self.load(day.STREAM).open_date
         if open_date is None:
             raise Refused(Code.DAY_NOT_OPEN, "date")
         return open_date
 
-    def load(self, stream: str) -> Any:
-        return (self.own.get(stream) or self.batch.known[stream])[1]
+    def load(self, stream: "Stream[StateT]") -> StateT:
+        state: StateT = (self.own.get(stream) or self.overlay.known[stream])[1]
+        return state
 
     def version(self, stream: str) -> int:
-        return (self.own.get(stream) or self.batch.known[stream])[0]
+        return (self.own.get(stream) or self.overlay.known[stream])[0]
 
     def fact(self, reference: str) -> Fact | None:
-        return self.batch.fact_at(reference)
+        return self.overlay.fact_at(reference)
 
     def record(self, stream: str, facts: Sequence[Fact]) -> None:
         if not facts:
             return
-        evolve = EVOLVE[category(stream)]
+        aggregate = category(stream)
+        evolve = EVOLVE[aggregate]
+        if aggregate in OPEN_ITEMS:
+            self._owners.add(stream)
         for fact in facts:
             kind = type(fact)
-            version, state, open_key = self.own.get(stream) or self.batch.known[stream]
+            version, state, open_key = self.own.get(stream) or self.overlay.known[stream]
             if kind in MERGEABLE:
                 merge_key = fact.merge_key()  # type: ignore[attr-defined]
                 if merge_key != open_key:
@@ -232,19 +260,19 @@ class UnitOfWork:
             if kind in WITH_ENTRY and fact.entry is not None:  # type: ignore[attr-defined]
                 self._post(fact.entry, f"{stream}#{version}")  # type: ignore[attr-defined]
             if kind in REACTIONS:
-                self._queue.append(Reaction(stream, version, fact))
+                self._queue.append(Reaction(Stream(stream), version, fact))
 
     def _post(self, entry: Entry, reference: str) -> None:
         """Post an entry to its accounts, all lines or none; floors hold for the whole entry."""
         wrong = imbalance_of((entry,))
         if wrong:
             raise ConservationBroken(f"{reference}: {wrong}")
-        own, known, on, cause = self.own, self.batch.known, entry.date, self.cause
+        own, known, on, cause = self.own, self.overlay.known, entry.date, self.cause
         if on != self.accounting_date:
             raise ConservationBroken(f"{reference}: {on} is not the open business day")
         changed = []
         for line in entry.lines:
-            stream = "account-" + line.account
+            stream = account.stream(line.account)
             version, state, open_key = own.get(stream) or known[stream]
             posted = account.post(state, line.account, on, reference, line)
             if open_key != on:
@@ -252,11 +280,34 @@ class UnitOfWork:
             own[stream] = (version, account.posted(state, posted), on)
             self.staged.append((stream, version, posted, cause))
             changed.append(stream)
+            if is_controlled(line.account):
+                self._count(line)
         for stream in changed:
             account.refuse_below_floor(own[stream][1])
 
+    def _count(self, line: Line) -> None:
+        fen = line.credit_fen - line.debit_fen
+        if chart_account(line.account).debit_normal:
+            fen = -fen
+        self._moved[line.account] = self._moved.get(line.account, 0) + fen
+
+    def _prove_items(self) -> None:
+        """What was posted to controlled accounts is what this command's open items changed by."""
+        left = self._moved
+        for stream in self._owners:
+            items = OPEN_ITEMS[category(stream)]
+            for leaf, fen in items(self.own[stream][1]).items():
+                left[leaf] = left.get(leaf, 0) - fen
+            for leaf, fen in items(self.overlay.known[stream][1]).items():
+                left[leaf] = left.get(leaf, 0) + fen
+        if any(left.values()):
+            raise ConservationBroken(f"open items and accounts differ: {left}")
+
     def react(self) -> None:
-        """Run the policies until nothing more follows. Raises Refused like the handler does."""
+        """Run the policies until nothing more follows, then prove the open items.
+
+        Raises Refused like the handler does.
+        """
         queue = self._queue
         done = 0
         while done < len(queue):
@@ -267,3 +318,5 @@ class UnitOfWork:
             self.cause = f"{reaction.stream}#{reaction.version}"
             for policy in REACTIONS[type(reaction.fact)]:
                 policy(self, reaction)
+        if self._owners or self._moved:
+            self._prove_items()

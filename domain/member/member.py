@@ -13,10 +13,11 @@ from typing import Literal, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.kernel import Fact
-from domain.member.cycle import Cycle, parse_cycle
+from domain.kernel import Fact, Stream
+from domain.member.terms import parse_cycle
 from domain.money import BASIS, MAX_FEN, FeeRule
 from domain.refusals import Code, Refused
+from domain.texts import quoted
 
 Kind = Literal["personal", "enterprise"]
 Role = Literal["owner", "finance", "viewer"]
@@ -86,17 +87,19 @@ class State(Struct, frozen=True, gc=False):
         raise Refused(Code.TERMS_MISSING, "member_id", f"{self.member_id}: no cycle on {day}")
 
 
-def stream(member_id: str) -> str:
-    return f"member-{member_id}"
+def stream(member_id: str) -> "Stream[State]":
+    return Stream(f"member-{member_id}")
 
 
 def register(state: State, member_id: str, kind: Kind, name: str) -> list[Event]:
-    """The same registration again says nothing new; another one for the id is refused."""
+    """The same registration again returns []. Another one for the id is refused: MEMBER_EXISTS."""
     if state.kind is None:
         return [Registered(member_id, kind, name)]
     if (state.kind, state.name) == (kind, name):
         return []
-    raise Refused(Code.MEMBER_EXISTS, "member_id", f"{member_id} is {state.kind} {state.name!r}")
+    raise Refused(
+        Code.MEMBER_EXISTS, "member_id", f"{member_id} is {state.kind} {quoted(state.name)}"
+    )
 
 
 def add_operator(state: State, operator_id: str, role: Role) -> list[Event]:
@@ -139,10 +142,6 @@ def set_settlement_terms(
         return []
     _check_effective(effective_from, today, [day for day, _ in state.settlement_terms])
     return [SettlementTermsSet(effective_from, terms.cycle, most)]
-
-
-def cycle_of(terms: SettlementTerms) -> Cycle:
-    return parse_cycle(terms.cycle, "settlement_cycle")
 
 
 def _check_rule(rule: FeeRule) -> None:

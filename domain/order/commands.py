@@ -1,19 +1,18 @@
 """Commands of the order system: check out, pay, close; and what follows when a payment ends."""
 
-from typing import Literal
-
 from domain.accounting.chart import ESCROW, account_id
 from domain.accounting.commands import is_closed, refuse_unbookable
 from domain.accounting.rules.purchase import escrow_purchase
-from domain.channel.routing import channel_for
+from domain.channel.commands import usable_channel
 from domain.fields import checked_member_id, checked_number, checked_text
-from domain.kernel import DAY_US, Command, Reaction, Unit, key, shanghai_date
+from domain.kernel import DAY_US, Command, Reaction, Unit, shanghai_date
 from domain.member import member
 from domain.money import MAX_FEN, fen
 from domain.order import order
-from domain.order.order import MAX_LINES, OrderLine
+from domain.order.order import MAX_LINES, Mode, OrderLine
 from domain.payment import payment
-from domain.payment.commands import send_back, start_payment
+from domain.payment.commands import start_payment
+from domain.payment.outcomes import send_back
 from domain.refusals import Code, Refused
 from domain.transaction import transaction
 
@@ -26,7 +25,7 @@ class Checkout(Command, frozen=True):
     order_no: str
     buyer: str
     lines: tuple[OrderLine, ...]
-    mode: Literal["escrow", "instant"] = "escrow"
+    mode: Mode = "escrow"
 
 
 class PayOrder(Command, frozen=True):
@@ -48,58 +47,57 @@ def checkout(unit: Unit, command: Checkout) -> dict[str, object]:
     """
     order_no = checked_number(command.order_no, "order_no")
     buyer_stream = member.stream(checked_member_id(command.buyer, "buyer"))
-    total_fen = _checked_total(command.lines)
-    buyer: member.State = unit.load(buyer_stream)
+    _check_lines(command.lines)
+    buyer = unit.load(buyer_stream)
     if buyer.kind is None:
         raise Refused(Code.MEMBER_NOT_FOUND, "buyer", command.buyer)
     if buyer.kind != "personal":  # A refund that a channel cannot pay goes to the buyer's wallet.
         raise Refused(Code.MEMBER_KIND_WRONG, "buyer", "only personal members have a wallet")
     stream = order.stream(order_no)
-    wanted = order.Placed(command.buyer, command.mode, command.lines, total_fen)
-    facts = order.place(unit.load(stream), wanted)
+    facts = order.place(unit.load(stream), command.buyer, command.mode, command.lines)
     unit.record(stream, facts)
     if facts:
         for line in command.lines:
             _create_transaction(unit, order_no, command, line)
     ids = [transaction.identity(line.merchant, order_no) for line in command.lines]
+    total_fen = order.total_fen(command.lines)
     return {"order_no": order_no, "total_fen": total_fen, "transaction_ids": ids}
 
 
-def _checked_total(lines: tuple[OrderLine, ...]) -> int:
+def _check_lines(lines: tuple[OrderLine, ...]) -> None:
     if not 1 <= len(lines) <= MAX_LINES:
         raise Refused(Code.ORDER_LINES_INVALID, "lines", f"{len(lines)} lines")
     if len({line.merchant for line in lines}) != len(lines):
         raise Refused(Code.ORDER_LINES_INVALID, "lines", "a merchant stands in two lines")
-    total_fen = 0
     for index, line in enumerate(lines):
-        total_fen += fen(line.amount_fen, f"lines[{index}].amount_fen")
+        fen(line.amount_fen, f"lines[{index}].amount_fen")
         if not 1 <= line.items <= 1_000_000:
             raise Refused(Code.ORDER_LINES_INVALID, f"lines[{index}].items", f"{line.items}")
         checked_text(line.subject, f"lines[{index}].subject")
-    if total_fen > MAX_FEN:
+    if order.total_fen(lines) > MAX_FEN:
         raise Refused(Code.AMOUNT_TOO_LARGE, "lines", f"above {MAX_FEN} fen together")
-    return total_fen
 
 
 def _create_transaction(unit: Unit, order_no: str, command: Checkout, line: OrderLine) -> None:
-    merchant: member.State = unit.load(member.stream(checked_member_id(line.merchant, "merchant")))
+    merchant = unit.load(member.stream(checked_member_id(line.merchant, "merchant")))
     if merchant.kind is None:
         raise Refused(Code.MEMBER_NOT_FOUND, "merchant", line.merchant)
     if merchant.kind != "enterprise":
         raise Refused(Code.MEMBER_KIND_WRONG, "merchant", f"{line.merchant} cannot sell")
     rule = merchant.fee_rule_on(shanghai_date(unit.at_us))
     stream = transaction.stream(transaction.identity(line.merchant, order_no))
-    created = transaction.Created(
-        order_no,
-        line.merchant,
-        command.buyer,
-        line.amount_fen,
-        line.subject,
-        line.items,
-        command.mode,
-        rule,
+    created = transaction.create(
+        unit.load(stream),
+        order_no=order_no,
+        merchant=line.merchant,
+        buyer=command.buyer,
+        amount_fen=line.amount_fen,
+        subject=line.subject,
+        items=line.items,
+        mode=command.mode,
+        fee_rule=rule,
     )
-    unit.record(stream, transaction.create(unit.load(stream), created))
+    unit.record(stream, created)
 
 
 def pay_order(unit: Unit, command: PayOrder) -> dict[str, object]:
@@ -111,21 +109,27 @@ def pay_order(unit: Unit, command: PayOrder) -> dict[str, object]:
     payment_no = checked_number(command.payment_no, "payment_no")
     stream = order.stream(checked_number(command.order_no, "order_no"))
     state = unit.load(stream)
-    channel = channel_for(command.method)
+    channel = usable_channel(unit, command.method)
     facts = order.start_payment(state, payment_no)
     if facts and unit.version(payment.stream(payment_no)):
         # Its instruction was carried out and will not be again: the order would wait for ever.
         raise Refused(Code.PAYMENT_EXISTS, "payment_no", f"{payment_no} was tried before")
     placed = state.placed
+    assert placed is not None
     if facts:
         for line in placed.lines:
             refuse_unbookable(unit, account_id(ESCROW, line.merchant), line.amount_fen)
-    started = payment.Started(
-        "order", command.order_no, placed.buyer, channel.name, placed.total_fen
+    instruction_id = start_payment(
+        unit,
+        payment_no,
+        "order",
+        command.order_no,
+        placed.buyer,
+        channel.name,
+        placed.total_fen,
     )
-    start_payment(unit, payment_no, started)
     unit.record(stream, facts)
-    return {"payment_no": payment_no, "instruction_id": f"pay-{payment_no}"}
+    return {"payment_no": payment_no, "instruction_id": instruction_id}
 
 
 def close_order(unit: Unit, command: CloseOrder) -> dict[str, object]:
@@ -148,18 +152,21 @@ def _close(
             unit.record(sold, transaction.close(unit.load(sold), reason))
 
 
-def order_follows_payment(unit: Unit, reaction: Reaction) -> None:
-    """The payment of an order ended: pay its transactions into escrow, or let it be paid anew, or
-    send back what it does not wait for or what one of its merchants has no account for. That goes
-    back whole, however many merchants there are: an order is paid by one payment, or not at all."""
+def order_declined(unit: Unit, reaction: Reaction[payment.Declined, payment.State]) -> None:
+    """The payment of an order was declined: the order may be paid anew."""
+    stream = order.stream(reaction.fact.reference)
+    payment_no = payment.number_of(reaction.stream)
+    declined = order.payment_declined(unit.load(stream), payment_no, reaction.fact.reason)
+    unit.record(stream, declined)
+
+
+def order_paid(unit: Unit, reaction: Reaction[payment.Succeeded, payment.State]) -> None:
+    """The payment of an order succeeded: pay its transactions into escrow, or send back what the
+    order does not wait for or what one of its merchants has no account for. That goes back whole,
+    however many merchants there are: an order is paid by one payment, or not at all."""
     fact = reaction.fact
-    if fact.purpose != "order":
-        return
-    stream, payment_no = order.stream(fact.reference), key(reaction.stream)
-    state: order.State = unit.load(stream)
-    if isinstance(fact, payment.Declined):
-        unit.record(stream, order.payment_declined(state, payment_no, fact.reason))
-        return
+    stream, payment_no = order.stream(fact.reference), payment.number_of(reaction.stream)
+    state = unit.load(stream)
     facts = order.payment_succeeded(state, payment_no)
     if not facts or state.placed is None:
         waits_for = f", for {state.payment_no}" if state.status == "paying" else ""

@@ -14,10 +14,11 @@ from typing import Literal, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.kernel import Fact
+from domain.kernel import Fact, Stream
 from domain.refusals import Code, Refused
 
 MAX_LINES = 100
+Mode = Literal["escrow", "instant"]
 
 
 class OrderLine(Struct, frozen=True):
@@ -31,7 +32,7 @@ class OrderLine(Struct, frozen=True):
 
 class Placed(Fact, frozen=True):
     buyer: str
-    mode: Literal["escrow", "instant"]
+    mode: Mode
     lines: tuple[OrderLine, ...]
     total_fen: int
 
@@ -62,17 +63,23 @@ class State(Struct, frozen=True, gc=False):
     payment_no: str = ""
 
 
-def stream(order_no: str) -> str:
-    return f"order-{order_no}"
+def stream(order_no: str) -> "Stream[State]":
+    return Stream(f"order-{order_no}")
 
 
-def place(state: State, wanted: Placed) -> list[Event]:
-    """The same order again says nothing new; another one under its number is refused."""
+def place(state: State, buyer: str, mode: Mode, lines: tuple[OrderLine, ...]) -> list[Event]:
+    """The same order again returns []. Another one under its number is refused: ORDER_EXISTS."""
+    wanted = Placed(buyer, mode, lines, total_fen(lines))
     if state.placed is None:
         return [wanted]
     if state.placed == wanted:
         return []
     raise Refused(Code.ORDER_EXISTS, "order_no")
+
+
+def total_fen(lines: tuple[OrderLine, ...]) -> int:
+    """What an order over these lines costs its buyer, in fen."""
+    return sum(line.amount_fen for line in lines)
 
 
 def start_payment(state: State, payment_no: str) -> list[Event]:

@@ -11,15 +11,15 @@ A final outcome never changes. What a different answer means after that (a late 
 business of reconciliation.
 """
 
-from typing import Literal, assert_never
+from typing import Generic, Literal, NamedTuple, TypeVar, assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from domain.channel.port import ChannelRequest, Purpose, Result
 from domain.channel.port import Declined as ChannelDeclined
-from domain.channel.port import Order, Purpose, Result
 from domain.channel.port import Succeeded as ChannelSucceeded
-from domain.kernel import Fact
+from domain.kernel import Fact, Stream, key
 from domain.refusals import Code, Refused
 
 
@@ -58,27 +58,41 @@ class State(Struct, frozen=True, gc=False):
     answer: str = ""  # The channel's serial or the reason it gave.
 
 
-def stream(instruction_id: str) -> str:
-    return f"instruction-{instruction_id}"
+AnswerT = TypeVar("AnswerT", bound=Succeeded | Declined | Unknown, covariant=True)
 
 
-def issue(state: State, wanted: Issued) -> list[Event]:
+class Outcome(NamedTuple, Generic[AnswerT]):
+    """What an instruction's owner is told: its id, what was asked, and the channel's answer."""
+
+    instruction_id: str
+    asked: State
+    fact: AnswerT
+
+
+def stream(instruction_id: str) -> "Stream[State]":
+    return Stream(f"instruction-{instruction_id}")
+
+
+def id_of(stream: str) -> str:
+    """The instruction's id, from its stream."""
+    return key(stream)
+
+
+def issue(
+    state: State, purpose: Purpose, reference: str, channel: str, amount_fen: int, party: str
+) -> list[Event]:
+    """Commit to asking a channel. The same instruction again returns []; another one under its id
+    is refused: INSTRUCTION_EXISTS."""
+    wanted = (purpose, reference, channel, amount_fen, party)
     if state.status == "none":
-        return [wanted]
-    known = (state.purpose, state.reference, state.channel, state.amount_fen, state.party)
-    if known == (
-        wanted.purpose,
-        wanted.reference,
-        wanted.channel,
-        wanted.amount_fen,
-        wanted.party,
-    ):
+        return [Issued(*wanted)]
+    if (state.purpose, state.reference, state.channel, state.amount_fen, state.party) == wanted:
         return []
     raise Refused(Code.INSTRUCTION_EXISTS, "instruction_id")
 
 
 def conclude(state: State, result: Result) -> list[Event]:
-    """Record what the channel said. The same answer again, or not knowing again, says nothing new.
+    """Record what the channel said. The same answer again, or not knowing again, returns [].
 
     Raises INSTRUCTION_NOT_FOUND, INSTRUCTION_ALREADY_ENDED.
     """
@@ -99,10 +113,12 @@ def conclude(state: State, result: Result) -> list[Event]:
     return [Unknown(result.reason)] if state.status == "issued" else []
 
 
-def order_of(instruction_id: str, state: State) -> Order:
+def channel_request(instruction_id: str, state: State) -> ChannelRequest:
     """What to send to the channel."""
     assert state.purpose is not None
-    return Order(instruction_id, state.purpose, state.channel, state.amount_fen, state.party)
+    return ChannelRequest(
+        instruction_id, state.purpose, state.channel, state.amount_fen, state.party
+    )
 
 
 def evolve(state: State, event: Event) -> State:

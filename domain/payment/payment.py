@@ -17,7 +17,9 @@ from typing import Literal, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.kernel import Entry, Fact
+from domain.accounting.chart import REFUND_IN_TRANSIT
+from domain.accounting.open_items import NONE, OpenItems, suspense_of
+from domain.kernel import Entry, Fact, Stream, key
 from domain.refusals import Code, Refused
 
 Purpose = Literal["order", "recharge"]
@@ -96,16 +98,37 @@ GONE_BACK = ("sending_back", "sent_back", "kept")
 
 
 class State(Struct, frozen=True, gc=False):
+    """`suspense` is the account on which money lies that neither went back nor has an owner."""
+
     status: Status = "none"
     started: Started | None = None
+    suspense: str = ""
 
 
-def stream(payment_no: str) -> str:
-    return f"payment-{payment_no}"
+def stream(payment_no: str) -> "Stream[State]":
+    return Stream(f"payment-{payment_no}")
 
 
-def start(state: State, wanted: Started) -> list[Event]:
-    """The same payment again says nothing new; another one under its number is refused."""
+def number_of(stream: str) -> str:
+    """The payment's number, from its stream."""
+    return key(stream)
+
+
+def instruction_id(payment_no: str) -> str:
+    """Of the instruction that asks the channel for the payer's money."""
+    return f"pay-{payment_no}"
+
+
+def send_back_id(payment_no: str) -> str:
+    """Of the instruction that asks the channel to take the payment back."""
+    return f"back-{payment_no}"
+
+
+def start(
+    state: State, purpose: Purpose, reference: str, payer: str, channel: str, amount_fen: int
+) -> list[Event]:
+    """The same payment again returns []. Another one under its number: PAYMENT_EXISTS."""
+    wanted = Started(purpose, reference, payer, channel, amount_fen)
     if state.started is None:
         return [wanted]
     if state.started == wanted:
@@ -132,6 +155,12 @@ def become_unknown(state: State, reason: str) -> list[Event]:
     return [BecameUnknown(reason)] if state.status == "paying" else []
 
 
+def recharge_wallet(state: State, entry: Entry) -> list[Event]:
+    """The wallet that a recharge was for has the money. It follows the success, in its commit."""
+    started = _need(state)
+    return [WalletRecharged(started.reference, started.amount_fen, entry)]
+
+
 def send_back(state: State, reason: str, entry: Entry) -> list[Event]:
     """Once, and only what has succeeded."""
     started = _need(state)
@@ -150,6 +179,15 @@ def fail_send_back(state: State, reason: str, entry: Entry) -> list[Event]:
     if state.status != "sending_back":
         return []
     return [SendBackFailed(started.amount_fen, reason, entry)]
+
+
+def open_items(state: State) -> OpenItems:
+    """Money that is on its way back, or lies in suspense."""
+    if state.started is None:
+        return NONE
+    if state.status == "sending_back":
+        return {REFUND_IN_TRANSIT: state.started.amount_fen}
+    return {state.suspense: state.started.amount_fen} if state.suspense else NONE
 
 
 def _need(state: State) -> Started:
@@ -174,7 +212,7 @@ def evolve(state: State, event: Event) -> State:
             return replace(state, status="sending_back")
         case SentBack():
             return replace(state, status="sent_back")
-        case SendBackFailed():
-            return replace(state, status="kept")
+        case SendBackFailed(entry=entry):
+            return replace(state, status="kept", suspense=suspense_of(entry))
         case _:
             assert_never(event)

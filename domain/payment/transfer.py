@@ -7,7 +7,7 @@ from typing import assert_never
 
 from msgspec import Struct
 
-from domain.kernel import Entry, Fact
+from domain.kernel import Entry, Fact, Stream
 from domain.refusals import Code, Refused
 
 
@@ -25,8 +25,8 @@ class State(Struct, frozen=True, gc=False):
     done: tuple[str, str, int] | None = None  # payer, payee, fen
 
 
-def stream(transfer_no: str) -> str:
-    return f"transfer-{transfer_no}"
+def stream(transfer_no: str) -> "Stream[State]":
+    return Stream(f"transfer-{transfer_no}")
 
 
 def transfer(state: State, payer: str, payee: str, amount_fen: int, entry: Entry) -> list[Event]:

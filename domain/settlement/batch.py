@@ -1,11 +1,12 @@
 """Settlement batch (结算批次): what is owed to one merchant for one clearing date.
 
-    (none) ──open──▶ collecting ──seal──▶ closed ──review──▶ reviewed ──settle──▶ instructed
-                                                                │                   │
-                                     nothing due: carried_forward        partly_paid ├─▶ settled
-                                                                    failed ◀─────────┤    │
-                                                          retry: a new instruction   │    ▼
-                                                                                  returned ─┘
+    (none) ──open──▶ collecting ──seal──▶ sealed ──review──▶ reviewed ──settle──▶ matured
+                                                                │                  │  │
+                                      nothing due: carried_forward     instructed ◀┘  └▶ settled
+                                                                          │      (debt took all)
+                                       retry: a new instruction ◀── failed ◀──┤
+                                                        ▲      partly_paid ◀──┤
+                                                        └───── returned ◀── settled
 
 Sealing fixes totals, a count and a digest; which transaction belongs to the batch is said by the
 transaction's own clearing fact. A sealed batch never collects again: a late refund falls into the
@@ -25,22 +26,16 @@ from typing import Any, Literal, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.kernel import Entry, Fact, MergeableFact
+from domain.accounting.chart import PAYOUT_IN_TRANSIT
+from domain.accounting.open_items import OpenItems, suspense_of
+from domain.kernel import Entry, Fact, MergeableFact, Stream, key
+from domain.member.member import SettlementTerms
 from domain.refusals import Code, Refused
+from domain.settlement.maturity import Maturity
 
-MAX_TRANSFERS = 25  # Of one batch, not counting retries; what they cannot carry is carried over.
-Status = Literal[
-    "none",
-    "collecting",
-    "closed",
-    "reviewed",
-    "instructed",
-    "partly_paid",
-    "failed",
-    "returned",
-    "settled",
-    "carried_forward",
-]
+Paying = Literal["instructed", "partly_paid", "failed", "returned", "settled"]
+Status = Literal["none", "collecting", "sealed", "reviewed", "carried_forward", "matured"] | Paying
+PayoutStatus = Literal["instructed", "succeeded", "failed", "returned", "retried"]
 
 
 class Opened(Fact, frozen=True):
@@ -75,8 +70,8 @@ class Collected(MergeableFact, frozen=True):
         )
 
 
-class Closed(Fact, frozen=True):
-    """Sealed. The due date is kept for ever: a calendar published later never moves it."""
+class Sealed(Fact, frozen=True):
+    """The due date is kept for ever: a calendar published later never moves it."""
 
     due_date: date
     calendar_version: int
@@ -111,7 +106,7 @@ class Payout(Struct, frozen=True):
 
     payout_no: str
     amount_fen: int
-    status: Literal["instructed", "succeeded", "failed", "returned", "retried"] = "instructed"
+    status: PayoutStatus = "instructed"
 
 
 class Instructed(Fact, frozen=True):
@@ -150,26 +145,16 @@ class Settled(Fact, frozen=True):
     paid_fen: int
 
 
-Event = (
-    Opened
-    | Collected
-    | Closed
-    | Reviewed
-    | Matured
-    | CarriedForward
-    | Instructed
-    | PayoutSucceeded
-    | PayoutFailed
-    | PayoutReturned
-    | PayoutRetried
-    | Settled
-)
+PayoutEvent = Instructed | PayoutSucceeded | PayoutFailed | PayoutReturned | PayoutRetried
+Event = Opened | Collected | Sealed | Reviewed | Matured | CarriedForward | PayoutEvent | Settled
 
 
 class LivePayout(Payout, frozen=True):
-    """A payout that no other has replaced; `replaces` is the payout it is the retry of, if any."""
+    """A payout that no other has replaced. `replaces` is the payout it is the retry of, if any;
+    `suspense` the account on which its money lies, when the merchant's were closed."""
 
     replaces: str = ""
+    suspense: str = ""
 
 
 class State(Struct, frozen=True, gc=False):
@@ -189,8 +174,22 @@ class State(Struct, frozen=True, gc=False):
     payout_count: int = 0
 
 
-def stream(batch_id: str) -> str:
-    return f"settlement-{batch_id}"
+def stream(batch_id: str) -> "Stream[State]":
+    return Stream(f"settlement-{batch_id}")
+
+
+def id_of(stream: str) -> str:
+    """The batch's id, from its stream."""
+    return key(stream)
+
+
+def open_batch(
+    state: State, merchant: str, clearing_date: date, terms: SettlementTerms
+) -> list[Event]:
+    """Opening it again returns []."""
+    if state.status != "none":
+        return []
+    return [Opened(merchant, clearing_date, terms.cycle, terms.max_transfer_fen)]
 
 
 def collect(
@@ -210,10 +209,10 @@ def is_to_seal(state: State) -> bool:
 
 
 def seal(state: State, due_date: date, calendar_version: int, maker: str) -> list[Event]:
-    """Sealing again says nothing new."""
+    """Sealing again returns []."""
     if not is_to_seal(state):
         return []
-    return [Closed(due_date, calendar_version, state.count, state.net_fen, state.digest, maker)]
+    return [Sealed(due_date, calendar_version, state.count, state.net_fen, state.digest, maker)]
 
 
 def review(state: State, checker: str) -> list[Event]:
@@ -221,7 +220,7 @@ def review(state: State, checker: str) -> list[Event]:
     _need(state)
     if state.status == "collecting":
         raise Refused(Code.BATCH_STATE_WRONG, "batch_id", "it is still collecting")
-    if state.status != "closed":
+    if state.status != "sealed":
         return []
     if checker == state.maker:
         raise Refused(Code.CHECKER_IS_MAKER, "actor", checker)
@@ -234,8 +233,9 @@ def is_to_settle(state: State, today: date) -> bool:
     Raises BATCH_NOT_FOUND, BATCH_STATE_WRONG, BATCH_NOT_DUE.
     """
     _need(state)
-    if state.status in ("collecting", "closed"):
-        raise Refused(Code.BATCH_STATE_WRONG, "batch_id", f"it is {state.status}, not reviewed")
+    if state.status in ("collecting", "sealed"):
+        said = "closed" if state.status == "sealed" else state.status  # As kept with requests.
+        raise Refused(Code.BATCH_STATE_WRONG, "batch_id", f"it is {said}, not reviewed")
     if state.status != "reviewed":
         return False
     assert state.due_date is not None
@@ -244,18 +244,22 @@ def is_to_settle(state: State, today: date) -> bool:
     return True
 
 
-def payable_fen(state: State, amount_fen: int) -> int:
-    """How much of an amount the batch may pay out: what its transfers can carry."""
-    if state.max_transfer_fen is None:
-        return amount_fen
-    return min(amount_fen, MAX_TRANSFERS * state.max_transfer_fen)
+def mature(state: State, share: Maturity, entry: Entry | None) -> list[Event]:
+    """The batch is settled: `share` falls due with its entry, or nothing does and all is carried.
+
+    Only a batch that `is_to_settle` says True of may be given.
+    """
+    assert state.status == "reviewed"
+    if entry is None:
+        return [CarriedForward(share.carry_in_fen, share.carry_out_fen)]
+    due_fen, recovered_fen = share.due_fen, share.recovered_fen
+    return [Matured(share.carry_in_fen, due_fen, recovered_fen, share.carry_out_fen, entry)]
 
 
-def split_payout(state: State, batch_id: str, amount_fen: int) -> tuple[Payout, ...]:
-    """The transfers of a payable amount, each at most the batch's `max_transfer_fen`."""
-    most = state.max_transfer_fen or amount_fen
-    parts = [min(most, amount_fen - sent) for sent in range(0, amount_fen, most)]
-    return tuple(Payout(_payout_no(batch_id, n), part) for n, part in enumerate(parts, 1))
+def instruct(batch_id: str, amounts_fen: tuple[int, ...], entry: Entry) -> list[Event]:
+    """One payout for each amount, numbered from 1."""
+    numbers = (payout_number(batch_id, n) for n in range(1, len(amounts_fen) + 1))
+    return [Instructed(tuple(map(Payout, numbers, amounts_fen)), entry)]
 
 
 def payout_of(state: State, payout_no: str, *statuses: str) -> LivePayout:
@@ -272,8 +276,51 @@ def replacement_of(state: State, payout_no: str) -> str:
     return next((one.payout_no for one in state.payouts if one.replaces == payout_no), "")
 
 
-def next_payout_no(state: State, batch_id: str) -> str:
-    return _payout_no(batch_id, state.payout_count + 1)
+def payout_number(batch_id: str, count: int) -> str:
+    """Of the `count`-th payout of a batch; it is the id of the payout's instruction too."""
+    return f"payout-{batch_id}-{count}"
+
+
+def payout_succeeded(state: State, payout_no: str, entry: Entry) -> list[Event]:
+    """The channel paid; with the last payout that counts the batch is settled.
+
+    Like the next two, raises BATCH_NOT_FOUND, PAYOUT_NOT_FOUND.
+    """
+    paid = payout_of(state, payout_no, "instructed")
+    fact = PayoutSucceeded(payout_no, paid.amount_fen, entry)
+    return [fact, *finish(evolve(state, fact))]
+
+
+def payout_failed(state: State, payout_no: str, reason: str, entry: Entry) -> list[Event]:
+    """The channel did not pay."""
+    asked = payout_of(state, payout_no, "instructed")
+    return [PayoutFailed(payout_no, asked.amount_fen, reason, entry)]
+
+
+def payout_returned(state: State, payout_no: str, reason: str, entry: Entry) -> list[Event]:
+    """The receiving bank sent a paid payout back."""
+    paid = payout_of(state, payout_no, "succeeded")
+    return [PayoutReturned(payout_no, paid.amount_fen, reason, entry)]
+
+
+def retry(state: State, batch_id: str, no: str, entry: Entry) -> list[Event]:
+    """Instruct a payout anew, under the next number, once it is known that its money came back.
+
+    Raises BATCH_NOT_FOUND, PAYOUT_NOT_FOUND: one that is on its way, or unknown, may still pay.
+    """
+    back = payout_of(state, no, "failed", "returned")
+    again = payout_number(batch_id, state.payout_count + 1)
+    return [PayoutRetried(no, again, back.amount_fen, entry)]
+
+
+def open_items(state: State) -> OpenItems:
+    """Payouts that are on their way, and the money of those that lies in suspense."""
+    items: dict[str, int] = {}
+    for payout in state.payouts:
+        account = PAYOUT_IN_TRANSIT if payout.status == "instructed" else payout.suspense
+        if account:
+            items[account] = items.get(account, 0) + payout.amount_fen
+    return items
 
 
 def finish(state: State) -> list[Event]:
@@ -283,22 +330,19 @@ def finish(state: State) -> list[Event]:
     return [Settled(sum(payout.amount_fen for payout in state.payouts))]
 
 
-def _payout_no(batch_id: str, count: int) -> str:
-    return f"payout-{batch_id}-{count}"
-
-
 def _need(state: State) -> None:
     if state.status == "none":
         raise Refused(Code.BATCH_NOT_FOUND, "batch_id")
 
 
-def _with(state: State, payout_no: str, status: Any) -> State:
+def _with(state: State, payout_no: str, status: PayoutStatus, entry: Entry) -> State:
     """The state with one payout changed."""
+    suspense = suspense_of(entry)
     return _paying(
         state,
         *(
-            replace(payout, status=status) if payout.payout_no == payout_no else payout
-            for payout in state.payouts
+            replace(one, status=status, suspense=suspense) if one.payout_no == payout_no else one
+            for one in state.payouts
         ),
     )
 
@@ -306,7 +350,7 @@ def _with(state: State, payout_no: str, status: Any) -> State:
 def _paying(state: State, *payouts: LivePayout) -> State:
     """The state with these payouts, and the status that all of them together give it."""
     live = {payout.status for payout in payouts}
-    overall: Status = "instructed"
+    overall: Paying = "instructed"
     if "returned" in live:
         overall = "returned"
     elif "failed" in live:
@@ -322,33 +366,28 @@ def evolve(state: State, event: Event) -> State:
             total_fen = state.net_fen + net_fen
             return replace(state, count=state.count + count, net_fen=total_fen, digest=digest)
         case Opened():
-            return State(
-                "collecting",
-                event.merchant,
-                event.clearing_date,
-                event.cycle,
-                event.max_transfer_fen,
-            )
-        case Closed(due_date=due_date, maker=maker):
-            return replace(state, status="closed", due_date=due_date, maker=maker)
+            on, most = event.clearing_date, event.max_transfer_fen
+            return State("collecting", event.merchant, on, event.cycle, most)
+        case Sealed(due_date=due_date, maker=maker):
+            return replace(state, status="sealed", due_date=due_date, maker=maker)
         case Reviewed():
             return replace(state, status="reviewed")
         case Matured():
-            return replace(state, status="instructed")
+            return replace(state, status="matured")
         case CarriedForward():
             return replace(state, status="carried_forward")
         case Instructed(payouts=payouts):
             live = tuple(LivePayout(one.payout_no, one.amount_fen) for one in payouts)
-            return replace(state, payouts=live, payout_count=len(live))
-        case PayoutSucceeded(payout_no=payout_no):
-            return _with(state, payout_no, "succeeded")
-        case PayoutFailed(payout_no=payout_no):
-            return _with(state, payout_no, "failed")
-        case PayoutReturned(payout_no=payout_no):
-            return _with(state, payout_no, "returned")
-        case PayoutRetried(payout_no=payout_no, new_payout_no=new_no, amount_fen=fen):
-            others = (one for one in state.payouts if one.payout_no != payout_no)
-            again = LivePayout(new_no, fen, replaces=payout_no)
+            return replace(state, status="instructed", payouts=live, payout_count=len(live))
+        case PayoutSucceeded(payout_no=no, entry=entry):
+            return _with(state, no, "succeeded", entry)
+        case PayoutFailed(payout_no=no, entry=entry):
+            return _with(state, no, "failed", entry)
+        case PayoutReturned(payout_no=no, entry=entry):
+            return _with(state, no, "returned", entry)
+        case PayoutRetried(payout_no=no, new_payout_no=new_no, amount_fen=fen):
+            others = (one for one in state.payouts if one.payout_no != no)
+            again = LivePayout(new_no, fen, replaces=no)
             counted = replace(state, payout_count=state.payout_count + 1)
             return _paying(counted, *others, again)
         case Settled():

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from msgspec import Struct
 
-from domain.kernel import Fact
+from domain.kernel import Fact, Stream
 
 
 class Changed(Fact, frozen=True):
@@ -26,8 +26,8 @@ class State(Struct, frozen=True, gc=False):
     carry_fen: int = 0
 
 
-def stream(merchant: str) -> str:
-    return f"carry-{merchant}"
+def stream(merchant: str) -> "Stream[State]":
+    return Stream(f"carry-{merchant}")
 
 
 def change(state: State, batch_id: str, carry_fen: int) -> list[Event]:

@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from domain.member.cycle import Cycle
+from domain.member.terms import Cycle
 from domain.refusals import Code, Refused
 from domain.settlement.calendar import is_working_day, next_working_days
 

@@ -1,14 +1,14 @@
-"""Commands of the transaction core: confirm receipt, refund."""
+"""Commands of the transaction core: confirm receipt, refund; and what a refund's outcome does."""
 
 from typing import Literal
 
 from domain.accounting.rules import refund as refund_rules
 from domain.fields import checked_number
-from domain.kernel import Command, Reaction, Unit, category, key
+from domain.kernel import Command, Stream, Unit
 from domain.money import fen
-from domain.payment import instruction
-from domain.payment.commands import issue, refund_kept
-from domain.refusals import Code, Refused
+from domain.payment.commands import issue
+from domain.payment.instruction import Declined, Outcome, Succeeded, Unknown
+from domain.payment.outcomes import refund_kept
 from domain.transaction import refund, transaction
 
 
@@ -39,53 +39,51 @@ def refund_transaction(unit: Unit, command: RefundTransaction) -> dict[str, obje
     """
     refund_no = checked_number(command.refund_no, "refund_no")
     amount_fen = fen(command.amount_fen, "amount_fen")
-    answer: dict[str, object] = {
-        "refund_no": refund_no,
-        "instruction_id": f"refund-{refund_no}",
-    }
-    refund_stream = refund.stream(refund_no)
-    if refund.is_repeat(unit.load(refund_stream), command.transaction_id, amount_fen):
+    wanted = refund.instruction_id(refund_no)
+    answer: dict[str, object] = {"refund_no": refund_no, "instruction_id": wanted}
+    refund_stream, stream = refund.stream(refund_no), transaction.stream(command.transaction_id)
+    asked = unit.load(refund_stream)
+    if refund.is_repeat(asked, command.transaction_id, amount_fen):
         return answer
-    stream = transaction.stream(command.transaction_id)
     state = unit.load(stream)
     stage = transaction.refuse_refund(state, amount_fen)
-    sold = state.created
-    entry = None
+    sold, channel, entry = state.created, state.channel, None
+    assert sold is not None
     if stage == "escrow":
         on = unit.accounting_date
         entry = refund_rules.refund_from_escrow(on, sold.merchant, amount_fen)
-    unit.record(stream, [transaction.RefundAccepted(refund_no, amount_fen, stage, entry)])
-    requested = refund.Requested(command.transaction_id, sold.buyer, state.channel, amount_fen)
-    unit.record(refund_stream, [requested])
-    issue(
-        unit,
-        f"refund-{refund_no}",
-        "refund",
-        refund_stream,
-        state.channel,
-        amount_fen,
-        sold.buyer,
-    )
+    unit.record(stream, transaction.accept_refund(state, refund_no, amount_fen, entry))
+    requested = refund.request(asked, command.transaction_id, sold.buyer, channel, amount_fen)
+    unit.record(refund_stream, requested)
+    issue(unit, wanted, "refund", refund_stream, channel, amount_fen, sold.buyer)
     return answer
 
 
-def refund_follows_instruction(unit: Unit, reaction: Reaction) -> None:
-    """The instruction of a refund has an outcome: so has the refund."""
-    state = unit.load(reaction.stream)
-    if state.purpose != "refund" or category(state.reference) != "refund":
-        return  # Not a refund's, or that of a payment which is sent back.
-    stream = state.reference
-    current: refund.State = unit.load(stream)
-    if current.requested is None:
-        raise Refused(Code.REFUND_NOT_FOUND, "refund_no", key(stream))
-    wanted, fact = current.requested, reaction.fact
-    if isinstance(fact, instruction.Unknown):
-        unit.record(stream, refund.become_unknown(current, fact.reason))
-        return
-    if isinstance(fact, instruction.Succeeded):
-        on = unit.accounting_date
-        entry = refund_rules.refund_succeeded(on, wanted.channel, wanted.amount_fen)
-        unit.record(stream, refund.succeed(current, entry))
-    else:
-        entry = refund_kept(unit, wanted.channel, wanted.buyer, wanted.amount_fen)
-        unit.record(stream, refund.fail(current, fact.reason, entry))
+def refund_succeeded(unit: Unit, outcome: Outcome[Succeeded]) -> None:
+    """The channel paid the buyer back."""
+    stream = _refund(outcome)
+    state = unit.load(stream)
+    wanted, on = refund.needed(state, stream), unit.accounting_date
+    entry = refund_rules.refund_succeeded(on, wanted.channel, wanted.amount_fen)
+    unit.record(stream, refund.succeed(state, entry))
+
+
+def refund_declined(unit: Unit, outcome: Outcome[Declined]) -> None:
+    """The channel could not pay the buyer back: the money is kept for the buyer."""
+    stream = _refund(outcome)
+    state = unit.load(stream)
+    wanted = refund.needed(state, stream)
+    entry = refund_kept(unit, wanted.channel, wanted.buyer, wanted.amount_fen)
+    unit.record(stream, refund.fail(state, outcome.fact.reason, entry))
+
+
+def refund_unknown(unit: Unit, outcome: Outcome[Unknown]) -> None:
+    """Nobody can say yet: unknown is a state, never a guess."""
+    stream = _refund(outcome)
+    state = unit.load(stream)
+    refund.needed(state, stream)
+    unit.record(stream, refund.become_unknown(state, outcome.fact.reason))
+
+
+def _refund(outcome: Outcome[Succeeded | Declined | Unknown]) -> "Stream[refund.State]":
+    return Stream(outcome.asked.reference)

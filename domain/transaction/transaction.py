@@ -12,12 +12,12 @@ sum never exceeds the amount, and this aggregate guards that. Amounts are fen; s
 """
 
 from datetime import date
-from typing import Literal, assert_never
+from typing import Literal, NamedTuple, assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.kernel import Entry, Fact
+from domain.kernel import Entry, Fact, Stream, key
 from domain.money import FeeRule, fee_fen
 from domain.refusals import Code, Refused
 
@@ -111,11 +111,34 @@ def identity(merchant: str, order_no: str) -> str:
     return f"{merchant}-{order_no}"
 
 
-def stream(transaction_id: str) -> str:
-    return f"transaction-{transaction_id}"
+def stream(transaction_id: str) -> "Stream[State]":
+    return Stream(f"transaction-{transaction_id}")
 
 
-def create(state: State, wanted: Created) -> list[Event]:
+def id_of(stream: str) -> str:
+    """The transaction's id, from its stream."""
+    return key(stream)
+
+
+def merchant_of(transaction_id: str) -> str:
+    """The merchant, from the id: what stands before the first dash, for member ids have none."""
+    return transaction_id.partition("-")[0]
+
+
+def create(
+    state: State,
+    *,
+    order_no: str,
+    merchant: str,
+    buyer: str,
+    amount_fen: int,
+    subject: str,
+    items: int,
+    mode: Mode,
+    fee_rule: FeeRule,
+) -> list[Event]:
+    """The same transaction again returns []. Another one under its id is refused: ORDER_EXISTS."""
+    wanted = Created(order_no, merchant, buyer, amount_fen, subject, items, mode, fee_rule)
     if state.created is None:
         return [wanted]
     if state.created == wanted:
@@ -167,6 +190,70 @@ def refuse_refund(state: State, amount_fen: int) -> Stage:
             f"{amount_fen} fen asked, {state.refundable_fen} fen left to refund",
         )
     return "released" if state.released else "escrow"
+
+
+def accept_refund(
+    state: State, refund_no: str, amount_fen: int, entry: Entry | None
+) -> list[Event]:
+    """`entry` takes the money out of escrow; None after release, when `clear_refund` follows.
+
+    Raises what `refuse_refund` raises.
+    """
+    return [RefundAccepted(refund_no, amount_fen, refuse_refund(state, amount_fen), entry)]
+
+
+class Release(NamedTuple):
+    """What is released of a transaction, in fen: `net_fen` to the merchant, the fee to us."""
+
+    gross_fen: int
+    fee_fen: int
+
+    @property
+    def net_fen(self) -> int:
+        return self.gross_fen - self.fee_fen
+
+
+def release_of(state: State) -> Release:
+    """What a release gives out now: what was not refunded, and the fee on that."""
+    assert state.created is not None
+    gross_fen = state.refundable_fen
+    return Release(gross_fen, fee_fen(state.created.fee_rule, gross_fen))
+
+
+def clear(state: State, on: date, batch: str, entry: Entry) -> list[Event]:
+    """The release, once the receipt is confirmed: it clears on a date, and a batch settles it."""
+    share = release_of(state)
+    return [Cleared(on, batch, share.gross_fen, share.fee_fen, share.net_fen, entry)]
+
+
+class RefundShares(NamedTuple):
+    """Where the money of a refund after release comes from, in fen. Their sum is the refund."""
+
+    fee_returned_fen: int
+    from_pending_fen: int
+    from_available_fen: int
+    advanced_fen: int
+
+
+def refund_shares(
+    state: State, amount_fen: int, pending_fen: int, available_fen: int
+) -> RefundShares:
+    """The fee on it comes back. The merchant pays the rest, first from what is not yet due, then
+    from what is available. What is missing is advanced, and becomes the merchant's debt."""
+    returned_fen = fee_returned_fen(state, amount_fen)
+    owed_fen = amount_fen - returned_fen
+    from_pending_fen = min(owed_fen, max(pending_fen, 0))
+    from_available_fen = min(owed_fen - from_pending_fen, max(available_fen, 0))
+    advanced_fen = owed_fen - from_pending_fen - from_available_fen
+    return RefundShares(returned_fen, from_pending_fen, from_available_fen, advanced_fen)
+
+
+def clear_refund(
+    accepted: RefundAccepted, shares: RefundShares, on: date, batch: str, entry: Entry
+) -> list[Event]:
+    """A refund after release, once it is accepted: who paid it, on which clearing date."""
+    fact = RefundCleared(accepted.refund_no, on, batch, accepted.amount_fen, *shares, entry)
+    return [fact]
 
 
 def fee_returned_fen(state: State, amount_fen: int) -> int:

@@ -1,13 +1,14 @@
 """The read models: every table of `projections/`, as it was when this migration was written.
 
-Frozen: it imports nothing of the projections. A later change of a table is a later migration; a
-test compares what the migrations make with what the projections say.
+Frozen: no table here is taken from the projections. A later change of a table is a later migration;
+a test compares what the migrations make with what the projections say.
 """
 
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import op
+
+from migrations.tables import create_index, create_table
 
 revision = "0002"
 down_revision = "0001"
@@ -30,8 +31,7 @@ def _date(name: str, **options: Any) -> sa.Column[Any]:
 
 
 def _index(name: str, table: str, *columns: str, where: str | None = None) -> None:
-    partial = sa.text(where) if where else None
-    op.create_index(name, table, columns, sqlite_where=partial, postgresql_where=partial)
+    create_index(name, table, columns, where)
 
 
 def upgrade() -> None:
@@ -47,7 +47,7 @@ def upgrade() -> None:
 
 
 def _accounts() -> None:
-    op.create_table(
+    create_table(
         "balances",
         _text("account", primary_key=True),
         _text("code"),
@@ -64,14 +64,14 @@ def _accounts() -> None:
         _number("last_position"),
     )
     _index("balances_owner", "balances", "owner", "account")
-    op.create_table(
+    create_table(
         "trial_movements",
         _date("accounting_date", primary_key=True),
         _text("code", primary_key=True),
         _number("debit_fen"),
         _number("credit_fen"),
     )
-    op.create_table(
+    create_table(
         "journal",
         _number("position", primary_key=True),
         sa.Column("line_no", sa.SmallInteger, primary_key=True),
@@ -93,7 +93,7 @@ def _accounts() -> None:
 
 
 def _transactions() -> None:
-    op.create_table(
+    create_table(
         "transactions",
         _text("transaction_id", primary_key=True),
         _text("order_no"),
@@ -126,7 +126,7 @@ def _transactions() -> None:
 
 
 def _clearing() -> None:
-    op.create_table(
+    create_table(
         "clearing_positions",
         _date("accounting_date", primary_key=True),
         _text("channel", primary_key=True),
@@ -145,7 +145,7 @@ def _clearing() -> None:
 
 
 def _statements() -> None:
-    op.create_table(
+    create_table(
         "statement_lines",
         _text("merchant", primary_key=True),
         _number("seq", primary_key=True),
@@ -159,14 +159,14 @@ def _statements() -> None:
         _number("balance_fen"),
     )
     _index("statement_lines_date", "statement_lines", "merchant", "accounting_date", "seq")
-    op.create_table(
+    create_table(
         "statement_escrow",
         _text("merchant", primary_key=True),
         _date("accounting_date", primary_key=True),
         _number("in_fen"),
         _number("out_fen"),
     )
-    op.create_table(
+    create_table(
         "merchant_positions",
         _text("merchant", primary_key=True),
         _number("balance_fen"),
@@ -176,7 +176,7 @@ def _statements() -> None:
 
 
 def _batches() -> None:
-    op.create_table(
+    create_table(
         "settlement_batches",
         _text("batch_id", primary_key=True),
         _text("merchant"),
@@ -207,7 +207,7 @@ def _batches() -> None:
     collecting, sealed = "state = 'collecting'", "state IN ('closed', 'reviewed')"
     _index("settlement_batches_to_seal", table, "clearing_date", "batch_id", where=collecting)
     _index("settlement_batches_to_settle", table, "due_date", "batch_id", where=sealed)
-    op.create_table(
+    create_table(
         "settlement_payouts",
         _text("payout_no", primary_key=True),
         _text("batch_id"),
@@ -220,7 +220,7 @@ def _batches() -> None:
 
 
 def _instructions() -> None:
-    op.create_table(
+    create_table(
         "instructions",
         _text("instruction_id", primary_key=True),
         _text("purpose"),
@@ -239,7 +239,7 @@ def _instructions() -> None:
 
 
 def _members() -> None:
-    op.create_table(
+    create_table(
         "members",
         _text("member_id", primary_key=True),
         _text("kind"),
@@ -247,7 +247,7 @@ def _members() -> None:
         _number("registered_at_us"),
     )
     _index("members_kind", "members", "kind", "member_id")
-    op.create_table(
+    create_table(
         "member_terms",
         _text("member_id", primary_key=True),
         _text("kind", primary_key=True),
@@ -259,7 +259,7 @@ def _members() -> None:
         _text("cycle", nullable=True),
         _number("max_transfer_fen", nullable=True),
     )
-    op.create_table(
+    create_table(
         "member_operators",
         _text("member_id", primary_key=True),
         _text("operator_id", primary_key=True),
@@ -268,7 +268,7 @@ def _members() -> None:
 
 
 def _checkpoints() -> None:
-    op.create_table(
+    create_table(
         "projection_checkpoints",
         sa.Column("name", sa.Text, primary_key=True),
         _number("position"),

@@ -9,12 +9,13 @@ Beside a model's own row there may be `<name>__next`, a rebuild under way, and `
 the last swap put aside.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from domain.texts import without_faults
 from projections.engine.model import METADATA
 
 RUNNING, PAUSED, KEPT = "running", "paused", "kept"
@@ -58,6 +59,17 @@ def load(connection: Connection, names: Iterable[str]) -> dict[str, Checkpoint]:
     return {row.name: Checkpoint(*row) for row in found}
 
 
+def behind(
+    states: Mapping[str, Checkpoint], names: Iterable[str], position: int
+) -> list[Checkpoint]:
+    """Of the read models named, those that do not hold every fact up to `position` yet.
+
+    One without a checkpoint has not begun. A paused one will not get there by waiting.
+    """
+    named = (states.get(name, Checkpoint(name)) for name in names)
+    return [state for state in named if state.position < position]
+
+
 def lock(connection: Connection, names: Iterable[str]) -> dict[str, Checkpoint]:
     """The same, and nobody else moves them until the transaction ends (SQLite: begin immediate)."""
     query = select(CHECKPOINTS).where(CHECKPOINTS.c.name.in_(list(names)))
@@ -92,7 +104,7 @@ def advance(connection: Connection, at: Checkpoint, to: int) -> Checkpoint:
 
 def pause(connection: Connection, at: Checkpoint, position: int, reason: str) -> Checkpoint:
     """Stop it because of the fact at `position`. Raises Fenced."""
-    said = "".join(c if c.isprintable() else " " for c in reason)[:REASON_LENGTH]
+    said = without_faults(reason)[:REASON_LENGTH]
     paused = Checkpoint(at.name, at.position, at.generation, PAUSED, said, position, at.fingerprint)
     return _change(connection, at, paused)
 

@@ -12,9 +12,9 @@ class CommitEnds:
 
     def __init__(self, recorder: LedgerRecorder) -> None:
         self._recorder = recorder
-        self._ends: list[int] = []  # Ascending; those behind the fold are dropped.
+        self._ends: list[int] = []  # Ascending; those that the fold has passed are dropped.
         self._number = 0  # The commit they were read up to.
-        self._after = 0  # No commit that ends behind this position is left out.
+        self._after = 0  # No commit that ends after this position is left out.
 
     def stop(self, after: int, soft: int, hard: int) -> int:
         """Where a fold that stands at `after` stops next: at the last commit that ends up to
@@ -39,7 +39,7 @@ class CommitEnds:
             self._number = page[-1].number
 
     def _find(self, after: int) -> None:
-        """Begin anew with the commits behind a position that was passed before."""
+        """Begin anew with the commits after a position that was passed before."""
         low, high = 0, self._recorder.head().number
         while low < high:
             middle = (low + high + 1) // 2

@@ -11,7 +11,6 @@ import gc
 import itertools
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -42,12 +41,11 @@ from projections.engine.wakeup import WakeUp, seconds
 LIVE_BATCH = 2_000
 GATHER_MS = 20  # After a hint: what is committed until then is one batch, not twenty.
 REREAD_MS = 500  # A wake-up is a hint: the log is looked at this often without one.
-POLL_MS = 50
 COLLECT_EVERY = 25  # Pages of a rebuild.
 BACKOFF_MS = (100, 200, 400, 800, 1_600, 3_200, 5_000)
 
 Progress = Callable[[int, int], None]  # Facts done, and facts to do altogether.
-_States = dict[str, Checkpoint]
+States = dict[str, Checkpoint]
 T = TypeVar("T")
 
 log = logging.getLogger("zhangfang.projections")
@@ -102,7 +100,7 @@ class Runner:
         self._ends = CommitEnds(recorder) if whole_commits else None
         self.source = Source(recorder, decode)
 
-    def load(self) -> _States:
+    def load(self) -> States:
         """Where each target stands. Their checkpoints must exist."""
         with self.engine.connect() as connection:
             return checkpoints.load(connection, [target.name for target in self.targets])
@@ -111,33 +109,33 @@ class Runner:
         self,
         until: int | Mapping[str, int] | None = None,
         on_progress: Progress | None = None,
-        on_written: Callable[[_States], None] | None = None,
-    ) -> _States:
+        states: States | None = None,
+    ) -> States:
         """Bring every target that is running to `until` (one position, or one each by name).
 
         None, and anything beyond it, is the head as it is now. Returns where each one stands.
-        Raises the database's error when the database is the trouble; what was written stands.
+        `states` is where they stand, for a caller who knows because nobody else moves them; without
+        it the checkpoints are read. Raises the database's error when the database is the trouble;
+        what was written stands.
         """
-        states = self.load()
+        states = self.load() if states is None else dict(states)
         head = self.recorder.head().position
         goals = {target.name: min(head, _goal(until, target.name, head)) for target in self.targets}
         start = min((s.position for s in states.values() if _due(s, goals)), default=head)
         whole = max((goals[s.name] for s in states.values() if _due(s, goals)), default=head)
         with ExitStack() as stack:
-            submit: Callable[[Callable[[], _States]], Future[_States]] = at_once
+            submit: Callable[[Callable[[], States]], Future[States]] = at_once
             collect: Callable[[], object] = _nothing
             if self._pipelined:
                 collect = stack.enter_context(_collecting_seldom())
                 if self.engine.dialect.name == "postgresql":
                     submit = stack.enter_context(ThreadPoolExecutor(1)).submit
             # `states` is what will be true once `pending` is written.
-            pending: Future[_States] | None = None
+            pending: Future[States] | None = None
             while True:
                 page = self._next_page(states, goals)
                 if pending is not None:
                     written, pending = pending.result(), None
-                    if on_written is not None:
-                        on_written(written)
                     if on_progress is not None:
                         reached = min(state.position for state in written.values())
                         on_progress(reached - start, whole - start)
@@ -151,8 +149,8 @@ class Runner:
                 del page  # Its deltas go with its writing.
                 collect()
 
-    def _next_page(self, states: _States, goals: Mapping[str, int]) -> "_Page | None":
-        """The next page of those who are furthest behind, folded; None when nobody is behind."""
+    def _next_page(self, states: States, goals: Mapping[str, int]) -> "_Page | None":
+        """The next page, folded, for those who lag the most; None when nobody lags."""
         behind = [states[t.name] for t in self.targets if t.name in states]
         behind = [state for state in behind if _due(state, goals)]
         if not behind:
@@ -169,17 +167,20 @@ class Runner:
             stop = self._ends.stop(start, start + self.batch, stop)
         at = {target.name: states[target.name] for target in group}
         try:
-            batches = fold(self.source, group, at, stop)
+            foldings = fold(self.source, group, at, stop)
         except LogBroken as broken:
             error = broken
             return _Page(lambda: pause_all(self.engine, at, error), _stopped(at))
         moved = {
-            batch.target.name: Checkpoint(
-                batch.target.name, batch.to, batch.at.generation, fingerprint=batch.at.fingerprint
+            folding.target.name: Checkpoint(
+                folding.target.name,
+                folding.to,
+                folding.at.generation,
+                fingerprint=folding.at.fingerprint,
             )
-            for batch in batches
+            for folding in foldings
         }
-        return _Page(lambda: apply(self.engine, self.source, batches), moved)
+        return _Page(lambda: apply(self.engine, self.source, foldings), moved)
 
 
 @contextmanager
@@ -203,11 +204,11 @@ def _nothing() -> None:
 
 
 class _Page(NamedTuple):
-    write: Callable[[], _States]
-    states: _States  # Where everybody stands once it is written, if all goes well.
+    write: Callable[[], States]
+    states: States  # Where everybody stands once it is written, if all goes well.
 
 
-def _stopped(at: _States) -> _States:
+def _stopped(at: States) -> States:
     """Paused, as far as the loop is concerned; the reason is read back from the database."""
     return {n: Checkpoint(n, s.position, s.generation, PAUSED) for n, s in at.items()}
 
@@ -233,7 +234,7 @@ def _due(state: Checkpoint, goals: Mapping[str, int]) -> bool:
 
 
 class Projector:
-    """Keeps the live read models up to the log. Safe to have many: the slower one is fenced."""
+    """Keeps the live read models up to the log. Several may run: the slower one is fenced off."""
 
     def __init__(
         self,
@@ -251,7 +252,6 @@ class Projector:
             recorder, engine, targets, batch=batch, whole_commits=True, decode=decode
         )
         self._one_at_a_time = threading.Lock()
-        self._moved = threading.Condition()
         self.trouble: str | None = None  # What the database said, while `run` cannot go on.
 
     def catch_up(
@@ -260,7 +260,7 @@ class Projector:
         """Bring every running read model to `until` (None: the head); each one's position."""
         with self._one_at_a_time:
             self.prepare()
-            states = self._runner.catch_up(until, on_progress, self._tell)
+            states = self._runner.catch_up(until, on_progress)
         return {name: state.position for name, state in states.items()}
 
     def prepare(self) -> None:
@@ -299,29 +299,6 @@ class Projector:
         with writing(self._engine) as connection:
             return checkpoints.resume(connection, name)
 
-    def wait_for(self, position: int, names: Sequence[str], timeout_ms: int) -> bool:
-        """Wait until the facts up to `position` are in the rows of all of `names`.
-
-        False when that did not come about in time, or cannot because one of them is paused.
-        It makes no difference which process runs the projections. Raises ValueError for a name
-        that is no read model.
-        """
-        unknown = set(names) - {model.name for model in self._models}
-        if unknown:
-            raise ValueError(f"no such read model: {', '.join(sorted(unknown))}")
-        deadline = time.monotonic_ns() + timeout_ms * 1_000_000
-        while True:
-            with self._moved:  # Taken before looking, so that no move in between is missed.
-                with self._engine.connect() as connection:
-                    states = checkpoints.load(connection, names)
-                behind = [s for s in states.values() if s.position < position]
-                if not behind and len(states) == len(set(names)):
-                    return True
-                left_ms = (deadline - time.monotonic_ns()) // 1_000_000
-                if left_ms <= 0 or any(state.state == PAUSED for state in behind):
-                    return False
-                self._moved.wait(seconds(min(left_ms, POLL_MS)))
-
     def status(self, now_us: int) -> list[Status]:
         """Every read model against the head, at a UTC µs instant given by the caller."""
         head = self._runner.recorder.head()
@@ -348,10 +325,6 @@ class Projector:
                 )
             )
         return found
-
-    def _tell(self, _states: _States) -> None:
-        with self._moved:
-            self._moved.notify_all()
 
 
 def _first(connection: Connection, model: ReadModel) -> Checkpoint:

@@ -1,8 +1,8 @@
 """A stretch of the log: read and decoded once, folded into every read model that wants it, written.
 
-Facts pass by a few at a time, each folded into every delta while it is at hand; only the deltas are
-kept. Rows are proved to follow each other without a gap. What cannot be decoded or folded is found
-out for each read model by itself, fact by fact, so that one that fails keeps nobody else back.
+Facts are read a few at a time. Each is folded into every delta while it is at hand, and only the
+deltas are kept. Rows are proved to follow each other without a gap. When a fact cannot be decoded
+or folded, each read model is tried by itself, fact by fact: one that fails keeps nobody else back.
 """
 
 import sqlite3
@@ -75,10 +75,10 @@ class Source(NamedTuple):
     decode: Decode = codec.decode
 
 
-class Batch(Struct):
-    """What one target makes of the facts from `at` up to `to`: their delta, if it wants any.
+class Folding(Struct):
+    """What one target makes of the facts after `at` up to `to`: their delta, if it wants any.
 
-    `error` is what one of them raised: the delta is worth nothing then.
+    `error` is what one of the facts raised; the delta is worth nothing then.
     """
 
     target: Target
@@ -89,7 +89,7 @@ class Batch(Struct):
     error: Exception | None = None
 
 
-_Wanting = list[tuple[Fold, Batch]]
+_Wanting = list[tuple[Fold, Folding]]
 
 
 def live(model: ReadModel) -> Target:
@@ -111,15 +111,15 @@ def read_page(recorder: LedgerRecorder, after: int, limit: int, until: int) -> l
 
 def fold(
     source: Source, targets: Sequence[Target], at: Mapping[str, Checkpoint], until: int
-) -> list[Batch]:
+) -> list[Folding]:
     """What targets that stand at one position make of the facts after it, up to `until`.
 
-    Up to a hole in the log, if there is one on the way; raises LogBroken if there is nothing before
-    it. Each fact is decoded at most once.
+    It ends at a hole in the log, if there is one on the way. Raises LogBroken when the hole comes
+    first. Each fact is decoded at most once.
     """
-    batches = [Batch(t, at[t.name], t.model.new_delta(), at[t.name].position) for t in targets]
-    start = position = batches[0].at.position
-    plan = _plan(batches)
+    foldings = [Folding(t, at[t.name], t.model.new_delta(), at[t.name].position) for t in targets]
+    start = position = foldings[0].at.position
+    plan = _plan(foldings)
     while position < until:
         try:
             rows = read_page(source.recorder, position, READ, until)
@@ -131,55 +131,55 @@ def fold(
             wanting = plan.get(row[3])
             if wanting == []:
                 continue
-            if not _fold_one(wanting, batches, row, source.decode):
-                plan = _plan(batches)
+            if not _fold_one(wanting, foldings, row, source.decode):
+                plan = _plan(foldings)
         position = rows[-1][0]
-    for batch in batches:
-        batch.to = position
-    return batches
+    for folding in foldings:
+        folding.to = position
+    return foldings
 
 
 def _fold_one(
-    wanting: _Wanting | None, batches: Sequence[Batch], row: EventRow, decode: Decode
+    wanting: _Wanting | None, foldings: Sequence[Folding], row: EventRow, decode: Decode
 ) -> bool:
     """Fold one fact into the deltas of those who want it; False when one of them cannot go on."""
     try:
         recorded = decode(row)
     except Exception as error:  # Whoever wants this fact stops at it; everybody, if none can tell.
-        for batch in batches if wanting is None else (batch for _, batch in wanting):
-            batch.error = error
+        for folding in foldings if wanting is None else (folding for _, folding in wanting):
+            folding.error = error
         return False
     if wanting is None:
         kind = type(recorded.fact)
         wanting = [
-            (batch.target.model.folds[kind], batch)
-            for batch in batches
-            if batch.error is None and kind in batch.target.model.folds
+            (folding.target.model.folds[kind], folding)
+            for folding in foldings
+            if folding.error is None and kind in folding.target.model.folds
         ]
     whole = True
-    for fold_one, batch in wanting:
-        batch.wants = True
+    for fold_one, folding in wanting:
+        folding.wants = True
         try:
-            fold_one(batch.delta, recorded)
+            fold_one(folding.delta, recorded)
         except Exception as error:  # Every kind of mistake in a fold ends as a reason to pause.
-            batch.error, whole = error, False
+            folding.error, whole = error, False
     return whole
 
 
-def _plan(batches: Sequence[Batch]) -> dict[str, _Wanting]:
+def _plan(foldings: Sequence[Folding]) -> dict[str, _Wanting]:
     """Stored name -> who wants it, of those who can go on. Not there: names that are upcast, and
     unknown ones; what they are is only known when they are decoded."""
     plan: dict[str, _Wanting] = {name: [] for name in EVENTS if name not in UPCASTS}
     known = frozenset(NAMES)
-    for batch in batches:
-        folds = batch.target.model.folds
+    for folding in foldings:
+        folds = folding.target.model.folds
         strange = folds.keys() - known
         if strange:
-            raise ValueError(f"{batch.target.model.name} folds {strange}, not in the registry")
-        if batch.error is None:
+            raise ValueError(f"{folding.target.model.name} folds {strange}, not in the registry")
+        if folding.error is None:
             for name, wanting in plan.items():
                 if EVENTS[name] in folds:
-                    wanting.append((folds[EVENTS[name]], batch))
+                    wanting.append((folds[EVENTS[name]], folding))
     return plan
 
 
@@ -207,63 +207,65 @@ def _raiser(error: Exception) -> Fold:
     return fail
 
 
-def apply(engine: Engine, source: Source, batches: Sequence[Batch]) -> dict[str, Checkpoint]:
-    """Write batches; where each target stands then: moved, paused, or as others left it.
+def apply(engine: Engine, source: Source, foldings: Sequence[Folding]) -> dict[str, Checkpoint]:
+    """Write foldings. Returns where each target stands then: moved, paused, or as others left it.
 
     All of them in one transaction, for one sync of the disk; if that does not go well, each in its
     own. Raises DBAPIError or the driver's when the database, and not a fact, is the trouble.
     """
-    if all(batch.error is None for batch in batches):
+    if all(folding.error is None for folding in foldings):
         try:
             with writing(engine) as connection:
-                return {batch.target.name: write(connection, batch) for batch in _sorted(batches)}
+                return {
+                    folding.target.name: write(connection, folding) for folding in _sorted(foldings)
+                }
         except Exception as error:
             if passes(error):
                 raise
     result: dict[str, Checkpoint] = {}
-    for batch in batches:
-        name = batch.target.name
+    for folding in foldings:
+        name = folding.target.name
         try:
-            result[name] = _again(engine, source, batch)
+            result[name] = _again(engine, source, folding)
         except Fenced:
             with engine.connect() as connection:
                 result[name] = checkpoints.load(connection, [name]).get(name, Checkpoint(name))
     return result
 
 
-def write(connection: Connection, batch: Batch) -> Checkpoint:
+def write(connection: Connection, folding: Folding) -> Checkpoint:
     """A delta and its checkpoint, in the caller's transaction. Raises Fenced, or what it raises."""
-    moved = checkpoints.advance(connection, batch.at, batch.to)
-    if batch.wants:
-        batch.target.model.write(connection, batch.target.tables, batch.delta)
+    moved = checkpoints.advance(connection, folding.at, folding.to)
+    if folding.wants:
+        folding.target.model.write(connection, folding.target.tables, folding.delta)
     return moved
 
 
-def _sorted(batches: Sequence[Batch]) -> list[Batch]:
+def _sorted(foldings: Sequence[Folding]) -> list[Folding]:
     # Everybody locks checkpoints in this order, so that nobody waits in a circle.
-    return sorted(batches, key=lambda batch: batch.target.name)
+    return sorted(foldings, key=lambda folding: folding.target.name)
 
 
-def _again(engine: Engine, source: Source, batch: Batch) -> Checkpoint:
+def _again(engine: Engine, source: Source, folding: Folding) -> Checkpoint:
     """The same facts once more, for one target by itself: up to the one that fails, if one does.
 
     Read and folded anew: a write may have changed its delta before it failed.
     """
-    at = batch.at
-    while at.position < batch.to and at.state == checkpoints.RUNNING:
-        rows = read_page(source.recorder, at.position, READ, batch.to)
+    at = folding.at
+    while at.position < folding.to and at.state == checkpoints.RUNNING:
+        rows = read_page(source.recorder, at.position, READ, folding.to)
         at = _alone(
-            engine, batch.target, at, work_of(batch.target, rows, source.decode), rows[-1][0]
+            engine, folding.target, at, work_of(folding.target, rows, source.decode), rows[-1][0]
         )
     return at
 
 
 def _alone(engine: Engine, target: Target, at: Checkpoint, work: Work, to: int) -> Checkpoint:
     """Go as far as facts allow: all of it, or up to the one fact that fails, and pause there."""
-    batch = Batch(target, at, target.model.new_delta(), to, bool(work))
+    folding = Folding(target, at, target.model.new_delta(), to, bool(work))
     for index, (fold_one, recorded) in enumerate(work):
         try:
-            fold_one(batch.delta, recorded)
+            fold_one(folding.delta, recorded)
         except Exception as error:
             if recorded.position - 1 > at.position:
                 at = _alone(engine, target, at, work[:index], recorded.position - 1)
@@ -271,7 +273,7 @@ def _alone(engine: Engine, target: Target, at: Checkpoint, work: Work, to: int) 
             return _pause(engine, at, recorded, error) if running else at
     try:
         with writing(engine) as connection:
-            return write(connection, batch)
+            return write(connection, folding)
     except Fenced:
         raise
     except Exception as error:

@@ -1,21 +1,22 @@
 """Clearing positions (清算头寸): what each channel owes us and we owe it, per accounting date.
 
-Counted as the business day counts its own (`domain/clearing/netting.py`): debits of the channel's
-receivable were received through it, credits of its payable were paid through it, as refunds or as
-payouts. So what a closed day sealed equals the running figures; nothing posts to it afterwards. The
-other sides, which only a reversal uses, are in neither.
+Figures come from facts that follow from an instruction's outcome. `COUNTED` says which facts those
+are and what each one counts as. A reversal (冲正), and a reversal of a reversal, moves money on our
+books only: no channel has paid or received anything, so it counts nowhere.
+The business day counts its own figures the same way (`domain/clearing/netting.py`). So what a
+closed day sealed equals the running figures; nothing posts to a closed day.
 """
 
 from datetime import date
+from typing import NamedTuple
 
 from msgspec import Struct
 from sqlalchemy import BigInteger, Column, Connection, Date, Table, select
 
-from domain.accounting.chart import CHANNEL_PAYABLE, CHANNEL_RECEIVABLE
-from domain.accounting.reversal import Reversed
-from domain.channel.routing import network_of
+from domain.accounting.chart import CHANNEL_PAYABLE, CHANNEL_RECEIVABLE, split_id
+from domain.channel.channels import network_of
 from domain.clearing.day import Closed
-from domain.kernel import Recorded
+from domain.kernel import Fact, Recorded
 from domain.payment.payment import SendBackStarted, SentBack, WalletRecharged
 from domain.settlement.batch import PayoutSucceeded
 from domain.transaction.refund import Succeeded as RefundSucceeded
@@ -45,11 +46,35 @@ TABLE = Table(
     Column("sealed_paid_fen", BigInteger),
     Column("sealed_net_fen", BigInteger),
 )
+_NET = _SUMS.index("net_fen")
 _SEALED = ("sealed_received_fen", "sealed_paid_fen", "sealed_net_fen")
 _KEY = ("accounting_date", "channel")
 
-_RECEIVABLE = CHANNEL_RECEIVABLE + "."
-_PAYABLE = CHANNEL_PAYABLE + "."
+
+class Counted(NamedTuple):
+    """What a fact counts as: the lines of its entry on one of the channel's two accounts.
+
+    `code` is the account's code in the chart. Money received through a channel is a debit of its
+    receivable; money paid through it is a credit of its payable. `fen` names the column of the sum;
+    the column after it has the number of lines.
+    """
+
+    code: str
+    fen: str
+
+
+_RECEIVED = Counted(CHANNEL_RECEIVABLE, "received_fen")
+_REFUNDED = Counted(CHANNEL_PAYABLE, "refunded_fen")
+_PAID_OUT = Counted(CHANNEL_PAYABLE, "paid_out_fen")
+
+COUNTED: dict[type[Fact], Counted] = {
+    Paid: _RECEIVED,
+    WalletRecharged: _RECEIVED,
+    SendBackStarted: _RECEIVED,
+    SentBack: _REFUNDED,
+    RefundSucceeded: _REFUNDED,
+    PayoutSucceeded: _PAID_OUT,
+}
 
 
 class Delta(Struct):
@@ -63,23 +88,23 @@ def _new_delta() -> Delta:
     return Delta({}, {})
 
 
-def _entered(delta: Delta, recorded: Recorded) -> None:
-    entry = recorded.fact.entry
+def _count(delta: Delta, recorded: Recorded) -> None:
+    counted, entry = COUNTED[type(recorded.fact)], recorded.fact.entry
+    received = counted.code == CHANNEL_RECEIVABLE
+    column = _SUMS.index(counted.fen)
     for line in entry.lines:
-        if line.debit_fen and line.account.startswith(_RECEIVABLE):
-            channel, fen, column, sign = line.account[len(_RECEIVABLE) :], line.debit_fen, 0, 1
-        elif line.credit_fen and line.account.startswith(_PAYABLE):
-            channel, fen, sign = line.account[len(_PAYABLE) :], line.credit_fen, -1
-            # A reversal of a reversal does again what the first entry did, so it counts with it.
-            column = 2 if "refund_succeeded." in entry.rule else 4
-        else:
+        fen = line.debit_fen if received else line.credit_fen
+        if not fen:
+            continue
+        code, channel = split_id(line.account)
+        if code != counted.code:
             continue
         sums = delta.moved.get((entry.date, channel))
         if sums is None:
             sums = delta.moved[entry.date, channel] = [0] * len(_SUMS)
         sums[column] += fen
         sums[column + 1] += 1
-        sums[6] += sign * fen
+        sums[_NET] += fen if received else -fen
 
 
 def _closed(delta: Delta, recorded: Recorded) -> None:
@@ -108,13 +133,7 @@ MODEL = ReadModel(
     name="clearing_positions",
     tables=(TABLE,),
     folds={
-        Paid: _entered,
-        WalletRecharged: _entered,
-        SendBackStarted: _entered,
-        SentBack: _entered,
-        RefundSucceeded: _entered,
-        PayoutSucceeded: _entered,
-        Reversed: _entered,
+        **dict.fromkeys(COUNTED, _count),
         Closed: _closed,
     },
     new_delta=_new_delta,

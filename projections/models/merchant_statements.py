@@ -47,6 +47,7 @@ from domain.accounting.chart import (
     split_id,
 )
 from domain.accounting.reversal import Reversed
+from domain.clearing import split
 from domain.kernel import Entry, Recorded
 from domain.member.member import Registered
 from domain.settlement import batch
@@ -126,9 +127,14 @@ def _new_delta() -> Delta:
     return Delta([], {}, {})
 
 
-def _merchant(stream: str) -> str:
-    """The member in the key of a transaction's or batch's stream: `transaction-SHOP22-536365`."""
-    return stream.split("-", 2)[1]
+def _seller(stream: str) -> str:
+    """The merchant of a transaction's stream."""
+    return transaction.merchant_of(transaction.id_of(stream))
+
+
+def _payee(stream: str) -> str:
+    """The merchant of a settlement batch's stream."""
+    return split.merchant_of_batch(batch.id_of(stream))
 
 
 def _add(delta: Delta, merchant: str, recorded: Recorded, *figures: tuple[str, int]) -> None:
@@ -155,12 +161,12 @@ def _registered(delta: Delta, recorded: Recorded) -> None:
 def _paid(delta: Delta, recorded: Recorded) -> None:
     entry: Entry = recorded.fact.entry
     amount_fen = sum(line.credit_fen for line in entry.lines)
-    _escrow(delta, _merchant(recorded.stream), entry.date, amount_fen, 0)
+    _escrow(delta, _seller(recorded.stream), entry.date, amount_fen, 0)
 
 
 def _cleared(delta: Delta, recorded: Recorded) -> None:
     fact: transaction.Cleared = recorded.fact
-    merchant = _merchant(recorded.stream)
+    merchant = _seller(recorded.stream)
     _escrow(delta, merchant, fact.entry.date, 0, fact.gross_fen)
     _add(delta, merchant, recorded, ("sales", fact.gross_fen), ("fees", fact.fee_fen))
 
@@ -168,27 +174,27 @@ def _cleared(delta: Delta, recorded: Recorded) -> None:
 def _refund_accepted(delta: Delta, recorded: Recorded) -> None:
     fact: transaction.RefundAccepted = recorded.fact
     if fact.entry is not None:
-        _escrow(delta, _merchant(recorded.stream), fact.entry.date, 0, fact.amount_fen)
+        _escrow(delta, _seller(recorded.stream), fact.entry.date, 0, fact.amount_fen)
 
 
 def _refund_cleared(delta: Delta, recorded: Recorded) -> None:
     fact: transaction.RefundCleared = recorded.fact
     figures = (("refunds", fact.amount_fen), ("fees", -fact.fee_returned_fen))
-    _add(delta, _merchant(recorded.stream), recorded, *figures)
+    _add(delta, _seller(recorded.stream), recorded, *figures)
 
 
 def _instructed(delta: Delta, recorded: Recorded) -> None:
     amount_fen = sum(payout.amount_fen for payout in recorded.fact.payouts)
-    _add(delta, _merchant(recorded.stream), recorded, ("settled", amount_fen))
+    _add(delta, _payee(recorded.stream), recorded, ("settled", amount_fen))
 
 
 def _paid_again(delta: Delta, recorded: Recorded) -> None:
-    _add(delta, _merchant(recorded.stream), recorded, ("settled", recorded.fact.amount_fen))
+    _add(delta, _payee(recorded.stream), recorded, ("settled", recorded.fact.amount_fen))
 
 
 def _came_back(delta: Delta, recorded: Recorded) -> None:
     """What came back to an account that is closed is in suspense, and not the merchant's again."""
-    merchant = _merchant(recorded.stream)
+    merchant = _payee(recorded.stream)
     own = account_id(MERCHANT_AVAILABLE, merchant)
     back_fen = sum(line.credit_fen for line in recorded.fact.entry.lines if line.account == own)
     _add(delta, merchant, recorded, ("settled", -back_fen))
@@ -196,7 +202,7 @@ def _came_back(delta: Delta, recorded: Recorded) -> None:
 
 def _matured(delta: Delta, recorded: Recorded) -> None:
     recovered = ("recovered", recorded.fact.recovered_fen)
-    _add(delta, _merchant(recorded.stream), recorded, recovered)
+    _add(delta, _payee(recorded.stream), recorded, recovered)
 
 
 def _reversed(_delta: Delta, recorded: Recorded) -> None:

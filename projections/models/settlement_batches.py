@@ -36,6 +36,10 @@ from projections.tables.paging import (
     sought_texts,
 )
 
+# What outsiders know two states as. The second is seen only where a commit is read in two pieces.
+_SHOWN: dict[str, str] = {"sealed": "closed", "matured": "instructed"}
+_MEANT: dict[str, Any] = {"closed": "sealed"}
+
 _COLLECTING = text("state = 'collecting'")
 _SEALED = text("state IN ('closed', 'reviewed')")
 
@@ -233,7 +237,7 @@ def _load(connection: Connection, tables: Tables, batch_ids: list[str]) -> dict[
     works: dict[str, Work] = {}
     for row in fetch_rows(connection, tables[TABLE.name], ("batch_id",), wanted):
         draft = Draft(*row)
-        works[draft.batch_id] = Work(draft, facts.State(status=draft.state), {})
+        works[draft.batch_id] = Work(draft, facts.State(status=_meant(draft)), {})
     found = fetch_rows(connection, tables[PAYOUTS.name], ("batch_id",), wanted)
     for row in sorted(found, key=lambda row: (row[1], row[2])):
         payout = PayoutDraft(*row)
@@ -246,9 +250,13 @@ def _load(connection: Connection, tables: Tables, batch_ids: list[str]) -> dict[
             if one.status != "retried"
         )
         work.state = facts.State(
-            status=work.row.state, payouts=live, payout_count=len(work.payouts)
+            status=_meant(work.row), payouts=live, payout_count=len(work.payouts)
         )
     return works
+
+
+def _meant(row: Draft) -> Any:
+    return _MEANT.get(row.state, row.state)
 
 
 def _collect(row: Draft, sums: Collecting) -> None:
@@ -263,7 +271,7 @@ def _collect(row: Draft, sums: Collecting) -> None:
 def _step(work: Work, fact: Any) -> None:
     row = work.row
     match fact:
-        case facts.Closed():
+        case facts.Sealed():
             row.due_date, row.sealed_by = fact.due_date, fact.maker
         case facts.Reviewed():
             row.reviewed_by = fact.checker
@@ -281,7 +289,7 @@ def _step(work: Work, fact: Any) -> None:
         case _:
             pass
     work.state = facts.evolve(work.state, fact)
-    row.state = work.state.status
+    row.state = _SHOWN.get(work.state.status, work.state.status)
     arrived = [payout for payout in work.state.payouts if payout.status == "succeeded"]
     row.paid_fen = sum(payout.amount_fen for payout in arrived)
     for payout in work.state.payouts:
@@ -302,7 +310,7 @@ MODEL = ReadModel(
         **dict.fromkeys(
             (
                 facts.Opened,
-                facts.Closed,
+                facts.Sealed,
                 facts.Reviewed,
                 facts.Matured,
                 facts.CarriedForward,

@@ -18,8 +18,8 @@ from sqlalchemy import Connection, Engine, Table
 
 from projections.engine.folding import Target
 from projections.engine.model import ReadModel, Tables
-from projections.tables.arrays import kind_of
 from projections.tables.bulk import Row, quoted
+from projections.tables.kinds import kind_of
 
 PAGE = 5_000
 NULL = "\x1f"  # Instead of text that is NULL, so that the quotes of a page can be counted.

@@ -22,7 +22,7 @@ from domain.eventstore.recorder import LedgerRecorder
 from domain.ledger import codec
 from projections.engine import checkpoints
 from projections.engine.checkpoints import CHECKPOINTS, PAUSED, RUNNING, Checkpoint
-from projections.engine.engine import Progress, Runner, at_once
+from projections.engine.engine import Progress, Runner, States, at_once
 from projections.engine.folding import Decode, Target, live, writing
 from projections.engine.model import ReadModel
 from projections.rebuilding import shadow
@@ -36,10 +36,10 @@ T = TypeVar("T")
 class RebuildResult(Struct, frozen=True):
     """What became of one read model.
 
-    `equal` compares the digests at `compared_at`; None when there was nothing whole to compare
-    with (the live tables are missing or paused). `reason` says why it was not swapped in; its
-    shadow is kept, and a forced rebuild goes on from there. `facts` is how many of the log this
-    run went through, in `ms` milliseconds for all models together.
+    `equal` says whether the digests at `compared_at` are equal; it is None when there was nothing
+    whole to compare with (the live tables are missing or paused). `reason` says why the model was
+    not swapped in; its shadow is kept then, and a forced rebuild goes on from there. `facts` is how
+    many facts of the log this run went through, `ms` the milliseconds of all models together.
     """
 
     name: str
@@ -71,9 +71,9 @@ def rebuild(
     on_progress: Progress | None = None,
     decode: Decode = codec.decode,
 ) -> list[RebuildResult]:
-    """Rebuild the models in one pass over the log, and swap in those that turn out equal.
+    """Rebuild the models in one pass over the log, and swap in those whose rows are equal.
 
-    One that differs from the live rows is swapped in only with `force`. Raises RebuildRunning,
+    A model that differs from its live rows is swapped in only with `force`. Raises RebuildRunning,
     SwapBusy (everything is ready: run it again), and the database's errors.
     """
     with rebuilding(engine):
@@ -98,6 +98,9 @@ class _Rebuild:
         self.shadows = {model.name: shadow.beside(model) for model in models}
         self.decode = decode
         self.resumed: set[str] = set()
+        # Where the shadows stand, by their names: read once, as only the holder of the lock moves
+        # them, and kept up with what each step returns.
+        self.states: States = {}
         self.began = time.monotonic_ns()
         self.start = 0
         self.on_progress = on_progress
@@ -113,35 +116,39 @@ class _Rebuild:
     def run(self, force: bool) -> list[RebuildResult]:
         with writing(self.engine) as connection:
             CHECKPOINTS.create(connection, checkfirst=True)
+            known = checkpoints.load(connection, self._names())
         for model in self.models:
-            self._prepare(model)
-        began = {name: state.position for name, state in self.runner.load().items()}
+            self._prepare(model, known)
+        began = {name: state.position for name, state in self.states.items()}
         self.start = min(began.values(), default=0)
-        self._follow_live()
-        compared = self._complete()
+        lives = self._follow_live()
+        compared = self._complete(lives)
         self._catch_up({})
-        states = self.runner.load()
-        chosen = [m for m in self.models if not _against(states, m, compared.get(m.name), force)]
-        swapped = swap(self.runner, chosen)
-        states = self.runner.load()
+        chosen = [
+            m for m in self.models if not _against(self.states, m, compared.get(m.name), force)
+        ]
+        swapped, self.states = swap(self.runner, chosen, self.states)
         ms = (time.monotonic_ns() - self.began) // 1_000_000
         return [
-            self._result(model, began, swapped.get(model.name), states, compared, ms, force)
+            self._result(model, began, swapped.get(model.name), compared, ms, force)
             for model in self.models
         ]
+
+    def _names(self) -> list[str]:
+        suffixes = ("", shadow.NEXT, shadow.OLD)
+        return [model.name + suffix for model in self.models for suffix in suffixes]
 
     def _result(
         self,
         model: ReadModel,
         began: dict[str, int],
         swapped: Checkpoint | None,
-        states: dict[str, Checkpoint],
         compared: "dict[str, _Compared]",
         ms: int,
         force: bool,
     ) -> RebuildResult:
         name, pair = self.shadows[model.name].name, compared.get(model.name)
-        state = swapped or states[name]
+        state = swapped or self.states[name]
         return RebuildResult(
             model.name,
             state.position - began[name],
@@ -153,26 +160,31 @@ class _Rebuild:
             pair.live == pair.rebuilt if pair else None,
             swapped is not None,
             model.name in self.resumed,
-            None if swapped else _against(states, model, pair, force),
+            None if swapped else _against(self.states, model, pair, force),
         )
 
-    def _prepare(self, model: ReadModel) -> None:
+    def _prepare(self, model: ReadModel, known: States) -> None:
         """Go on with what an earlier rebuild left, or begin with empty tables."""
         target, made_by = self.shadows[model.name], shadow.fingerprint(model)
+        left = known.get(target.name)
         with writing(self.engine) as connection:
-            names = [model.name, target.name, model.name + shadow.OLD]
-            known = checkpoints.load(connection, names)
-            left = known.get(target.name)
-            usable = left is not None and left.state == RUNNING and left.fingerprint == made_by
-            if usable and shadow.exist(connection, target):
+            if (
+                left is not None
+                and left.state == RUNNING
+                and left.fingerprint == made_by
+                and shadow.exist(connection, target)
+            ):
                 self.resumed.add(model.name)
+                self.states[target.name] = left
                 return
             shadow.create(connection, target)
-            generation = 1 + max((c.generation for c in known.values()), default=0)
+            own = (model.name, target.name, model.name + shadow.OLD)
+            generation = 1 + max((known[n].generation for n in own if n in known), default=0)
             fresh = Checkpoint(target.name, 0, generation, fingerprint=made_by)
             checkpoints.put(connection, fresh)
+            self.states[target.name] = fresh
 
-    def _live(self) -> dict[str, Checkpoint]:
+    def _live(self) -> States:
         """The live checkpoints that a comparison makes sense with: not one that somebody has set
         beyond the log."""
         head = self.recorder.head().position
@@ -187,29 +199,34 @@ class _Rebuild:
                 and shadow.exist(connection, live(model))
             }
 
-    def _follow_live(self) -> None:
-        """Come close to where the live ones are, never past them; to the head for the others."""
+    def _follow_live(self) -> States:
+        """Come close to where the live ones are, never past them; to the head for the others.
+
+        Returns where the live ones are then.
+        """
+        lives = self._live()
         while True:
-            goals = {
-                self.shadows[name].name: state.position for name, state in self._live().items()
-            }
-            states = self._catch_up(goals)
-            self._push_live(states)
-            now = self._live()
+            self._catch_up({self._shadow(name).name: live.position for name, live in lives.items()})
+            self._push_live(lives)
+            lives = self._live()
             behind = (
-                now[name].position - states[target.name].position
-                for name, target in self.shadows.items()
-                if name in now and states[target.name].state == RUNNING
+                state.position - self._shadow(name).position
+                for name, state in lives.items()
+                if self._shadow(name).state == RUNNING
             )
             if max(behind, default=0) <= self.runner.batch:
-                return
+                return lives
 
-    def _push_live(self, shadows: dict[str, Checkpoint]) -> None:
+    def _shadow(self, name: str) -> Checkpoint:
+        """Where the shadow of a model stands."""
+        return self.states[self.shadows[name].name]
+
+    def _push_live(self, lives: States) -> None:
         """A rebuild that was stopped after it had passed the live one: they meet at the shadow."""
         goals = {
-            name: shadows[self.shadows[name].name].position
-            for name, state in self._live().items()
-            if state.position < shadows[self.shadows[name].name].position
+            name: self._shadow(name).position
+            for name, state in lives.items()
+            if state.position < self._shadow(name).position
         }
         targets = [live(model) for model in self.models if model.name in goals]
         if targets:
@@ -217,28 +234,27 @@ class _Rebuild:
             runner = Runner(self.recorder, self.engine, targets, batch=batch, decode=self.decode)
             runner.catch_up(goals)
 
-    def _complete(self) -> dict[str, _Compared]:
-        """Indexes, and digests of live and shadow at one position each, the live ones' in one view.
+    def _complete(self, lives: States) -> dict[str, _Compared]:
+        """Make the indexes, and compare the digests of live and shadow rows at one position.
 
-        All at once: PostgreSQL does nearly all of it, and has more than one processor for it.
+        The live rows of all models are read in one view. Everything runs at once: PostgreSQL does
+        nearly all of it, and has more than one processor for it.
         """
         found: dict[str, _Compared] = {}
         if self.engine.dialect.name == "sqlite":
             self._index()  # Its WAL could not be emptied of them while there is a view.
-        running = self._live()
-        models = [model for model in self.models if model.name in running]
+        models = [model for model in self.models if model.name in lives]
         tables = [table for model in models for table in model.tables]
         with snapshot(self.engine, tables) as view:
             states = checkpoints.load(view, [model.name for model in models])
             goals = {self.shadows[m.name].name: states[m.name].position for m in models}
-            reached = self._catch_up(goals, others=False)
+            self._catch_up(goals, others=False)
             with _helpers(self.engine) as submit:
                 indexed = submit(self._index)
                 rebuilt = {
                     name: submit(partial(self._digest, self.shadows[name]))
                     for name, state in states.items()
-                    if state.state == RUNNING
-                    and state.position == reached[self.shadows[name].name].position
+                    if state.state == RUNNING and state.position == self._shadow(name).position
                 }
                 for model in models:
                     if model.name in rebuilt:
@@ -259,25 +275,25 @@ class _Rebuild:
         with self.engine.connect() as connection:
             return digest(connection, target)
 
-    def _catch_up(self, goals: dict[str, int], *, others: bool = True) -> dict[str, Checkpoint]:
+    def _catch_up(self, goals: dict[str, int], *, others: bool = True) -> None:
         """Shadows to their goals; those without one to the head, or with `others` False nowhere."""
         head = self.recorder.head().position
         stay = head if others else 0
         until = {target.name: goals.get(target.name, stay) for target in self.shadows.values()}
-        return self.runner.catch_up(until, self._progress(head))
+        self.states = self.runner.catch_up(until, self._progress(head), self.states)
 
     def _progress(self, head: int) -> Progress | None:
         report = self.on_progress
         if report is None:
             return None
-        before = min((state.position for state in self.runner.load().values()), default=0)
+        before = min((state.position for state in self.states.values()), default=0)
         return lambda done, _total: report(before + done - self.start, head - self.start)
 
 
 @contextmanager
 def _helpers(engine: Engine) -> Iterator[Callable[[Callable[[], T]], "Future[T]"]]:
-    """The `submit` of two threads (none on SQLite, as in engine.py). When something goes wrong,
-    only what they are at is waited for."""
+    """The `submit` of two threads (on SQLite of none, as in engine.py). After an error nothing new
+    is begun; what the threads are at is finished."""
     if engine.dialect.name == "sqlite":
         yield at_once
         return
@@ -289,9 +305,7 @@ def _helpers(engine: Engine) -> Iterator[Callable[[Callable[[], T]], "Future[T]"
             raise
 
 
-def _against(
-    states: dict[str, Checkpoint], model: ReadModel, pair: _Compared | None, force: bool
-) -> str | None:
+def _against(states: States, model: ReadModel, pair: _Compared | None, force: bool) -> str | None:
     """Why a model is not swapped in, or None."""
     state = states[model.name + shadow.NEXT]
     if state.state == PAUSED:

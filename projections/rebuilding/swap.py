@@ -1,7 +1,7 @@
 """The moment of a rebuild that readers could notice, and its undoing: tables change their names.
 
-One rebuild or rollback of a ledger at a time; live checkpoints are locked, so that the projector
-stands still while the last facts are folded and the names change.
+A ledger has one rebuild or rollback at a time. The live checkpoints are locked, so that the
+projector stands still while the last facts are folded and the names change.
 """
 
 import itertools
@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from domain.eventstore.database import IMMEDIATE
 from projections.engine import checkpoints
 from projections.engine.checkpoints import KEPT, RUNNING, Checkpoint
-from projections.engine.engine import Runner
+from projections.engine.engine import Runner, States
 from projections.engine.folding import POSTGRES_SETTINGS, Target, fold, live, write
 from projections.engine.lease import LeaseTaken, lease
 from projections.engine.model import ReadModel
@@ -28,6 +28,7 @@ from projections.tables.bulk import quoted
 CLOSE_ENOUGH = 2_000  # Facts that may be left to fold while readers wait for the swap.
 LOCK_WAIT_MS = 200  # A swap that waits for readers keeps new readers waiting: never for long.
 SWAP_PATIENCE_MS = 60_000
+LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's code after `lock_timeout`.
 
 
 class RebuildRunning(Exception):
@@ -42,46 +43,58 @@ class NothingKept(Exception):
     """There is nothing to roll back to: no tables were put aside, or they no longer fit."""
 
 
-def swap(runner: Runner, models: Sequence[ReadModel]) -> dict[str, Checkpoint]:
-    """Put the shadows of `models` in place, in one transaction; the new live checkpoints, by name.
+class _Patience:
+    """How long a swap or a rollback tries to get the live tables; `said` is why it gives up."""
 
-    `runner` has the shadows as its targets. One that pauses on the way is left out. Raises
+    def __init__(self, said: str) -> None:
+        self._said = said
+        self._deadline_ns = time.monotonic_ns() + SWAP_PATIENCE_MS * 1_000_000
+
+    def wait_after(self, error: OperationalError) -> None:
+        """Wait a moment when a lock could not be had. Raises SwapBusy when patience has run out,
+        and any other error again."""
+        if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+            raise error
+        if time.monotonic_ns() > self._deadline_ns:
+            raise SwapBusy(self._said) from error
+        time.sleep(seconds(LOCK_WAIT_MS))
+
+
+def swap(runner: Runner, models: Sequence[ReadModel], states: States) -> tuple[States, States]:
+    """Put the shadows of `models` in place, in one transaction.
+
+    `runner` has the shadows as its targets, and `states` is where they stand. Returns the new live
+    checkpoints, and where the shadows stood before. One that pauses on the way is left out. Raises
     SwapBusy, and what a fold raises that the live projector has taken: nothing is swapped then.
     """
-    deadline = time.monotonic_ns() + SWAP_PATIENCE_MS * 1_000_000
+    patience = _Patience("readers hold the live tables; run the rebuild again")
     for attempt in itertools.count():
-        while _left(runner, models) > CLOSE_ENOUGH:
-            runner.catch_up()
-        states = runner.load()
+        while _left(runner, models, states) > CLOSE_ENOUGH:
+            states = runner.catch_up(states=states)
         models = [m for m in models if states[m.name + shadow.NEXT].state == RUNNING]
         if not models:
-            return {}
+            return {}, states
         try:
             with _short_lock(runner.engine) as connection:
-                return _swap(runner, models, connection, attempt)
+                return _swap(runner, models, connection, attempt), states
         except OperationalError as error:
-            if not _waited(error):
-                raise
-            if time.monotonic_ns() > deadline:
-                raise SwapBusy("readers hold the live tables; run the rebuild again") from error
-        time.sleep(seconds(LOCK_WAIT_MS))
+            patience.wait_after(error)
     raise AssertionError("unreachable")
 
 
-def _left(runner: Runner, models: Sequence[ReadModel]) -> int:
+def _left(runner: Runner, models: Sequence[ReadModel], states: States) -> int:
     """How many facts the live ones are ahead of those shadows that can still move."""
     head = runner.recorder.head().position  # A live one may have been set beyond it.
     with runner.engine.connect() as connection:
         lives = checkpoints.load(connection, [model.name for model in models])
-    shadows = runner.load()
-    pairs = ((lives.get(m.name), shadows[m.name + shadow.NEXT]) for m in models)
+    pairs = ((lives.get(m.name), states[m.name + shadow.NEXT]) for m in models)
     gaps = (min(a.position, head) - b.position for a, b in pairs if a and b.state == RUNNING)
     return max(gaps, default=0)
 
 
 def _swap(
     runner: Runner, models: Sequence[ReadModel], connection: Connection, attempt: int
-) -> dict[str, Checkpoint]:
+) -> States:
     targets = {target.name: target for target in runner.targets}
     names = [(m.name, m.name + shadow.NEXT, m.name + shadow.OLD) for m in models]
     # From here to the commit the live ones stand still: their checkpoints are ours.
@@ -105,8 +118,8 @@ def _swap(
 
 
 def _lock_tables(connection: Connection, models: Sequence[ReadModel], attempt: int) -> None:
-    """Keep readers away. One who already reads one of the tables may want another next, so that
-    each would wait for the other: a different order is tried each time, and one of them is theirs.
+    """Keep readers away. A reader of one table may want another next, and then each of us waits
+    for the other. So each attempt takes the tables in another order, until it is the reader's.
     """
     if connection.dialect.name == "sqlite":
         return
@@ -124,31 +137,28 @@ def _fold_on(
     """The few facts that came meanwhile, within the swap's own transaction."""
     while at.position < until:
         stop = min(until, at.position + CLOSE_ENOUGH)
-        batch = fold(runner.source, [target], {target.name: at}, stop)[0]
-        if batch.error is not None:
-            raise batch.error
-        at = write(connection, batch)
+        folding = fold(runner.source, [target], {target.name: at}, stop)[0]
+        if folding.error is not None:
+            raise folding.error
+        at = write(connection, folding)
     return at
 
 
 def rollback(engine: Engine, models: Sequence[ReadModel]) -> dict[str, int]:
-    """Take back the tables the last swap put aside; each model's position with them.
+    """Take back the tables that the last swap put aside. Returns each model's position.
 
-    They stand where they stood then, and the projector brings them up to the log. Rolling back
-    twice ends where it began. Raises NothingKept (nothing is changed), RebuildRunning, SwapBusy.
+    The tables stand where they stood then, and the projector brings them up to the log. Rolling
+    back twice ends where it began. Raises NothingKept (then nothing is changed), RebuildRunning and
+    SwapBusy.
     """
-    deadline = time.monotonic_ns() + SWAP_PATIENCE_MS * 1_000_000
+    patience = _Patience("readers hold the live tables; try again")
     with rebuilding(engine):
         for attempt in itertools.count():
             try:
                 with _short_lock(engine) as connection:
                     return _take_all_back(connection, models, attempt)
             except OperationalError as error:
-                if not _waited(error):
-                    raise
-                if time.monotonic_ns() > deadline:
-                    raise SwapBusy("readers hold the live tables; try again") from error
-            time.sleep(seconds(LOCK_WAIT_MS))
+                patience.wait_after(error)
     raise AssertionError("unreachable")
 
 
@@ -186,10 +196,6 @@ def _short_lock(engine: Engine) -> Iterator[Connection]:
             connection.exec_driver_sql(POSTGRES_SETTINGS)
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_WAIT_MS}ms'")
         yield connection
-
-
-def _waited(error: OperationalError) -> bool:
-    return getattr(error.orig, "sqlstate", None) == "55P03"
 
 
 @contextmanager

@@ -14,7 +14,9 @@ import msgspec
 from sqlalchemy import Column, Connection, Dialect, Table
 from sqlalchemy.dialects import postgresql
 
-from projections.tables import arrays
+from domain.eventstore import arrays
+from domain.eventstore.arrays import Kind
+from projections.tables.kinds import kind_of
 
 Row = tuple[Any, ...]
 _POSTGRESQL: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
@@ -149,8 +151,8 @@ def _listed(names: Iterable[str]) -> str:
 
 
 @lru_cache(maxsize=1000)
-def _kinds(table: Table, columns: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(arrays.kind_of(table.columns[name].type) for name in columns)
+def _kinds(table: Table, columns: tuple[str, ...]) -> tuple[Kind, ...]:
+    return tuple(kind_of(table.columns[name].type) for name in columns)
 
 
 @lru_cache(maxsize=1000)
@@ -231,7 +233,7 @@ def _postgres_type(column: Column[Any]) -> str:
 
 
 def _sqlite_many(
-    connection: Connection, sql: str, kinds: Sequence[str], rows: Sequence[Row]
+    connection: Connection, sql: str, kinds: Sequence[Kind], rows: Sequence[Row]
 ) -> None:
     dates = [i for i, kind in enumerate(kinds) if kind == "date"]
     if dates:
@@ -248,7 +250,7 @@ def _iso(row: Row, dates: list[int]) -> Row:
 
 
 def _postgres_arrays(
-    connection: Connection, sql: str, kinds: Sequence[str], rows: Sequence[Row]
+    connection: Connection, sql: str, kinds: Sequence[Kind], rows: Sequence[Row]
 ) -> None:
     columns = zip(kinds, zip(*rows, strict=True), strict=True)
     parameters = tuple(arrays.array(kind, values) for kind, values in columns)

@@ -18,6 +18,7 @@ from sqlalchemy import Column, Table
 
 from domain.kernel import EPOCH, SHANGHAI
 from domain.refusals import Code, Refused
+from domain.texts import fault
 
 MAX_FIRST = 100
 MAX_TEXT = 200
@@ -45,9 +46,13 @@ def checked_first(first: int) -> int:
 
 
 def sought_text(value: str, field: str) -> str:
-    """A text to look for. Raises Refused(IDENTIFIER_INVALID): unprintable, or above 200 long."""
-    if not isinstance(value, str) or len(value) > MAX_TEXT or not value.isprintable():
-        raise Refused(Code.IDENTIFIER_INVALID, field, f"up to {MAX_TEXT} printable characters")
+    """A text to look for. Raises Refused(IDENTIFIER_INVALID): above 200 long, or with a character
+    that no text has."""
+    detail = f"up to {MAX_TEXT} printable characters"
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        raise Refused(Code.IDENTIFIER_INVALID, field, detail)
+    if wrong := fault(value):
+        raise Refused(Code.IDENTIFIER_INVALID, field, f"{detail}: {wrong}")
     return value
 
 
@@ -70,7 +75,7 @@ def after_key(name: str, after: str, *types: Any) -> Key:
     except (binascii.Error, ValueError, msgspec.MsgspecError):
         raise refused from None
     texts = [value for value in key if isinstance(value, str)]
-    if key[0] != name or cursor(name, key[1:]) != after or not all(map(str.isprintable, texts)):
+    if key[0] != name or cursor(name, key[1:]) != after or any(map(fault, texts)):
         raise refused
     return key[1:]
 

@@ -16,6 +16,7 @@ from domain.eventstore.recorder import (
     Session,
     SnapshotRow,
 )
+from domain.eventstore.seals import Seal, SealedChange
 from domain.ledger.ledger import Ledger, utc_us
 
 
@@ -81,6 +82,12 @@ class Breaking:
 
     def read_commits(self, after_number: int, limit: int) -> list[CommitRow]:
         return self.inner.read_commits(after_number, limit)
+
+    def newest(self) -> tuple[Head, Seal]:
+        return self.inner.newest()
+
+    def read_changes(self, after_seal: int, limit: int) -> list[SealedChange]:
+        return self.inner.read_changes(after_seal, limit)
 
     def receipts_of_commit(self, number: int) -> list[ReceiptRow]:
         return self.inner.receipts_of_commit(number)

@@ -113,7 +113,7 @@ def opened(url: str) -> Iterator[Ledger]:
 
 def merchant_fen(ledger: Ledger) -> int:
     """What the merchant is owed, by its account pending settlement."""
-    state: account.State = ledger.state(account.stream(f"2241.02.{MERCHANT}"))
+    state = ledger.state(account.stream(f"2241.02.{MERCHANT}"))
     return state.balance_fen
 
 

@@ -11,7 +11,7 @@ from api.operations.desk import Desk
 from domain.accounting import account
 from domain.eventstore.recorder import LedgerRecorder
 from projections.models import balances
-from projections.rebuilding.verify import check
+from projections.rebuilding.comparison import check
 from projections.registry import READ_MODELS
 from tests.anomalies.conftest import CHILD, ROOT
 from tests.anomalies.market import (
@@ -120,7 +120,7 @@ def assert_read_models_agree(desk: Desk) -> None:
         accounts = {row.account: row for row in balances.accounts(connection, MERCHANT).items}
     assert accounts[f"2241.02.{MERCHANT}"].balance_fen == len(CALLERS) * net_fen(TIMES)
     for name, row in accounts.items():
-        state: account.State = desk.ledger.state(account.stream(name))
+        state = desk.ledger.state(account.stream(name))
         assert (row.balance_fen, row.debit_fen, row.credit_fen) == (
             state.balance_fen,
             state.debit_fen,

@@ -15,7 +15,7 @@ from domain.eventstore.opening import open_recorder
 from domain.ledger.codec import encode, encode_snapshot
 from domain.ledger.proof import Finding, verify_log
 from domain.payment.transfer import Transferred
-from projections.rebuilding.verify import check
+from projections.rebuilding.comparison import check
 from projections.registry import READ_MODELS
 from tests.anomalies.market import buyer, open_market, opened, purchase, transfer
 from tests.examples import MERCHANT, PAID_AT
@@ -153,7 +153,7 @@ def before_the_log(run: Run, at: Place) -> None:
 
 
 def commit_before_the_log(run: Run, at: Place) -> None:
-    run("INSERT INTO commit_log VALUES (0, 1, 0, 0, 0, ?, ?)", bytes(32), bytes(32))
+    run("INSERT INTO commit_log VALUES (0, 1, 0, 0, 0, ?, ?, 0, ?)", *[bytes(32)] * 3)
 
 
 def version_out_of_turn(run: Run, at: Place) -> None:

@@ -11,7 +11,6 @@ from domain.accounting.commands import CloseAccount, ReleaseHold
 from domain.clearing.commands import CutOffDay
 from domain.kernel import Command
 from domain.order.commands import PayOrder
-from domain.payment import payment
 from domain.payment.commands import RechargeWallet, RecordOutcome, start_payment
 from domain.refusals import Code, Refused
 from domain.settlement.commands import (
@@ -170,8 +169,8 @@ def test_a_payment_that_the_order_does_not_wait_for_goes_back(
     books.place("O1", (MERCHANT, 8_900))
     for command in before:
         books.do(command)
-    started = payment.Started("order", "O1", BUYER, "WECHAT_PAY", 8_900)
-    books.decide(lambda unit: start_payment(unit, "P0", started))
+    started = ("P0", "order", "O1", BUYER, "WECHAT_PAY", 8_900)
+    books.decide(lambda unit: start_payment(unit, *started))
     books.do(RecordOutcome("pay-P0", succeeded="S0"))
     assert books.state("order-O1").status == status
     books.do(RecordOutcome("back-P0", succeeded="S1"))

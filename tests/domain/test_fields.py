@@ -42,8 +42,46 @@ def test_what_is_no_text(value: Any) -> None:
     assert code_of(fields.checked_text, value, "name") is Code.TEXT_INVALID
 
 
-def test_texts_may_be_chinese() -> None:
-    assert fields.checked_text("三只松鼠旗舰店", "name") == "三只松鼠旗舰店"
+@pytest.mark.parametrize(
+    "value", ["三只松鼠旗舰店", "老字号\u3000点心铺", "2\u00a0kg", " ", "x" * 200]
+)
+def test_texts_are_kept_to_the_letter(value: str) -> None:
+    assert fields.checked_text(value, "name") == value
+
+
+@pytest.mark.parametrize(
+    ("value", "detail"),
+    [
+        ("", "1 to 64 printable characters are needed"),
+        ("x" * 64 + "\0", "1 to 64 printable characters are needed"),
+        (
+            "老字号\u200b点心铺",
+            "1 to 64 printable characters are needed: "
+            "character 4 is U+200B, a character that is not seen",
+        ),
+        (
+            "nuts\r\n",
+            "1 to 64 printable characters are needed: character 5 is U+000D, an end of a line",
+        ),
+    ],
+)
+def test_the_refusal_of_a_text_says_what_and_where(value: str, detail: str) -> None:
+    with pytest.raises(Refused) as no:
+        fields.checked_text(value, "subject", longest=64)
+    assert (no.value.code, no.value.field, no.value.detail) == (
+        Code.TEXT_INVALID,
+        "subject",
+        detail,
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [("a\u00a0b", r"'a\xa0b'"), ("丙\U0002ebf0", "'丙\U0002ebf0'")]
+)
+def test_an_id_is_shown_the_same_on_every_python(value: str, shown: str) -> None:
+    with pytest.raises(Refused) as no:
+        fields.checked_member_id(value)
+    assert no.value.detail == f"{shown}: 1-32 of A-Z a-z 0-9 _"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from domain.eventstore.database import IMMEDIATE, parse_database_url, sqlalchemy_engine
-from domain.eventstore.opening import open_recorder
+from domain.eventstore.opening import NoLedger, open_recorder
 from domain.refusals import Code, Refused
 from migrations.run import migrate
 
@@ -87,7 +87,7 @@ def test_two_processes_may_migrate_at_once(database_url: str) -> None:
 
 
 def test_a_database_without_a_ledger_is_refused(database_url: str) -> None:
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(NoLedger) as refusal:
         open_recorder(parse_database_url(database_url))
     assert (refusal.value.code, refusal.value.field) == (Code.REQUEST_INVALID, "database")
 
@@ -96,6 +96,7 @@ def test_a_server_that_is_not_there_is_refused() -> None:
     with pytest.raises(Refused) as refusal:
         open_recorder(parse_database_url("postgresql://ann@/books?host=/nowhere"))
     assert refusal.value.code is Code.REQUEST_INVALID
+    assert not isinstance(refusal.value, NoLedger), "nobody knows what it holds"
 
 
 def test_ddl_is_rolled_back_with_its_transaction(migrated_url: str) -> None:

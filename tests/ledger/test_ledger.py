@@ -52,6 +52,7 @@ def test_another_body_under_a_number_is_a_conflict_that_shows_both(ledger: Ledge
     assert answer.refused.code is Code.REQUEST_CONFLICT
     for wanted in (first, other):
         assert digest_of(wanted.command).hex() in answer.refused.detail
+    assert answer.recorded_digest == digest_of(first.command).hex()
     assert ledger.head() == head
     assert ledger.submit(first).refused is None
 
@@ -69,6 +70,8 @@ def test_a_number_twice_in_one_batch_is_decided_once(ledger: Ledger) -> None:
     assert again == replace(first, replayed=True)
     assert conflict.refused is not None
     assert conflict.refused.code is Code.REQUEST_CONFLICT
+    assert conflict.recorded_digest == digest_of(same.command).hex()
+    assert first.recorded_digest is None
     assert balance(ledger, FRIENDS) == 700
 
 

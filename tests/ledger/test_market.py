@@ -62,6 +62,6 @@ def test_a_long_life_of_a_market(seed: int) -> None:
         assert any(getattr(fact, "advanced_fen", 0) for fact in facts)
         assert any(getattr(fact, "recovered_fen", 0) for fact in facts)
         assert any(getattr(fact, "carry_out_fen", 0) > 0 for fact in facts)
-        assert any(isinstance(fact, batch.Closed) and not fact.count for fact in facts)
+        assert any(isinstance(fact, batch.Sealed) and not fact.count for fact in facts)
     finally:
         market.teardown()

@@ -10,7 +10,7 @@ from domain.accounting.entry import balanced, credit, debit
 from domain.clearing.commands import OpenBooks
 from domain.commands import COMMANDS
 from domain.kernel import Entry
-from domain.ledger.unit import Batch, ConservationBroken, UnitOfWork
+from domain.ledger.unit import ConservationBroken, Overlay, UnitOfWork
 from domain.member.commands import RegisterMember
 from domain.payment.transfer import Transferred
 from domain.refusals import Code, Refused
@@ -31,7 +31,7 @@ def books() -> Books:
 
 @pytest.fixture
 def unit(books: Books) -> UnitOfWork:
-    return UnitOfWork(Batch(books._fetch, books._fact_at), PAID_AT, MAKER, "request-1")
+    return UnitOfWork(Overlay(books._fetch, books._fact_at), PAID_AT, MAKER, "request-1")
 
 
 def moved(*lines: Any, on: date = PAY_DAY) -> Transferred:
@@ -54,9 +54,9 @@ def test_an_entry_that_breaks_conservation_is_a_defect(unit: UnitOfWork, fact: T
 def test_a_posting_without_its_entry_is_never_written(unit: UnitOfWork) -> None:
     posted = Posted(PAY_DAY, (PostedLine("transfer-X1#1", 0, 5),))
     unit.record(f"account-{WALLET}", [posted])
-    unit.batch.accept(unit)
+    unit.overlay.accept(unit)
     with pytest.raises(ConservationBroken):
-        unit.batch.rows(0)
+        unit.overlay.rows(0)
 
 
 def test_a_posting_of_another_amount_than_its_entry_is_never_written(unit: UnitOfWork) -> None:
@@ -64,9 +64,9 @@ def test_a_posting_of_another_amount_than_its_entry_is_never_written(unit: UnitO
     stream, version, fact, cause = unit.staged[-1]
     assert isinstance(fact, Posted)
     unit.staged[-1] = (stream, version, Posted(PAY_DAY, (PostedLine("x#1", 0, 4),)), cause)
-    unit.batch.accept(unit)
+    unit.overlay.accept(unit)
     with pytest.raises(ConservationBroken):
-        unit.batch.rows(0)
+        unit.overlay.rows(0)
 
 
 def test_the_floor_is_proved_for_the_whole_entry_not_line_by_line(unit: UnitOfWork) -> None:
@@ -87,11 +87,11 @@ def test_a_refused_command_leaves_nothing_in_the_batch(books: Books, unit: UnitO
     with pytest.raises(Refused) as no:
         unit.record("transfer-X1", [moved(debit(WALLET, 5), credit(FRIENDS, 5))])
     assert no.value.code is Code.BALANCE_INSUFFICIENT
-    assert (unit.batch.overlay, unit.batch.slots, unit.batch.rows(0)) == ({}, [], ([], []))
+    assert (unit.overlay.changed, unit.overlay.slots, unit.overlay.rows(0)) == ({}, [], ([], []))
 
 
 def test_later_commands_of_a_batch_see_the_earlier_ones(books: Books) -> None:
-    batch = Batch(books._fetch, books._fact_at)
+    batch = Overlay(books._fetch, books._fact_at)
     seen = []
     for n in (1, 2):
         unit = UnitOfWork(batch, PAID_AT, MAKER, f"request-{n}")

@@ -9,29 +9,9 @@ from sqlalchemy import Connection, select
 from domain.eventstore.database import IMMEDIATE, parse_database_url, sqlalchemy_engine
 from domain.kernel import Recorded
 from projections.engine.model import ReadModel
-from projections.models import (
-    balances,
-    clearing_positions,
-    instructions,
-    journal,
-    members,
-    merchant_statements,
-    settlement_batches,
-    transactions,
-    trial_balance,
-)
+from projections.registry import READ_MODELS
 
-MODELS: tuple[ReadModel, ...] = (
-    balances.MODEL,
-    trial_balance.MODEL,
-    journal.MODEL,
-    transactions.MODEL,
-    clearing_positions.MODEL,
-    merchant_statements.MODEL,
-    settlement_batches.MODEL,
-    instructions.MODEL,
-    members.MODEL,
-)
+MODELS: tuple[ReadModel, ...] = tuple(READ_MODELS.values())
 
 Rows = dict[str, list[tuple[Any, ...]]]
 

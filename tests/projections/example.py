@@ -5,6 +5,7 @@ cannot be folded, one whose amount is in `unwritable` cannot be written: as a mi
 would have it, which the next release then puts right.
 """
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -153,9 +154,30 @@ class Books(NamedTuple):
     def head(self) -> int:
         return self.recorder.head().position
 
+    def reaches(self, position: int, names: Sequence[str], timeout_ms: int = 0) -> bool:
+        """Wait until read models hold the facts up to a position, whoever runs them; False when
+        that does not come about in time, or cannot because one is paused."""
+        return reach(self.engine, position, names, timeout_ms)
+
     def execute(self, sql: str) -> None:
         with self.engine.begin() as connection:
             connection.exec_driver_sql(sql)
+
+
+def reach(engine: Engine, position: int, names: Sequence[str], timeout_ms: int) -> bool:
+    """Books.reaches, of any database."""
+    deadline = time.monotonic() + timeout_ms / 1000
+    while True:
+        with engine.connect() as connection:
+            states = checkpoints.load(connection, names)
+        behind = checkpoints.behind(states, names, position)
+        if not behind:
+            return True
+        if any(state.state == checkpoints.PAUSED for state in behind):
+            return False
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.01)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from domain.money import FeeRule
 from domain.order.commands import Checkout, PayOrder
 from domain.order.order import OrderLine
 from domain.payment.commands import RecordOutcome
-from projections.rebuilding.verify import check
+from projections.rebuilding.comparison import check
 from projections.registry import READ_MODELS
 
 FIRST = date(2025, 11, 11)

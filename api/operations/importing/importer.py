@@ -122,7 +122,7 @@ class Importer:
     # Opening.
 
     def _open_books(self, first: date) -> None:
-        state: day.State = self._desk.ledger.state(day.STREAM)
+        state = self._desk.ledger.state(day.STREAM)
         if state.open_date is None:
             at_us = day_end_us(first) - DAY_US
             opening = request(f"books.open:{first}", at_us, OpenBooks(first), ACTOR)
@@ -209,7 +209,7 @@ class Importer:
                 heapq.heappush(self._timers, transactions.Timer(at_us, transaction_id))
 
     def _open_date(self) -> date:
-        open_date: date | None = self._desk.ledger.state(day.STREAM).open_date
+        open_date = self._desk.ledger.state(day.STREAM).open_date
         if open_date is None:
             raise Refused(Code.DAY_NOT_OPEN, "date")
         return open_date

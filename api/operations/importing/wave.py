@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from api.operations.desk import Desk, outcomes, request
 from api.operations.feed.rows import Checkout, RefundRow
-from domain.channel.routing import channel_for
+from domain.channel.channels import channel_for
 from domain.kernel import Request
 from domain.ledger.answer import Answer, Refusal
 from domain.ledger.states import fold_streams
@@ -24,9 +24,9 @@ from domain.member.commands import RegisterMember
 from domain.order.commands import Checkout as PlaceOrder
 from domain.order.commands import PayOrder
 from domain.order.order import OrderLine
-from domain.payment import instruction
+from domain.payment import instruction, payment
 from domain.refusals import Code, Refused
-from domain.transaction import transaction
+from domain.transaction import refund, transaction
 from domain.transaction.commands import ConfirmReceipt, RefundTransaction
 
 ACTOR = "system:import"
@@ -121,7 +121,7 @@ class Wave:
         self, placed: list[Checkout], actions: list[Action], submit: Submit
     ) -> list[RefundRow]:
         """Commit 2. The refunds that were accepted."""
-        orders = {f"pay-{order.order_no}": order for order in placed}
+        orders = {payment.instruction_id(order.order_no): order for order in placed}
         timed = self._answered(orders, lambda order: order.placed_at_us)
         for action in actions:
             if isinstance(action, Confirmation):
@@ -161,7 +161,7 @@ class Wave:
     def _finish(self, refunds: list[RefundRow], submit: Submit) -> None:
         """Commit 3."""
         self._tally.refunds += len(refunds)
-        asked = {f"refund-{row.refund_no}": row for row in refunds}
+        asked = {refund.instruction_id(row.refund_no): row for row in refunds}
         timed = self._answered(asked, lambda row: row.requested_at_us)
         self._submitted([one for _, one, _ in timed], submit)
 

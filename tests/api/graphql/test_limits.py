@@ -13,6 +13,7 @@ from api.graphql.app import GraphQLReads
 from api.graphql.asked import Asked
 from api.graphql.limits import MAX_ALIASES, MAX_DEPTH, MAX_REPEATS, MAX_TOKENS, refuse_large
 from api.http.keys import Caller
+from api.http.nesting import MAX_NESTING
 from domain.refusals import Refused
 from tests.api.graphql.conftest import TEA, TEA_ORDERS, Books
 
@@ -24,18 +25,26 @@ def nested(depth: int) -> str:
     return "{" + "a{" * (depth - 1) + "b" + "}" * (depth - 1) + "}"
 
 
-def chain(fragments: int, spreads: int) -> str:
+def chain(fragments: int, spreads: int, first: str = "...f0") -> str:
     """Fragments that each spread the next one several times: exponential when written out."""
     links = "".join(
         f"fragment f{i} on Query {{ {f'...f{i + 1} ' * spreads} }}" for i in range(fragments)
     )
-    return f"{{ ...f0 }} {links} fragment f{fragments} on Query {{ ledger {{ position }} }}"
+    return f"{{ {first} }} {links} fragment f{fragments} on Query {{ ledger {{ position }} }}"
+
+
+def inline(depth: int, leaf: str = "a") -> str:
+    """Selections inside each other that are no fields; one more around them."""
+    return "{" + "...{" * depth + leaf + "}" * depth + "}"
 
 
 def test_a_document_may_be_just_as_large_as_the_limits() -> None:
     refuse_large(parse(nested(MAX_DEPTH)))
     refuse_large(parse("{" + "".join(f"a{i}: b " for i in range(MAX_ALIASES)) + "}"))
     refuse_large(parse("{" + "a " * (MAX_REPEATS + 1) + "}"))
+    refuse_large(parse(inline(MAX_NESTING - 1)))
+    refuse_large(parse(chain(MAX_NESTING - 3, 1)))
+    refuse_large(parse(chain(MAX_NESTING - 3, 1, "...f30 ...f0")))
 
 
 @pytest.mark.parametrize(
@@ -57,6 +66,10 @@ def test_a_document_may_be_just_as_large_as_the_limits() -> None:
         pytest.param("{" + "... on Query { a } " * 32 + "}", id="repeated inline fragment"),
         pytest.param("{ a } fragment f on Query {" + "a " * 32 + "}", id="unused fragment"),
         pytest.param(chain(5, 3), id="exponential fragments"),
+        pytest.param(inline(MAX_NESTING), id="nesting"),
+        pytest.param(chain(MAX_NESTING - 2, 1), id="nesting in fragments"),
+        pytest.param(chain(MAX_NESTING - 2, 1, "...f30 ...f0"), id="nesting, measured in halves"),
+        pytest.param(inline(40, "...f") + f" fragment f on Q {inline(40)}", id="nesting in both"),
     ],
 )
 def test_a_document_is_refused_beyond_a_limit(document: str) -> None:

@@ -1,12 +1,13 @@
 """API keys: shown once, kept as digests, compared whole, revoked within seconds."""
 
 import asyncio
+import threading
 
 import pytest
 from sqlalchemy import Engine, text
 
 from api.http.bearer import REMEMBERED_S, KeyRing, authenticate, bearer_key
-from api.http.keys import Caller, create_key, find_caller, list_keys, revoke_key
+from api.http.keys import Caller, create_key, find_caller, list_keys, revoke_key, wrong_keys
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
 from domain.refusals import Code, Refused
 
@@ -137,3 +138,20 @@ def test_a_remembered_key_costs_no_sql_and_a_new_one_works_at_once(engine: Engin
         connection.execute(text("ALTER TABLE api_keys_elsewhere RENAME TO api_keys"))
     fresh = create_key(engine, "auditor", None, clock)
     assert asyncio.run(ring.caller(f"Bearer {fresh}")).role == "auditor"
+
+
+def test_keys_made_while_they_are_compared_are_no_findings(engine: Engine) -> None:
+    made = threading.Event()
+
+    def make() -> None:
+        for _ in range(30):
+            key = create_key(engine, "auditor", None, clock)
+            revoke_key(engine, key.split("_")[1], clock)
+        made.set()
+
+    maker = threading.Thread(target=make)
+    maker.start()
+    while not made.is_set():
+        assert wrong_keys(engine) == []
+    maker.join()
+    assert wrong_keys(engine) == []

@@ -8,7 +8,7 @@ import eventsourcing.persistence as library
 import pytest
 import sqlalchemy.exc
 
-from api.http.errors import STATUS, refusals_page
+from api.http.errors import PHRASE, STATUS, refusals_page
 from api.http.keys import create_key
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
 from domain.eventstore.recorder import CommitUnknown
@@ -20,6 +20,7 @@ def test_every_code_has_a_status_and_a_meaning() -> None:
     assert list(STATUS) == list(Code), "STATUS follows the order of precedence, code for code"
     assert set(MEANING) == set(Code)
     assert all(400 <= status < 500 or status == 503 for status in STATUS.values())
+    assert set(PHRASE) == {*STATUS.values(), 500}
 
 
 def test_every_code_is_documented(golden: Callable[[str, str], None]) -> None:

@@ -9,7 +9,7 @@ from api.operations.end_of_day import end_of_day
 from api.operations.worker import FEW_DAYS, Worker
 from domain.accounting.commands import FreezeAccount, UnfreezeAccount
 from domain.channel.adapters.simulated import SimulatedChannel
-from domain.channel.port import Declined, Order, Result, Succeeded, Unknown
+from domain.channel.port import ChannelRequest, Declined, Result, Succeeded, Unknown
 from domain.clearing import day
 from domain.clearing.commands import OpenBooks
 from domain.kernel import SHANGHAI, Command, Request, to_us
@@ -75,7 +75,7 @@ def test_the_first_day_is_opened(database_url: str) -> None:
 
 
 def test_an_unknown_outcome_is_asked_after_until_it_ends(database_url: str) -> None:
-    def script(_order: Order, asked: int) -> Result:
+    def script(_order: ChannelRequest, asked: int) -> Result:
         return Unknown("timeout") if asked < 2 else Succeeded("S1")
 
     with open_books(database_url) as desk:
@@ -165,12 +165,12 @@ def test_an_adapter_that_fails_leaves_its_outcome_unknown_and_the_others_alone(
     database_url: str,
 ) -> None:
     class Failing(SimulatedChannel):
-        def pay(self, order: Order) -> Result:
+        def pay(self, order: ChannelRequest) -> Result:
             if order.instruction_id == "pay-R1":
                 raise ConnectionError("reset by peer")
             return Succeeded("S1")
 
-        def query(self, order: Order) -> Result:
+        def query(self, order: ChannelRequest) -> Result:
             if order.instruction_id == "pay-R1" and now_us == at(0):
                 raise TimeoutError("no answer")
             return Succeeded("S1")
@@ -191,7 +191,7 @@ def test_an_answer_the_books_refuse_is_asked_for_again_a_minute_later(database_u
     asked = []
 
     class Counting(SimulatedChannel):
-        def pay(self, order: Order) -> Result:
+        def pay(self, order: ChannelRequest) -> Result:
             asked.append(order.instruction_id)
             return Succeeded("S1")
 

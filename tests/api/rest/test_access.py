@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from api.http.access import RULES
+from api.http.access import PERMISSIONS
 from api.rest.end_of_day import NAME as END_OF_DAY
 from api.rest.routes import ENDPOINTS
 from tests.api.conftest import Server, problem
 
 BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
-FOR_MERCHANTS = [name for name, rule in RULES.items() if "merchant" in rule.roles]
+FOR_MERCHANTS = [name for name, permission in PERMISSIONS.items() if "merchant" in permission.roles]
 
 
 def example(name: str, **path: str) -> tuple[str, str, dict[str, Any]]:
@@ -24,19 +24,19 @@ def example(name: str, **path: str) -> tuple[str, str, dict[str, Any]]:
 
 
 def test_every_endpoint_stands_in_the_table_and_no_other() -> None:
-    assert set(RULES) == {*BY_NAME, END_OF_DAY}
+    assert set(PERMISSIONS) == {*BY_NAME, END_OF_DAY}
     assert len(ENDPOINTS) == len(BY_NAME)
-    for name, rule in RULES.items():
-        assert "operator" in rule.roles, name
-        assert "auditor" not in rule.roles, f"{name}: an auditor changes nothing"
-        assert ("merchant" in rule.roles) == (rule.own is not None), name
+    for name, permission in PERMISSIONS.items():
+        assert "operator" in permission.roles, name
+        assert "auditor" not in permission.roles, f"{name}: an auditor changes nothing"
+        assert ("merchant" in permission.roles) == (permission.own is not None), name
 
 
 def test_the_table_is_all_that_can_be_called(server: Server) -> None:
     """From outside: what the document offers is the table, and what needs no key."""
     paths = server.client.get("/openapi.json").json()["paths"]
     offered = {f"{method.upper()} {path}" for path, item in paths.items() for method in item}
-    assert offered == {*RULES, "GET /health", "GET /ready", "GET /metrics"}
+    assert offered == {*PERMISSIONS, "GET /health", "GET /ready", "GET /metrics"}
     documented = {path.split("{")[0] for path in paths}
     known = {"/", "/openapi.json", "/docs", "/docs/refusals.md", "/graphql"}
     for route in server.client.app.routes:  # type: ignore[attr-defined]
@@ -45,7 +45,7 @@ def test_the_table_is_all_that_can_be_called(server: Server) -> None:
             assert path in known or path == "/static" or path.split("{")[0] in documented, path
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", PERMISSIONS)
 def test_the_wrong_caller_is_refused(market: Server, name: str) -> None:
     market.sell("JD1001")
     market.pay("JD1001", "P9")

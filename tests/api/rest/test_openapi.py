@@ -107,12 +107,15 @@ def test_the_examples_play_through(server: Server) -> None:
         {"member_id": "xiaolan", "kind": "personal", "name": "小兰"},
     ):
         server.ok("POST", "/v1/members", body)
-    play(server, "POST /v1/business-days/{first_date}/open")
+    play(server, OPENING)
     for name in NOON_EXAMPLES:
         play(server, name)
+    for endpoint in ENDPOINTS:
+        if endpoint.name not in ORDERED:  # An example of today's books needs no place of its own.
+            play(server, endpoint.name)
     line = {"merchant": "SQUIRRELS", "amount_fen": 100, "subject": "nuts"}
     server.ok("POST", "/v1/orders", {"order_no": "JD1002", "buyer": "xiaoming", "lines": [line]})
-    play(server, "POST /v1/orders/{order_no}/close")
+    play(server, CLOSING)
     funded = {"succeeded": "W1"}
     server.ok("POST", "/v1/instructions/pay-P2001/outcome", funded, key="w")
     for name in WALLET_EXAMPLES:
@@ -122,14 +125,16 @@ def test_the_examples_play_through(server: Server) -> None:
         play(server, name, role="checker" if name.endswith("/review") else "operator")
     payout = "/v1/instructions/payout-SQUIRRELS-2026-11-23-1/outcome"
     server.ok("POST", payout, {"declined": "closed"}, key="declined")
-    play(server, "POST /v1/settlement-batches/{batch_id}/payouts/{payout_no}/retry")
+    play(server, RETRY)
     payout = "/v1/instructions/payout-SQUIRRELS-2026-11-23-2/outcome"
     server.ok("POST", payout, {"succeeded": "B2"}, key="succeeded")
-    play(server, "POST /v1/settlement-batches/{batch_id}/payouts/{payout_no}/return")
-    played = {*NOON_EXAMPLES, *WALLET_EXAMPLES, *SETTLEMENT_EXAMPLES}
-    assert len(played) + 4 == len(ENDPOINTS)
+    play(server, RETURN)
 
 
+OPENING = "POST /v1/business-days/{first_date}/open"
+CLOSING = "POST /v1/orders/{order_no}/close"
+RETRY = "POST /v1/settlement-batches/{batch_id}/payouts/{payout_no}/retry"
+RETURN = "POST /v1/settlement-batches/{batch_id}/payouts/{payout_no}/return"
 NOON_EXAMPLES = [
     "POST /v1/members",
     "POST /v1/members/{member_id}/operators",
@@ -159,6 +164,15 @@ SETTLEMENT_EXAMPLES = [
     "POST /v1/settlement-batches/{batch_id}/review",
     "POST /v1/settlement-batches/{batch_id}/settle",
 ]
+ORDERED = {
+    OPENING,
+    CLOSING,
+    RETRY,
+    RETURN,
+    *NOON_EXAMPLES,
+    *WALLET_EXAMPLES,
+    *SETTLEMENT_EXAMPLES,
+}
 BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
 
 

@@ -13,6 +13,7 @@ from domain.channel.adapters.simulated import SimulatedChannel
 from domain.refusals import Code, Refused
 from projections.registry import READ_MODELS
 from tests.api.conftest import Server
+from tests.projections.example import reach
 
 
 def test_settings_have_defaults_and_follow_the_environment() -> None:
@@ -101,7 +102,7 @@ def test_projections_and_worker_run_beside_the_server(market: Server) -> None:
             assert time.monotonic() < deadline, "the worker did not carry the payment out"
             time.sleep(0.05)
         position = market.context.ledger.head().position
-        assert other.projector.wait_for(position, ["transactions"], 30_000)
+        assert reach(other.engine, position, ["transactions"], 30_000)
     finally:
         other.close()
         other.close()  # Closing what is closed does nothing.

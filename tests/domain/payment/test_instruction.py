@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
+from domain.channel.port import ChannelRequest, Result
 from domain.channel.port import Declined as SaysNo
-from domain.channel.port import Order, Result
 from domain.channel.port import Succeeded as SaysYes
 from domain.channel.port import Unknown as CannotSay
 from domain.kernel import Fact
@@ -22,9 +22,9 @@ yes, no, unknown = Succeeded("S1"), Declined("no money"), Unknown("timeout")
 
 
 def test_an_instruction_is_issued_once() -> None:
-    given().when(instruction.issue, issued).then(issued)
-    given(issued).when(instruction.issue, issued).then()
-    given(issued, yes).when(instruction.issue, issued).then()
+    given().when(instruction.issue, *astuple(issued)).then(issued)
+    given(issued).when(instruction.issue, *astuple(issued)).then()
+    given(issued, yes).when(instruction.issue, *astuple(issued)).then()
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_an_instruction_is_issued_once() -> None:
     ],
 )
 def test_another_instruction_under_its_id_is_refused(change: dict[str, Any]) -> None:
-    given(issued).when(instruction.issue, replace(issued, **change)).refused(
+    given(issued).when(instruction.issue, *astuple(replace(issued, **change))).refused(
         Code.INSTRUCTION_EXISTS
     )
 
@@ -75,5 +75,5 @@ def test_what_was_never_issued_has_no_answer(answer: Result) -> None:
 
 
 def test_the_order_to_the_channel_is_complete() -> None:
-    order = instruction.order_of("pay-P1001", given(issued).state)
-    assert order == Order("pay-P1001", "payment", CHANNEL, AMOUNT, BUYER)
+    asked = instruction.channel_request("pay-P1001", given(issued).state)
+    assert asked == ChannelRequest("pay-P1001", "payment", CHANNEL, AMOUNT, BUYER)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from domain.kernel import Fact
 from domain.payment import payment
@@ -31,14 +31,14 @@ kept = SendBackFailed(AMOUNT, "card closed", PURCHASE)
 
 
 def test_a_payment_is_started_once() -> None:
-    given().when(payment.start, started).then(started)
-    given(started).when(payment.start, started).then()
-    given(started, declined).when(payment.start, started).then()
+    given().when(payment.start, *astuple(started)).then(started)
+    given(started).when(payment.start, *astuple(started)).then()
+    given(started, declined).when(payment.start, *astuple(started)).then()
 
 
 def test_another_payment_under_its_number_is_refused() -> None:
     other = replace(started, amount_fen=AMOUNT + 1)
-    given(started).when(payment.start, other).refused(Code.PAYMENT_EXISTS)
+    given(started).when(payment.start, *astuple(other)).refused(Code.PAYMENT_EXISTS)
 
 
 @pytest.mark.parametrize(

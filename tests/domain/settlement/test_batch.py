@@ -8,15 +8,12 @@ import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
 from msgspec import json
-from msgspec.structs import replace
 
 from domain.kernel import Fact
 from domain.refusals import Code
 from domain.settlement import batch
 from domain.settlement.batch import (
-    MAX_TRANSFERS,
     CarriedForward,
-    Closed,
     Collected,
     Instructed,
     LivePayout,
@@ -26,9 +23,11 @@ from domain.settlement.batch import (
     PayoutReturned,
     PayoutSucceeded,
     Reviewed,
+    Sealed,
     Settled,
     State,
 )
+from domain.settlement.maturity import MAX_TRANSFERS, payable_fen, transfers
 from tests.examples import BATCH_ID, CHECKER, EXAMPLES, MAKER, NET, PURCHASE, SETTLE_DAY
 from tests.scenario import Scenario
 
@@ -43,7 +42,7 @@ def collected(net_fen: int, digest: str = "d1") -> Collected:
     return Collected(1, net_fen, 0, 0, net_fen, digest)
 
 
-sealed = Closed(SETTLE_DAY, 1, 1, NET, "d1", MAKER)
+sealed = Sealed(SETTLE_DAY, 1, 1, NET, "d1", MAKER)
 reviewed = Reviewed(CHECKER)
 CLOSED: list[Fact] = [opened, collected(NET), sealed]
 REVIEWED: list[Fact] = [*CLOSED, reviewed]
@@ -82,7 +81,7 @@ def payout(state: State, payout_no: str, *statuses: str) -> list[Any]:
 
 
 def next_no(state: State) -> list[Any]:
-    return [batch.next_payout_no(state, BATCH_ID)]
+    return [batch.payout_number(BATCH_ID, state.payout_count + 1)]
 
 
 def test_an_item_chains_its_name_and_net_into_the_digest() -> None:
@@ -100,7 +99,7 @@ def test_only_a_collecting_batch_collects(history: list[Fact]) -> None:
 
 def test_a_batch_without_items_is_sealed_like_any_other() -> None:
     given(opened).when(batch.seal, SETTLE_DAY, 1, MAKER).then(
-        Closed(SETTLE_DAY, 1, 0, 0, "", MAKER)
+        Sealed(SETTLE_DAY, 1, 0, 0, "", MAKER)
     )
 
 
@@ -246,23 +245,21 @@ def test_a_thousand_retries_leave_the_state_as_small_as_one() -> None:
 def test_a_payout_is_split_by_the_limit(
     amount_fen: int, most_fen: int | None, parts: list[int]
 ) -> None:
-    state = replace(given(*REVIEWED).state, max_transfer_fen=most_fen)
-    split = batch.split_payout(state, BATCH_ID, amount_fen)
-    assert [one.amount_fen for one in split] == parts
-    assert [one.payout_no for one in split][:1] == [P1]
+    assert list(transfers(amount_fen, most_fen)) == parts
+    instruct = batch.instruct(BATCH_ID, transfers(amount_fen, most_fen), ENTRY)
+    assert [one.payout_no for one in instruct[0].payouts][:1] == [P1]  # type: ignore[union-attr]
 
 
 @examples(st.integers(1, 10**15), st.one_of(st.none(), st.integers(1, 10**15)))
 def test_no_transfer_is_above_the_limit_and_what_is_payable_is_paid(
     fen: int, most: int | None
 ) -> None:
-    state = replace(given(*REVIEWED).state, max_transfer_fen=most)
-    payable = batch.payable_fen(state, fen)
+    payable = payable_fen(fen, most)
     assert payable == (fen if most is None else min(fen, MAX_TRANSFERS * most))
-    split = batch.split_payout(state, BATCH_ID, payable)
-    assert sum(one.amount_fen for one in split) == payable
-    assert all(0 < one.amount_fen <= (most or fen) for one in split)
-    assert len({one.payout_no for one in split}) == len(split) <= MAX_TRANSFERS
+    split = transfers(payable, most)
+    assert sum(split) == payable
+    assert all(0 < one <= (most or fen) for one in split)
+    assert len(split) <= MAX_TRANSFERS
 
 
 items = st.lists(st.integers(-(10**12), 10**12), min_size=1, max_size=8)

@@ -14,8 +14,8 @@ from domain.events import NAMES
 from domain.kernel import DAY_US
 from domain.member.commands import SetSettlementTerms
 from domain.payment.commands import RecordOutcome
-from domain.settlement.batch import MAX_TRANSFERS
 from domain.settlement.commands import ReviewBatch, SealBatch, SettleBatch
+from domain.settlement.maturity import MAX_TRANSFERS
 from domain.transaction.commands import ConfirmReceipt, RefundTransaction
 from tests.books import TEA, Books
 from tests.examples import CHECKER, MAKER, MERCHANT, PAY_DAY

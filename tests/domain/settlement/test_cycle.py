@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.member.cycle import LONGEST_DAYS, Cycle, parse_cycle
+from domain.member.terms import LONGEST_DAYS, Cycle, parse_cycle
 from domain.refusals import Code, Refused
 from domain.settlement.calendar import is_working_day
 from domain.settlement.cycle import due_date

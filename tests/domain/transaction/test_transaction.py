@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
 from msgspec import json
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from domain.kernel import Fact
 from domain.money import FeeRule, fee_fen
@@ -47,13 +47,13 @@ def asked(state: State, amount_fen: int) -> list[Any]:
 
 
 def test_a_transaction_is_created_once() -> None:
-    given().when(transaction.create, created).then(created)
-    given(created).when(transaction.create, created).then()
+    given().when(transaction.create, **asdict(created)).then(created)
+    given(created).when(transaction.create, **asdict(created)).then()
 
 
 def test_another_one_of_the_order_is_refused() -> None:
     other = replace(created, amount_fen=AMOUNT + 1)
-    given(created).when(transaction.create, other).refused(Code.ORDER_EXISTS)
+    given(created).when(transaction.create, **asdict(other)).refused(Code.ORDER_EXISTS)
 
 
 @pytest.mark.parametrize(

@@ -274,19 +274,18 @@ def test_status_says_how_far_behind_and_for_how_long(made: Books) -> None:
     assert (status.lag_events, status.lag_us, status.lag_seconds) == (0, 0, 0)
 
 
-def test_a_running_projector_is_waited_for_from_any_process(made: Books) -> None:
+def test_a_running_projector_follows_the_log(made: Books) -> None:
     stop, wakeup = threading.Event(), WakeUp()
-    running, elsewhere = projector(made), projector(made)
+    running = projector(made)
     thread = threading.Thread(target=running.run, args=(stop, wakeup))
     thread.start()
     try:
         for i in range(5):
             head = append(made.recorder, facts(3, i * 3))
             wakeup.wake(head)
-            waiting = running if i % 2 else elsewhere
-            assert waiting.wait_for(head, ["tallies", "releases"], 20_000)
+            assert made.reaches(head, ["tallies", "releases"], 20_000)
             assert made.checkpoint("tallies").position >= head
-        assert append(made.recorder, facts(1, 50)) and running.wait_for(16, ["tallies"], 20_000), (
+        assert append(made.recorder, facts(1, 50)) and made.reaches(16, ["tallies"], 20_000), (
             "without a hint the log is read again all the same"
         )
     finally:
@@ -299,12 +298,17 @@ def test_a_running_projector_is_waited_for_from_any_process(made: Books) -> None
 def test_waiting_ends_when_it_is_in_vain(made: Books) -> None:
     head = append(made.recorder, [("account-2241.01.M1", Held("HX", 1, "poison"))])
     one = projector(made, tallies(refuses="poison"), OTHER)
-    assert not one.wait_for(head, ["tallies"], 60), "nobody runs it"
+    assert not made.reaches(head, ["tallies"], 60), "nobody runs it"
     one.catch_up()
-    assert not one.wait_for(head, ["tallies"], 60_000), "paused: no point in waiting a minute"
-    assert one.wait_for(head, ["releases"], 0)
-    with pytest.raises(ValueError, match="no such read model: tallys"):
-        one.wait_for(head, ["tallys"], 0)
+    assert not made.reaches(head, ["tallies"], 60_000), "paused: no point in waiting a minute"
+    assert made.reaches(head, ["releases"])
+    states = {"tallies": made.checkpoint("tallies"), "releases": made.checkpoint("releases")}
+    behind = checkpoints.behind(states, ["tallies", "releases", "tallys"], head)
+    assert [(one.name, one.state, one.position) for one in behind] == [
+        ("tallies", "paused", 0),
+        ("tallys", "running", 0),  # What has no checkpoint has not begun.
+    ]
+    assert checkpoints.behind(states, ["tallies"], 0) == []
 
 
 def test_a_database_in_trouble_is_tried_again(made: Books) -> None:
@@ -319,7 +323,7 @@ def test_a_database_in_trouble_is_tried_again(made: Books) -> None:
                 break
         assert "projection_checkpoints" in str(one.trouble)
         made.execute("ALTER TABLE gone RENAME TO projection_checkpoints")
-        assert one.wait_for(5, ["tallies"], 20_000)
+        assert made.reaches(5, ["tallies"], 20_000)
         assert one.trouble is None or stop.wait(0.2) or one.trouble is None
     finally:
         stop.set()

@@ -8,7 +8,6 @@ from sqlalchemy import Connection
 from domain.accounting.rules import settlement
 from domain.kernel import Fact
 from domain.settlement.batch import (
-    Closed,
     Collected,
     Matured,
     Opened,
@@ -16,6 +15,7 @@ from domain.settlement.batch import (
     PayoutRetried,
     PayoutSucceeded,
     Reviewed,
+    Sealed,
     Settled,
 )
 from projections.models.settlement_batches import (
@@ -62,7 +62,7 @@ COLLECTING = [
 SEALED = [*COLLECTING, example("batch_closed"), example("batch_reviewed")]
 OUT = [*SEALED, example("batch_matured"), example("batch_instructed")]
 OPENED = example("batch_opened")
-EMPTY = Closed(SETTLE_DAY, 1, 0, 0, "", MAKER)
+EMPTY = Sealed(SETTLE_DAY, 1, 0, 0, "", MAKER)
 CARRIED = Matured(9_500, 9_000, 0, 500, settlement.matured(SETTLE_DAY, MERCHANT, 9_000, 0))
 FAILED_ENTRY = settlement.payout_failed(SETTLE_DAY, MERCHANT, 9_000)
 DUE = (0, 9_940, 940, 0, 9_000)
@@ -200,8 +200,8 @@ def batch(merchant: str, day: date, *steps: Fact) -> list[tuple[str, Fact]]:
     return [(stream, Opened(merchant, day, "D+1", None)), *((stream, step) for step in steps)]
 
 
-def sealed(due: date) -> Closed:
-    return Closed(due, 1, 0, 0, DIGEST, MAKER)
+def sealed(due: date) -> Sealed:
+    return Sealed(due, 1, 0, 0, DIGEST, MAKER)
 
 
 MANY = log(

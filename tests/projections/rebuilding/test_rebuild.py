@@ -17,9 +17,9 @@ from projections.engine.checkpoints import KEPT, PAUSED, RUNNING, Checkpoint
 from projections.engine.engine import Projector, Runner
 from projections.engine.wakeup import WakeUp
 from projections.rebuilding import shadow
+from projections.rebuilding.comparison import Deviation, check
 from projections.rebuilding.rebuild import RebuildResult, rebuild
 from projections.rebuilding.swap import NothingKept, RebuildRunning, rebuilding, rollback
-from projections.rebuilding.verify import Finding, check
 from tests.projections.example import (
     BOTH,
     LINES,
@@ -161,8 +161,8 @@ def test_verifying_needs_no_right_to_write(made: Books) -> None:
     made.execute("DELETE FROM projection_checkpoints WHERE name = 'tallies'")
     made.execute("UPDATE projection_checkpoints SET state = 'paused', reason = 'a reason'")
     assert check(made.recorder, made.engine, BOTH) == [
-        Finding("tallies", "there is no checkpoint: it has never run, or was dropped"),
-        Finding("releases", "paused after position 200: a reason"),
+        Deviation("tallies", "there is no checkpoint: it has never run, or was dropped"),
+        Deviation("releases", "paused after position 200: a reason"),
     ]
 
 

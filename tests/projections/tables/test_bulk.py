@@ -22,7 +22,6 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
-from projections.tables.arrays import kind_of
 from projections.tables.bulk import (
     COPY_FROM,
     Row,
@@ -34,6 +33,7 @@ from projections.tables.bulk import (
     update_rows,
     upsert_rows,
 )
+from projections.tables.kinds import kind_of
 
 TABLE = Table(
     "things",

@@ -1,8 +1,8 @@
-"""Every read model against a fresh fold of the events.
+"""Compares every read model with a fresh fold of the facts.
 
-The fresh rows are made in a temporary SQLite file, whatever database keeps the ledger: nothing is
-written to the ledger, a role that may only read is enough, and equal digests also say that both
-databases make the same rows.
+The fresh rows are made in a temporary SQLite file, whatever database keeps the ledger. So nothing
+is written to the ledger, a role that may only read is enough, and equal digests also prove that
+both databases make the same rows.
 """
 
 import tempfile
@@ -27,10 +27,10 @@ from projections.rebuilding.digest import digest, first_difference, snapshot
 FRESH_BATCH = 20_000
 
 
-class Finding(Struct, frozen=True):
-    """What is off with one read model: in a sentence, and the first row where there is one.
+class Deviation(Struct, frozen=True):
+    """What is wrong with one read model: in a sentence, and the first wrong row if there is one.
 
-    `live` is the row that was found, `expected` the one the facts make; None: there is none.
+    `live` is the row that was found, `expected` the row that the facts make; None: no such row.
     """
 
     projection: str
@@ -48,11 +48,11 @@ def check(
     *,
     on_progress: Progress | None = None,
     decode: Decode = codec.decode,
-) -> list[Finding]:
-    """What is off, in the order of the models; nothing when every row is what the facts make.
+) -> list[Deviation]:
+    """What is wrong, in the order of the models; [] when every row is what the facts make.
 
-    Each model is compared at the position its own checkpoint says. A paused one is a finding by
-    itself; how far one lags is not. Raises the database's errors.
+    Each model is compared at the position of its own checkpoint. A paused model is a deviation; a
+    model that lags is not. Raises the database's errors.
     """
     with tempfile.TemporaryDirectory(prefix="zhangfang-verify-") as directory:
         fresh = _fresh_engine(Path(directory, "fresh.db"))
@@ -75,8 +75,8 @@ def _fresh_engine(path: Path) -> Engine:
     return sqlalchemy_engine(parse_database_url(f"sqlite:///{path}"))
 
 
-def _compare(engine: Engine, runner: Runner, on_progress: Progress | None) -> list[Finding]:
-    whole, findings = {}, []
+def _compare(engine: Engine, runner: Runner, on_progress: Progress | None) -> list[Deviation]:
+    whole, deviations = {}, []
     with engine.connect() as connection:
         states = checkpoints.load(connection, [target.name for target in runner.targets])
         for target in runner.targets:
@@ -84,7 +84,7 @@ def _compare(engine: Engine, runner: Runner, on_progress: Progress | None) -> li
             if wrong is None:
                 whole[target.name] = states[target.name].position
             else:
-                findings.append(wrong)
+                deviations.append(wrong)
     runner.catch_up(whole, on_progress)
     usable = [target for target in runner.targets if target.name in whole]
     tables = [table for target in usable for table in target.tables.values()]
@@ -96,24 +96,24 @@ def _compare(engine: Engine, runner: Runner, on_progress: Progress | None) -> li
             for target in usable:
                 found = _readable(view, fresh, target, states, reached[target.name])
                 if found is not None:
-                    findings.append(found)
+                    deviations.append(found)
     order = [target.name for target in runner.targets]
-    return sorted(findings, key=lambda finding: order.index(finding.projection))
+    return sorted(deviations, key=lambda one: order.index(one.projection))
 
 
-def _unusable(connection: Connection, target: Target, state: Checkpoint | None) -> Finding | None:
+def _unusable(connection: Connection, target: Target, state: Checkpoint | None) -> Deviation | None:
     if state is None:
-        return Finding(target.name, "there is no checkpoint: it has never run, or was dropped")
+        return Deviation(target.name, "there is no checkpoint: it has never run, or was dropped")
     if not shadow.exist(connection, target):
-        return Finding(target.name, "its tables are missing or have other columns: rebuild it")
+        return Deviation(target.name, "its tables are missing or have other columns: rebuild it")
     if [type(value) for value in (state.position, state.generation)] != [int, int]:
         # SQLite keeps any type anywhere.
         said = f"position {state.position!r}, generation {state.generation!r}"
-        return Finding(target.name, f"its checkpoint cannot be read: {said}")
+        return Deviation(target.name, f"its checkpoint cannot be read: {said}")
     if state.state not in (RUNNING, PAUSED):
-        return Finding(target.name, f"its checkpoint is in no state there is: {state.state!r}")
+        return Deviation(target.name, f"its checkpoint is in no state there is: {state.state!r}")
     if state.state == PAUSED:
-        return Finding(target.name, f"paused after position {state.position}: {state.reason}")
+        return Deviation(target.name, f"paused after position {state.position}: {state.reason}")
     return None
 
 
@@ -123,8 +123,8 @@ def _readable(
     target: Target,
     states: dict[str, Checkpoint],
     reached: Checkpoint,
-) -> Finding | None:
-    """What differs; rows that cannot even be read are a finding of their model, and not the end."""
+) -> Deviation | None:
+    """What differs. Rows that cannot even be read are a deviation too, and not the end."""
     try:
         return _differs(view, fresh, target, states, reached)
     except Exception as error:
@@ -132,7 +132,7 @@ def _readable(
         if view.dialect.name == "postgresql" or passes(error):
             raise
         said = " ".join(str(error).split())[:500]
-        return Finding(target.name, f"its rows cannot be read: {type(error).__name__}: {said}")
+        return Deviation(target.name, f"its rows cannot be read: {type(error).__name__}: {said}")
 
 
 def _differs(
@@ -141,24 +141,24 @@ def _differs(
     target: Target,
     states: dict[str, Checkpoint],
     reached: Checkpoint,
-) -> Finding | None:
+) -> Deviation | None:
     state = states.get(target.name)
     if state is None or reached.position != state.position:
         why = reached.reason or "its checkpoint is beyond the head of the log"
         at = state.position if state else 0
-        return Finding(target.name, f"the facts cannot be folded up to position {at}: {why}")
+        return Deviation(target.name, f"the facts cannot be folded up to position {at}: {why}")
     if digest(view, target) == digest(fresh, target):
         return None
     row = first_difference(target.model, view, target.tables, fresh, target.tables)
     if row is None:
-        return Finding(target.name, f"digests differ at position {state.position}")
+        return Deviation(target.name, f"digests differ at position {state.position}")
     if row.live is None:
         what = "a row is missing"
     elif row.expected is None:
         what = "a row is there that no fact makes"
     else:
         what = "a row differs"
-    return Finding(
+    return Deviation(
         target.name,
         f"{what} in {row.table} at position {state.position}: key {list(row.key)}, "
         f"found {_said(row.live)}, expected {_said(row.expected)}",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.member.cycle import LONGEST_DAYS, Cycle, parse_cycle
+from domain.member.terms import LONGEST_DAYS, Cycle, parse_cycle
 from domain.refusals import Code, Refused
 
 

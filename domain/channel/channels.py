@@ -1,13 +1,14 @@
-"""Which channel carries a payment method, and through which clearing network it is cleared.
+"""The channels (渠道) as data: what each carries, and through which clearing network it is cleared.
 
 Since 2018 bank-account payments go through NetsUnion (网联), card payments through UnionPay (银联):
-银支付〔2017〕209号. The literal table is the routing of this release; choosing between several
-channels for one method belongs to the payment core's routing later on.
+银支付〔2017〕209号. A channel that is added here is registered in a ledger before it can be used
+there (`channel.py`): its accounts must exist before it takes anybody's money.
 """
 
 from msgspec import Struct
 
 from domain.refusals import Code, Refused
+from domain.texts import quoted
 
 
 class Channel(Struct, frozen=True):
@@ -29,15 +30,32 @@ CHANNELS: dict[str, Channel] = {
     )
 }
 
+# Every ledger opens the accounts of these with its books; all others are registered. Never changed:
+# a ledger's first commit would be another one.
+FOUNDING = ("WECHAT_PAY", "JD_PAY", "CLOUD_QUICKPASS", "BANK_TRANSFER")
+
 PAYOUT_CHANNEL = "BANK_TRANSFER"
 
 
+def channel_named(name: str) -> Channel:
+    """The channel of a name. Raises Refused(CHANNEL_UNKNOWN)."""
+    channel = CHANNELS.get(name) if isinstance(name, str) else None
+    if channel is None:
+        known = ", ".join(CHANNELS)
+        raise Refused(Code.CHANNEL_UNKNOWN, "channel", f"{str(name)[:40]!r} is not one of {known}")
+    return channel
+
+
 def channel_for(method: str) -> Channel:
-    """The channel of a payment method. Raises Refused(METHOD_UNKNOWN)."""
+    """The channel of a payment method, whether it is registered or not.
+
+    Raises Refused(METHOD_UNKNOWN).
+    """
     channel = CHANNELS.get(method) if isinstance(method, str) else None
     if channel is None or not channel.pays_in:
         known = ", ".join(name for name, line in CHANNELS.items() if line.pays_in)
-        raise Refused(Code.METHOD_UNKNOWN, "method", f"{str(method)[:40]!r} is not one of {known}")
+        detail = f"{quoted(str(method)[:40])} is not one of {known}"
+        raise Refused(Code.METHOD_UNKNOWN, "method", detail)
     return channel
 
 

@@ -1,0 +1,149 @@
+"""What each business fact opens and closes: open items, and what channels owe for a day.
+
+The unit of work proves open items from the states of the aggregates, command by command. `verify`
+proves them again from the facts alone, with the tables here, and the net positions of each closed
+day from the instructions' own facts. The two ways share nothing but the facts.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from datetime import date
+from typing import Any, NamedTuple
+
+from domain.accounting.chart import PAYOUT_IN_TRANSIT, REFUND_IN_TRANSIT
+from domain.accounting.open_items import OpenItems, is_controlled, suspense_of
+from domain.clearing import day
+from domain.kernel import Fact, Recorded
+from domain.payment import instruction, payment
+from domain.settlement import batch
+from domain.transaction import refund
+
+Report = Callable[[str, str, str], None]
+
+# Stream category -> the open items that a state of the aggregate has.
+OPEN_ITEMS: dict[str, Callable[[Any], OpenItems]] = {
+    "payment": payment.open_items,
+    "refund": refund.open_items,
+    "settlement": batch.open_items,
+}
+
+
+class Item(NamedTuple):
+    """An open item: whose it is, where it waits, and how much, in fen."""
+
+    name: str
+    account: str
+    amount_fen: int
+
+
+class Change(NamedTuple):
+    """Items opened, and the name of one that is closed whole; "" for none. With `suspense`, what
+    was closed is open again on that account."""
+
+    opens: tuple[Item, ...] = ()
+    closes: str = ""
+    suspense: str = ""
+
+
+def _instructed(_stream: str, fact: batch.Instructed) -> Change:
+    opened = (Item(one.payout_no, PAYOUT_IN_TRANSIT, one.amount_fen) for one in fact.payouts)
+    return Change(tuple(opened))
+
+
+def _returned(_stream: str, fact: batch.PayoutReturned) -> Change:
+    suspense = suspense_of(fact.entry)
+    return Change((Item(fact.payout_no, suspense, fact.amount_fen),) if suspense else ())
+
+
+# A fact that is not named here neither opens nor closes an item.
+CHANGES: dict[type[Fact], Callable[[str, Any], Change]] = {
+    refund.Requested: lambda stream, fact: Change(
+        (Item(stream, REFUND_IN_TRANSIT, fact.amount_fen),)
+    ),
+    refund.Succeeded: lambda stream, _: Change(closes=stream),
+    refund.Failed: lambda stream, fact: Change(closes=stream, suspense=suspense_of(fact.entry)),
+    payment.SendBackStarted: lambda stream, fact: Change(
+        (Item(stream, REFUND_IN_TRANSIT, fact.amount_fen),)
+    ),
+    payment.SentBack: lambda stream, _: Change(closes=stream),
+    payment.SendBackFailed: lambda stream, fact: Change(
+        closes=stream, suspense=suspense_of(fact.entry)
+    ),
+    batch.Instructed: _instructed,
+    batch.PayoutRetried: lambda _, fact: Change(
+        (Item(fact.new_payout_no, PAYOUT_IN_TRANSIT, fact.amount_fen),)
+    ),
+    batch.PayoutSucceeded: lambda _, fact: Change(closes=fact.payout_no),
+    batch.PayoutFailed: lambda _, fact: Change(
+        closes=fact.payout_no, suspense=suspense_of(fact.entry)
+    ),
+    batch.PayoutReturned: _returned,
+}
+
+
+class ItemBook:
+    """The open items of a ledger, as its facts open and close them."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._open: dict[str, Item] = {}
+        self._totals: defaultdict[str, int] = defaultdict(int)  # Fen by account.
+
+    def take(self, recorded: Recorded, where: str) -> None:
+        change_of = CHANGES.get(type(recorded.fact))
+        if change_of is None:
+            return
+        change = change_of(recorded.stream, recorded.fact)
+        opened = list(change.opens)
+        if change.closes:
+            closed = self._open.pop(change.closes, None)
+            if closed is None:
+                self._report("open items", where, f"{change.closes} is closed, and was not open")
+                return
+            self._totals[closed.account] -= closed.amount_fen
+            if change.suspense:
+                opened.append(closed._replace(account=change.suspense))
+        for item in opened:
+            if item.name in self._open:
+                self._report("open items", where, f"{item.name} is opened twice")
+            self._open[item.name] = item
+            self._totals[item.account] += item.amount_fen
+
+    def compare(self, account: str, balance_fen: int, where: str) -> None:
+        """Report when an account's balance, on its normal side, is not the sum of its items."""
+        total_fen = self._totals[account] if is_controlled(account) else balance_fen
+        if total_fen != balance_fen:
+            said = f"{account} is at {balance_fen} fen, its open items are {total_fen}"
+            self._report("open items", where, said)
+
+
+class PositionBook:
+    """What instructions brought in and carried out through each channel on the open date."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._asked: dict[str, instruction.Issued] = {}
+        self._moved: dict[str, list[int]] = {}
+
+    def take(self, recorded: Recorded, where: str) -> None:
+        fact = recorded.fact
+        if isinstance(fact, instruction.Issued):
+            self._asked[recorded.stream] = fact
+        elif isinstance(fact, instruction.Declined):
+            self._asked.pop(recorded.stream, None)
+        elif isinstance(fact, instruction.Succeeded):
+            asked = self._asked.pop(recorded.stream, None)
+            if asked is not None:
+                moved = self._moved.setdefault(asked.channel, [0, 0])
+                moved[asked.purpose != "payment"] += asked.amount_fen
+        elif isinstance(fact, day.Closed):
+            self._compare(fact.date, fact.positions, where)
+            self._moved.clear()
+
+    def _compare(self, on: date, positions: Iterable[day.Position], where: str) -> None:
+        sealed = {one.channel: [one.received_fen, one.paid_fen] for one in positions}
+        for channel in sorted(sealed.keys() | self._moved.keys()):
+            said, found = sealed.get(channel, [0, 0]), self._moved.get(channel, [0, 0])
+            if said != found:
+                detail = f"{channel} on {on}: sealed {said}, its instructions moved {found} fen"
+                self._report("positions", where, detail)
