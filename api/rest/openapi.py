@@ -9,8 +9,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.http.errors import INTERNAL_ERROR, INTERNAL_MEANING, PROBLEM, REFUSALS_PAGE
-from api.rest.body import MAX_TEXT
 from api.rest.endpoint import Endpoint
+from api.rest.shapes import ONE_OF, SHAPES, exactly_one, shaped
 from domain.refusals import MEANING, Code
 
 DESCRIPTION = """Commands of the Zhangfang accounting system; reads are at `/graphql`.
@@ -62,7 +62,7 @@ def path_parameters(path: str, sample: Mapping[str, str]) -> list[dict[str, Any]
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "string", "maxLength": MAX_TEXT},
+            "schema": SHAPES[name],
             "example": sample[name],
         }
         for name in _PARAMETER.findall(path)
@@ -113,22 +113,18 @@ def _body_schema(endpoint: Endpoint) -> dict[str, Any]:
     whole = components[endpoint.command.__name__]
     in_path = set(_PARAMETER.findall(endpoint.path))
     optional = in_path | set(endpoint.defaults)
-    properties = {name: _named(name, x) for name, x in whole["properties"].items()}
+    kind = endpoint.command.__name__
+    properties = {name: shaped(kind, name, x) for name, x in whole["properties"].items()}
     for name, value in endpoint.defaults.items():
         properties[name] = {**properties[name], "default": value}
+    one_of = {"oneOf": exactly_one(ONE_OF[kind])} if kind in ONE_OF else {}
     return {
+        **one_of,
         "type": "object",
         "properties": {name: x for name, x in properties.items() if name not in in_path},
         "required": [name for name in whole.get("required", []) if name not in optional],
         "additionalProperties": False,
     }
-
-
-def _named(name: str, schema: Any) -> Any:
-    """An amount says its unit."""
-    if name.endswith("_fen") and isinstance(schema, dict):
-        return {**schema, "description": 'fen, a JSON integer; 1.0, "1" and true are refused'}
-    return schema
 
 
 def _parts(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
@@ -138,7 +134,7 @@ def _parts(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
     parts = {}
     for name, schema in components.items():
         if name not in {kind.__name__ for kind in kinds}:
-            inner = {key: _named(key, value) for key, value in schema["properties"].items()}
+            inner = {key: shaped(name, key, x) for key, x in schema["properties"].items()}
             parts[name] = {**schema, "properties": inner, "additionalProperties": False}
     return parts
 
@@ -162,7 +158,10 @@ def _problem_schema() -> dict[str, Any]:
             "position": {"type": "integer", "description": "where the refusal is kept"},
             "replayed": {"type": "boolean"},
             "digest": {**text, "description": "request_conflict: SHA-256 of this command"},
-            "recorded_digest": {**text, "description": "request_conflict: of the one recorded"},
+            "recorded_digest": {
+                "type": ["string", "null"],
+                "description": "request_conflict: of the one recorded",
+            },
             "incident": {**text, "description": "internal_error: the number in the log"},
         },
     }
