@@ -13,6 +13,7 @@ from api.cli import (
     benching,
     calendars,
     demo,
+    drilling,
     events,
     feeds,
     importing,
@@ -77,6 +78,7 @@ app.add_typer(feeds.app, name="feed")
 app.add_typer(keys.app, name="key")
 app.add_typer(calendars.app, name="calendar")
 app.command("verify")(verifying.verify)
+app.add_typer(drilling.app, name="drill")
 app.command("head")(verifying.head)
 app.command(
     "bench",
