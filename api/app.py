@@ -7,16 +7,22 @@ from typing import Any
 
 import anyio.to_thread
 from fastapi import FastAPI
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.context import AppContext
-from api.graphql.app import graphql_app
+from api.graphql.app import GraphQLReads, graphql_app
+from api.http.connections import Crowd
+from api.http.doors import Doors
 from api.http.errors import HANDLERS, REFUSALS_PAGE, Handler, refusals_page
+from api.http.metrics import Metrics
+from api.http.rates import Rates
 from api.rest import end_of_day, health, routes
 from api.rest.openapi import document
+from api.settings import Settings
 from api.web import pages
 
 
@@ -30,9 +36,22 @@ class _Asgi:
         await self._app(scope, receive, send)
 
 
-def create_app(context: AppContext) -> FastAPI:
+class _Application(FastAPI):
+    def build_middleware_stack(self) -> ASGIApp:
+        """The guard stands outside of everything, so that also what fails is answered with it."""
+        return Doors(super().build_middleware_stack())
+
+
+def create_app(
+    context: AppContext, settings: Settings | None = None, crowd: Crowd | None = None
+) -> FastAPI:
     """The application on an open ledger. The context's runners live as long as the server, and the
-    ledger is closed with it."""
+    ledger is closed with it. `crowd` are the server's connections, for the figures."""
+    settings = settings or Settings()
+    context = replace(context, rates=Rates(settings.rate))
+    metrics = Metrics(context)
+    metrics.crowd = crowd
+    reads = GraphQLReads(context, most_cost=settings.query_cost)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -40,10 +59,11 @@ def create_app(context: AppContext) -> FastAPI:
         try:
             yield
         finally:
+            await anyio.to_thread.run_sync(reads.close)
             await anyio.to_thread.run_sync(context.close)
 
     handlers: dict[int | type[Exception], Handler] = dict(HANDLERS.items())
-    app = FastAPI(
+    app = _Application(
         title="Zhangfang",
         version=_version(),
         lifespan=lifespan,
@@ -54,11 +74,11 @@ def create_app(context: AppContext) -> FastAPI:
     )
     app.include_router(routes.router(context))
     app.include_router(end_of_day.router(context))
-    app.include_router(health.router(context))
+    app.include_router(health.router(context, metrics))
     app.router.routes.append(Route(REFUSALS_PAGE, _refusals, include_in_schema=False))
     app.router.routes.append(Route("/", _home, include_in_schema=False))
     app.router.routes.append(Route("/docs", _docs, include_in_schema=False))
-    app.router.routes.append(Route("/graphql", _Asgi(graphql_app(context))))
+    app.router.routes.append(Route("/graphql", _Asgi(graphql_app(context, reads))))
     app.router.routes.append(pages.assets())
     found: dict[str, Any] = {}
 

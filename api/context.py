@@ -4,10 +4,12 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+import msgspec
 from msgspec import Struct
 from sqlalchemy import Engine
 
 from api.http.bearer import KeyRing
+from api.http.rates import Rates
 from api.operations.desk import Desk
 from api.operations.worker import FEW_DAYS, Worker
 from domain.channel.port import ChannelPort
@@ -55,7 +57,8 @@ class AppContext(Struct, frozen=True):
     """`desk` holds the ledger, its read side and its channels; `clock` gives UTC µs.
 
     `background` is started with the server and stopped before the ledger closes, last one first.
-    `writes` is the engine the projector writes read models with.
+    `writes` is the engine the projector writes read models with; `rates` says how often a key may
+    ask.
     """
 
     desk: Desk
@@ -63,6 +66,7 @@ class AppContext(Struct, frozen=True):
     clock: Callable[[], int]
     writes: Engine
     background: tuple[Background, ...] = ()
+    rates: Rates = msgspec.field(default_factory=Rates)
 
     @property
     def ledger(self) -> Ledger:

@@ -1,53 +1,168 @@
-"""What the environment says: the database, where to listen, what runs beside the HTTP server.
+"""What the environment says; docs/settings.md tells the same to operators.
 
-- ZHANGFANG_DATABASE: sqlite:///zhangfang.db (the default) or postgresql://…[?schema=cell_0]
-- ZHANGFANG_HOST, ZHANGFANG_PORT: where to listen; 127.0.0.1 and 8000
-- ZHANGFANG_BACKGROUND: on (the default), worker and projections run in the server's process; off
+A variable is called `ZHANGFANG_` and the field's name in capitals. What the environment does not
+say, a file `.env` in the working directory may; an empty variable is unset.
 """
 
 import os
+import re
 from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+from pydantic import BeforeValidator, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from domain.eventstore.database import parse_database_url
 from domain.refusals import Code, Refused
 
+PREFIX = "ZHANGFANG_"
 DEFAULT_DATABASE = "sqlite:///zhangfang.db"
+ENV_FILE = ".env"
+_RATE = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour)")
 
 
-class Settings(Struct, frozen=True):
-    """`database` is a URL as `domain.eventstore.database` reads it."""
+def _whole(least: int, most: int, what: str) -> BeforeValidator:
+    """A whole number in plain digits, from `least` to `most`."""
 
+    def check(given: Any) -> Any:
+        if isinstance(given, str):
+            digits = given.isascii() and given.isdigit() and len(given) <= len(str(most))
+            given = int(given) if digits else None
+        if not isinstance(given, int) or isinstance(given, bool) or not least <= given <= most:
+            raise ValueError(f"is not {what}")
+        return given
+
+    return BeforeValidator(check)
+
+
+def _switch(given: Any) -> Any:
+    if isinstance(given, str):
+        if given not in ("on", "off"):
+            raise ValueError(": on or off")
+        return given == "on"
+    return given
+
+
+def _one_of(*words: str) -> BeforeValidator:
+    def check(given: Any) -> Any:
+        if given not in words:
+            raise ValueError(f": one of {', '.join(words)}")
+        return given
+
+    return BeforeValidator(check)
+
+
+def _rate(given: Any) -> Any:
+    if given != "off" and not _RATE.fullmatch(str(given)):
+        raise ValueError(": off, or a number as in 1000/second, 5000/minute, 50000/hour")
+    return given
+
+
+Port = Annotated[int, _whole(0, 65_535, "a port")]
+Seconds = Annotated[int, _whole(1, 3_600, "a number of seconds from 1 to 3600")]
+
+
+class Settings(BaseSettings):
+    """Constructed, it holds what it is given; `load_settings` is what reads the environment."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    # The ledger: a URL as `domain.eventstore.database` reads it.
     database: str = DEFAULT_DATABASE
+    # Where to listen.
     host: str = "127.0.0.1"
-    port: int = 8000
-    background: bool = True
+    port: Port = 8000
+    # Whether worker and projections run in the server's process.
+    background: Annotated[bool, BeforeValidator(_switch)] = True
+    # What the log looks like, and from which level on a line is written.
+    log: Annotated[Literal["text", "json"], _one_of("text", "json")] = "text"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], _one_of("debug", "info", "warning", "error")
+    ] = "warning"
+    # Connections at once; fewer where the process may not open that many files.
+    connections: Annotated[int, _whole(1, 100_000, "a number of connections")] = 500
+    # How long the head of a request may take, its body, and silence between two requests.
+    head_seconds: Seconds = 10
+    body_seconds: Seconds = 30
+    idle_seconds: Seconds = 5
+    # Requests of one API key; a query counts by its cost.
+    rate: Annotated[str, BeforeValidator(_rate)] = "1000/second"
+    # The most values that one GraphQL query may ask for.
+    query_cost: Annotated[int, _whole(100, 10_000_000, "a number from 100 to 10000000")] = 25_000
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+class _Given(EnvSettingsSource):
+    """The variables of a mapping instead of those of the process."""
+
+    def __init__(self, given: Mapping[str, str]) -> None:
+        self._given = given
+        super().__init__(Settings, case_sensitive=True, env_ignore_empty=True)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return {
+            name.removeprefix(PREFIX).lower(): text
+            for name, text in self._given.items()
+            if name.startswith(PREFIX) and text
+        }
+
+    def __call__(self) -> dict[str, Any]:
+        return {name: text for name, text in self.env_vars.items() if name in Settings.model_fields}
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """The settings of an environment (this process's unless given); an empty variable is unset.
+    """The settings of an environment; unless one is given, this process's and the file `.env`.
 
     Raises Refused(REQUEST_INVALID) naming the setting that cannot be understood.
     """
-    given = os.environ if environment is None else environment
-    database = given.get("ZHANGFANG_DATABASE") or DEFAULT_DATABASE
-    parse_database_url(database)  # Refused here and now, not at the first command.
-    return Settings(
-        database=database,
-        host=given.get("ZHANGFANG_HOST") or "127.0.0.1",
-        port=_port(given.get("ZHANGFANG_PORT") or "8000"),
-        background=_switch(given.get("ZHANGFANG_BACKGROUND") or "on"),
-    )
+    given = _environment() if environment is None else environment
+    found = _Given(given)()
+    try:
+        settings = Settings(**found)
+    except ValidationError as error:
+        raise _refusal(error) from None
+    if settings.port == 0:  # Only the command line may leave the choice to the system.
+        raise Refused(Code.REQUEST_INVALID, "ZHANGFANG_PORT", "'0' is not a port")
+    parse_database_url(settings.database)  # Refused here and now, not at the first command.
+    return settings
 
 
-def _port(text: str) -> int:
-    if text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65_535:
-        return int(text)
-    raise Refused(Code.REQUEST_INVALID, "ZHANGFANG_PORT", f"{text[:40]!r} is not a port")
+def database_setting() -> str:
+    """The ledger that the environment or `.env` names, else the default; nothing else is read."""
+    return _environment().get(f"{PREFIX}DATABASE") or DEFAULT_DATABASE
 
 
-def _switch(text: str) -> bool:
-    if text not in ("on", "off"):
-        raise Refused(Code.REQUEST_INVALID, "ZHANGFANG_BACKGROUND", f"{text[:40]!r}: on or off")
-    return text == "on"
+def _environment() -> dict[str, str]:
+    """The process's variables over those of `.env`. Raises Refused for a file that is no text."""
+    if not os.path.isfile(ENV_FILE):
+        return dict(os.environ)
+    try:
+        source = DotEnvSettingsSource(Settings, env_file=ENV_FILE, case_sensitive=True)
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(Code.REQUEST_INVALID, ENV_FILE, f"cannot be read: {error}") from None
+    filed = {name: text for name, text in source.env_vars.items() if text}
+    return filed | {name: text for name, text in os.environ.items() if text}
+
+
+def _refusal(error: ValidationError) -> Refused:
+    first = error.errors(include_url=False)[0]
+    name = f"{PREFIX}{first['loc'][0]}".upper()
+    said = first["msg"].removeprefix("Value error, ")
+    space = "" if said.startswith(":") else " "
+    return Refused(Code.REQUEST_INVALID, name, f"{str(first['input'])[:40]!r}{space}{said}")

@@ -25,7 +25,8 @@ BATCH, KEPT = 256, 20
 COLUMNS = {
     "events": "notification_id, originator_id, originator_version, topic, state",
     "receipts": "number, digest, outcome, commit_number",
-    "commit_log": "number, first_position, last_position, receipts, recorded_at_us, digest, hash",
+    "commit_log": "number, first_position, last_position, receipts, recorded_at_us, digest, hash, "
+    "seal_number, seal",
 }
 Row = tuple[Any, ...]
 Commit = dict[str, list[Row]]
@@ -68,8 +69,8 @@ def _moved(commit: Commit, turn: int, number: int, position: int) -> Commit:
     receipts = [
         (f"{key}.{turn}", digest, outcome, number) for key, digest, outcome, _ in commit["receipts"]
     ]
-    (_, _, _, count, at_us, digest, hash_), *_ = commit["commit_log"]
-    row = (number, position + 1, position + len(events), count, at_us, digest, hash_)
+    (_, _, _, *middle, _, seal), *_ = commit["commit_log"]
+    row = (number, position + 1, position + len(events), *middle, number, seal)
     return {"events": events, "receipts": receipts, "commit_log": [row]}
 
 
@@ -131,7 +132,7 @@ def _insert_sqlite(connection: sqlite3.Connection, commit: Commit) -> None:
 TYPES = {
     "events": ("int8", "text", "int8", "text", "bytea"),
     "receipts": ("text", "bytea", "bytea", "int8"),
-    "commit_log": ("int8", "int8", "int8", "int4", "int8", "bytea", "bytea"),
+    "commit_log": ("int8", "int8", "int8", "int4", "int8", "bytea", "bytea", "int8", "bytea"),
 }
 
 

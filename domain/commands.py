@@ -28,7 +28,7 @@ from domain.order import commands as ordering
 from domain.order import order
 from domain.payment import commands as paying
 from domain.payment import instruction, payment, transfer
-from domain.settlement import batch
+from domain.settlement import batch, published, publishing
 from domain.settlement import commands as settling
 from domain.transaction import commands as trading
 from domain.transaction import refund, transaction
@@ -108,6 +108,10 @@ def _batch(command: Any) -> list[str]:
     return [batch.stream(command.batch_id)]
 
 
+def _seal(command: settling.SealBatch) -> list[str]:
+    return [batch.stream(command.batch_id), published.STREAM]
+
+
 COMMANDS: dict[type[Command], Handling] = {
     membership.RegisterMember: Handling("member.register", membership.register_member, _register),
     membership.AddOperator: Handling("member.add_operator", membership.add_operator, _member),
@@ -150,7 +154,7 @@ COMMANDS: dict[type[Command], Handling] = {
     clearing.OpenBooks: Handling("books.open", clearing.open_books, _none),
     clearing.CutOffDay: Handling("day.cut_off", clearing.cut_off_day, _none),
     clearing.CloseDay: Handling("day.close", clearing.close_day, _none),
-    settling.SealBatch: Handling("batch.seal", settling.seal_batch, _batch),
+    settling.SealBatch: Handling("batch.seal", settling.seal_batch, _seal),
     settling.ReviewBatch: Handling("batch.review", settling.review_batch, _batch),
     settling.SettleBatch: Handling("batch.settle", settling.settle_batch, _batch),
     settling.RetryPayout: Handling("payout.retry", settling.retry_payout, _batch),
@@ -159,5 +163,8 @@ COMMANDS: dict[type[Command], Handling] = {
         "channel.register",
         channels.register_channel,
         lambda command: [channel.stream(command.channel)],
+    ),
+    publishing.PublishCalendar: Handling(
+        "calendar.publish", publishing.publish_calendar, lambda _: [published.STREAM]
     ),
 }

@@ -13,7 +13,7 @@ from domain.kernel import Fact
 from domain.member import member
 from domain.order import order
 from domain.payment import instruction, payment, transfer
-from domain.settlement import batch, carry
+from domain.settlement import batch, carry, published
 from domain.transaction import refund, transaction
 
 EVENTS: dict[str, type[Fact]] = {
@@ -76,6 +76,7 @@ EVENTS: dict[str, type[Fact]] = {
     "settlement.batch_settled.1": batch.Settled,
     "settlement.carry_changed.1": carry.Changed,
     "channel.registered.1": channel.ChannelRegistered,
+    "calendar.published.1": published.Published,
 }
 
 NAMES: dict[type[Fact], str] = {fact: name for name, fact in EVENTS.items()}
@@ -95,4 +96,5 @@ AGGREGATES: dict[str, ModuleType] = {
     "settlement": batch,
     "carry": carry,
     "channel": channel,
+    "calendar": published,
 }

@@ -48,6 +48,7 @@ class Code(StrEnum):
     DAY_NOT_THE_OPEN_ONE = "day_not_the_open_one"
     DAY_NOT_BEGUN = "day_not_begun"
     CALENDAR_UNPUBLISHED = "calendar_unpublished"
+    CALENDAR_VERSION_TAKEN = "calendar_version_taken"
     # Orders, transactions, payments.
     ORDER_EXISTS = "order_exists"
     ORDER_NOT_FOUND = "order_not_found"
@@ -115,6 +116,7 @@ MEANING: dict[Code, str] = {
     Code.DAY_NOT_THE_OPEN_ONE: "The date named is not the open business day.",
     Code.DAY_NOT_BEGUN: "The business day has not begun yet.",
     Code.CALENDAR_UNPUBLISHED: "The working-day calendar for this year has not been published.",
+    Code.CALENDAR_VERSION_TAKEN: "A calendar of this version, or of a newer one, is in force.",
     Code.ORDER_EXISTS: "An order with this number is already placed.",
     Code.ORDER_NOT_FOUND: "No order has this number.",
     Code.ORDER_NOT_PAYABLE: "The order is paid or closed.",
@@ -156,6 +158,23 @@ NUMBER_TAKEN = frozenset(
         Code.INSTRUCTION_EXISTS,
         Code.REFUND_EXISTS,
         Code.TRANSFER_EXISTS,
+    }
+)
+
+
+# What is wrong with a request itself, whatever the books say: it never could have been decided.
+# Such a no is not kept, and does not use the number of the request up.
+MALFORMED = frozenset(
+    {
+        Code.REQUEST_INVALID,
+        Code.IDENTIFIER_INVALID,
+        Code.AMOUNT_INVALID,
+        Code.AMOUNT_TOO_LARGE,
+        Code.DATE_INVALID,
+        Code.TEXT_INVALID,
+        Code.ACCOUNT_CODE_UNKNOWN,
+        Code.ORDER_LINES_INVALID,
+        Code.METHOD_UNKNOWN,
     }
 )
 

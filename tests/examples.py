@@ -23,7 +23,7 @@ from domain.money import FeeRule
 from domain.order import order
 from domain.payment import instruction, payment
 from domain.payment import transfer as transfers
-from domain.settlement import batch, carry
+from domain.settlement import batch, carry, published
 from domain.transaction import refund, transaction
 
 MERCHANT, MERCHANT_NAME = "SQUIRRELS", "三只松鼠旗舰店"
@@ -170,6 +170,12 @@ EXAMPLES: dict[str, Fact] = {
     "settlement.batch_settled.1": batch.Settled(9_000),
     "settlement.carry_changed.1": carry.Changed(BATCH_ID, -1_988),
     "channel.registered.1": channel.ChannelRegistered("UNION_QR", "UNIONPAY", True, False),
+    "calendar.published.1": published.Published(
+        2,
+        date(2026, 12, 1),
+        "State Council notice of 2026-11-25",
+        (published.YearDays(2027, (date(2027, 1, 1),), (date(2027, 2, 20),)),),
+    ),
 }
 
 

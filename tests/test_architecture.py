@@ -42,8 +42,8 @@ RUNG = {member: rung for rung, members in enumerate(LADDER) for member in member
 
 # Migrations create tables: they know the two packages that own tables and nothing of the business.
 MIGRATIONS_MAY = ("migrations", "projections", "domain.eventstore")
-# One command hands over to the benchmarks, which use everything: loaded when it is asked for.
-LOOKS_UP = {("api.cli.benching", "benchmarks")}
+# Two commands hand over to the benchmarks, which use everything: loaded when they are asked for.
+LOOKS_UP = {("api.cli.benching", "benchmarks"), ("api.cli.drilling", "benchmarks")}
 # The benchmarks measure the plain library beside the ledger.
 LIBRARY_MAY = ("domain.eventstore", "benchmarks")
 OUTSIDE_MAY = ("domain.eventstore", "domain.ledger", "domain.channel.adapters")

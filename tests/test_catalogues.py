@@ -266,6 +266,7 @@ def test_states_hold_no_container_that_grows(  # The caps are proved with each a
 ) -> None:
     allowed = {
         ("account", "holds"),
+        ("calendar", "years"),
         ("member", "operators"),
         ("member", "fee_rules"),
         ("member", "settlement_terms"),

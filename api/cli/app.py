@@ -11,8 +11,10 @@ import typer
 
 from api.cli import (
     benching,
+    calendars,
     demo,
     desk,
+    drilling,
     events,
     export,
     feeds,
@@ -78,7 +80,9 @@ app.add_typer(feeds.app, name="feed")
 app.command("desk")(desk.desk)
 app.add_typer(export.app, name="export")
 app.add_typer(keys.app, name="key")
+app.add_typer(calendars.app, name="calendar")
 app.command("verify")(verifying.verify)
+app.add_typer(drilling.app, name="drill")
 app.command("head")(verifying.head)
 app.command(
     "bench",

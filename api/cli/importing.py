@@ -1,24 +1,56 @@
 """`zhangfang import`: a trading feed, run through the real command handlers day by day."""
 
 import os
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
+from msgspec import Struct
+from rich.table import Table
 
 from api.cli.opening import open_desk
 from api.cli.output import FOUND, DatabaseOption, JsonOption, Say, answering, day
 from api.context import AppContext
-from api.operations.feed import read_feed, write_rejected
-from api.operations.importing import Importer, ImportReport
-from domain.kernel import DAY_US
+from api.operations.feed import Feed, FeedMap, read_feed, read_map
+from api.operations.feed.encoding import checked_encoding
+from api.operations.feed.mapping import PLAIN
+from api.operations.feed.rejects import HEADER, LATE_HEADER, free_name, write_list
+from api.operations.importing import Forecast, HistoryChannel, Importer, ImportReport, foresee
+from api.operations.importing.checks import refuse_gaps, refuse_merchants
+from domain.clearing import day as business
+from domain.eventstore.opening import NoLedger
+from domain.kernel import DAY_US, shanghai_date
+from domain.ledger.ledger import Ledger, utc_us
 from domain.member import member
 from domain.refusals import Code, Refused
 
 AGAIN = "Stopped. What is in the books stays; the same command goes on where this one stopped."
 MOST_SHOWN = 10
+REJECTED = Path("rejected.csv")
+
+
+class Wanted(Struct, frozen=True):
+    """What was asked for, checked; `now_us` is when."""
+
+    directory: Path
+    through: date | None
+    strict: bool
+    allow_gap: bool
+    mapping: FeedMap
+    encoding: str | None
+    rejected: Path | None
+    now_us: int
+
+
+class Lists(Struct):
+    """Where this run's lists went; None: there was nothing to list."""
+
+    rejected_file: str | None = None
+    late_file: str | None = None
 
 
 def import_feed(
@@ -27,21 +59,48 @@ def import_feed(
         str | None,
         typer.Option(metavar="YYYY-MM-DD", help="Run the days after the feed too, through this."),
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 if a row is refused.")] = False,
-    rejected: Annotated[Path, typer.Option(help="Where refused rows are written.")] = Path(
-        "rejected.csv"
-    ),
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be booked and refused; book nothing.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Book nothing if a row is refused; exit 1.")
+    ] = False,
+    allow_gap: Annotated[
+        bool, typer.Option("--allow-gap", help="Take more than 31 days without a row as they are.")
+    ] = False,
+    encoding: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What all files are in: utf-8, gb18030, big5, utf-16."),
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option("--map", help="How the files are spelled, in TOML or JSON.")
+    ] = None,
+    rejected: Annotated[
+        Path | None,
+        typer.Option(help="Where refused rows are listed; else rejected-<time>.csv, if any are."),
+    ] = None,
     database: DatabaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run a trading feed into the books, each business day with its end."""
     with answering(database, as_json, interrupted=AGAIN) as say:
+        now_us = utc_us()
         through = day(settle_through, "settle-through")
-        _refuse_unwritable(rejected)
-        with open_desk(say.database_url, create=True) as context:
-            report = _run(say, context, directory, through, rejected)
-        _say(say, report, rejected)
-    if strict and report.rejected:
+        if through is not None and through > shanghai_date(now_us):
+            raise Refused(Code.DATE_INVALID, "settle-through", f"{through} has not come yet")
+        _refuse_unwritable(rejected or REJECTED)
+        wanted = Wanted(
+            directory,
+            through,
+            strict,
+            allow_gap,
+            read_map(mapping) if mapping is not None else PLAIN,
+            checked_encoding(encoding),
+            rejected,
+            now_us,
+        )
+        found = _foresee(say, wanted) if dry_run else _import(say, wanted)
+    if found:
         raise typer.Exit(FOUND)
 
 
@@ -51,35 +110,152 @@ def _refuse_unwritable(rejected: Path) -> None:
         raise Refused(Code.REQUEST_INVALID, "rejected", f"{rejected} cannot be written")
 
 
-def _run(
-    say: Say, context: AppContext, directory: Path, through: date | None, rejected: Path
-) -> ImportReport:
-    ledger = context.ledger
-
+def _read(wanted: Wanted, ledger: Ledger | None, told: Callable[[str, int, Any], None]) -> Feed:
     def known_merchant(merchant: str) -> bool:
+        if ledger is None:
+            return False
         state = ledger.state(member.stream(merchant))
         return state.kind == "enterprise"
 
-    with say.progress("rows") as told:
-        feed = read_feed(
-            directory,
-            known_merchant,
-            lambda done: told("reading", done, None),
-            context.clock() + DAY_US,
-        )
-        importer = Importer(
-            context.desk, feed, lambda on, done, total: told(on.isoformat(), done, total)
-        )
+    return read_feed(
+        wanted.directory,
+        known_merchant,
+        lambda what, done: told(what, done, None),
+        wanted.now_us + DAY_US,
+        mapping=wanted.mapping,
+        encoding=wanted.encoding,
+    )
+
+
+def _foresee(say: Say, wanted: Wanted) -> bool:
+    """Dry: say what would happen. Whether --strict would have refused it."""
+    with ExitStack() as opened, say.progress("rows") as told:
+        ledger: Ledger | None = None
+        with suppress(NoLedger):  # There is none yet: the feed alone says what would become of it.
+            ledger = opened.enter_context(open_desk(say.database_url)).ledger
+        feed = _read(wanted, ledger, told)
+        lists = Lists()
         try:
-            return importer.run(through)
+            _refuse_at_once(wanted, ledger, feed)
+            forecast = foresee(ledger, feed, lambda what, done: told(what, done, None))
         finally:
-            write_rejected(rejected, importer.rejects)
+            _write_rejects(wanted, feed, lists)
+    _say_forecast(say, feed, forecast, lists, dry_run=True)
+    return wanted.strict and forecast.refused > 0
 
 
-def _say(say: Say, report: ImportReport, rejected: Path) -> None:
-    if say.as_json:
-        say.json({**msgspec.to_builtins(report), "rejected_file": str(rejected)})
+def _import(say: Say, wanted: Wanted) -> bool:
+    """Import. Whether something was found that somebody has to look at."""
+    with open_desk(say.database_url, create=True, channel=HistoryChannel()) as context:
+        with say.progress("rows") as told:
+            feed = _read(wanted, context.ledger, told)
+            lists = Lists()
+            forecast: Forecast | None = None
+            report: ImportReport | None = None
+            try:
+                if wanted.strict:
+                    _refuse_at_once(wanted, context.ledger, feed)
+                    forecast = foresee(
+                        context.ledger, feed, lambda what, done: told(what, done, None)
+                    )
+                if forecast is None or not forecast.refused:
+                    report = _run(context, feed, wanted, told, lists)
+            finally:
+                _write_rejects(wanted, feed, lists)
+        if report is None:
+            assert forecast is not None
+            _say_forecast(say, feed, forecast, lists, dry_run=False)
+            return True
+        _say(say, feed, report, lists)
+    return bool(report.hindrances) or (wanted.strict and report.rejected > 0)
+
+
+def _run(
+    context: AppContext,
+    feed: Feed,
+    wanted: Wanted,
+    told: Callable[[str, int, Any], None],
+    lists: Lists,
+) -> ImportReport:
+    importer = Importer(
+        context.desk,
+        feed,
+        lambda on, done, total: told(on.isoformat(), done, total),
+        allow_gap=wanted.allow_gap,
+    )
+    try:
+        return importer.run(wanted.through)
+    finally:
+        if len(importer.late):
+            path = free_name((wanted.rejected or REJECTED).with_name("late.csv"), wanted.now_us)
+            write_list(path, LATE_HEADER, (one.cells() for one in importer.late))
+            lists.late_file = str(path)
+
+
+def _refuse_at_once(wanted: Wanted, ledger: Ledger | None, feed: Feed) -> None:
+    refuse_merchants(ledger, feed)
+    open_date = None if ledger is None else ledger.state(business.STREAM).open_date
+    refuse_gaps(feed, open_date, allow_gap=wanted.allow_gap)
+
+
+def _write_rejects(wanted: Wanted, feed: Feed, lists: Lists) -> None:
+    """The list of a run: where it is asked for, or if there is something to list."""
+    if wanted.rejected is None and not len(feed.rejects):
         return
+    given = wanted.rejected
+    path = free_name(given or REJECTED, wanted.now_us, always_timed=given is None)
+    write_list(path, HEADER, (one.cells() for one in feed.rejects))
+    lists.rejected_file = str(path)
+
+
+def _say_encodings(say: Say, feed: Feed) -> None:
+    for name, encoding in feed.encodings.items():
+        say.line(f"{name} is read as {encoding.upper()}; --encoding says otherwise")
+
+
+def _say_forecast(say: Say, feed: Feed, forecast: Forecast, lists: Lists, *, dry_run: bool) -> None:
+    if say.as_json:
+        say.json(
+            {
+                "dry_run": dry_run,
+                "booked": False,
+                "first_day": feed.first_day,
+                "last_day": feed.last_day,
+                "rejected": forecast.refused,
+                "files": msgspec.to_builtins(forecast.files),
+                "encodings": feed.encodings,
+                "rejected_file": lists.rejected_file,
+            }
+        )
+        return
+    _say_encodings(say, feed)
+    table = Table(box=None)
+    for title, justify in (
+        ("file", "left"),
+        ("rows", "right"),
+        ("to book", "right"),
+        ("late", "right"),
+        ("booked before", "right"),
+        ("refused", "right"),
+        ("reasons", "left"),
+    ):
+        table.add_column(title, justify=justify)  # type: ignore[arg-type]
+    for name, one in forecast.files.items():
+        counts = (one.rows, one.new, one.late, one.known, sum(one.refused.values()))
+        reasons = ", ".join(f"{code} {count:,}" for code, count in one.refused.items())
+        table.add_row(name, *(f"{count:,}" for count in counts), reasons)
+    say.table(table)
+    say.line("Nothing was booked." if dry_run else "Nothing was booked: a row would be refused.")
+    if lists.rejected_file:
+        say.line(f"{forecast.refused:,} rows refused; lines and reasons: {lists.rejected_file}")
+
+
+def _say(say: Say, feed: Feed, report: ImportReport, lists: Lists) -> None:
+    if say.as_json:
+        said = msgspec.to_builtins(report) | {"encodings": feed.encodings}
+        say.json(said | msgspec.to_builtins(lists))
+        return
+    _say_encodings(say, feed)
     if report.first_day is None:
         say.line("The feed has no usable row.")
     elif report.new == 0 and report.facts == 0:
@@ -95,8 +271,11 @@ def _say(say: Say, report: ImportReport, rejected: Path) -> None:
             f"{report.facts:,} facts, {report.days_closed:,} days closed, "
             f"{report.batches_settled:,} batches settled."
         )
+    if report.late:
+        said = "rows were late: posted on the open business day, under their own time"
+        say.line(f"{report.late:,} {said}: {lists.late_file}")
     if report.rejected:
-        say.line(f"{report.rejected:,} rows were refused; lines and reasons: {rejected}")
+        say.line(f"{report.rejected:,} rows were refused; lines and reasons: {lists.rejected_file}")
     for one in report.hindrances[:MOST_SHOWN]:
         say.line(f"held up: {one.subject}: {one.refusal.code}: {one.refusal.detail}")
     if len(report.hindrances) > MOST_SHOWN:

@@ -9,7 +9,6 @@ from domain.channel.adapters.simulated import SimulatedChannel
 from domain.channel.port import ChannelPort
 from domain.eventstore.opening import NoLedger
 from domain.ledger.ledger import utc_us
-from domain.refusals import Refused
 from migrations.run import migrate
 
 HINT = "; `zhangfang init` creates one, and brings an older one up to date"
@@ -71,4 +70,5 @@ def _hinting() -> Iterator[None]:
     try:
         yield
     except NoLedger as no:
-        raise Refused(no.code, no.field, no.detail + HINT) from no
+        no.detail += HINT
+        raise

@@ -35,7 +35,7 @@ from rich.text import Text
 from sqlalchemy.exc import DBAPIError
 
 from api.http.errors import INTERNAL_ERROR, printable
-from api.settings import DEFAULT_DATABASE
+from api.settings import database_setting
 from domain.eventstore.database import parse_database_url
 from domain.eventstore.recorder import CommitUnknown, PersistenceError
 from domain.ledger.codec import UnknownFact
@@ -167,7 +167,7 @@ def answering(
     as_json = as_json or given_json
     try:
         given = given_database if database is None else database
-        url = os.environ.get("ZHANGFANG_DATABASE") or DEFAULT_DATABASE if given is None else given
+        url = database_setting() if given is None else given
         parse_database_url(url)  # Refused here and now, whatever the command is.
         yield Say(url, as_json=as_json)
     except Refused as no:

@@ -6,11 +6,13 @@ import socket
 import sys
 from collections.abc import Mapping
 from contextlib import closing
+from functools import partial
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api import logs
 from api.cli import demo
 from api.cli.opening import open_desk, open_serving
 from api.cli.output import DatabaseOption, JsonOption, Say, answering
@@ -24,9 +26,12 @@ from domain.member import member
 from domain.refusals import Code, Refused
 from migrations.run import migrate
 
+if TYPE_CHECKING:
+    from api.http.connections import Limits
+
 STOPPED = "Stopped. The ledger is complete; `zhangfang serve` goes on with it."
 GRACE_S = 5  # How long requests under way may still take when the server is told to stop.
-BACKLOG = 2048
+BACKLOG = 256  # Below what is kept back of the descriptors: a rush takes none of those.
 KEY_NOTE = "made by run"
 EVER = 1_000_000
 
@@ -75,7 +80,7 @@ def serve(
             )
             with closing(context):
                 say_urls(say, listener)
-                serve_on(context, listener)
+                serve_on(context, listener, settings)
 
 
 def run(
@@ -103,7 +108,7 @@ def run(
             )
             with closing(context):
                 say_urls(say, listener, made)
-                serve_on(context, listener)
+                serve_on(context, listener, settings)
 
 
 def _make_keys(say: Say) -> dict[str, str]:
@@ -122,12 +127,20 @@ def _make_keys(say: Say) -> dict[str, str]:
 
 def settings_for(say: Say, host: str | None, port: int | None) -> Settings:
     """The environment's settings, but for what the command line says. Raises Refused."""
-    found = load_settings()
-    return Settings(
-        database=say.database_url,
-        host=found.host if host is None else host,
-        port=found.port if port is None else port,
-        background=found.background,
+    given = {"database": say.database_url, "host": host, "port": port}
+    named = {name: value for name, value in given.items() if value is not None}
+    return Settings(**(load_settings().model_dump() | named))
+
+
+def limits_of(settings: Settings) -> "Limits":
+    """What may come in, by the settings and by the descriptors that the process may have."""
+    from api.http.connections import Limits, affordable
+
+    return Limits(
+        connections=affordable(settings.connections),
+        head_seconds=settings.head_seconds,
+        body_seconds=settings.body_seconds,
+        idle_seconds=settings.idle_seconds,
     )
 
 
@@ -174,15 +187,25 @@ def say_urls(say: Say, listener: socket.socket, made: Mapping[str, str] | None =
     sys.stdout.flush()
 
 
-def serve_on(context: AppContext, listener: socket.socket) -> None:
+def serve_on(context: AppContext, listener: socket.socket, settings: Settings) -> None:
     """Serve on a socket until told to stop. A SIGTERM ends with exit code 0."""
     import uvicorn  # Here and not above: the other commands start faster without them.
 
     from api.app import create_app
+    from api.http.connections import Crowd, GuardedProtocol
 
+    logs.configure(settings.log, settings.log_level)
+    crowd = Crowd(limits_of(settings))
     config = uvicorn.Config(
-        create_app(context),
-        log_level="warning",
+        create_app(context, settings, crowd),
+        http=partial(GuardedProtocol, crowd),  # type: ignore[arg-type]  # Called as a class is.
+        ws="none",
+        backlog=BACKLOG,
+        timeout_keep_alive=settings.idle_seconds,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=GRACE_S,
         lifespan="on",
     )

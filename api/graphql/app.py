@@ -1,16 +1,16 @@
-"""The GraphQL endpoint: queries by POST as JSON, and GraphiQL for a browser's GET.
+"""The GraphQL endpoint: queries by POST as JSON or by GET, and GraphiQL for a browser's GET.
 
 What is wrong with the request around the document (method, key, type, size, JSON) is answered as a
 problem document, as REST does; what is wrong with the document or happens while it runs, as
 GraphQL's `errors`.
 """
 
+from functools import partial
 from typing import Any
 
 import anyio
 import msgspec
-from graphql import GraphQLError
-from msgspec import Struct
+from graphql import DocumentNode, GraphQLError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -18,27 +18,24 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.types.graphql import OperationType
 
 from api.context import AppContext
-from api.graphql.errors import error_body, refusal_error
+from api.graphql.asked import GRAPHQL_JSON, HTML, JSON, Asked, asked_by_url, wanted_type
+from api.graphql.cost import MOST_COST, cost_of, refuse_costly
+from api.graphql.errors import error_bodies, error_body, refusal_error
+from api.graphql.lanes import Lanes
 from api.graphql.limits import Documents
 from api.graphql.reads import THREADS, WAIT_MS, Reads
 from api.graphql.schema import SCHEMA, graphql_schema
+from api.http.bearer import authorization
+from api.http.bodies import read_body, refuse_other_types
 from api.http.errors import HANDLERS, Problem
 from api.http.keys import Caller
 from api.http.nesting import refuse_deep_json
 from api.web.pages import page
 from domain.refusals import Code, Refused
 
-MAX_BODY = 1024 * 1024
+SMALL = 1_000  # Values that are answered in some ten milliseconds.
+REQUEST_COST = 1_000  # So many values count as one more request.
 _HEADERS = {"Cache-Control": "no-store"}
-
-
-class Asked(Struct, frozen=True):
-    """A request's JSON body. `extensions` may be sent, and nothing is done with it."""
-
-    query: str
-    variables: dict[str, Any] | None = None
-    operation_name: str | None = msgspec.field(default=None, name="operationName")
-    extensions: dict[str, Any] | None = None
 
 
 _decoder = msgspec.json.Decoder(Asked)
@@ -46,30 +43,55 @@ _encoder = msgspec.json.Encoder()
 
 
 class GraphQLReads:
-    """Answers queries from the read models of one ledger."""
+    """Answers queries from the read models of one ledger. `close` it with the server."""
 
-    def __init__(self, context: AppContext, wait_ms: int = WAIT_MS) -> None:
+    def __init__(
+        self, context: AppContext, wait_ms: int = WAIT_MS, most_cost: int = MOST_COST
+    ) -> None:
         self.documents = Documents(graphql_schema())
-        self._engine = context.engine
+        self._context = context
         self._wait_ms = wait_ms
+        self._most_cost = most_cost
         self._limiter = anyio.CapacityLimiter(THREADS)
+        self._lanes = Lanes()
+
+    def close(self) -> None:
+        self._lanes.close()
 
     async def answer(self, caller: Caller, asked: Asked) -> dict[str, Any]:
-        """The GraphQL response: `data`, `errors` or both.
+        """The GraphQL response: `data`, `errors` or both. Raises as `answer_bytes` does."""
+        answer: dict[str, Any] = msgspec.json.decode(await self.answer_bytes(caller, asked))
+        return answer
 
-        Raises Refused(REQUEST_INVALID, "operationName") when no operation is chosen.
+    async def answer_bytes(self, caller: Caller, asked: Asked) -> bytes:
+        """The GraphQL response as JSON.
+
+        Raises Refused(REQUEST_INVALID, "operationName") when no operation is chosen, Refused(BUSY)
+        when too many large queries wait, and Problem 429 when it costs more than the key may.
         """
         try:
-            prepared = self.documents.prepared(asked.query)
+            prepared = await self.documents.prepared(asked.query)
+            if prepared.errors:
+                return _encoded({"errors": error_bodies(prepared.errors, prepared.document)})
+            prepared.refuse_choice(asked.operation_name)
+            named = asked.operation_name or None
+            cost = cost_of(graphql_schema(), prepared, named, asked.variables or {})
+            refuse_costly(cost, self._most_cost)
         except GraphQLError as error:
-            return {"errors": [error_body(error)]}
+            return _encoded({"errors": [error_body(error)]})
         except Refused as refused:
-            return {"errors": [error_body(refusal_error(refused))]}
-        document = prepared.document
-        if prepared.errors:
-            return {"errors": [error_body(error, document) for error in prepared.errors]}
-        prepared.refuse_choice(asked.operation_name)
-        reads = Reads(caller, self._engine, self._limiter, document, self._wait_ms)
+            if refused.field != "query":
+                raise
+            return _encoded({"errors": [error_body(refusal_error(refused))]})
+        self._context.rates.charge(caller, cost // REQUEST_COST)
+        if cost <= SMALL:
+            return await self._run(caller, asked, prepared.document, self._limiter)
+        return await self._lanes.run(partial(self._run, caller, asked, prepared.document))
+
+    async def _run(
+        self, caller: Caller, asked: Asked, document: DocumentNode, limiter: anyio.CapacityLimiter
+    ) -> bytes:
+        reads = Reads(caller, self._context.engine, limiter, document, self._wait_ms)
         try:
             result = await SCHEMA.execute(
                 asked.query,
@@ -83,22 +105,33 @@ class GraphQLReads:
             await reads.close()
         body: dict[str, Any] = {"data": result.data}
         if result.errors:
-            body["errors"] = [error_body(error, document) for error in result.errors]
-        return body
+            body["errors"] = error_bodies(result.errors, document)
+        return _encoded(body)
 
 
-def graphql_app(context: AppContext) -> ASGIApp:
+def _encoded(body: dict[str, Any]) -> bytes:
+    return _encoder.encode(body)
+
+
+def graphql_app(context: AppContext, reads: GraphQLReads) -> ASGIApp:
     """The ASGI application behind /graphql."""
-    reads = GraphQLReads(context)
 
     async def respond(request: Request) -> Response:
-        if request.method in ("GET", "HEAD"):
-            return page("graphiql.html")
-        if request.method != "POST":
+        if request.method not in ("GET", "HEAD", "POST"):
             raise HTTPException(405, headers={"Allow": "GET, HEAD, POST"})
-        caller = await context.keys.caller(request.headers.get("authorization"))
-        body = await reads.answer(caller, await _asked(request))
-        return Response(_encoder.encode(body), 200, _HEADERS, media_type="application/json")
+        by_url = request.method != "POST"
+        asks = "query" in request.query_params
+        wanted = wanted_type(request.headers.get("accept"), page=not asks)
+        if by_url and wanted == HTML:
+            return page("graphiql.html")
+        caller = await context.keys.caller(authorization(request))
+        context.rates.charge(caller)
+        asked = asked_by_url(request) if by_url else await _asked(request)
+        body = await reads.answer_bytes(caller, asked)
+        # Of this type alone a client can tell by the status that there is no data.
+        none = wanted == GRAPHQL_JSON and not body.startswith(b'{"data":')
+        media_type = JSON if wanted == HTML else wanted
+        return Response(body, 400 if none else 200, _HEADERS, media_type=media_type)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -119,16 +152,8 @@ def _handled(error: Exception) -> type[Exception]:
 
 async def _asked(request: Request) -> Asked:
     """Raises Problem 415 or 413, Refused(REQUEST_INVALID)."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        refused = Refused(Code.REQUEST_INVALID, "Content-Type", "application/json is needed")
-        raise Problem(refused, status=415)
-    raw = bytearray()
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > MAX_BODY:
-            refused = Refused(Code.REQUEST_INVALID, "body", f"above {MAX_BODY} bytes")
-            raise Problem(refused, status=413)
+    refuse_other_types(request)
+    raw = await read_body(request)
     try:
         refuse_deep_json(raw.decode())
         return _decoder.decode(raw)

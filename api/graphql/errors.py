@@ -7,6 +7,7 @@ is logged whole under an incident number, and the answer shows the number alone.
 
 import logging
 import secrets
+from collections.abc import Iterable
 from typing import Any
 
 from graphql import (
@@ -19,11 +20,19 @@ from graphql import (
     visit,
 )
 
-from api.http.errors import INTERNAL_ERROR, INTERNAL_MEANING, printable
+from api.http.errors import INTERNAL_ERROR, INTERNAL_MEANING, LONGEST_FIELD, cut
 from domain.refusals import Code, Refused
 
 LONGEST = 500  # Characters of a message: GraphQL quotes what it was given.
+MOST = 100  # Errors of one answer.
 _log = logging.getLogger("zhangfang.api")
+
+
+def error_bodies(
+    errors: Iterable[GraphQLError], document: DocumentNode | None = None
+) -> list[dict[str, Any]]:
+    """`errors` of an answer, as many as anybody reads; defects are logged whatever their number."""
+    return [error_body(error, document) for error in errors][:MOST]
 
 
 def error_body(error: GraphQLError, document: DocumentNode | None = None) -> dict[str, Any]:
@@ -52,7 +61,7 @@ def refusal_error(refused: Refused) -> GraphQLError:
 
 
 def _cause(error: GraphQLError) -> Exception | None:
-    """What was raised in a resolver or a scalar, behind however many layers of GraphQL."""
+    """What was raised in a resolver or a scalar, under however many layers of GraphQL."""
     cause: Exception | None = error
     while isinstance(cause, GraphQLError):
         cause = cause.original_error
@@ -66,13 +75,15 @@ def _body(error: GraphQLError, message: str, extensions: dict[str, Any]) -> dict
             {"line": location.line, "column": location.column} for location in error.locations
         ]
     if error.path is not None:
-        body["path"] = list(error.path)
-    body["extensions"] = extensions
+        body["path"] = [
+            cut(step, LONGEST_FIELD) if isinstance(step, str) else step for step in error.path
+        ]
+    body["extensions"] = extensions | {"field": cut(extensions["field"], LONGEST_FIELD)}
     return body
 
 
 def _text(text: str) -> str:
-    return printable(text if len(text) <= LONGEST else text[:LONGEST] + "…")
+    return cut(text, LONGEST)
 
 
 def _about(error: GraphQLError, document: DocumentNode | None) -> str:

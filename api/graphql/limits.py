@@ -9,10 +9,13 @@ this changes the validation rules, so that parsing, measuring and validating are
 together for a text, and a document seen before costs one look-up.
 """
 
-from collections import Counter
-from functools import lru_cache, partial
+import hashlib
+import sys
+from collections import Counter, OrderedDict
 from typing import NamedTuple
 
+import anyio
+import anyio.to_thread
 from graphql import (
     DocumentNode,
     FieldNode,
@@ -33,7 +36,11 @@ MAX_TOKENS = 2_000
 MAX_DEPTH = 12
 MAX_ALIASES = 30
 MAX_REPEATS = 30  # Fields that one selection names again, under the same name.
-REMEMBERED = 256  # Documents; at 2,000 tokens each, some tens of megabytes at the very most.
+MAX_LENGTH = 20_000  # Characters of a text: comments are no tokens, but read and kept with it.
+SHORT = 1_000  # Characters that are parsed and validated in a few milliseconds.
+PREPARED_AT_ONCE = 2
+REMEMBERED_BYTES = 8 * 1024 * 1024
+TOKEN_BYTES = 1_200  # Measured: 500 to 1,400 of a token with its node.
 
 
 class Size(NamedTuple):
@@ -179,7 +186,56 @@ def prepare(schema: GraphQLSchema, query: str) -> Prepared:
 
 
 class Documents:
-    """Prepared documents by their text, the most recently used ones."""
+    """Prepared documents by the digest of their text, the most recently used, in so many bytes.
 
-    def __init__(self, schema: GraphQLSchema) -> None:
-        self.prepared = lru_cache(maxsize=REMEMBERED)(partial(prepare, schema))
+    Used by one event loop; a long text is prepared in a thread, so that nobody waits for it.
+    """
+
+    def __init__(self, schema: GraphQLSchema, most_bytes: int = REMEMBERED_BYTES) -> None:
+        self._schema = schema
+        self._most_bytes = most_bytes
+        self._kept: OrderedDict[bytes, tuple[Prepared, int]] = OrderedDict()
+        self._limiter = anyio.CapacityLimiter(PREPARED_AT_ONCE)
+        self.bytes = self.hits = self.misses = 0
+
+    async def prepared(self, query: str) -> Prepared:
+        """Raises GraphQLError (syntax, tokens), Refused (limits)."""
+        if len(query) > MAX_LENGTH:
+            raise Refused(Code.REQUEST_INVALID, "query", f"above {MAX_LENGTH} characters")
+        mark = hashlib.sha256(query.encode("utf-8", "surrogatepass")).digest()
+        found = self._kept.get(mark)
+        if found is not None:
+            self.hits += 1
+            self._kept.move_to_end(mark)
+            return found[0]
+        self.misses += 1
+        if len(query) <= SHORT:
+            made = prepare(self._schema, query)
+        else:
+            made = await anyio.to_thread.run_sync(
+                prepare, self._schema, query, limiter=self._limiter
+            )
+        self._keep(mark, made, _bytes_of(query, made))
+        return made
+
+    def _keep(self, mark: bytes, made: Prepared, size: int) -> None:
+        if size > self._most_bytes // 8:
+            return
+        if mark not in self._kept:  # It may have been prepared twice at the same time.
+            self._kept[mark] = (made, size)
+            self.bytes += size
+        while self.bytes > self._most_bytes:
+            self.bytes -= self._kept.popitem(last=False)[1][1]
+
+
+def _bytes_of(query: str, made: Prepared) -> int:
+    """About how many bytes a prepared document takes; rather too many than too few.
+
+    Its nodes hold their tokens, and those, comments too, parts of the text.
+    """
+    size = 16_384 + 2 * sys.getsizeof(query)
+    token = made.document.loc.start_token if made.document.loc else None
+    while token is not None:
+        size += TOKEN_BYTES
+        token = token.next
+    return size + sum(2_000 + sys.getsizeof(error.message) for error in made.errors)

@@ -19,7 +19,7 @@ class Money:
 
 
 class Amount(Struct, frozen=True, gc=False):
-    """What stands behind a `Money`: the decimal text is made only where somebody asks for it."""
+    """What a `Money` is made from. The decimal text is made only where somebody asks for it."""
 
     minor: int
     currency: str

@@ -80,7 +80,22 @@ PERMISSIONS: dict[str, Permission] = {
     "POST /v1/settlement-batches/{batch_id}/payouts/{payout_no}/return": OPERATOR,
     "POST /v1/instructions/{instruction_id}/outcome": OPERATOR,
     "POST /v1/channels/{channel}/register": OPERATOR,
+    "POST /v1/calendars": OPERATOR,
 }
+
+
+# What a merchant must not learn by naming others: who is a member, and of what kind. The ledger
+# keeps what it decided; a merchant is told the same of whoever it may not name.
+UNNAMEABLE = frozenset({Code.MEMBER_NOT_FOUND, Code.MEMBER_KIND_WRONG})
+NOT_TO_BE_NAMED = "there is no member of this id that you may name here"
+
+READERS: frozenset[Role] = frozenset({"auditor", "operator"})  # Of the institution's figures.
+
+
+def refuse_reader(caller: Caller) -> None:
+    """Refused(NOT_ALLOWED) unless the caller may read what is the institution's."""
+    if caller.role not in READERS:
+        raise Refused(Code.NOT_ALLOWED, "Authorization", f"{caller.role} keys may not do this")
 
 
 def refuse_role(name: str, caller: Caller) -> None:

@@ -7,15 +7,18 @@ import hashlib
 import time
 from collections.abc import Callable
 
+import anyio
 import anyio.to_thread
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
 
 from api.http.keys import Caller, find_caller
 from domain.refusals import Code, Refused
 
 REMEMBERED_S = 5  # A revoked key is refused everywhere after at most this long.
-MOST_REMEMBERED = 10_000
+MOST_REMEMBERED = 10_000  # Each a digest and a caller, some 500 bytes, however long a header is.
+LOOK_UPS = 4  # At once: keys that are none must not take the threads and connections of the rest.
 _LONGEST = 200
 
 
@@ -28,6 +31,17 @@ def bearer_key(header: str | None) -> str:
             Code.NOT_AUTHENTICATED, "Authorization", "send `Authorization: Bearer <API key>`"
         )
     return key
+
+
+def authorization(request: Request) -> str | None:
+    """The request's one Authorization header; None without any.
+
+    Raises Refused(NOT_AUTHENTICATED) for several: whoever stands between might take another one.
+    """
+    given = request.headers.getlist("authorization")
+    if len(given) > 1:
+        raise Refused(Code.NOT_AUTHENTICATED, "Authorization", "the header stands more than once")
+    return given[0] if given else None
 
 
 def authenticate(engine: Engine, header: str | None) -> Caller:
@@ -48,6 +62,7 @@ class KeyRing:
     def __init__(self, engine: Engine, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._engine = engine
         self._monotonic = monotonic
+        self._limiter = anyio.CapacityLimiter(LOOK_UPS)
         self._known: dict[bytes, tuple[Caller, float]] = {}
 
     async def caller(self, header: str | None) -> Caller:
@@ -61,7 +76,9 @@ class KeyRing:
             return known[0]
         until = self._monotonic() + REMEMBERED_S  # Counted from before the look-up.
         try:
-            caller = await anyio.to_thread.run_sync(authenticate, self._engine, header)
+            caller = await anyio.to_thread.run_sync(
+                authenticate, self._engine, header, limiter=self._limiter
+            )
         except SQLAlchemyError as error:
             raise Refused(Code.BUSY, "database", "the database does not answer") from error
         if len(self._known) >= MOST_REMEMBERED:

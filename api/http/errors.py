@@ -60,6 +60,7 @@ STATUS: dict[Code, int] = {
     Code.DAY_NOT_THE_OPEN_ONE: 409,
     Code.DAY_NOT_BEGUN: 409,
     Code.CALENDAR_UNPUBLISHED: 409,
+    Code.CALENDAR_VERSION_TAKEN: 409,
     Code.ORDER_EXISTS: 409,
     Code.ORDER_NOT_FOUND: 404,
     Code.ORDER_NOT_PAYABLE: 409,
@@ -90,6 +91,8 @@ STATUS: dict[Code, int] = {
     Code.BUSY: 503,
 }
 
+LONGEST = 1_000  # Characters of a detail: what a caller sent may be quoted in it.
+LONGEST_FIELD = 200
 # The words of RFC 9110, with the older name of 422. The library's own change with Python.
 PHRASE: dict[int, str] = {
     400: "Bad Request",
@@ -130,14 +133,14 @@ def problem_response(problem: Problem) -> Response:
     if refused.code is Code.NOT_AUTHENTICATED:
         headers["WWW-Authenticate"] = 'Bearer realm="zhangfang"'
     if refused.code is Code.BUSY:
-        headers["Retry-After"] = "1"
+        headers.setdefault("Retry-After", "1")
     body = {
         "type": f"{REFUSALS_PAGE}#{refused.code}",
         "title": MEANING[refused.code],
         "status": problem.status,
         "code": refused.code,
-        "field": refused.field,
-        "detail": printable(refused.detail),
+        "field": cut(refused.field, LONGEST_FIELD),
+        "detail": cut(refused.detail, LONGEST),
         **problem.more,
     }
     return Response(msgspec.json.encode(body), problem.status, headers, media_type=PROBLEM)
@@ -146,6 +149,11 @@ def problem_response(problem: Problem) -> Response:
 def printable(text: str) -> str:
     """Text that any encoder takes: what a caller sent may hold half of a surrogate pair."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def cut(text: str, longest: int) -> str:
+    """Text that any encoder takes, and no more of it than anybody reads."""
+    return printable(text if len(text) <= longest else text[:longest] + "…")
 
 
 async def on_refused(_request: Request, error: Exception) -> Response:
@@ -175,7 +183,7 @@ async def on_disconnect(_request: Request, _error: Exception) -> Response:
 
 async def on_database_away(request: Request, error: Exception) -> Response:
     """Nothing is lost: under its number the request may be repeated, whatever became of it."""
-    _log.warning("%s %s: the database is away: %s", request.method, request.url.path, error)
+    _log.warning("%s %s: the database is away: %s", request.method, _route(request), error)
     detail = "the database does not take it now; repeat the request under the same number"
     return problem_response(Problem(Refused(Code.BUSY, "database", detail)))
 
@@ -183,7 +191,7 @@ async def on_database_away(request: Request, error: Exception) -> Response:
 async def on_failure(request: Request, error: Exception) -> Response:
     """A defect: logged whole under an incident number; the answer shows the number alone."""
     incident = secrets.token_hex(8)
-    _log.error("incident %s: %s %s", incident, request.method, request.url.path, exc_info=error)
+    _log.error("incident %s: %s %s", incident, request.method, _route(request), exc_info=error)
     body = {
         "type": f"{REFUSALS_PAGE}#{INTERNAL_ERROR}",
         "title": PHRASE[500],
@@ -194,6 +202,11 @@ async def on_failure(request: Request, error: Exception) -> Response:
         "incident": incident,
     }
     return Response(msgspec.json.encode(body), 500, media_type=PROBLEM)
+
+
+def _route(request: Request) -> str:
+    """Which path it is, without what stands in it: that may be somebody's."""
+    return getattr(request.scope.get("route"), "path", "") or "-"
 
 
 Handler = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
@@ -217,7 +230,9 @@ def refusals_page() -> str:
         "`title`, `status`, `code`, `field`, `detail`. A `request_conflict` also has `digest` and",
         "`recorded_digest`: SHA-256 of this command and of the one its number stands for. What",
         "does not get as far as a command is `request_invalid` with a status of its own: 404",
-        "unknown path, 405 wrong method, 413 body too large, 415 wrong content type.",
+        "unknown path, 405 wrong method, 408 not here in time, 413 body too large, 414 path too",
+        "long, 415 wrong content type, 431 headers too large. A key that asks too often gets",
+        "`busy` with 429. `Retry-After` says when to come back, in seconds.",
         "",
         "This page is written from `domain/refusals.py` and `api/http/errors.py` by `make golden`.",
     ]

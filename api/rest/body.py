@@ -14,13 +14,13 @@ import msgspec
 from msgspec import Struct
 from starlette.requests import Request
 
-from api.http.errors import Problem, printable
+from api.http.bodies import read_body, refuse_other_types
+from api.http.errors import printable
 from api.http.nesting import refuse_deep_json
 from domain.kernel import Command
 from domain.refusals import Code, Refused
 from domain.texts import fault
 
-MAX_BODY = 1024 * 1024
 MAX_TEXT = 500
 _MOST_DIGITS = 40  # Far beyond every limit: cut off there, a number stays too large, and cheap.
 _INT64 = 2**63
@@ -35,36 +35,14 @@ async def read_object(request: Request) -> dict[str, Any]:
     Raises Refused(REQUEST_INVALID, …), with 413 for a body above 1 MiB and 415 when it does not
     say it is JSON.
     """
-    raw = await _read(request)
+    raw = await read_body(request)
     if not raw:
         return {}
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        refused = Refused(Code.REQUEST_INVALID, "Content-Type", "application/json is needed")
-        raise Problem(refused, status=415)
+    refuse_other_types(request)
     value = parse_json(raw)
     if not isinstance(value, dict):
         raise Refused(Code.REQUEST_INVALID, "body", "a JSON object is needed")
     return value
-
-
-async def _read(request: Request) -> bytes:
-    length = request.headers.get("content-length", "")
-    if length.isascii() and length.isdigit() and int(length[:20]) > MAX_BODY:
-        raise _too_large()
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MAX_BODY:
-            raise _too_large()
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
-def _too_large() -> Problem:
-    refused = Refused(Code.REQUEST_INVALID, "body", f"above {MAX_BODY} bytes")
-    return Problem(refused, status=413)
 
 
 def parse_json(raw: bytes) -> Any:

@@ -9,8 +9,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.http.errors import INTERNAL_ERROR, INTERNAL_MEANING, PROBLEM, REFUSALS_PAGE
-from api.rest.body import MAX_TEXT
 from api.rest.endpoint import Endpoint
+from api.rest.shapes import ONE_OF, SHAPES, exactly_one, shaped
 from domain.refusals import MEANING, Code
 
 DESCRIPTION = """Commands of the Zhangfang accounting system; reads are at `/graphql`.
@@ -29,9 +29,13 @@ _ERRORS = {
     "403": "The caller may not do this",
     "404": "What the command is about does not exist",
     "409": "The state of things does not permit it, or the number was used with another body",
+    "408": "The request did not arrive in time",
     "413": "The body is above 1 MiB",
+    "414": "The path is too long",
     "415": "The body is not application/json",
     "422": "A value is not one the ledger takes",
+    "429": "The key asks too often; `Retry-After` says when to come back",
+    "431": "The headers are too large",
     "500": "A defect, with an incident number",
     "503": "The ledger could not take the command now; nothing was recorded",
 }
@@ -58,7 +62,7 @@ def path_parameters(path: str, sample: Mapping[str, str]) -> list[dict[str, Any]
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "string", "maxLength": MAX_TEXT},
+            "schema": SHAPES[name],
             "example": sample[name],
         }
         for name in _PARAMETER.findall(path)
@@ -95,8 +99,12 @@ def answers(status: int, result: Mapping[str, Any]) -> dict[str, Any]:
             }
         },
     }
-    refused = {code: {"$ref": f"#/components/responses/Problem{code}"} for code in _ERRORS}
-    return {str(status): accepted, **refused}
+    return {str(status): accepted, **problems(*_ERRORS)}
+
+
+def problems(*statuses: str) -> dict[str, Any]:
+    """Ways to be refused, by status."""
+    return {status: {"$ref": f"#/components/responses/Problem{status}"} for status in statuses}
 
 
 def _body_schema(endpoint: Endpoint) -> dict[str, Any]:
@@ -105,22 +113,18 @@ def _body_schema(endpoint: Endpoint) -> dict[str, Any]:
     whole = components[endpoint.command.__name__]
     in_path = set(_PARAMETER.findall(endpoint.path))
     optional = in_path | set(endpoint.defaults)
-    properties = {name: _named(name, x) for name, x in whole["properties"].items()}
+    kind = endpoint.command.__name__
+    properties = {name: shaped(kind, name, x) for name, x in whole["properties"].items()}
     for name, value in endpoint.defaults.items():
         properties[name] = {**properties[name], "default": value}
+    one_of = {"oneOf": exactly_one(ONE_OF[kind])} if kind in ONE_OF else {}
     return {
+        **one_of,
         "type": "object",
         "properties": {name: x for name, x in properties.items() if name not in in_path},
         "required": [name for name in whole.get("required", []) if name not in optional],
         "additionalProperties": False,
     }
-
-
-def _named(name: str, schema: Any) -> Any:
-    """An amount says its unit."""
-    if name.endswith("_fen") and isinstance(schema, dict):
-        return {**schema, "description": 'fen, a JSON integer; 1.0, "1" and true are refused'}
-    return schema
 
 
 def _parts(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
@@ -130,7 +134,7 @@ def _parts(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
     parts = {}
     for name, schema in components.items():
         if name not in {kind.__name__ for kind in kinds}:
-            inner = {key: _named(key, value) for key, value in schema["properties"].items()}
+            inner = {key: shaped(name, key, x) for key, x in schema["properties"].items()}
             parts[name] = {**schema, "properties": inner, "additionalProperties": False}
     return parts
 
@@ -154,7 +158,10 @@ def _problem_schema() -> dict[str, Any]:
             "position": {"type": "integer", "description": "where the refusal is kept"},
             "replayed": {"type": "boolean"},
             "digest": {**text, "description": "request_conflict: SHA-256 of this command"},
-            "recorded_digest": {**text, "description": "request_conflict: of the one recorded"},
+            "recorded_digest": {
+                "type": ["string", "null"],
+                "description": "request_conflict: of the one recorded",
+            },
             "incident": {**text, "description": "internal_error: the number in the log"},
         },
     }
@@ -167,13 +174,26 @@ def _problem_example(status: str) -> dict[str, Any]:
         "403": Code.NOT_ALLOWED,
         "404": Code.ORDER_NOT_FOUND,
         "409": Code.REFUND_EXCEEDS_PAID,
+        "408": Code.REQUEST_INVALID,
         "413": Code.REQUEST_INVALID,
+        "414": Code.REQUEST_INVALID,
         "415": Code.REQUEST_INVALID,
         "422": Code.AMOUNT_INVALID,
+        "429": Code.BUSY,
+        "431": Code.REQUEST_INVALID,
         "503": Code.BUSY,
     }.get(status)
     title = MEANING[code] if code else "Internal Server Error"
-    field = {"413": "body", "415": "Content-Type", "404": "order_no", "422": "amount_fen"}
+    field = {
+        "404": "order_no",
+        "408": "body",
+        "413": "body",
+        "414": "path",
+        "415": "Content-Type",
+        "422": "amount_fen",
+        "429": "Authorization",
+        "431": "headers",
+    }
     return {
         "type": f"{REFUSALS_PAGE}#{code or INTERNAL_ERROR}",
         "title": title,

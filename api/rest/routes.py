@@ -15,7 +15,8 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from api.context import AppContext
-from api.http.access import refuse_foreign, refuse_role
+from api.http.access import NOT_TO_BE_NAMED, UNNAMEABLE, refuse_foreign, refuse_role
+from api.http.bearer import authorization
 from api.http.errors import Problem
 from api.http.keys import Caller
 from api.rest import accounts, channels, days, members, orders, settlement, transactions, wallets
@@ -88,8 +89,10 @@ def _handler(
 
 
 async def admit(context: AppContext, name: str, request: HttpRequest) -> Caller:
-    """The caller, if its role may call. Raises NOT_AUTHENTICATED, NOT_ALLOWED, BUSY."""
-    caller = await context.keys.caller(request.headers.get("authorization"))
+    """The caller, if its role may call. Raises NOT_AUTHENTICATED, NOT_ALLOWED, BUSY (429: by its
+    key it asks too often)."""
+    caller = await context.keys.caller(authorization(request))
+    context.rates.charge(caller)
     refuse_role(name, caller)
     return caller
 
@@ -145,4 +148,6 @@ def _problem(answer: Answer, command: Command, caller: Caller, headers: dict[str
         }
     elif caller.role == "merchant" and code in NUMBER_TAKEN:
         detail = MEANING[code]
+    elif caller.role == "merchant" and code in UNNAMEABLE:
+        code, detail = Code.MEMBER_NOT_FOUND, NOT_TO_BE_NAMED
     return Problem(Refused(code, field, detail), headers=headers, more=more)

@@ -9,6 +9,7 @@ from domain.settlement.commands import (
     SealBatch,
     SettleBatch,
 )
+from domain.settlement.publishing import PublishCalendar
 
 _BATCH = {"batch_id": "SQUIRRELS-2026-11-23"}
 _PAYOUT = "payout-SQUIRRELS-2026-11-23-1"
@@ -68,5 +69,21 @@ ENDPOINTS = (
         sample={"instruction_id": "pay-P1001"},
         body={"succeeded": "JD202611230001"},
         result={"instruction_id": "pay-P1001", "status": "succeeded"},
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/calendars",
+        command=PublishCalendar,
+        summary="Publish working days of some years; due dates already fixed never move",
+        sample={},
+        body={
+            "version": 2,
+            "published": "2026-12-01",
+            "source": "State Council notice of 2026-11-25",
+            "years": [
+                {"year": 2027, "holidays": ["2027-01-01"], "makeup_workdays": ["2027-02-20"]}
+            ],
+        },
+        result={"version": 2, "years": [2027]},
     ),
 )

@@ -55,8 +55,8 @@ STREAM: "Stream[State]" = Stream("day-books")
 
 
 def open_first(state: State, day: date) -> list[Event]:
-    """Open the ledger's first day. Opening it again says nothing new, later days being open or
-    not. Raises DAY_ALREADY_OPEN."""
+    """Open the ledger's first day. Opening it again returns [], whichever day is open by then.
+    Raises DAY_ALREADY_OPEN."""
     if state.first_date == day:
         return []
     if state.open_date is not None:
@@ -65,7 +65,7 @@ def open_first(state: State, day: date) -> list[Event]:
 
 
 def cut_off(state: State, day: date) -> list[Event]:
-    """End the clearing date. Doing it again, or for a closed day, says nothing new."""
+    """End the clearing date. Doing it again, or for a closed day, returns []."""
     if is_over(state, day):
         return []
     return [] if state.clearing_date != day else [CutOff(day)]

@@ -354,7 +354,7 @@ class _PostgresSession:
         self._cursor.execute(self._sql[statement], parameters, prepare=True)
 
     def commit(self) -> None:
-        """Send COMMIT behind the rows, and wait until the server has answered for all of it."""
+        """Send COMMIT after the rows, and wait until the server has answered for all of it."""
         if self._pipeline is None:
             return
         try:

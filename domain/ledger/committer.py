@@ -40,7 +40,7 @@ from domain.ledger import codec
 from domain.ledger.answer import Answer, Refusal
 from domain.ledger.states import CACHE_SIZE, StateCache
 from domain.ledger.unit import Overlay, UnitOfWork
-from domain.refusals import Code, Refused
+from domain.refusals import MALFORMED, Code, Refused
 from domain.texts import fault
 
 ATTEMPTS = 3
@@ -91,6 +91,7 @@ class Decided:
     def __init__(self, overlay: Overlay, *, trusting: bool) -> None:
         self.overlay = overlay
         self.trusting = trusting
+        self.facts = 0  # How many were written.
         self.receipts: dict[str, ReceiptRow] = {}
         self.verdicts: list[Kept | Told | Failed] = []
         self.results: dict[str, tuple[dict[str, Any] | None, Refusal | None]] = {}
@@ -123,6 +124,7 @@ class Committer:
         self._contended = False
         self._wary = WARY  # Batches that will still not be trusting.
         self.head: Head = recorder.head()
+        self.commits = self.written = 0  # Commits and facts that this one has made durable.
 
     @property
     def cached(self) -> int:
@@ -192,11 +194,14 @@ class Committer:
         if not decided.receipts:
             return session.head
         rows, snapshots = decided.overlay.rows(session.head.position)
+        decided.facts = len(rows)
         receipts = list(decided.receipts.values())
         return session.append(Append(rows, receipts, snapshots, self._clock()))
 
     def _kept(self, decided: Decided, head: Head) -> list[Answer | BaseException]:
         self.head = head
+        self.commits += bool(decided.receipts)
+        self.written += decided.facts
         self._cache.store(decided.overlay.changed)
         return self._answers(decided, head)
 
@@ -269,7 +274,7 @@ class Committer:
         if isinstance(made, Failed):
             return made
         if isinstance(made, Refusal):
-            if made.code is Code.BUSY:
+            if made.code is Code.BUSY or made.code in MALFORMED:
                 return Told(Answer(None, made, self.head.position))
             decided.receipts[number] = ReceiptRow(number, digest, answers.refused(made))
             decided.results[number] = (None, made)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from typing import NamedTuple, TypeVar
 
 from domain.eventstore.database import Database, parse_database_url
 from domain.eventstore.opening import open_recorder
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 SHARE = 100  # Coroutines of one turn of an event loop that are queued as one job.
 
 Given = Answer | BaseException
+TellT = TypeVar("TellT")
 
 
 class _Waiting:
@@ -40,11 +42,12 @@ class _Waiting:
     and not per request.
     """
 
-    __slots__ = ("futures", "loop", "requests")
+    __slots__ = ("futures", "loop", "requests", "since_ns")
     alone = False
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
+        self.since_ns = time.monotonic_ns()
         self.requests: list[Request] = []
         self.futures: list[asyncio.Future[Answer]] = []
 
@@ -66,10 +69,11 @@ class _Waiting:
 class _Job:
     """Requests that one thread waits for; `alone` means a commit of their own."""
 
-    __slots__ = ("alone", "future", "requests")
+    __slots__ = ("alone", "future", "requests", "since_ns")
 
     def __init__(self, requests: Sequence[Request], *, alone: bool) -> None:
         self.requests = requests
+        self.since_ns = time.monotonic_ns()
         self.future: Future[list[Answer]] = Future()
         self.alone = alone
 
@@ -81,6 +85,18 @@ class _Job:
                 return
             answers.append(mine)
         self.future.set_result(answers)
+
+
+class Batched(NamedTuple):
+    """What one turn of the committer was: its commits (0 when everything was known) and new facts,
+    how long the first request waited in the queue and how long deciding and writing took (ns).
+    `answers` is None when nothing was recorded because it failed."""
+
+    commits: int
+    facts: int
+    answers: Sequence[Given] | None
+    queued_ns: int
+    took_ns: int
 
 
 def utc_us() -> int:
@@ -98,6 +114,7 @@ class Ledger:
         self.recorder = recorder
         self._committer = Committer(recorder, clock)
         self._callbacks: list[Callable[[int], None]] = []
+        self._meters: list[Callable[[Batched], None]] = []
         self._queue: list[_Job | _Waiting] = []
         self._wake = threading.Condition()
         self._closed = False
@@ -182,6 +199,11 @@ class Ledger:
         """Call `callback(head position)` after every commit of this process. It must be quick."""
         self._callbacks.append(callback)
 
+    def on_batch(self, callback: Callable[[Batched], None]) -> None:
+        """Call `callback` after every turn of this process's committer, for whoever counts. It
+        must be quick."""
+        self._meters.append(callback)
+
     def close(self) -> None:
         """Finish what is queued, then close. Calling it again does nothing."""
         with self._wake:
@@ -198,23 +220,34 @@ class Ledger:
         while jobs := self._next_jobs():
             requests = [request for job in jobs for request in job.requests]
             answers: list[Given]
+            began_ns, failed = time.monotonic_ns(), False
+            commits, facts = self._committer.commits, self._committer.written
             try:
                 answers = self._committer.commit(requests)
             except BaseException as error:
-                answers = [error] * len(requests)
+                answers, failed = [error] * len(requests), True
             else:
-                self._tell(self._committer.head.position)
+                self._tell(self._callbacks, self._committer.head.position)
+            if self._meters:
+                batched = Batched(
+                    self._committer.commits - commits,
+                    self._committer.written - facts,
+                    None if failed else answers,
+                    began_ns - jobs[0].since_ns,
+                    time.monotonic_ns() - began_ns,
+                )
+                self._tell(self._meters, batched)
             done = 0
             for job in jobs:
                 job.answer(answers[done : done + len(job.requests)])
                 done += len(job.requests)
 
-    def _tell(self, position: int) -> None:
-        for callback in self._callbacks:
+    def _tell(self, listeners: Sequence[Callable[[TellT], None]], what: TellT) -> None:
+        for callback in listeners:
             try:
-                callback(position)
+                callback(what)
             except Exception:  # A listener's defect; the callers must still get their answers.
-                log.exception("a listener of commits failed at position %d", position)
+                log.exception("a listener of commits failed")
 
     def _next_jobs(self) -> "list[_Job | _Waiting]":
         with self._wake:

@@ -72,19 +72,29 @@ class State(Struct, frozen=True, gc=False):
     fee_rules: tuple[tuple[date, FeeRule], ...] = ()
     settlement_terms: tuple[tuple[date, SettlementTerms], ...] = ()
 
+    def fee_rule_in_force(self, day: date) -> FeeRule | None:
+        """The newest fee rule whose date has come; None when all begin later, or there are none."""
+        return next((rule for since, rule in reversed(self.fee_rules) if since <= day), None)
+
+    def settlement_terms_in_force(self, day: date) -> SettlementTerms | None:
+        """The newest terms whose date has come; None when all begin later, or there are none."""
+        return next((one for since, one in reversed(self.settlement_terms) if since <= day), None)
+
     def fee_rule_on(self, day: date) -> FeeRule:
         """Raises Refused(TERMS_MISSING)."""
-        for effective_from, rule in reversed(self.fee_rules):
-            if effective_from <= day:
-                return rule
-        raise Refused(Code.TERMS_MISSING, "member_id", f"{self.member_id}: no fee rule on {day}")
+        rule = self.fee_rule_in_force(day)
+        if rule is None:
+            detail = f"{self.member_id}: no fee rule on {day}"
+            raise Refused(Code.TERMS_MISSING, "member_id", detail)
+        return rule
 
     def settlement_terms_on(self, day: date) -> SettlementTerms:
         """Raises Refused(TERMS_MISSING)."""
-        for effective_from, terms in reversed(self.settlement_terms):
-            if effective_from <= day:
-                return terms
-        raise Refused(Code.TERMS_MISSING, "member_id", f"{self.member_id}: no cycle on {day}")
+        terms = self.settlement_terms_in_force(day)
+        if terms is None:
+            detail = f"{self.member_id}: no cycle on {day}"
+            raise Refused(Code.TERMS_MISSING, "member_id", detail)
+        return terms
 
 
 def stream(member_id: str) -> "Stream[State]":

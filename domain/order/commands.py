@@ -9,7 +9,7 @@ from domain.kernel import DAY_US, Command, Reaction, Unit, shanghai_date
 from domain.member import member
 from domain.money import MAX_FEN, fen
 from domain.order import order
-from domain.order.order import MAX_LINES, Mode, OrderLine
+from domain.order.order import MAX_ITEMS, MAX_LINES, Mode, OrderLine
 from domain.payment import payment
 from domain.payment.commands import start_payment
 from domain.payment.outcomes import send_back
@@ -71,7 +71,7 @@ def _check_lines(lines: tuple[OrderLine, ...]) -> None:
         raise Refused(Code.ORDER_LINES_INVALID, "lines", "a merchant stands in two lines")
     for index, line in enumerate(lines):
         fen(line.amount_fen, f"lines[{index}].amount_fen")
-        if not 1 <= line.items <= 1_000_000:
+        if not 1 <= line.items <= MAX_ITEMS:
             raise Refused(Code.ORDER_LINES_INVALID, f"lines[{index}].items", f"{line.items}")
         checked_text(line.subject, f"lines[{index}].subject")
     if order.total_fen(lines) > MAX_FEN:

@@ -18,6 +18,7 @@ from domain.kernel import Fact, Stream
 from domain.refusals import Code, Refused
 
 MAX_LINES = 100
+MAX_ITEMS = 1_000_000  # Of one line.
 Mode = Literal["escrow", "instant"]
 
 

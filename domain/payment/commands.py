@@ -16,7 +16,7 @@ from domain.money import fen
 from domain.payment import instruction, payment, transfer
 from domain.refusals import Code, Refused
 
-# An instruction's id: a number of up to 64 characters behind `pay-`, `back-`, `refund-`, `payout-`.
+# An instruction's id: `pay-`, `back-`, `refund-` or `payout-`, and a number of up to 64 characters.
 LONGEST_ID = 80
 
 

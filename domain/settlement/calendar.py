@@ -1,9 +1,10 @@
 """The Chinese working-day calendar: published, versioned data, and questions about it.
 
 A day is a working day when it is a weekday that is not off, or a weekend day that is worked to make
-up for a holiday. Both lists come from the State Council's yearly notices and ship as
-`data/working_days.<version>.json`. A published file is never edited: a new year or a correction is
-a new version. A year nobody has announced is refused, never guessed. See `docs/calendar.md`.
+up for a holiday. Both lists come from the State Council's yearly notices. Those known at a release
+ship as `data/working_days.<version>.json`, which is never edited; what is announced later operators
+publish (`published.py`). A year nobody has announced is refused, never guessed. See
+`docs/calendar.md`.
 """
 
 from bisect import bisect_left, bisect_right
@@ -16,7 +17,7 @@ from msgspec import Struct
 
 from domain.refusals import Code, Refused
 
-CALENDAR_VERSION = 1  # The version in force: moved by hand, in the commit that ships its file.
+CALENDAR_VERSION = 1  # The version shipped: moved by hand, in the commit that ships its file.
 SATURDAY = 5
 
 
@@ -40,25 +41,33 @@ class Publication(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Calendar(Struct, frozen=True):
-    """A publication unfolded: every working day of its years, ascending and without a gap."""
+    """Every working day of its years, ascending; `missing` are years between the first and the last
+    that nobody has published."""
 
     version: int
     first_year: int
     last_year: int
     working_days: tuple[date, ...]
+    missing: frozenset[int] = frozenset()
+
+    def covers(self, year: int) -> bool:
+        return self.first_year <= year <= self.last_year and year not in self.missing
 
 
-def is_working_day(day: date, field: str = "date") -> bool:
-    """Whether people, banks and so settlements work on this day.
+def is_working_day(day: date, field: str = "date", calendar: Calendar | None = None) -> bool:
+    """Whether people, banks and so settlements work on this day, by a calendar (that of the release
+    if none is given).
 
     Raises Refused(CALENDAR_UNPUBLISHED) naming `field` when the day's year has no calendar.
     """
-    working_days = _published(day.year, field).working_days
+    working_days = _published(day.year, field, calendar).working_days
     index = bisect_left(working_days, day)
     return index < len(working_days) and working_days[index] == day
 
 
-def next_working_days(day: date, n: int, field: str = "date") -> tuple[date, ...]:
+def next_working_days(
+    day: date, n: int, field: str = "date", calendar: Calendar | None = None
+) -> tuple[date, ...]:
     """The n working days that follow `day`, ascending, `day` itself not among them.
 
     Raises Refused(CALENDAR_UNPUBLISHED) naming `field` when the day, or any of the n, falls in a
@@ -66,11 +75,16 @@ def next_working_days(day: date, n: int, field: str = "date") -> tuple[date, ...
     """
     if n < 0:
         raise ValueError(f"cannot count {n} working days ahead")
-    calendar = _published(day.year, field)
-    start = bisect_right(calendar.working_days, day)
-    following = calendar.working_days[start : start + n]
+    known = _published(day.year, field, calendar)
+    start = bisect_right(known.working_days, day)
+    following = known.working_days[start : start + n]
     if len(following) < n:
-        raise _unpublished(calendar, calendar.last_year + 1, field)
+        until = known.last_year + 1
+    else:
+        until = following[-1].year if following else day.year
+    for year in range(day.year, until + 1):
+        if not known.covers(year):
+            raise _unpublished(known, year, field)
     return following
 
 
@@ -98,28 +112,38 @@ def read(raw: bytes, version: int) -> Publication:
     if not expected or sorted(publication.years) != expected:
         raise ValueError(f"the years are not {publication.first_year} to {publication.last_year}")
     for number, year in publication.years.items():
-        if not year.holidays:
-            raise ValueError(f"{number} has no holidays: its notice is missing")
-        _check_days(number, "holidays", year.holidays, weekend=False)
-        _check_days(number, "makeup_workdays", year.makeup_workdays, weekend=True)
+        check_year(number, year)
     return publication
 
 
 def unfold(publication: Publication) -> Calendar:
     """Every working day of a checked publication."""
-    off = {day for year in publication.years.values() for day in year.holidays}
-    made_up = {day for year in publication.years.values() for day in year.makeup_workdays}
-    first = date(publication.first_year, 1, 1)
-    length = (date(publication.last_year, 12, 31) - first).days + 1
-    days = (first + timedelta(days=offset) for offset in range(length))
     return Calendar(
         version=publication.version,
         first_year=publication.first_year,
         last_year=publication.last_year,
         working_days=tuple(
-            day for day in days if day in made_up or (day.weekday() < SATURDAY and day not in off)
+            day
+            for number, year in sorted(publication.years.items())
+            for day in working_days_of(number, year)
         ),
     )
+
+
+def working_days_of(number: int, year: Year) -> list[date]:
+    """The working days of one year, ascending."""
+    off, made_up, first = set(year.holidays), set(year.makeup_workdays), date(number, 1, 1)
+    length = (date(number, 12, 31) - first).days + 1
+    days = (first + timedelta(days=offset) for offset in range(length))
+    return [day for day in days if day in made_up or (day.weekday() < SATURDAY and day not in off)]
+
+
+def check_year(number: int, year: Year) -> None:
+    """ValueError says what is wrong with the days of one year."""
+    if not year.holidays:
+        raise ValueError(f"{number} has no holidays: its notice is missing")
+    _check_days(number, "holidays", year.holidays, weekend=False)
+    _check_days(number, "makeup_workdays", year.makeup_workdays, weekend=True)
 
 
 def _check_days(number: int, name: str, days: tuple[date, ...], *, weekend: bool) -> None:
@@ -132,16 +156,17 @@ def _check_days(number: int, name: str, days: tuple[date, ...], *, weekend: bool
             raise ValueError(f"{number} {name}: {day} is a {day:%A}")
 
 
-def _published(year: int, field: str) -> Calendar:
-    calendar = load()
-    if not calendar.first_year <= year <= calendar.last_year:
-        raise _unpublished(calendar, year, field)
-    return calendar
+def _published(year: int, field: str, calendar: Calendar | None) -> Calendar:
+    known = calendar or load()
+    if not known.covers(year):
+        raise _unpublished(known, year, field)
+    return known
 
 
 def _unpublished(calendar: Calendar, year: int, field: str) -> Refused:
+    missing = f", but not {', '.join(map(str, sorted(calendar.missing)))}"
     detail = (
         f"no working-day calendar for {year}: version {calendar.version} is published"
-        f" for {calendar.first_year} to {calendar.last_year}"
+        f" for {calendar.first_year} to {calendar.last_year}{missing if calendar.missing else ''}"
     )
     return Refused(Code.CALENDAR_UNPUBLISHED, field, detail)

@@ -27,8 +27,7 @@ from domain.payment import instruction
 from domain.payment.commands import issue
 from domain.payment.instruction import Declined, Outcome, Succeeded
 from domain.refusals import Code, Refused
-from domain.settlement import batch, carry
-from domain.settlement.calendar import CALENDAR_VERSION
+from domain.settlement import batch, carry, published
 from domain.settlement.cycle import due_date
 from domain.settlement.maturity import mature, transfers
 from domain.transaction import transaction
@@ -104,8 +103,10 @@ def seal_batch(unit: Unit, command: SealBatch) -> dict[str, object]:
         current = unit.load(day.STREAM)
         if current.clearing_date is None or state.clearing_date >= current.clearing_date:
             raise Refused(Code.BATCH_STATE_WRONG, "batch_id", "its date is not cut off yet")
-        due = due_date(parse_cycle(state.cycle, "cycle"), state.clearing_date)
-        unit.record(stream, batch.seal(state, due, CALENDAR_VERSION, unit.actor))
+        calendar = published.in_force(unit.load(published.STREAM))
+        cycle = parse_cycle(state.cycle, "cycle")
+        due = due_date(cycle, state.clearing_date, calendar=calendar)
+        unit.record(stream, batch.seal(state, due, calendar.version, unit.actor))
     sealed = unit.load(stream)
     assert sealed.due_date is not None
     return {"batch_id": command.batch_id, "due_date": sealed.due_date.isoformat()}

@@ -7,7 +7,17 @@ from typing import Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import astuple
-from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Index, Table, select, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Index,
+    Table,
+    func,
+    select,
+    text,
+)
 
 from domain.kernel import Recorded, key
 from domain.payment import instruction as facts
@@ -204,3 +214,12 @@ def open_instructions(
         .limit(limit)
     )
     return [Instruction(*row) for row in connection.execute(query)]
+
+
+def count_open(connection: Connection) -> dict[str, int]:
+    """How many instructions have no final outcome, by state; both states are there."""
+    query = select(TABLE.c.state, func.count()).where(_OPEN).group_by(TABLE.c.state)
+    found = {"issued": 0, "unknown": 0}
+    for state, count in connection.execute(query):
+        found[state] = count
+    return found

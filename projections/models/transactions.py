@@ -319,7 +319,7 @@ def awaiting_confirmation(
     after: Timer | None = None,
 ) -> list[Timer]:
     """Paid transactions that the timer may confirm at an instant (UTC µs), the oldest first; those
-    behind `after`, when it is given."""
+    after `after`, when it is given."""
     query = (
         select(*_TIMER)
         .where(TABLE.c.state == text("'paid'"), TABLE.c.confirm_by_us <= before_us)

@@ -5,12 +5,12 @@ from msgspec.structs import replace
 
 from domain.accounting.commands import HoldMoney
 from domain.clearing.commands import CloseDay
-from domain.kernel import DAY_US
+from domain.kernel import DAY_US, Command
 from domain.ledger.answer import digest_of
 from domain.ledger.ledger import Ledger
 from domain.member.commands import RegisterMember
 from domain.payment.commands import RechargeWallet, RecordOutcome, TransferMoney
-from domain.refusals import Code, Refused
+from domain.refusals import MALFORMED, Code, Refused
 from domain.settlement.commands import ReviewBatch, SealBatch
 from tests.examples import BUYER, FRIEND, MAKER, PAID_AT, PAY_DAY
 from tests.ledger.conftest import LedgerOpener
@@ -41,6 +41,48 @@ def test_a_refusal_is_kept_like_an_answer(ledger: Ledger, open_ledger: LedgerOpe
     assert (again.refused, again.replayed) == (first.refused, True)
     with pytest.raises(Refused):
         again.unwrap()
+
+
+@pytest.mark.parametrize("trusting", [False, True])
+@pytest.mark.parametrize(
+    ("malformed", "sound"),
+    [
+        pytest.param(
+            RechargeWallet("W9", BUYER, "BARTER", 5),
+            RechargeWallet("W9", BUYER, "JD_PAY", 5),
+            id="an unknown method",
+        ),
+        pytest.param(
+            TransferMoney("X9", BUYER, FRIEND, 0), TransferMoney("X9", BUYER, FRIEND, 1), id="0 fen"
+        ),
+        pytest.param(
+            TransferMoney("X9", BUYER, FRIEND, 10**16),
+            TransferMoney("X9", BUYER, FRIEND, 1),
+            id="too much",
+        ),
+        pytest.param(
+            TransferMoney("X 9", BUYER, FRIEND, 1),
+            TransferMoney("X9", BUYER, FRIEND, 1),
+            id="a number that is none",
+        ),
+    ],
+)
+def test_what_never_could_have_been_decided_does_not_use_its_number_up(
+    ledger: Ledger, malformed: Command, sound: Command, trusting: bool
+) -> None:
+    if trusting:  # So many commits without a surprise, and the committer looks nothing up.
+        for n in range(25):
+            ledger.submit(transfer(f"T{n}", 1))
+    head = ledger.head()
+    for _ in range(2):
+        refused = ledger.submit(request(malformed, "once"))
+        assert refused.refused is not None
+        assert refused.refused.code in MALFORMED
+        assert not refused.replayed
+    assert ledger.head() == head
+    assert ledger.submit(request(sound, "once")).refused is None
+    again = ledger.submit(request(malformed, "once"))
+    assert again.refused is not None, "whatever it is answered, it changes nothing"
 
 
 def test_another_body_under_a_number_is_a_conflict_that_shows_both(ledger: Ledger) -> None:

@@ -12,7 +12,7 @@ from tests.examples import BUYER
 from tests.ledger.conftest import LedgerOpener
 from tests.ledger.requests import WALLET, balance, request
 
-NEW = "UNION_QR"
+NEW = "CHANNEL_TO_COME"
 
 
 def test_an_upgrade_writes_nothing_and_an_operator_registers_the_channel(

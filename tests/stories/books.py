@@ -35,12 +35,12 @@ def open_books(url: str) -> Iterator[Desk]:
 
 
 def import_feed(
-    desk: Desk, directory: Path, settle_through: date | None = None
+    desk: Desk, directory: Path, settle_through: date | None = None, *, allow_gap: bool = False
 ) -> tuple[ImportReport, Importer]:
     def known(merchant: str) -> bool:
         return desk.ledger.state(member.stream(merchant)).kind is not None
 
-    importer = Importer(desk, read_feed(directory, known))
+    importer = Importer(desk, read_feed(directory, known), allow_gap=allow_gap)
     return importer.run(settle_through), importer
 
 

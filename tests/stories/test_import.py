@@ -15,12 +15,13 @@ from api.operations.desk import Desk
 from api.operations.feed import read_feed
 from api.operations.feed.generator import generate
 from api.operations.importing import Importer
-from domain.kernel import Request, day_end_us
+from domain.clearing import day
+from domain.kernel import Request, day_end_us, shanghai_date
 from domain.ledger.proof import verify_log
 from domain.member import member
 from domain.member.commands import RegisterMember
 from domain.money import FeeRule
-from domain.refusals import Code, Refused
+from domain.refusals import Code
 from domain.transaction.transaction import Paid
 from projections.models.clearing_positions import clearing_positions
 from projections.models.trial_balance import trial_balance
@@ -103,32 +104,45 @@ def test_importing_the_same_feed_again_changes_nothing(database_url: str, feed: 
         assert desk.ledger.head() == head
 
 
-def test_a_feed_of_days_that_are_closed_is_refused_whole(
+def test_a_feed_of_days_that_are_over_is_posted_late(
     database_url: str, tmp_path: Path, feed: Path
 ) -> None:
+    """Twice the trade, one half of it late: everything comes out twice, on the open day."""
     late = tmp_path / "late"
     shutil.copytree(feed, late)
-    header, *rows = gzip.decompress((late / "orders.csv.gz").read_bytes()).decode().splitlines()
-    renumbered = "\n".join([header, *(f"9{row}" for row in rows)]) + "\n"
-    (late / "orders.csv.gz").write_bytes(gzip.compress(renumbered.encode()))
-    (late / "refunds.csv.gz").unlink()
+    for name, prefixed in (("orders.csv.gz", (0,)), ("refunds.csv.gz", (0, 2))):
+        header, *rows = gzip.decompress((late / name).read_bytes()).decode().splitlines()
+        cells = [row.split(",") for row in rows]
+        again = [
+            ",".join(f"9{cell}" if place in prefixed else cell for place, cell in enumerate(row))
+            for row in cells
+        ]
+        text = "\n".join([header, *again, ""])
+        (late / name).write_bytes(gzip.compress(text.encode()))
     with open_books(database_url) as desk:
         import_feed(desk, feed)
+        open_date = desk.ledger.state(day.STREAM).open_date
+        before = desk.ledger.head().position
+        report, importer = import_feed(desk, late, date(2011, 3, 31))
+        assert importer.rejects == []
+        assert report.checkouts == 150
+        assert {one.posted_on for one in importer.late} == {str(open_date)}
+        assert report.late == len(importer.late) == report.transactions + report.refunds
+        for merchant, right in expected_books(feed).items():
+            mine = statement_of(desk, merchant)
+            assert mine.sales_fen - mine.refunds_fen == 2 * right.sales_less_refunds, merchant
+            assert mine.fees_fen == 2 * right.fees, merchant
+            assert mine.settled_fen + mine.closing_fen == 2 * right.settled_and_closing, merchant
+            assert mine.in_escrow_fen == 0, merchant
+        check_books(desk)
+        paid = [one for one in desk.ledger.facts(before, 100_000) if isinstance(one.fact, Paid)]
+        assert {one.fact.entry.date for one in paid} == {open_date}
+        assert {shanghai_date(one.at_us) for one in paid} <= set(read_feed(feed).days), (
+            "under their own time"
+        )
         head = desk.ledger.head()
-        with pytest.raises(Refused) as no:
-            import_feed(desk, late)
-        assert (no.value.code, no.value.field) == (Code.DAY_NOT_THE_OPEN_ONE, "feed")
-        assert desk.ledger.head() == head
-
-        # With one order that was imported in its time, the others are refused one by one.
-        known = [row for row in rows if row.split(",")[0] == rows[0].split(",")[0]]
-        mixed = "\n".join([header, *known, *(f"9{row}" for row in rows[len(known) :]), ""])
-        (late / "orders.csv.gz").write_bytes(gzip.compress(mixed.encode()))
-        report, importer = import_feed(desk, late)
-        assert (report.checkouts, report.new) == (1, 0)
-        refused = [one for one in importer.rejects if one.code == Code.DAY_NOT_THE_OPEN_ONE]
-        assert len(refused) == len(rows) - len(known)
-        assert desk.ledger.head() == head
+        again_report, _ = import_feed(desk, late, date(2011, 3, 31))
+        assert (again_report.new, again_report.late, desk.ledger.head()) == (0, 0, head)
 
 
 def one_order(directory: Path, order_no: str, on: str) -> Path:
@@ -148,14 +162,14 @@ def test_days_between_two_feeds_end_before_the_second_begins(
 ) -> None:
     with open_books(database_url) as desk:
         import_feed(desk, one_order(tmp_path / "a", "1", "2011-01-04"))
-        report, importer = import_feed(desk, one_order(tmp_path / "b", "2", "2011-02-09"))
-        assert (report.checkouts, report.days_closed, importer.rejects) == (1, 36, [])
+        report, importer = import_feed(desk, one_order(tmp_path / "b", "2", "2011-02-04"))
+        assert (report.checkouts, report.days_closed, importer.rejects) == (1, 31, [])
         (paid,) = (
             recorded.fact.entry.date
             for recorded in desk.ledger.history("transaction-SHOP1-2")
             if isinstance(recorded.fact, Paid)
         )
-        assert paid == date(2011, 2, 9)
+        assert paid == date(2011, 2, 4)
         assert desk.ledger.state("transaction-SHOP1-1").released
 
 

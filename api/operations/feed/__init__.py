@@ -1,30 +1,37 @@
-"""The trading feed: CSV files of merchants, orders and refunds, read with suspicion, row by row.
+"""The trading feed: CSV files of merchants, orders and refunds, read with suspicion.
 
+    opening.py    a file's bytes, unzipped; damage is a refusal
+    encoding.py   in what encoding a file is, found out from all of it
     records.py    bytes → CSV records, the broken ones marked
+    mapping.py    other programs' columns, times and amounts → ours
     rows.py       one record → one typed row, or the reason why not
-    sequence.py   which rows stay when some stand out of order
     table.py      one file, its header, its rows and rejects
     checkouts.py  rows of one order number → one checkout
+    sorting.py    more rows than memory holds, sorted on disk
     reader.py     files → checkouts and refunds in order of time
-    rejects.py    what was refused, and the file it is written to
+    rejects.py    what was refused or late, and the lists that say so
     generator.py  a synthetic feed of any size
 
 Nothing here knows the ledger; the importer asks it.
 """
 
 from api.operations.feed.generator import generate
+from api.operations.feed.mapping import FeedMap, read_map
 from api.operations.feed.reader import Feed, read_feed
-from api.operations.feed.rejects import Reject, write_rejected
+from api.operations.feed.rejects import Late, Reject, Rejects
 from api.operations.feed.rows import Checkout, MerchantRow, OrderRow, RefundRow
 
 __all__ = [
     "Checkout",
     "Feed",
+    "FeedMap",
+    "Late",
     "MerchantRow",
     "OrderRow",
     "RefundRow",
     "Reject",
+    "Rejects",
     "generate",
     "read_feed",
-    "write_rejected",
+    "read_map",
 ]

@@ -1,44 +1,72 @@
-"""Rows of one order number become one checkout; a row that does not fit its order is refused."""
+"""Rows of one order number become one checkout; a row that does not fit its order is refused.
+
+An order is paid by one payment, so it is booked whole or not at all: when one of its rows is wrong
+by itself, all of them are refused, and the order comes whole once that row is put right. A row that
+repeats or contradicts another one of its order is refused alone.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+
+from msgspec import Struct
 
 from api.operations.feed.rows import Checkout, OrderRow
-from api.operations.feed.table import Good
+from domain.money import MAX_FEN
+from domain.order.order import MAX_LINES
 from domain.refusals import Code, Refused
 
-MOST_LINES = 100  # What the order system takes.
+Refuse = Callable[[OrderRow, Refused], None]
 
 
-def checkouts(
-    rows: Iterable[Good[OrderRow]], refuse: Callable[[Good[OrderRow], Refused], None]
-) -> Iterator[Checkout]:
-    """Checkouts in the order of the rows; every other row goes to `refuse` with the reason.
+class Part(Struct, frozen=True, gc=False, array_like=True):
+    """A row of an order; without `row` it is one that was refused by itself."""
 
-    A refused row does not end the checkout it stands in. Order numbers are remembered for ever,
-    so that one that comes back is noticed.
-    """
-    begun: dict[str, int] = {}  # order number → its first line
-    lines: dict[str, OrderRow] = {}  # of the checkout at hand, by merchant
+    order_no: str
+    at_us: int
+    line: int
+    row: OrderRow | None = None
+
+
+def place_of(part: Part) -> tuple[str, bool, int, int]:
+    """By number; of one order the refused rows first, then by time and line."""
+    return part.order_no, part.row is not None, part.at_us, part.line
+
+
+def checkouts(parts: Iterable[Part], refuse: Refuse) -> Iterator[Checkout]:
+    """The checkouts of parts in order of `place_of`; every row that is in none goes to `refuse`."""
+    for _, of_order in groupby(parts, key=lambda part: part.order_no):
+        checkout = _checkout(of_order, refuse)
+        if checkout is not None:
+            yield checkout
+
+
+def _checkout(parts: Iterator[Part], refuse: Refuse) -> Checkout | None:
+    lines: dict[str, OrderRow] = {}
     head: OrderRow | None = None
-    for good in rows:
-        row = good.row
-        if head is not None and row.order_no == head.order_no:
-            why = _misfit(head, lines, row)
-            if why is None:
-                lines[row.merchant] = row
-            else:
-                refuse(good, why)
-            continue
-        first = begun.setdefault(row.order_no, row.line)
-        if first != row.line:
-            detail = f"order {row.order_no} was already placed at line {first}"
-            refuse(good, Refused(Code.REQUEST_CONFLICT, "order_no", detail))
-            continue
-        if head is not None:
-            yield _checkout(head, lines)
-        head, lines = row, {row.merchant: row}
-    if head is not None:
-        yield _checkout(head, lines)
+    broken: int | None = None
+    for part in parts:
+        row = part.row
+        if row is None:
+            broken = part.line if broken is None else broken
+        elif broken is not None:
+            detail = f"line {broken} of the same order is refused; an order is booked whole"
+            refuse(row, Refused(Code.ORDER_LINES_INVALID, "order_no", detail))
+        elif head is None:
+            head, lines = row, {row.merchant: row}
+        elif (why := _misfit(head, lines, row)) is not None:
+            refuse(row, why)
+        else:
+            lines[row.merchant] = row
+    if head is None:
+        return None
+    if sum(row.amount_fen for row in lines.values()) > MAX_FEN:
+        detail = f"the lines of the order are above {MAX_FEN} fen together"
+        for row in lines.values():
+            refuse(row, Refused(Code.AMOUNT_TOO_LARGE, "amount", detail))
+        return None
+    return Checkout(
+        head.order_no, head.placed_at_us, head.buyer, head.method, tuple(lines.values())
+    )
 
 
 def _misfit(head: OrderRow, lines: dict[str, OrderRow], row: OrderRow) -> Refused | None:
@@ -62,13 +90,7 @@ def _misfit(head: OrderRow, lines: dict[str, OrderRow], row: OrderRow) -> Refuse
         else:
             detail = f"the order has another line of {row.merchant}, at line {other.line}"
         return Refused(Code.REQUEST_CONFLICT, "merchant", detail)
-    if len(lines) >= MOST_LINES:
-        detail = f"order {row.order_no} has {MOST_LINES} lines already"
+    if len(lines) >= MAX_LINES:
+        detail = f"order {row.order_no} has {MAX_LINES} lines already"
         return Refused(Code.ORDER_LINES_INVALID, "order_no", detail)
     return None
-
-
-def _checkout(head: OrderRow, lines: dict[str, OrderRow]) -> Checkout:
-    return Checkout(
-        head.order_no, head.placed_at_us, head.buyer, head.method, tuple(lines.values())
-    )

@@ -1,225 +1,261 @@
-"""Reads a feed's directory: checkouts and refunds in order of time, and every wrong row refused.
+"""Reads a feed's directory: checks all that can be checked alone, and sorts what is good.
 
-Two passes over the files. The first checks each row alone and finds which rows are in order; the
-second hands out what is left. Rows are never all in memory: only the order and refund numbers
-seen are, the rejects, and, of a file that turns out not to be in order, the times.
+    every file read to its end: is it whole, in what encoding, under what header?
+    every row checked by itself ──▶ orders by number ──▶ checkouts ─┐
+                                └─▶ refunds by number ─────────────┴─▶ all by time
+
+When `read_feed` returns, every row is a good one in its place or a reject with a reason, whatever
+the order of the rows in the files. Rows are sorted on disk: memory does not grow with the feed.
 """
 
-from array import array
 from collections.abc import Callable, Iterator
 from datetime import date
 from fnmatch import fnmatchcase
-from functools import cache
-from heapq import merge
-from operator import itemgetter
+from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
 
 from msgspec import Struct
 
 from api.operations.feed import rows
-from api.operations.feed.checkouts import checkouts
-from api.operations.feed.rejects import Reject
+from api.operations.feed.checkouts import Part, checkouts, place_of
+from api.operations.feed.encoding import UTF_8
+from api.operations.feed.mapping import PLAIN, FeedMap
+from api.operations.feed.rejects import Reject, Rejects
 from api.operations.feed.rows import Checkout, MerchantRow, OrderRow, RefundRow
-from api.operations.feed.sequence import longest_in_order
-from api.operations.feed.table import Good, Table
-from domain.fields import LATEST_US
+from api.operations.feed.sorting import Sorter
+from api.operations.feed.table import Bad, Table
+from domain.fields import LATEST_US, checked_number
 from domain.kernel import iso_time, shanghai_date
 from domain.refusals import Code, Refused
 
-REPORT_EVERY = 10_000  # records between two calls of `surveyed`
+REPORT_EVERY = 10_000  # Records between two calls of `told`.
+KNOWN = 65_536  # Merchants of the ledger that are remembered.
 
-TimedT = TypeVar("TimedT", OrderRow, RefundRow)
-Progress = Callable[[int], None]
+Progress = Callable[[str, int], None]
 
 
-class _Order(Struct, frozen=True):
-    """What the first pass found in a file: how many rows are good alone, first and last time kept.
+class Action(Struct, frozen=True, gc=False, array_like=True):
+    """What a feed asks for: exactly one of a checkout and a refund."""
 
-    `kept` has a byte per good row, 1 for those in order; None when all are.
-    """
+    checkout: Checkout | None
+    refund: RefundRow | None
 
-    good: int
-    first_us: int
-    last_us: int
-    kept: bytearray | None
+
+def _place(action: Action) -> tuple[int, int, str, str]:
+    """By time; at one instant orders first, then refund files by name, then by number."""
+    if action.checkout is not None:
+        return action.checkout.placed_at_us, 0, "", action.checkout.order_no
+    refund = action.refund
+    assert refund is not None
+    return refund.requested_at_us, 1, refund.file, refund.refund_no
+
+
+def _refund_place(row: RefundRow) -> tuple[str, int, str, int]:
+    return row.refund_no, row.requested_at_us, row.file, row.line
 
 
 class Feed:
-    """A feed that was looked through once and can be acted on; made by `read_feed`.
+    """A feed that was read, checked and sorted; made by `read_feed`.
 
-    `merchants` are good and distinct. `rejects` has the refused merchants at first, and grows while
-    `actions()` runs. `total_rows` counts the records of all files, `consumed` those used so far.
-    `first_day` and `last_day` are the Shanghai dates of the first and last row in order, None when
-    no row is good; a row refused only later, as a repetition, still counts for them.
+    `merchants` are good, distinct and sorted by id. `rejects` are all rows refused, with their
+    reasons; whoever refuses more of them adds to it. `total_rows` counts the records of all files,
+    `consumed` those used so far. `days` are the Shanghai dates of good orders and refunds,
+    ascending; `first_day` and `last_day` the first and last of them, None when no row is good.
+    `files` has the records of each file, `encodings` those files that are not in UTF-8.
     """
 
     def __init__(
         self,
-        merchants: Table[MerchantRow],
-        orders: Path,
-        refunds: list[Path],
-        known_merchant: Callable[[str], bool],
-        surveyed: Progress,
-        latest_us: int,
+        tables: tuple[Table[MerchantRow], Table[OrderRow], list[Table[RefundRow]]],
+        ids: set[str],
+        told: Progress,
     ) -> None:
+        """`ids` is told the merchants' ids before an order is read."""
+        merchants, orders, refunds = tables
         self.merchants: list[MerchantRow] = []
-        self.rejects: list[Reject] = []
+        self.rejects = Rejects()
+        self.files: dict[str, int] = {}
         self.total_rows = 0
-        self.consumed = 0
-        self.first_day: date | None = None
-        self.last_day: date | None = None
-        self.merchants_file, self.orders_file = merchants.file, orders.name
-        self._surveyed = surveyed
+        self.encodings: dict[str, str] = {}
+        self.merchants_file, self.orders_file = merchants.file, orders.file
+        self._told = told
+        self._days: set[date] = set()
+        self._actions: Sorter[Action] = Sorter(Action, _place)
+        self._inspect(merchants)
+        self._inspect(orders)
+        for table in refunds:
+            self._inspect(table)
         self._take_merchants(merchants)
-        self._at_first = (len(self.rejects), self.total_rows)
-        ids = {row.merchant for row in self.merchants}
-        in_ledger = cache(known_merchant)  # Both passes must get the same answer.
+        ids.update(row.merchant for row in self.merchants)
+        self._take_orders(orders)
+        self._take_refunds(refunds)
+        self.days = sorted(self._days)
+        self.first_day = self.days[0] if self.days else None
+        self.last_day = self.days[-1] if self.days else None
+        self.unused = len(self.rejects) + self.files[self.merchants_file] - self._bad_merchants
+        self.consumed = self.unused
 
-        def happened(row: TimedT, column: str) -> TimedT:
-            if row.at_us > latest_us:  # One mistyped year would end all days up to it.
-                detail = f"{iso_time(row.at_us)} lies in the future"
-                raise Refused(Code.DATE_INVALID, column, detail)
-            return row
-
-        def refund(file: str, line: int, fields: list[str]) -> RefundRow:
-            return happened(rows.parse_refund(file, line, fields), "requested_at")
-
-        def order(file: str, line: int, fields: list[str]) -> OrderRow:
-            row = happened(rows.parse_order(file, line, fields), "placed_at")
-            if row.merchant not in ids and not in_ledger(row.merchant):
-                detail = f"{row.merchant} is no merchant of this feed or of the ledger"
-                raise Refused(Code.MEMBER_NOT_FOUND, "merchant", detail)
-            return row
-
-        self._orders = Table(orders, rows.ORDER_COLUMNS, order, required=True)
-        self._refunds = [
-            Table(path, rows.REFUND_COLUMNS, refund, required=False) for path in refunds
-        ]
-        self._found = {self._orders.file: self._survey(self._orders)}
-        self._found |= {table.file: self._survey(table) for table in self._refunds}
-        held = [found for found in self._found.values() if found.good]
-        if held:
-            self.first_day = shanghai_date(min(found.first_us for found in held))
-            self.last_day = shanghai_date(max(found.last_us for found in held))
-        self.consumed = self._at_first[1]
+    @property
+    def refused_merchants(self) -> list[Reject]:
+        """Without their merchants nothing of a feed can be booked."""
+        if not self._bad_merchants:
+            return []
+        return [one for one in self.rejects if one.file == self.merchants_file]
 
     def actions(self) -> Iterator[Checkout | RefundRow]:
-        """Checkouts and refunds by time, read as they are asked for; orders first at one instant.
+        """Checkouts and refunds by time; at one instant orders first, then refunds by file and
+        number. Asked again, it begins anew, and `consumed` with it."""
+        self.consumed = self.unused
+        for action in self._actions:
+            if action.checkout is not None:
+                self.consumed += len(action.checkout.lines)
+                yield action.checkout
+            elif action.refund is not None:
+                self.consumed += 1
+                yield action.refund
 
-        Asked again, it begins anew, and `rejects` and `consumed` with it. Raises
-        Refused(REQUEST_INVALID) if a file is not what the first pass saw.
-        """
-        del self.rejects[self._at_first[0] :]
-        self.consumed = self._at_first[1]
-        file = self._orders.file
+    def checkouts(self) -> Iterator[Checkout]:
+        """The checkouts alone, by time; nothing is counted."""
+        return (one.checkout for one in self._actions if one.checkout is not None)
 
-        def refuse(good: Good[OrderRow], why: Refused) -> None:
-            self._refuse(file, good.line, good.text, why)
+    def refuse(self, row: OrderRow | RefundRow, why: Refused) -> None:
+        """Add a row to the rejects."""
+        file = row.file if isinstance(row, RefundRow) else self.orders_file
+        self.rejects.add(Reject(file, row.line, why.code, why.field, why.detail, row.text))
 
-        placed = checkouts(self._in_order(self._orders, "placed_at"), refuse)
-        streams: list[Iterator[tuple[int, Checkout | RefundRow, str]]] = [
-            ((checkout.placed_at_us, checkout, "") for checkout in placed)
-        ]
-        streams += [map(_timed, self._in_order(table, "requested_at")) for table in self._refunds]
-        seen: dict[str, tuple[str, int]] = {}
-        for _, action, text in merge(*streams, key=itemgetter(0)):
-            if isinstance(action, RefundRow):
-                here = (action.file, action.line)
-                first = seen.setdefault(action.refund_no, here)
-                if first != here:
-                    detail = (
-                        f"refund {action.refund_no} stands already in {first[0]}, line {first[1]}"
-                    )
-                    self._refuse(*here, text, Refused(Code.REQUEST_CONFLICT, "refund_no", detail))
-                    continue
-            yield action
+    def _inspect(self, table: Table[MerchantRow] | Table[OrderRow] | Table[RefundRow]) -> None:
+        encoding = table.inspect(lambda done: self._told(f"checking {table.file}", done))
+        if encoding != UTF_8:
+            self.encodings[table.file] = encoding
 
-    def _refuse(self, file: str, line: int, text: str, why: Refused) -> None:
-        self.rejects.append(Reject(file, line, why.code, why.field, why.detail, text))
+    def _counted(self, file: str) -> None:
+        self.files[file] = self.files.get(file, 0) + 1
+        self.total_rows += 1
+        if self.total_rows % REPORT_EVERY == 0:
+            self._told("reading", self.total_rows)
 
     def _take_merchants(self, table: Table[MerchantRow]) -> None:
-        """All merchants at once; one that stands twice with the same terms is the same."""
+        """All merchants; one that stands twice with the same terms is the same."""
         taken: dict[str, tuple[MerchantRow, int]] = {}
+        self.files[table.file] = 0
         for item in table.read():
-            self.total_rows += 1
-            if isinstance(item, Reject):
-                self.rejects.append(item)
+            self._counted(table.file)
+            if isinstance(item, Bad):
+                self.rejects.add(item.reject)
                 continue
             first, line = taken.setdefault(item.row.merchant, (item.row, item.line))
             if first != item.row:
                 detail = f"{first.merchant} stands at line {line} with other content"
-                conflict = Refused(Code.REQUEST_CONFLICT, "merchant", detail)
-                self._refuse(table.file, item.line, item.text, conflict)
-        self.merchants = [row for row, _ in taken.values()]
+                code = Code.REQUEST_CONFLICT
+                reject = Reject(table.file, item.line, code, "merchant", detail, item.text)
+                self.rejects.add(reject)
+        self.merchants = [row for _, (row, _) in sorted(taken.items())]
+        self._bad_merchants = len(self.rejects)
 
-    def _survey(self, table: Table[TimedT]) -> _Order:
-        """The first pass over one file. Times are collected only if they turn out to need it."""
-        good, first_us, last_us, ordered = 0, 0, 0, True
+    def _take_orders(self, table: Table[OrderRow]) -> None:
+        parts: Sorter[Part] = Sorter(Part, place_of)
+        self.files[table.file] = 0
         for item in table.read():
-            self.total_rows += 1
-            if self.total_rows % REPORT_EVERY == 0:
-                self._surveyed(self.total_rows)
-            if isinstance(item, Reject):
-                continue
-            at_us = item.row.at_us
-            ordered = ordered and at_us >= last_us
-            first_us, last_us = first_us if good else at_us, at_us
-            good += 1
-        if ordered:
-            return _Order(good, first_us, last_us, None)
-        times = array(
-            "q", (item.row.at_us for item in table.read() if not isinstance(item, Reject))
-        )
-        kept = longest_in_order(times)
-        if len(times) != good:
-            raise _changed(table.file)
-        return _Order(good, times[kept.index(1)], times[kept.rindex(1)], kept)
+            self._counted(table.file)
+            if isinstance(item, Bad):
+                self.rejects.add(item.reject)
+                if _is_number(item.number):
+                    parts.add(Part(item.number, 0, item.reject.line))
+            else:
+                row = item.row
+                parts.add(Part(row.order_no, row.placed_at_us, row.line, row))
+        for checkout in checkouts(parts, self.refuse):
+            self._days.add(shanghai_date(checkout.placed_at_us))
+            self._actions.add(Action(checkout, None))
 
-    def _in_order(self, table: Table[TimedT], column: str) -> Iterator[Good[TimedT]]:
-        """The second pass over one file: its good rows in order of time; the rest is refused."""
-        found = self._found[table.file]
-        good, last_us, last_line = 0, 0, 0
-        for item in table.read():
-            self.consumed += 1
-            if isinstance(item, Reject):
-                self.rejects.append(item)
+    def _take_refunds(self, tables: list[Table[RefundRow]]) -> None:
+        """A number counts once in all files, the first time it is asked for."""
+        asked: Sorter[RefundRow] = Sorter(RefundRow, _refund_place)
+        for table in tables:
+            self.files[table.file] = 0
+            for item in table.read():
+                self._counted(table.file)
+                if isinstance(item, Bad):
+                    self.rejects.add(item.reject)
+                else:
+                    asked.add(item.row)
+        first: RefundRow | None = None
+        for row in asked:
+            if first is None or first.refund_no != row.refund_no:
+                first = row
+                self._days.add(shanghai_date(row.requested_at_us))
+                self._actions.add(Action(None, row))
                 continue
-            at_us = item.row.at_us
-            good += 1
-            if good > found.good:
-                raise _changed(table.file)
-            if found.kept is not None and not found.kept[good - 1]:
-                detail = f"out of order: {iso_time(at_us)}, but rows after it go back before that"
-                if at_us < last_us:
-                    after = f"{iso_time(last_us)} of line {last_line}"
-                    detail = f"out of order: {iso_time(at_us)} comes after {after}"
-                self._refuse(
-                    table.file, item.line, item.text, Refused(Code.DATE_INVALID, column, detail)
-                )
-                continue
-            if at_us < last_us:
-                raise _changed(table.file)
-            last_us, last_line = at_us, item.line
-            yield item
-        if good != found.good:
-            raise _changed(table.file)
+            detail = f"refund {row.refund_no} stands already in {first.file}, line {first.line}"
+            self.refuse(row, Refused(Code.REQUEST_CONFLICT, "refund_no", detail))
 
 
 def read_feed(
     directory: Path,
     known_merchant: Callable[[str], bool] = lambda _: False,
-    surveyed: Progress = lambda _: None,
+    told: Progress = lambda *_: None,
     latest_us: int = LATEST_US,
+    *,
+    mapping: FeedMap = PLAIN,
+    encoding: str | None = None,
 ) -> Feed:
-    """Look a feed through: `merchants`, `orders` and every `*refunds*`, each `.csv` or `.csv.gz`.
+    """Read a feed: `merchants`, `orders` and every `*refunds*`, each `.csv` or `.csv.gz`.
 
-    `known_merchant` tells whether the ledger has a merchant that the feed does not list;
-    `surveyed` is told now and then how many records have been looked at; rows of a time after
-    `latest_us` (UTC µs) cannot have happened. Single rows are refused
-    one by one, into `Feed.rejects`; raises Refused(REQUEST_INVALID), naming the file, when
-    merchants or orders are missing, empty or unreadable, or a file stands there in both forms.
+    `known_merchant` tells whether the ledger has a merchant that the feed does not list; `told`
+    hears what is done and how much of it; rows of a time after `latest_us` (UTC µs) cannot have
+    happened. `mapping` is how the files are spelled, `encoding` the one that all are in; None: each
+    is found out. Single rows are refused one by one, into `Feed.rejects`.
+
+    Raises Refused(REQUEST_INVALID), naming the file, when merchants or orders are missing, when a
+    file stands there in both forms, or when one of them is damaged, in no encoding we read, or
+    under a wrong header; OSError when there is no room to sort it.
     """
+    merchants, orders, refunds = _files(directory)
+    table: Table[MerchantRow] = Table(
+        merchants,
+        rows.MERCHANT_COLUMNS,
+        lambda _line, fields, _text: rows.parse_merchant(fields),
+        mapping.merchants,
+        encoding,
+    )
+    ids: set[str] = set()
+    in_ledger = lru_cache(KNOWN)(known_merchant)
+
+    def order(line: int, fields: list[str], text: str) -> OrderRow:
+        row = rows.parse_order(line, fields, text)
+        _refuse_future(row.placed_at_us, "placed_at", latest_us)
+        if row.merchant not in ids and not in_ledger(row.merchant):
+            detail = f"{row.merchant} is no merchant of this feed or of the ledger"
+            raise Refused(Code.MEMBER_NOT_FOUND, "merchant", detail)
+        return row
+
+    def refund(path: Path) -> Table[RefundRow]:
+        def parse(line: int, fields: list[str], text: str) -> RefundRow:
+            row = rows.parse_refund(path.name, line, fields, text)
+            _refuse_future(row.requested_at_us, "requested_at", latest_us)
+            return row
+
+        return Table(path, rows.REFUND_COLUMNS, parse, mapping.refunds, encoding)
+
+    placed = Table(orders, rows.ORDER_COLUMNS, order, mapping.orders, encoding)
+    return Feed((table, placed, [refund(path) for path in refunds]), ids, told)
+
+
+def _refuse_future(at_us: int, column: str, latest_us: int) -> None:
+    if at_us > latest_us:  # One mistyped year would end all days up to it.
+        detail = f"{iso_time(at_us)} lies in the future"
+        raise Refused(Code.DATE_INVALID, column, detail)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(checked_number(text, ""))
+    except Refused:
+        return False
+
+
+def _files(directory: Path) -> tuple[Path, Path, list[Path]]:
+    """Merchants, orders, and the files of refunds by name."""
     try:
         names = sorted(path.name for path in directory.iterdir())
     except OSError as error:
@@ -233,14 +269,7 @@ def read_feed(
             raise Refused(Code.REQUEST_INVALID, stem, detail)
     merchants = _required(directory, names, "merchants.csv")
     orders = _required(directory, names, "orders.csv")
-    return Feed(
-        Table(merchants, rows.MERCHANT_COLUMNS, rows.parse_merchant, required=True),
-        orders,
-        [directory / name for name in refunds],
-        known_merchant,
-        surveyed,
-        latest_us,
-    )
+    return merchants, orders, [directory / name for name in refunds]
 
 
 def _plain(name: str) -> str:
@@ -252,11 +281,3 @@ def _required(directory: Path, names: list[str], name: str) -> Path:
         if form in names:
             return directory / form
     raise Refused(Code.REQUEST_INVALID, name, f"neither {name} nor {name}.gz is in the directory")
-
-
-def _timed(good: Good[RefundRow]) -> tuple[int, Checkout | RefundRow, str]:
-    return good.row.requested_at_us, good.row, good.text
-
-
-def _changed(file: str) -> Refused:
-    return Refused(Code.REQUEST_INVALID, file, "the file changed while it was being read")

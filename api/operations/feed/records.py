@@ -1,12 +1,11 @@
 """From bytes to CSV records, such that a broken row costs itself and no other.
 
-RFC 4180, strictly: fields are separated by commas; a field in quotes may hold commas, line ends
-and doubled quotes; a quote anywhere else breaks the row. Lines end with LF or CRLF, empty lines
-are no records, a byte order mark before the first is dropped.
+RFC 4180, strictly: fields are separated by commas, or another delimiter; a field in quotes may hold
+delimiters, line ends and doubled quotes; a quote anywhere else breaks the row. Lines end with LF or
+CRLF, empty lines are no records, a byte order mark before the first is dropped.
 """
 
 import re
-import zlib
 from collections import deque
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
@@ -26,8 +25,8 @@ _QUOTED = re.compile(r'"([^"]*+(?:""[^"]*+)*+)"')
 class Record(NamedTuple):
     """One record: the line it begins on (the first line of a file is 1), fields, and exact text.
 
-    `problem` says why it cannot be used; empty when the CSV is sound. A file that cannot be read to
-    its end gives one last record with such a problem, for all that is lost.
+    `problem` says why it cannot be used; empty when the CSV is sound. Then `fields` has what could
+    be told apart.
     """
 
     line: int
@@ -42,7 +41,7 @@ class _Line(NamedTuple):
     problem: str
 
 
-def split_row(text: str) -> tuple[list[str], str]:
+def split_row(text: str, delimiter: str = ",") -> tuple[list[str], str]:
     """The fields of one record, and what is wrong with it (empty if nothing is)."""
     fields: list[str] = []
     at = 0
@@ -54,8 +53,8 @@ def split_row(text: str) -> tuple[list[str], str]:
             fields.append(match[1].replace('""', '"'))
             at = match.end()
         else:
-            comma = text.find(",", at)
-            end = len(text) if comma < 0 else comma
+            found = text.find(delimiter, at)
+            end = len(text) if found < 0 else found
             field = text[at:end]
             if '"' in field:
                 return fields, "a quote stands inside a field that is not quoted"
@@ -63,13 +62,14 @@ def split_row(text: str) -> tuple[list[str], str]:
             at = end
         if at == len(text):
             return fields, ""
-        if text[at] != ",":
+        if text[at] != delimiter:
             return fields, "text follows a closing quote"
         at += 1
 
 
-def records(stream: BinaryIO, width: int) -> Iterator[Record]:
-    """The records of a file, the header included. `width` is how many fields a sound record has.
+def records(stream: BinaryIO, width: int, delimiter: str = ",") -> Iterator[Record]:
+    """The records of a file in UTF-8, the header included. `width` is how many fields a sound
+    record has.
 
     A field in quotes may run over several lines. If what it runs to is no sound record of `width`
     fields, its quote was left open: the one line is broken, and reading goes on with the next.
@@ -83,19 +83,19 @@ def records(stream: BinaryIO, width: int) -> Iterator[Record]:
         number, raw, problem = line
         text = raw.removesuffix("\r")
         if '"' in text:
-            fields, trouble = split_row(text)
+            fields, trouble = split_row(text, delimiter)
             if trouble == OPEN_QUOTE and problem != _OVERLONG:
-                whole = _over_lines(line, pending, source, width)
+                whole = _over_lines(line, pending, source, width, delimiter)
                 if whole is not None:
                     yield whole
                     continue
             yield Record(number, fields, text, problem or trouble)
         elif text or problem:
-            yield Record(number, text.split(","), text, problem)
+            yield Record(number, text.split(delimiter), text, problem)
 
 
 def _over_lines(
-    first: _Line, pending: deque[_Line], source: Iterator[_Line], width: int
+    first: _Line, pending: deque[_Line], source: Iterator[_Line], width: int, delimiter: str
 ) -> Record | None:
     """The record that begins on a line with an open quote, its lines taken; None if it is none.
 
@@ -115,7 +115,7 @@ def _over_lines(
     else:
         return None
     joined = "\n".join(parts).removesuffix("\r")
-    fields, trouble = split_row(joined)
+    fields, trouble = split_row(joined, delimiter)
     if trouble or len(fields) != width:
         return None
     for _ in range(used):
@@ -132,21 +132,14 @@ def _following(pending: deque[_Line], source: Iterator[_Line]) -> Iterator[_Line
 
 
 def _lines(stream: BinaryIO) -> Iterator[_Line]:
-    """Physical lines without LF, numbered from 1; bytes that are no UTF-8 become surrogates."""
+    """Physical lines without LF, numbered from 1."""
     number = 0
-    while True:
+    while raw := stream.readline(LONGEST_LINE + 2):
         number += 1
-        try:
-            raw = stream.readline(LONGEST_LINE + 2)
-            overlong = len(raw) > LONGEST_LINE and not raw.endswith(b"\n")
-            rest = raw if overlong else b"\n"
-            while rest and not rest.endswith(b"\n"):
-                rest = stream.readline(LONGEST_LINE)
-        except (OSError, EOFError, zlib.error) as error:
-            yield _Line(number, "", f"the file is damaged, nothing after this is readable: {error}")
-            return
-        if not raw:
-            return
+        overlong = len(raw) > LONGEST_LINE and not raw.endswith(b"\n")
+        rest = raw if overlong else b"\n"
+        while rest and not rest.endswith(b"\n"):
+            rest = stream.readline(LONGEST_LINE)
         if number == 1:
             raw = raw.removeprefix(b"\xef\xbb\xbf")
         yield _line(number, raw.removesuffix(b"\n"), overlong)
@@ -155,9 +148,5 @@ def _lines(stream: BinaryIO) -> Iterator[_Line]:
 def _line(number: int, raw: bytes, overlong: bool) -> _Line:
     if overlong:
         return _Line(number, raw[:LONGEST_LINE].decode(errors="replace"), _OVERLONG)
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError as error:
-        problem = f"byte {error.start + 1} of the line is not UTF-8"
-        return _Line(number, raw.decode(errors="surrogateescape"), problem)
+    text = raw.decode()
     return _Line(number, text, "the line has a NUL byte" if "\0" in text else "")

@@ -1,8 +1,8 @@
 """The rows of a feed, typed, and the checks a row can be put to on its own.
 
 Each `parse_…` takes the fields in the order of the columns, checks them in that order, and raises
-`Refused` naming the first wrong column. Whether a merchant, a method or an order exists is asked
-elsewhere.
+`Refused` naming the first wrong column. Whether a merchant or an order exists is asked elsewhere.
+Structs are packed as arrays: they are sorted on disk.
 """
 
 import re
@@ -11,10 +11,12 @@ from functools import lru_cache
 
 from msgspec import Struct
 
+from domain.channel.channels import channel_for
 from domain.fields import checked_instant, checked_member_id, checked_number, checked_text
 from domain.kernel import to_us
 from domain.member.terms import parse_cycle
 from domain.money import BASIS, parse_fen
+from domain.order.order import MAX_ITEMS
 from domain.refusals import Code, Refused
 from domain.texts import quoted
 
@@ -49,8 +51,9 @@ class MerchantRow(Struct, frozen=True, gc=False):
     settlement_cycle: str
 
 
-class OrderRow(Struct, frozen=True, gc=False):
-    """One merchant's part of a checkout; `placed_at_us` in UTC µs, `line` where the row begins."""
+class OrderRow(Struct, frozen=True, gc=False, array_like=True):
+    """One merchant's part of a checkout; `placed_at_us` in UTC µs, `line` where the row begins, its
+    exact `text`."""
 
     line: int
     order_no: str
@@ -61,14 +64,12 @@ class OrderRow(Struct, frozen=True, gc=False):
     items: int
     subject: str
     method: str
-
-    @property
-    def at_us(self) -> int:
-        return self.placed_at_us
+    text: str = ""
 
 
-class RefundRow(Struct, frozen=True, gc=False):
-    """A refund asked for; `requested_at_us` in UTC µs, `file` and `line` where the row begins."""
+class RefundRow(Struct, frozen=True, gc=False, array_like=True):
+    """A refund asked for; `requested_at_us` in UTC µs, `file` and `line` where the row begins, its
+    exact `text`."""
 
     file: str
     line: int
@@ -77,13 +78,10 @@ class RefundRow(Struct, frozen=True, gc=False):
     order_no: str
     merchant: str
     amount_fen: int
-
-    @property
-    def at_us(self) -> int:
-        return self.requested_at_us
+    text: str = ""
 
 
-class Checkout(Struct, frozen=True, gc=False):
+class Checkout(Struct, frozen=True, gc=False, array_like=True):
     """Rows of one order number: 1 to 100 lines, one per merchant, paid together by one payment."""
 
     order_no: str
@@ -106,7 +104,7 @@ def parse_time(value: str, field: str) -> int:
         raise Refused(Code.DATE_INVALID, field, f"{value[:40]!r}: there is no such day") from None
 
 
-def parse_merchant(file: str, line: int, fields: list[str]) -> MerchantRow:
+def parse_merchant(fields: list[str]) -> MerchantRow:
     merchant, name, fee_bps, cycle = fields
     checked_member_id(merchant, "merchant")
     checked_text(name, "name")
@@ -119,7 +117,7 @@ def parse_merchant(file: str, line: int, fields: list[str]) -> MerchantRow:
     return MerchantRow(merchant, name, int(fee_bps), cycle)
 
 
-def parse_order(file: str, line: int, fields: list[str]) -> OrderRow:
+def parse_order(line: int, fields: list[str], text: str) -> OrderRow:
     order_no, placed_at, buyer, merchant, amount, items, subject, method = fields
     return OrderRow(
         line,
@@ -130,11 +128,12 @@ def parse_order(file: str, line: int, fields: list[str]) -> OrderRow:
         parse_fen(amount, "amount"),
         _count(items),
         checked_text(subject, "subject"),
-        checked_text(method, "method", longest=64),
+        channel_for(checked_text(method, "method", longest=64)).name,
+        text,
     )
 
 
-def parse_refund(file: str, line: int, fields: list[str]) -> RefundRow:
+def parse_refund(file: str, line: int, fields: list[str], text: str) -> RefundRow:
     refund_no, requested_at, order_no, merchant, amount = fields
     return RefundRow(
         file,
@@ -144,12 +143,14 @@ def parse_refund(file: str, line: int, fields: list[str]) -> RefundRow:
         checked_number(order_no, "order_no"),
         checked_member_id(merchant, "merchant"),
         parse_fen(amount, "amount"),
+        text,
     )
 
 
 def _count(items: str) -> int:
-    """A positive whole number of items, of ten digits at most."""
-    if not (items.isascii() and items.isdigit() and len(items) <= 10 and int(items) > 0):
-        detail = f"{quoted(items[:40])} is not a positive whole number of items"
+    """A whole number of items, as many as an order takes."""
+    digits = items.isascii() and items.isdigit() and len(items) <= 10
+    if not (digits and 1 <= int(items) <= MAX_ITEMS):
+        detail = f"{quoted(items[:40])} is not a whole number of items from 1 to {MAX_ITEMS}"
         raise Refused(Code.AMOUNT_INVALID, "items", detail)
     return int(items)

@@ -1,11 +1,13 @@
-"""One file of a feed: opened, its header checked, every record a typed row or a Reject."""
+"""One file of a feed: its header checked, every record a typed row or a Reject."""
 
-import gzip
-import io
-from collections.abc import Callable, Iterable, Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Generic, NamedTuple, TypeVar
 
+from api.operations.feed.encoding import Inspected, Told, inspect, recoded
+from api.operations.feed.mapping import TableMap
+from api.operations.feed.opening import open_plain
 from api.operations.feed.records import Record, records
 from api.operations.feed.rejects import Reject
 from domain.refusals import Code, Refused
@@ -21,117 +23,121 @@ class Good(NamedTuple, Generic[RowT]):
     text: str
 
 
+class Bad(NamedTuple):
+    """A refused row, and what stands in its first column of ours, as far as that can be told: the
+    number of the order or refund that it would have been."""
+
+    reject: Reject
+    number: str
+
+
 class Table(Generic[RowT]):
-    """A file and how its records become rows: `parse(file, line, fields in order of columns)`."""
+    """A file and how its records become rows: `parse(line, fields in order of columns, text)`."""
 
     def __init__(
         self,
         path: Path,
         columns: tuple[str, ...],
-        parse: Callable[[str, int, list[str]], RowT],
-        *,
-        required: bool,
+        parse: Callable[[int, list[str], str], RowT],
+        mapping: TableMap,
+        encoding: str | None,
     ) -> None:
         self.path = path
-        self.file = path.name
+        self.file = path.name.encode(errors="backslashreplace").decode()  # A name is any bytes.
         self._columns = columns
         self._parse = parse
-        self._required = required
+        self._map = mapping
+        self._encoding = mapping.encoding or encoding
+        self._found: Inspected | None = None
+        self._width = len(columns)  # Of the header.
 
-    def read(self) -> Iterator[Good[RowT] | Reject]:
-        """Every record once, in the order of the file; under a wrong header all are rejects.
+    def inspect(self, told: Told = lambda _: None) -> str:
+        """Read the file to its end and check its header; the encoding it is in.
 
-        Raises Refused(REQUEST_INVALID) when the file cannot be opened, or when it is required and
-        has no readable first line.
+        Raises Refused(REQUEST_INVALID), naming the file, for what makes all of it useless.
         """
-        width, file, parse = len(self._columns), self.file, self._parse
-        with self._open() as stream:
-            source = records(stream, width)
-            places = self._places(next(source, None))
-            if isinstance(places, Reject):
-                yield from _all_refused(source, places)
-                return
-            for line, fields, text, problem in source:
-                if problem or len(fields) != width:
-                    problem = problem or f"{len(fields)} columns where the header has {width}"
-                    yield Reject(file, line, Code.REQUEST_INVALID, "", problem, text)
-                    continue
-                if places:
-                    fields = [fields[place] for place in places]
-                try:
-                    row = parse(file, line, fields)
-                except Refused as why:
-                    yield Reject(file, line, why.code, why.field, why.detail, text)
-                    continue
-                yield Good(line, row, text)
+        self._found = inspect(self.path, self._encoding, told)
+        with open_plain(self.path) as plain:
+            header = self._header(self._records(recoded(plain, self._found.encoding)))
+        self._width = len(header[0])
+        return self._found.encoding
 
-    def _open(self) -> BinaryIO:
-        try:
-            plain = self.path.open("rb")
-        except OSError as error:
-            detail = f"the file cannot be read: {error.strerror}"
-            raise Refused(Code.REQUEST_INVALID, self.file, detail) from error
-        if not self.file.endswith(".gz"):
-            return plain
-        return io.BufferedReader(_Unzipped(plain), _CHUNK)
+    def read(self) -> Iterator[Good[RowT] | Bad]:
+        """Every record once, in the order of the file, which was inspected before.
 
-    def _places(self, header: Record | None) -> list[int] | Reject:
-        """Where each column stands (empty if all stand as usual), or why no row can be read."""
+        Raises Refused(REQUEST_INVALID), naming the file, when it is another file since.
+        """
+        assert self._found is not None
+        with open_plain(self.path) as plain:
+            watched = _Watched(plain)
+            stream = recoded(watched, self._found.encoding)  # type: ignore[arg-type]
+            try:
+                yield from self._rows(self._records(stream))
+            except UnicodeDecodeError:
+                raise self._changed() from None
+            if watched.checksum != self._found.checksum:
+                raise self._changed()
+
+    def _records(self, stream: BinaryIO) -> Iterator[Record]:
+        return records(stream, self._width, self._map.delimiter)
+
+    def _rows(self, source: Iterator[Record]) -> Iterator[Good[RowT] | Bad]:
+        header, places = self._header(source)
+        width, first = len(header), places[0] if places else 0
+        for line, fields, text, problem in source:
+            if problem or len(fields) != width:
+                problem = problem or f"{len(fields)} columns where the header has {width}"
+                reject = Reject(self.file, line, Code.REQUEST_INVALID, "", problem, text)
+                yield Bad(reject, fields[first] if len(fields) > first >= 0 else "")
+                continue
+            number = fields[first] if first >= 0 else ""
+            try:
+                wanted = self._map.converted(self._columns, fields, places) if places else fields
+                row = self._parse(line, wanted, text)
+            except Refused as why:
+                reject = Reject(self.file, line, why.code, why.field, why.detail, text)
+                yield Bad(reject, number)
+                continue
+            yield Good(line, row, text)
+
+    def _header(self, source: Iterator[Record]) -> tuple[list[str], list[int]]:
+        """The columns of the file, and where each of ours stands (empty if all stand as usual)."""
+        header = next(source, None)
         if header is None:
-            header = Record(1, [], "", "the file is empty, it has no header")
-        if self._required and header.problem and not header.text:
-            raise Refused(Code.REQUEST_INVALID, self.file, header.problem)
-        problem = header.problem or _wrong_columns(header.fields, self._columns)
-        if not problem and header.line != 1:
+            problem = "the file is empty, it has no header"
+        elif header.line != 1:
             problem = "the first line is empty"
+        else:
+            problem = header.problem or self._map.wrong_columns(header.fields, self._columns)
         if problem:
-            why = f"the header of the file is wrong: {problem}"
-            return Reject(self.file, header.line, Code.REQUEST_INVALID, "", why, header.text)
-        if tuple(header.fields) == self._columns:
-            return []
-        return [header.fields.index(name) for name in self._columns]
+            detail = f"the header of the file is wrong: {problem}"
+            raise Refused(Code.REQUEST_INVALID, self.file, detail)
+        assert header is not None
+        if self._map.is_plain and tuple(header.fields) == self._columns:
+            return header.fields, []
+        return header.fields, self._map.places(header.fields, self._columns)
+
+    def _changed(self) -> Refused:
+        detail = "the file changed while it was being read"
+        return Refused(Code.REQUEST_INVALID, self.file, detail)
 
 
-def _wrong_columns(found: list[str], needed: tuple[str, ...]) -> str:
-    """What is wrong with a header; columns nobody knows too, their data must not be dropped."""
-    wrong = [f"column {name} is missing" for name in needed if name not in found]
-    wrong += [f"column {name[:40]!r} is unknown" for name in found if name not in needed]
-    wrong += [f"column {name} stands twice" for name in needed if found.count(name) > 1]
-    return "; ".join(wrong[: len(needed)])
+class _Watched:
+    """A stream whose bytes are summed up as they pass."""
 
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.checksum = 0
 
-def _all_refused(source: Iterable[Record], header: Reject) -> Iterator[Reject]:
-    """Every record refused for the header's sake; the header itself if nothing follows it."""
-    alone = True
-    for line, _, text, problem in source:
-        alone = False
-        yield Reject(header.file, line, header.code, "", problem or header.detail, text)
-    if alone:
-        yield header
+    def read(self, size: int) -> bytes:
+        return self._summed(self._stream.read(size))
 
-
-_CHUNK = 1 << 14
-
-
-class _Unzipped(io.RawIOBase):
-    """Decompressed bytes in small pieces, so that where a file breaks little is lost before it.
-
-    Lines are cut by a buffered reader on top, in C; `GzipFile` does it at a Python call per line.
-    """
-
-    def __init__(self, plain: BinaryIO) -> None:
-        self._plain = plain
-        self._zipped = gzip.GzipFile(fileobj=plain, mode="rb")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
-        piece = self._zipped.read1(len(buffer))
-        buffer[: len(piece)] = piece
-        return len(piece)
+    def readline(self, size: int) -> bytes:
+        return self._summed(self._stream.readline(size))
 
     def close(self) -> None:
-        self._zipped.close()
-        self._plain.close()
-        super().close()
+        """The stream is closed by who opened it."""
+
+    def _summed(self, piece: bytes) -> bytes:
+        self.checksum = zlib.crc32(piece, self.checksum)
+        return piece

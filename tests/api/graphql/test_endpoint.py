@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from graphql import GraphQLInputObjectType, GraphQLObjectType, GraphQLScalarType, get_named_type
 
-from api.graphql.app import MAX_BODY
 from api.graphql.schema import graphql_schema, schema_text
+from api.http.bodies import MAX_BODY
 from api.web.pages import STATIC
 from tests.api.conftest import problem
 from tests.api.graphql.conftest import Books
@@ -125,7 +125,7 @@ def test_other_methods_are_refused(books: Books, method: str) -> None:
     ("page", "count"), [("/graphql?query={ledger{position}}", 6), ("/docs", 3)]
 )
 def test_pages_come_whole_from_this_server(books: Books, page: str, count: int) -> None:
-    response = books.client.get(page, headers={"accept": "*/*"})
+    response = books.client.get(page, headers={"accept": "text/html,*/*;q=0.8"})
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/html; charset=utf-8"
     assert "default-src 'self'" in response.headers["content-security-policy"]

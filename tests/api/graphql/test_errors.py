@@ -8,7 +8,8 @@ import anyio
 import pytest
 from sqlalchemy import text
 
-from api.graphql.app import Asked, GraphQLReads
+from api.graphql.app import GraphQLReads
+from api.graphql.asked import Asked
 from api.http.keys import Caller
 from domain.clearing.commands import OpenBooks
 from domain.member.commands import RegisterMember

@@ -36,7 +36,7 @@ def test_the_table_is_all_that_can_be_called(server: Server) -> None:
     """From outside: what the document offers is the table, and what needs no key."""
     paths = server.client.get("/openapi.json").json()["paths"]
     offered = {f"{method.upper()} {path}" for path, item in paths.items() for method in item}
-    assert offered == {*PERMISSIONS, "GET /health"}
+    assert offered == {*PERMISSIONS, "GET /health", "GET /ready", "GET /metrics"}
     documented = {path.split("{")[0] for path in paths}
     known = {"/", "/openapi.json", "/docs", "/docs/refusals.md", "/graphql"}
     for route in server.client.app.routes:  # type: ignore[attr-defined]
@@ -163,3 +163,36 @@ def test_confirming_is_not_the_merchants_to_do(market: Server) -> None:
     response = market.send("POST", path, {"by": "buyer"}, role="merchant", key="c")
     problem(response, 403, "not_allowed", "Authorization")
     assert market.context.ledger.state("transaction-SQUIRRELS-JD1").status == "paid"
+
+
+def test_a_merchant_does_not_learn_who_is_a_member(market: Server) -> None:
+    """Another enterprise, itself, nobody as buyer: one answer, also when it is asked again."""
+    answers = set()
+    for buyer in ("GREENTEA", "SQUIRRELS", "NOBODY", "xiaomin"):
+        body = {"order_no": "JD1", "buyer": buyer, "lines": lines("SQUIRRELS")}
+        for _ in range(2):
+            response = market.send("POST", "/v1/orders", body, role="merchant", key=f"to-{buyer}")
+            seen = problem(response, 404, "member_not_found", "buyer")
+            assert buyer not in json.dumps(seen)
+            seen.pop("replayed")
+            answers.add(json.dumps(seen))
+    assert len(answers) == 1, answers
+    for line in ("GREENTEA", "NOBODY", "xiaoming"):
+        body = {"order_no": "JD1", "buyer": "xiaoming", "lines": lines(line)}
+        response = market.send("POST", "/v1/orders", body, role="merchant", key=f"of-{line}")
+        answers.add(json.dumps(problem(response, 403, "not_allowed", "Authorization")))
+    assert len(answers) == 2, answers
+    told = market.send(
+        "POST", "/v1/orders", {**body, "buyer": "GREENTEA", "lines": lines("SQUIRRELS")}
+    )
+    problem(told, 422, "member_kind_wrong", "buyer")  # The operator is told what is so.
+
+
+def test_a_taken_payment_number_tells_no_more_than_that(market: Server) -> None:
+    market.sell("JD1", "SQUIRRELS", 77_700)
+    market.pay("JD1", "P1")
+    market.sell("JD2", "GREENTEA")
+    body = {"payment_no": "P1", "method": "JD_PAY"}
+    response = market.send("POST", "/v1/orders/JD2/payments", body, role="stranger")
+    seen = problem(response, 409, "payment_exists", "payment_no")
+    assert "SQUIRRELS" not in json.dumps(seen) and "JD1" not in json.dumps(seen)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from api.rest.body import MAX_BODY, parse_json
+from api.http.bodies import MAX_BODY
+from api.rest.body import parse_json
 from api.rest.routes import ENDPOINTS
 from domain.refusals import Refused
 from tests.api.conftest import Server, problem

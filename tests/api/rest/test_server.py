@@ -17,14 +17,18 @@ from tests.projections.example import reach
 
 
 def test_settings_have_defaults_and_follow_the_environment() -> None:
-    assert load_settings({}) == Settings("sqlite:///zhangfang.db", "127.0.0.1", 8000, True)
+    assert load_settings({}) == Settings(
+        database="sqlite:///zhangfang.db", host="127.0.0.1", port=8000, background=True
+    )
     given = {
         "ZHANGFANG_DATABASE": "postgresql://a@b/c?schema=cell_0",
         "ZHANGFANG_HOST": "0.0.0.0",
         "ZHANGFANG_PORT": "8080",
         "ZHANGFANG_BACKGROUND": "off",
     }
-    wanted = Settings("postgresql://a@b/c?schema=cell_0", "0.0.0.0", 8080, False)
+    wanted = Settings(
+        database="postgresql://a@b/c?schema=cell_0", host="0.0.0.0", port=8080, background=False
+    )
     assert load_settings(given) == wanted
     assert load_settings(dict.fromkeys(given, "")) == Settings()
 

@@ -16,9 +16,9 @@ from tests.books import Books, names, refusal
 from tests.examples import BUYER, MERCHANT
 from tests.scenario import Scenario
 
-NEW = Channel("UNION_QR", "UNIONPAY", pays_in=True, pays_out=False)
+NEW = Channel("CHANNEL_TO_COME", "UNIONPAY", pays_in=True, pays_out=False)
 given = Scenario(channel.evolve, State()).given
-registered = ChannelRegistered("UNION_QR", "UNIONPAY", True, False)
+registered = ChannelRegistered("CHANNEL_TO_COME", "UNIONPAY", True, False)
 
 
 @pytest.fixture

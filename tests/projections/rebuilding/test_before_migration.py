@@ -5,7 +5,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from projections.rebuilding.verify import check
 from sqlalchemy import Engine, inspect
 
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
@@ -13,6 +12,7 @@ from domain.eventstore.opening import open_recorder
 from domain.eventstore.recorder import LedgerRecorder
 from migrations.run import migrate
 from projections.engine.engine import Projector
+from projections.rebuilding.comparison import check
 from projections.rebuilding.rebuild import rebuild
 from projections.registry import READ_MODELS
 from tests.projections import example

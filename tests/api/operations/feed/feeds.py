@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from api.operations.feed import Checkout, Feed, RefundRow, read_feed
+from api.operations.feed import Checkout, Feed, RefundRow, Reject, read_feed
 
 MERCHANTS = "merchant,name,fee_bps,settlement_cycle\nSHOP1,Shop 1,60,T+1\nSHOP2,Shop 2,38,D+1\n"
 ORDERS = "order_no,placed_at,buyer,merchant,amount,items,subject,method\n"
@@ -38,6 +38,11 @@ def read(directory: Path) -> tuple[Feed, list[Checkout | RefundRow]]:
 def accepted_lines(actions: list[Checkout | RefundRow]) -> list[int]:
     """The lines of orders that count."""
     return [row.line for one in actions if isinstance(one, Checkout) for row in one.lines]
+
+
+def rejected(feed: Feed) -> list[Reject]:
+    """Every refused row, by file and line."""
+    return list(feed.rejects)
 
 
 def reasons(feed: Feed) -> list[tuple[str, int, str, str]]:

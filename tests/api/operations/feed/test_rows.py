@@ -15,6 +15,7 @@ from tests.api.operations.feed.feeds import (
     read,
     reasons,
     refunds,
+    rejected,
     write,
 )
 
@@ -99,7 +100,7 @@ def test_a_wrong_field_of_an_order_refuses_its_row_only(
     row = ",".join((GOOD | {field: text}).values())
     feed, actions = read(write(tmp_path, orders=orders(NUTS, row, TEA)))
     assert reasons(feed) == [("orders.csv", 3, code, field)]
-    assert feed.rejects[0].row_text == row
+    assert rejected(feed)[0].row_text == row
     assert [action.order_no for action in actions] == ["A1", "A2"]
 
 
@@ -150,7 +151,7 @@ def test_a_wrong_merchant_is_refused_before_anything_else(
 
 def test_a_merchant_repeated_with_the_same_terms_is_the_same_merchant(tmp_path: Path) -> None:
     feed, _ = read(write(tmp_path, merchants=MERCHANTS + "SHOP1,Shop 1,60,T+1\n"))
-    assert (len(feed.merchants), feed.rejects) == (2, [])
+    assert (len(feed.merchants), rejected(feed)) == (2, [])
 
 
 @pytest.mark.parametrize("fee_bps", ["0", "10000"])

@@ -1,0 +1,75 @@
+"""What is asked of the endpoint, in a body or in a URL, and in what form the answer is wanted.
+
+After the GraphQL-over-HTTP specification: by GET `query`, `operationName`, and as JSON `variables`
+and `extensions` are parameters of the URL; `Accept` chooses between the media types.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from starlette.requests import Request
+
+from domain.refusals import Code, Refused
+
+JSON = "application/json"
+GRAPHQL_JSON = "application/graphql-response+json"
+HTML = "text/html"
+PARAMETERS = ("query", "variables", "operationName", "extensions")
+
+
+class Asked(Struct, frozen=True):
+    """A request's JSON body. `extensions` may be sent, and nothing is done with it."""
+
+    query: str
+    variables: dict[str, Any] | None = None
+    operation_name: str | None = msgspec.field(default=None, name="operationName")
+    extensions: dict[str, Any] | None = None
+
+
+def asked_by_url(request: Request) -> Asked:
+    """Raises Refused(REQUEST_INVALID) naming the parameter."""
+    found: dict[str, Any] = {}
+    for name, text in request.query_params.multi_items():
+        if name in found:
+            raise Refused(Code.REQUEST_INVALID, name, "the parameter stands more than once")
+        if name in PARAMETERS:
+            found[name] = text
+    for name in ("variables", "extensions"):
+        if name in found:
+            found[name] = _object(found[name], name)
+    if "query" not in found:
+        raise Refused(Code.REQUEST_INVALID, "query", "the parameter is missing")
+    return msgspec.convert(found, Asked)
+
+
+def _object(text: str, name: str) -> dict[str, Any] | None:
+    try:
+        return msgspec.json.decode(text.encode(), type=dict[str, Any] | None)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        raise Refused(Code.REQUEST_INVALID, name, "a JSON object is needed") from None
+
+
+def wanted_type(accept: str | None, *, page: bool) -> str:
+    """The media type of the answer: the one that is wanted most, of the three there are.
+
+    `page` says whether a person is there when nothing is said: a browser without a query.
+    """
+    best, wanted = 0, HTML if page else JSON
+    for one in (accept or "").split(","):
+        name, *parameters = [part.strip().lower() for part in one.split(";")]
+        if name not in (JSON, GRAPHQL_JSON, HTML):
+            continue
+        weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+        thousandths = _thousandths(weight)
+        if thousandths > best:
+            best, wanted = thousandths, name
+    return wanted
+
+
+def _thousandths(weight: str) -> int:
+    """`0.8` -> 800; 0 for what is no weight."""
+    whole, _, part = weight.partition(".")
+    if whole not in ("0", "1") or not (part == "" or (part.isascii() and part.isdigit())):
+        return 0
+    return min(1_000, int(whole) * 1_000 + int(part[:3].ljust(3, "0")))

@@ -1,0 +1,60 @@
+"""The bytes of a request's body: so many of one, and so many of all that arrive at once."""
+
+from starlette.requests import Request
+
+from api.http.errors import Problem
+from domain.refusals import Code, Refused
+
+MAX_BODY = 1024 * 1024
+MAX_TOGETHER = 32 * MAX_BODY
+
+
+class _Arriving:
+    """What a process holds of bodies that are not all there yet. Used by its event loop."""
+
+    def __init__(self) -> None:
+        self.size = 0
+
+
+_arriving = _Arriving()
+
+
+async def read_body(request: Request) -> bytes:
+    """A request's body, of at most 1 MiB.
+
+    Raises Problem: 413, and 503 when too much of others is arriving.
+    """
+    length = request.headers.get("content-length", "")
+    if length.isascii() and length.isdigit() and int(length[:20]) > MAX_BODY:
+        raise _too_large()
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            _arriving.size += len(chunk)
+            if size > MAX_BODY:
+                raise _too_large()
+            if _arriving.size > MAX_TOGETHER:
+                raise Problem(Refused(Code.BUSY, "body", "too many large bodies are arriving"))
+            chunks.append(chunk)
+    finally:
+        _arriving.size -= size
+    return b"".join(chunks)
+
+
+def media_type(request: Request) -> str:
+    """`application/json` of `Application/JSON; charset=utf-8`."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def refuse_other_types(request: Request) -> None:
+    """Raises Problem 415 unless a body says it is JSON."""
+    if media_type(request) != "application/json":
+        refused = Refused(Code.REQUEST_INVALID, "Content-Type", "application/json is needed")
+        raise Problem(refused, status=415)
+
+
+def _too_large() -> Problem:
+    refused = Refused(Code.REQUEST_INVALID, "body", f"above {MAX_BODY} bytes")
+    return Problem(refused, status=413)

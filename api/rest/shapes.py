@@ -1,0 +1,119 @@
+"""What each field of a command may be, as JSON Schema: patterns, lengths, least and most.
+
+Types come from the commands; here is what their handlers check beyond them, so that a request that
+fits the OpenAPI document is never refused as malformed. A test generates such requests.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from domain.channel.channels import CHANNELS
+from domain.money import BASIS, MAX_FEN
+from domain.order.order import MAX_LINES
+from domain.payment.commands import LONGEST_ID
+from domain.texts import HALF, REFUSED
+
+Shape = dict[str, Any]
+FEN = 'fen, a JSON integer; 1.0, "1" and true are refused'
+LONGEST_TEXT = 200
+LONGEST_NUMBER = 64
+
+_NAME, _INNER = "[A-Za-z0-9_]", "[A-Za-z0-9_-]"
+
+
+def _text_pattern() -> str:
+    """No character that `domain/texts.py` refuses. Halves of a pair stand in no JSON text."""
+    spans = (f"{_escaped(first)}-{_escaped(last)}" for first, last, what in REFUSED if what != HALF)
+    return f"^[^{''.join(spans)}]+$"
+
+
+def _escaped(point: int) -> str:
+    return f"\\u{point:04x}" if point < 0x10000 else chr(point)
+
+
+def _number(longest: int) -> Shape:
+    return {"type": "string", "pattern": f"^{_NAME}{_INNER}{{0,{longest - 1}}}$"}
+
+
+def _amount(least: int) -> Shape:
+    return {"type": "integer", "minimum": least, "maximum": MAX_FEN, "description": FEN}
+
+
+def _nullable(shape: Shape, default: Any = None) -> Shape:
+    return {"anyOf": [shape, {"type": "null"}], "default": default}
+
+
+# 2000 to 2099, in which every fourth year is a leap year.
+DATE: Shape = {
+    "type": "string",
+    "description": "a date, YYYY-MM-DD, from 2000 to 2099",
+    "pattern": "^(20[0-9]{2}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"
+    "|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
+    "|20([02468][048]|[13579][26])-02-29)$",
+}
+TEXT: Shape = {"type": "string", "maxLength": LONGEST_TEXT, "pattern": _text_pattern()}
+MEMBER: Shape = {"type": "string", "pattern": f"^{_NAME}{{1,32}}$"}
+NUMBER = _number(LONGEST_NUMBER)
+CYCLE: Shape = {"type": "string", "pattern": "^[TD]\\+(0|[1-9]|[1-8][0-9]|90)$"}
+METHOD: Shape = {
+    "type": "string",
+    "enum": sorted(name for name, channel in CHANNELS.items() if channel.pays_in),
+}
+
+SHAPES: Mapping[str, Shape] = {
+    **dict.fromkeys(("member_id", "operator_id", "buyer", "merchant", "payer", "payee"), MEMBER),
+    **dict.fromkeys(("order_no", "payment_no", "refund_no", "transfer_no", "hold_id"), NUMBER),
+    **dict.fromkeys(("name", "reason", "subject"), TEXT),
+    **dict.fromkeys(("succeeded", "declined", "unknown"), _nullable(TEXT)),
+    **dict.fromkeys(("date", "first_date", "effective_from"), DATE),
+    "amount_fen": _amount(1),
+    "fixed_fen": {**_amount(0), "default": 0},
+    "min_fen": {**_amount(0), "default": 0},
+    "cap_fen": _nullable(_amount(0)),
+    "max_transfer_fen": _nullable(_amount(1)),
+    "rate_bps": {"type": "integer", "minimum": 0, "maximum": BASIS},
+    "items": {"type": "integer", "minimum": 1, "maximum": 1_000_000, "default": 1},
+    "method": METHOD,
+    "channel": {"type": "string", "enum": sorted(CHANNELS)},
+    "account": {"type": "string", "pattern": "^[0-9][0-9.]{0,30}(\\.[A-Za-z0-9_]{1,32})?$"},
+    "transaction_id": {
+        "type": "string",
+        "pattern": f"^{_NAME}{{1,32}}-{_NAME}{_INNER}{{0,{LONGEST_NUMBER - 1}}}$",
+    },
+    "batch_id": {
+        "type": "string",
+        "pattern": f"^{_NAME}{{1,32}}-[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}$",
+    },
+    "payout_no": _number(LONGEST_ID),
+    "instruction_id": _number(LONGEST_ID),
+    "reference": {
+        "type": "string",
+        "pattern": f"^[a-z]{{1,20}}-{_NAME}[A-Za-z0-9_.-]{{0,120}}#[1-9][0-9]{{0,9}}$",
+    },
+}
+# Named alike in two commands, and null in one of them alone.
+OWN: Mapping[tuple[str, str], Shape] = {
+    ("RegisterMember", "settlement_cycle"): _nullable(CYCLE),
+    ("SetSettlementTerms", "settlement_cycle"): CYCLE,
+}
+MORE: Mapping[str, Shape] = {"lines": {"minItems": 1, "maxItems": MAX_LINES}}
+
+
+def shaped(kind: str, name: str, schema: Shape) -> Shape:
+    """The schema of a command's field, with all that is asked of it."""
+    own = OWN.get((kind, name)) or SHAPES.get(name)
+    return dict(own) if own else {**schema, **MORE.get(name, {})}
+
+
+def exactly_one(names: tuple[str, ...]) -> list[Shape]:
+    """One of these fields is given; the others are missing, or null."""
+    return [
+        {
+            "required": [name],
+            "properties": {other: TEXT if other == name else {"type": "null"} for other in names},
+        }
+        for name in names
+    ]
+
+
+ONE_OF: Mapping[str, tuple[str, ...]] = {"RecordOutcome": ("succeeded", "declined", "unknown")}
