@@ -37,6 +37,7 @@ class Code(StrEnum):
     ACCOUNT_NOT_EMPTY = "account_not_empty"
     BALANCE_INSUFFICIENT = "balance_insufficient"
     HOLD_NOT_FOUND = "hold_not_found"
+    HOLD_EXISTS = "hold_exists"
     HOLD_LIMIT = "hold_limit"
     ENTRY_UNBALANCED = "entry_unbalanced"
     ENTRY_ALREADY_REVERSED = "entry_already_reversed"
@@ -106,6 +107,7 @@ MEANING: dict[Code, str] = {
     Code.ACCOUNT_NOT_EMPTY: "A member's accounts are closed together; one has a balance or holds.",
     Code.BALANCE_INSUFFICIENT: "The account does not have the money.",
     Code.HOLD_NOT_FOUND: "The account has no hold with this id.",
+    Code.HOLD_EXISTS: "A hold of another amount with this id already exists on the account.",
     Code.HOLD_LIMIT: "The account has as many holds as the system keeps.",
     Code.ENTRY_UNBALANCED: "Debits and credits differ, or an entry has no lines.",
     Code.ENTRY_ALREADY_REVERSED: "The entry has been reversed before.",
@@ -153,6 +155,7 @@ MEANING: dict[Code, str] = {
 NUMBER_TAKEN = frozenset(
     {
         Code.MEMBER_EXISTS,
+        Code.HOLD_EXISTS,
         Code.ORDER_EXISTS,
         Code.PAYMENT_EXISTS,
         Code.INSTRUCTION_EXISTS,

@@ -166,7 +166,7 @@ def hold(state: State, hold_id: str, amount_fen: int, reason: str) -> list[Event
     if (hold_id, amount_fen) in state.holds:
         return []
     if any(held == hold_id for held, _ in state.holds):
-        raise Refused(Code.HOLD_LIMIT, "hold_id", f"{hold_id} is already held with another amount")
+        raise Refused(Code.HOLD_EXISTS, "hold_id", f"{hold_id} is already held with another amount")
     if len(state.holds) >= MAX_HOLDS:
         raise Refused(Code.HOLD_LIMIT, "hold_id")
     if state.available_fen < amount_fen:

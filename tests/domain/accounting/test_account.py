@@ -164,7 +164,7 @@ holds = [Held(f"A{n}", 1, "x") for n in range(MAX_HOLDS)]
             [opened, came_in(799), Held("H0", 400, "x")], Code.BALANCE_INSUFFICIENT, id="held"
         ),
         pytest.param(
-            [opened, came_in(999), Held("H1", 1, "x")], Code.HOLD_LIMIT, id="another amount"
+            [opened, came_in(999), Held("H1", 1, "x")], Code.HOLD_EXISTS, id="another amount"
         ),
         pytest.param([opened, came_in(999), *holds], Code.HOLD_LIMIT, id="too many holds"),
     ],
