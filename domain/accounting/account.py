@@ -17,13 +17,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.accounting.chart import chart_account
-from domain.accounting.reversal import is_reversal
-from domain.kernel import Fact, Line, MergeableFact, Stream, key
+from domain.accounting.open_items import is_controlled
+from domain.accounting.reversal import PREFIX as TURNED
+from domain.kernel import Fact, Line, MergeableFact, Stream
 from domain.refusals import Code, Refused
 
 Direction = Literal["in", "out", "both"]
 MAX_HOLDS = 100
 MAX_TOTAL_FEN = 2**62  # Totals are stored in signed 64-bit columns.
+_PREFIX = len("account-")
 
 
 class Opened(Fact, frozen=True):
@@ -88,6 +90,7 @@ class State(Struct, frozen=True, gc=False):
     account: str = ""
     debit_normal: bool = False
     floored: bool = False
+    controlled: bool = False  # Its balance is proved from open items.
     debit_fen: int = 0
     credit_fen: int = 0
     held_fen: int = 0
@@ -119,8 +122,8 @@ def stream(account: str) -> "Stream[State]":
 
 
 def id_of(stream: str) -> str:
-    """The account's id, from its stream."""
-    return key(stream)
+    """The account's id, from its stream. It runs for every posting."""
+    return stream[_PREFIX:]
 
 
 def open_account(state: State, account: str, currency: str) -> list[Event]:
@@ -228,6 +231,7 @@ def evolve(state: State, event: Event) -> State:
                 account=event.account,
                 debit_normal=line.debit_normal,
                 floored=line.floored,
+                controlled=is_controlled(event.account),
             )
         case Held(hold_id=hold_id, amount_fen=fen):
             holds = (*state.holds, (hold_id, fen))
@@ -252,7 +256,7 @@ def posted(state: State, event: Posted) -> State:
     for line in event.lines:
         debit_fen += line.debit_fen
         credit_fen += line.credit_fen
-        if is_reversal(line.entry):
+        if line.entry.startswith(TURNED):
             turned_debit_fen += line.debit_fen
             turned_credit_fen += line.credit_fen
     same_day = state.day == event.date
@@ -262,6 +266,7 @@ def posted(state: State, event: Posted) -> State:
         state.account,
         state.debit_normal,
         state.floored,
+        state.controlled,
         state.debit_fen + debit_fen,
         state.credit_fen + credit_fen,
         state.held_fen,

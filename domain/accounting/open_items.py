@@ -22,17 +22,9 @@ OpenItems = Mapping[str, int]  # Fen by account; an item that is closed is left 
 NONE: OpenItems = {}
 
 
-_known: dict[str, bool] = {}  # Accounts met before: it is asked for every line of every entry.
-
-
 def is_controlled(account: str) -> bool:
     """Whether an account's balance is proved from open items."""
-    controlled = _known.get(account)
-    if controlled is None:
-        if len(_known) > 100_000:
-            _known.clear()
-        controlled = _known[account] = split_id(account)[0] in CONTROLLED
-    return controlled
+    return split_id(account)[0] in CONTROLLED
 
 
 def suspense_of(entry: Entry) -> str:

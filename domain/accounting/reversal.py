@@ -24,6 +24,7 @@ class Reversed(Fact, frozen=True):
 
 Event = Reversed
 
+PREFIX = "reversal-"  # Of the stream, and so of every reference to a fact that turned an entry.
 _REVERSIBLE = ("internal_transfer.1", "recharge.1")
 REVERSIBLE = frozenset(_REVERSIBLE) | {f"reversal_of_{rule}" for rule in _REVERSIBLE}
 
@@ -33,12 +34,7 @@ class State(Struct, frozen=True, gc=False):
 
 
 def stream(reference: str) -> "Stream[State]":
-    return Stream(f"reversal-{reference}")
-
-
-def is_reversal(reference: str) -> bool:
-    """Whether a fact, given as `<stream>#<version>`, turned an entry round."""
-    return reference.startswith("reversal-")
+    return Stream(PREFIX + reference)
 
 
 def refuse_reversal(entry: Entry) -> None:

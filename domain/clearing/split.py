@@ -41,7 +41,7 @@ def release(unit: Unit, reaction: Reaction[transaction.Completed, transaction.St
     merchant, on = state.created.merchant, clearing_date(unit)
     share = transaction.release_of(state)
     entry = release_entry(unit.accounting_date, merchant, share.gross_fen, share.fee_fen)
-    unit.record(reaction.stream, transaction.clear(state, on, batch_id(merchant, on), entry))
+    unit.record(reaction.stream, transaction.clear(share, on, batch_id(merchant, on), entry))
 
 
 def take_back(

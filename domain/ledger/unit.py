@@ -12,9 +12,8 @@ from functools import partial
 from typing import Any, NamedTuple, cast
 
 from domain.accounting import account
-from domain.accounting.chart import chart_account
 from domain.accounting.entry import imbalance_of
-from domain.accounting.open_items import is_controlled
+from domain.accounting.open_items import OpenItems
 from domain.clearing import day
 from domain.events import AGGREGATES, EVENTS, NAMES
 from domain.eventstore.recorder import EventRow, SnapshotRow, as_event
@@ -42,6 +41,7 @@ WITH_ENTRY = frozenset(fact for fact in EVENTS.values() if "entry" in fact.__str
 EVOLVE: dict[str, Callable[[Any, Any], Any]] = {
     name: module.evolve for name, module in AGGREGATES.items()
 }
+_HOW = {name: (evolve, OPEN_ITEMS.get(name)) for name, evolve in EVOLVE.items()}
 SNAPSHOT_EVERY = 100
 MAX_REACTIONS = 100_000
 LEDGER_ACTOR = "ledger"
@@ -218,7 +218,8 @@ class UnitOfWork:
         self.own: dict[str, Held] = {}
         self.staged: list[tuple[str, int, Fact, str]] = []
         self._queue: list[Reaction[Any, Any]] = []
-        self._owners: set[str] = set()  # Streams recorded to whose aggregates have open items.
+        # Streams recorded to whose aggregates have open items, and how those are read.
+        self._owners: dict[str, Callable[[Any], OpenItems]] = {}
         self._moved: dict[str, int] = {}  # Fen by controlled account, on its normal side.
 
     @property
@@ -242,9 +243,9 @@ class UnitOfWork:
         if not facts:
             return
         aggregate = category(stream)
-        evolve = EVOLVE[aggregate]
-        if aggregate in OPEN_ITEMS:
-            self._owners.add(stream)
+        evolve, items = _HOW[aggregate]
+        if items is not None:
+            self._owners[stream] = items
         for fact in facts:
             kind = type(fact)
             version, state, open_key = self.own.get(stream) or self.overlay.known[stream]
@@ -280,27 +281,29 @@ class UnitOfWork:
             own[stream] = (version, account.posted(state, posted), on)
             self.staged.append((stream, version, posted, cause))
             changed.append(stream)
-            if is_controlled(line.account):
-                self._count(line)
+            if state.controlled:
+                self._count(line, state)
         for stream in changed:
             account.refuse_below_floor(own[stream][1])
 
-    def _count(self, line: Line) -> None:
+    def _count(self, line: Line, state: account.State) -> None:
         fen = line.credit_fen - line.debit_fen
-        if chart_account(line.account).debit_normal:
+        if state.debit_normal:
             fen = -fen
         self._moved[line.account] = self._moved.get(line.account, 0) + fen
 
     def _prove_items(self) -> None:
         """What was posted to controlled accounts is what this command's open items changed by."""
-        left = self._moved
-        for stream in self._owners:
-            items = OPEN_ITEMS[category(stream)]
-            for leaf, fen in items(self.own[stream][1]).items():
+        left, own, known = self._moved, self.own, self.overlay.known
+        for stream, items in self._owners.items():
+            after, before = items(own[stream][1]), items(known[stream][1])
+            if after is before:
+                continue  # Mostly: there are none, neither before nor after.
+            for leaf, fen in after.items():
                 left[leaf] = left.get(leaf, 0) - fen
-            for leaf, fen in items(self.overlay.known[stream][1]).items():
+            for leaf, fen in before.items():
                 left[leaf] = left.get(leaf, 0) + fen
-        if any(left.values()):
+        if left and any(left.values()):
             raise ConservationBroken(f"open items and accounts differ: {left}")
 
     def react(self) -> None:

@@ -27,7 +27,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.accounting.chart import PAYOUT_IN_TRANSIT
-from domain.accounting.open_items import OpenItems, suspense_of
+from domain.accounting.open_items import NONE, OpenItems, suspense_of
 from domain.kernel import Entry, Fact, MergeableFact, Stream, key
 from domain.member.member import SettlementTerms
 from domain.refusals import Code, Refused
@@ -315,6 +315,8 @@ def retry(state: State, batch_id: str, no: str, entry: Entry) -> list[Event]:
 
 def open_items(state: State) -> OpenItems:
     """Payouts that are on their way, and the money of those that lies in suspense."""
+    if not state.payouts:
+        return NONE
     items: dict[str, int] = {}
     for payout in state.payouts:
         account = PAYOUT_IN_TRANSIT if payout.status == "instructed" else payout.suspense

@@ -220,9 +220,8 @@ def release_of(state: State) -> Release:
     return Release(gross_fen, fee_fen(state.created.fee_rule, gross_fen))
 
 
-def clear(state: State, on: date, batch: str, entry: Entry) -> list[Event]:
+def clear(share: Release, on: date, batch: str, entry: Entry) -> list[Event]:
     """The release, once the receipt is confirmed: it clears on a date, and a batch settles it."""
-    share = release_of(state)
     return [Cleared(on, batch, share.gross_fen, share.fee_fen, share.net_fen, entry)]
 
 
