@@ -25,7 +25,7 @@ EVERYBODY: frozenset[Role] = frozenset({"merchant", "auditor", "operator"})
 INSTITUTION: frozenset[Role] = frozenset({"auditor", "operator"})
 
 
-class Rule(NamedTuple):
+class FieldAccess(NamedTuple):
     """`roles` may ask; of `own` fields a merchant gets what is its own, `shared` ones hold nothing
     of a member. `models` are the read models that `atLeast` waits for."""
 
@@ -34,26 +34,26 @@ class Rule(NamedTuple):
     models: tuple[str, ...]
 
 
-ACCESS: dict[str, Rule] = {
-    "merchantStatement": Rule(EVERYBODY, "own", ("merchant_statements",)),
-    "account": Rule(EVERYBODY, "own", ("balances", "account_days")),
-    "accounts": Rule(EVERYBODY, "own", ("balances",)),
-    "journal": Rule(EVERYBODY, "own", ("journal",)),
-    "transaction": Rule(EVERYBODY, "own", ("transactions", "journal")),
-    "transactions": Rule(EVERYBODY, "own", ("transactions", "journal")),
-    "order": Rule(EVERYBODY, "own", ("orders",)),
-    "orders": Rule(EVERYBODY, "own", ("orders",)),
-    "payment": Rule(EVERYBODY, "own", ("orders",)),
-    "payments": Rule(EVERYBODY, "own", ("orders",)),
-    "refund": Rule(EVERYBODY, "own", ("refunds",)),
-    "refunds": Rule(EVERYBODY, "own", ("refunds",)),
-    "settlementBatch": Rule(EVERYBODY, "own", ("settlement_batches", "settlement_items")),
-    "settlementBatches": Rule(EVERYBODY, "own", ("settlement_batches", "settlement_items")),
-    "member": Rule(EVERYBODY, "own", ("members",)),
-    "ledger": Rule(EVERYBODY, "shared", ()),
-    "instruction": Rule(INSTITUTION, "shared", ("instructions",)),
-    "instructions": Rule(INSTITUTION, "shared", ("instructions",)),
-    "desk": Rule(
+ACCESS: dict[str, FieldAccess] = {
+    "merchantStatement": FieldAccess(EVERYBODY, "own", ("merchant_statements",)),
+    "account": FieldAccess(EVERYBODY, "own", ("balances", "account_days")),
+    "accounts": FieldAccess(EVERYBODY, "own", ("balances",)),
+    "journal": FieldAccess(EVERYBODY, "own", ("journal",)),
+    "transaction": FieldAccess(EVERYBODY, "own", ("transactions", "journal")),
+    "transactions": FieldAccess(EVERYBODY, "own", ("transactions", "journal")),
+    "order": FieldAccess(EVERYBODY, "own", ("orders",)),
+    "orders": FieldAccess(EVERYBODY, "own", ("orders",)),
+    "payment": FieldAccess(EVERYBODY, "own", ("orders",)),
+    "payments": FieldAccess(EVERYBODY, "own", ("orders",)),
+    "refund": FieldAccess(EVERYBODY, "own", ("refunds",)),
+    "refunds": FieldAccess(EVERYBODY, "own", ("refunds",)),
+    "settlementBatch": FieldAccess(EVERYBODY, "own", ("settlement_batches", "settlement_items")),
+    "settlementBatches": FieldAccess(EVERYBODY, "own", ("settlement_batches", "settlement_items")),
+    "member": FieldAccess(EVERYBODY, "own", ("members",)),
+    "ledger": FieldAccess(EVERYBODY, "shared", ()),
+    "instruction": FieldAccess(INSTITUTION, "shared", ("instructions",)),
+    "instructions": FieldAccess(INSTITUTION, "shared", ("instructions",)),
+    "desk": FieldAccess(
         INSTITUTION,
         "shared",
         (
@@ -65,10 +65,10 @@ ACCESS: dict[str, Rule] = {
             "journal",
         ),
     ),
-    "members": Rule(INSTITUTION, "shared", ("members",)),
-    "clearingPositions": Rule(INSTITUTION, "shared", ("clearing_positions",)),
-    "trialBalance": Rule(INSTITUTION, "shared", ("trial_balance",)),
-    "projections": Rule(INSTITUTION, "shared", ()),
+    "members": FieldAccess(INSTITUTION, "shared", ("members",)),
+    "clearingPositions": FieldAccess(INSTITUTION, "shared", ("clearing_positions",)),
+    "trialBalance": FieldAccess(INSTITUTION, "shared", ("trial_balance",)),
+    "projections": FieldAccess(INSTITUTION, "shared", ()),
 }
 
 _AT_LEAST = StrawberryArgument(
@@ -88,8 +88,8 @@ class Checked(FieldExtension):
         name = to_camel_case(field.python_name)
         if name not in ACCESS:
             raise LookupError(f"{name} has no line in the table of who may read it")
-        self._name, self._rule = name, ACCESS[name]
-        if self._rule.models:
+        self._name, self._access = name, ACCESS[name]
+        if self._access.models:
             field.arguments = [*field.arguments, _AT_LEAST]
         self._names = {
             argument.python_name: argument.graphql_name or to_camel_case(argument.python_name)
@@ -99,13 +99,13 @@ class Checked(FieldExtension):
     async def resolve_async(
         self, next_: AsyncExtensionResolver, source: Any, info: Info, **kwargs: Any
     ) -> Any:
-        if info.context.caller.role not in self._rule.roles:
+        if info.context.caller.role not in self._access.roles:
             detail = f"a {info.context.caller.role} may not read {self._name}"
             raise Refused(Code.NOT_ALLOWED, self._name, detail)
         at_least = kwargs.pop("at_least", None)
         self._check(kwargs)
         if at_least is not None:
-            await info.context.wait_for(at_least, self._rule.models)
+            await info.context.wait_for(at_least, self._access.models)
         return await next_(source, info, **kwargs)
 
     def _check(self, arguments: dict[str, Any]) -> None:

@@ -19,12 +19,12 @@ from api.operations.feed.generator import generate
 from api.operations.feed.mapping import FeedMap, read_map
 from api.operations.feed.reader import Feed, read_feed
 from api.operations.feed.rejects import Late, Reject, Rejects
-from api.operations.feed.rows import Checkout, MerchantRow, OrderRow, RefundRow
+from api.operations.feed.rows import FeedOrder, MerchantRow, OrderRow, RefundRow
 
 __all__ = [
-    "Checkout",
     "Feed",
     "FeedMap",
+    "FeedOrder",
     "Late",
     "MerchantRow",
     "OrderRow",

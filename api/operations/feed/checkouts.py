@@ -10,7 +10,7 @@ from itertools import groupby
 
 from msgspec import Struct
 
-from api.operations.feed.rows import Checkout, OrderRow
+from api.operations.feed.rows import FeedOrder, OrderRow
 from domain.money import MAX_FEN
 from domain.order.order import MAX_LINES
 from domain.refusals import Code, Refused
@@ -32,7 +32,7 @@ def place_of(part: Part) -> tuple[str, bool, int, int]:
     return part.order_no, part.row is not None, part.at_us, part.line
 
 
-def checkouts(parts: Iterable[Part], refuse: Refuse) -> Iterator[Checkout]:
+def checkouts(parts: Iterable[Part], refuse: Refuse) -> Iterator[FeedOrder]:
     """The checkouts of parts in order of `place_of`; every row that is in none goes to `refuse`."""
     for _, of_order in groupby(parts, key=lambda part: part.order_no):
         checkout = _checkout(of_order, refuse)
@@ -40,7 +40,7 @@ def checkouts(parts: Iterable[Part], refuse: Refuse) -> Iterator[Checkout]:
             yield checkout
 
 
-def _checkout(parts: Iterator[Part], refuse: Refuse) -> Checkout | None:
+def _checkout(parts: Iterator[Part], refuse: Refuse) -> FeedOrder | None:
     lines: dict[str, OrderRow] = {}
     head: OrderRow | None = None
     broken: int | None = None
@@ -64,7 +64,7 @@ def _checkout(parts: Iterator[Part], refuse: Refuse) -> Checkout | None:
         for row in lines.values():
             refuse(row, Refused(Code.AMOUNT_TOO_LARGE, "amount", detail))
         return None
-    return Checkout(
+    return FeedOrder(
         head.order_no, head.placed_at_us, head.buyer, head.method, tuple(lines.values())
     )
 

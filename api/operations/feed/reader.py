@@ -21,7 +21,7 @@ from api.operations.feed.checkouts import Part, checkouts, place_of
 from api.operations.feed.encoding import UTF_8
 from api.operations.feed.mapping import PLAIN, FeedMap
 from api.operations.feed.rejects import Reject, Rejects
-from api.operations.feed.rows import Checkout, MerchantRow, OrderRow, RefundRow
+from api.operations.feed.rows import FeedOrder, MerchantRow, OrderRow, RefundRow
 from api.operations.feed.sorting import Sorter
 from api.operations.feed.table import Bad, Table
 from domain.fields import LATEST_US, checked_number
@@ -37,7 +37,7 @@ Progress = Callable[[str, int], None]
 class Action(Struct, frozen=True, gc=False, array_like=True):
     """What a feed asks for: exactly one of a checkout and a refund."""
 
-    checkout: Checkout | None
+    checkout: FeedOrder | None
     refund: RefundRow | None
 
 
@@ -102,7 +102,7 @@ class Feed:
             return []
         return [one for one in self.rejects if one.file == self.merchants_file]
 
-    def actions(self) -> Iterator[Checkout | RefundRow]:
+    def actions(self) -> Iterator[FeedOrder | RefundRow]:
         """Checkouts and refunds by time; at one instant orders first, then refunds by file and
         number. Asked again, it begins anew, and `consumed` with it."""
         self.consumed = self.unused
@@ -114,7 +114,7 @@ class Feed:
                 self.consumed += 1
                 yield action.refund
 
-    def checkouts(self) -> Iterator[Checkout]:
+    def checkouts(self) -> Iterator[FeedOrder]:
         """The checkouts alone, by time; nothing is counted."""
         return (one.checkout for one in self._actions if one.checkout is not None)
 

@@ -81,7 +81,7 @@ class RefundRow(Struct, frozen=True, gc=False, array_like=True):
     text: str = ""
 
 
-class Checkout(Struct, frozen=True, gc=False, array_like=True):
+class FeedOrder(Struct, frozen=True, gc=False, array_like=True):
     """Rows of one order number: 1 to 100 lines, one per merchant, paid together by one payment."""
 
     order_no: str

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from api.operations.desk import CHUNK
 from api.operations.feed.reader import Feed
-from api.operations.feed.rows import Checkout, RefundRow
+from api.operations.feed.rows import FeedOrder, RefundRow
 from api.operations.feed.sorting import Sorter
 from domain.clearing import day
 from domain.kernel import StateT, Stream, iso_time, shanghai_date
@@ -99,7 +99,7 @@ class _Foreseeing:
             told("comparing", self._counts.total())
         return self._forecast()
 
-    def _foresee_orders(self, checkouts: Sequence[Checkout]) -> None:
+    def _foresee_orders(self, checkouts: Sequence[FeedOrder]) -> None:
         orders = self._states(order.stream(one.order_no) for one in checkouts)
         buyers = self._states(member.stream(one.buyer) for one in checkouts)
         for one in checkouts:
@@ -156,8 +156,8 @@ class _Foreseeing:
         late = self._open_date is not None and shanghai_date(at_us) < self._open_date
         return "late" if late else "new"
 
-    def _refuse(self, row: Checkout | RefundRow, why: Refused) -> None:
-        for one in row.lines if isinstance(row, Checkout) else (row,):
+    def _refuse(self, row: FeedOrder | RefundRow, why: Refused) -> None:
+        for one in row.lines if isinstance(row, FeedOrder) else (row,):
             self._feed.refuse(one, why)
 
     def _forecast(self) -> Forecast:
@@ -186,7 +186,7 @@ def _refuse_refund(
         raise Refused(Code.REFUND_EXCEEDS_PAID, "amount", detail)
 
 
-def _lines(checkout: Checkout) -> tuple[OrderLine, ...]:
+def _lines(checkout: FeedOrder) -> tuple[OrderLine, ...]:
     return tuple(
         OrderLine(row.merchant, row.amount_fen, row.subject, row.items) for row in checkout.lines
     )

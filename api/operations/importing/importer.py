@@ -18,7 +18,7 @@ from api.operations.desk import Desk, in_chunks, operating, request
 from api.operations.end_of_day import DayReport, Hindrance, end_of_day
 from api.operations.feed.reader import Feed
 from api.operations.feed.rejects import Late, Reject
-from api.operations.feed.rows import Checkout, MerchantRow, RefundRow
+from api.operations.feed.rows import FeedOrder, MerchantRow, RefundRow
 from api.operations.feed.sorting import Sorter
 from api.operations.importing.checks import known_merchants, refuse_gaps, refuse_merchants
 from api.operations.importing.wave import ACTOR, WAVE_SIZE, Confirmation, Tally, Wave
@@ -203,7 +203,7 @@ class Importer:
             self._due(day_end_us(open_date) - DAY_US)
             self._run_wave(on, open_date, 1)
 
-    def _day(self, on: date, rows: Iterator[Checkout | RefundRow]) -> None:
+    def _day(self, on: date, rows: Iterator[FeedOrder | RefundRow]) -> None:
         """Run a day's rows with the timers between them, in waves; then end it, unless it is over
         and they are late."""
         open_date = self._open_date()
@@ -268,17 +268,17 @@ class _Told:
     def __init__(self, importer: Importer) -> None:
         self._importer = importer
 
-    def refused(self, row: Checkout | RefundRow, why: Refusal) -> None:
+    def refused(self, row: FeedOrder | RefundRow, why: Refusal) -> None:
         feed = self._importer._feed
-        for one in row.lines if isinstance(row, Checkout) else (row,):
+        for one in row.lines if isinstance(row, FeedOrder) else (row,):
             feed.refuse(one, Refused(why.code, why.field, why.detail))
 
-    def unpaid(self, checkout: Checkout) -> None:
+    def unpaid(self, checkout: FeedOrder) -> None:
         self._importer._unpaid.add(checkout.order_no)
 
-    def late(self, row: Checkout | RefundRow, on: date) -> None:
+    def late(self, row: FeedOrder | RefundRow, on: date) -> None:
         feed, late = self._importer._feed, self._importer.late
-        if isinstance(row, Checkout):
+        if isinstance(row, FeedOrder):
             for one in row.lines:
                 at_us, file = one.placed_at_us, feed.orders_file
                 late.add(Late(file, one.line, one.order_no, at_us, str(on), one.text))
@@ -320,5 +320,5 @@ def _begins_us(on: date) -> int:
     return day_end_us(on) - DAY_US
 
 
-def _at_us(action: Checkout | RefundRow) -> int:
-    return action.placed_at_us if isinstance(action, Checkout) else action.requested_at_us
+def _at_us(action: FeedOrder | RefundRow) -> int:
+    return action.placed_at_us if isinstance(action, FeedOrder) else action.requested_at_us

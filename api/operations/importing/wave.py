@@ -17,14 +17,13 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from api.operations.desk import Desk, outcomes, request
-from api.operations.feed.rows import Checkout, RefundRow
+from api.operations.feed.rows import FeedOrder, RefundRow
 from api.operations.importing.attempts import submit, too_early
 from domain.kernel import Request
 from domain.ledger.answer import Answer, Refusal
 from domain.ledger.states import fold_streams
 from domain.member.commands import RegisterMember
-from domain.order.commands import Checkout as PlaceOrder
-from domain.order.commands import PayOrder
+from domain.order.commands import Checkout, PayOrder
 from domain.order.order import OrderLine
 from domain.payment import instruction
 from domain.refusals import MALFORMED, Code
@@ -44,7 +43,7 @@ class Confirmation(Struct, frozen=True):
     transaction_id: str
 
 
-Row = Checkout | RefundRow
+Row = FeedOrder | RefundRow
 Action = Row | Confirmation
 
 
@@ -56,7 +55,7 @@ class Told(Protocol):
     def late(self, row: Row, on: date) -> None:
         """It was posted by this run, on a business day after its own."""
 
-    def unpaid(self, checkout: Checkout) -> None:
+    def unpaid(self, checkout: FeedOrder) -> None:
         """It was not paid: no timer of it will run out."""
 
 
@@ -91,21 +90,21 @@ class Wave:
         what is new is posted on this one, the open one."""
         self._late_on = late_on
         actions, self.actions = self.actions, []
-        placed = self._place([a for a in actions if isinstance(a, Checkout)])
+        placed = self._place([a for a in actions if isinstance(a, FeedOrder)])
         refunded = self._follow(placed, actions)
         self._finish(refunded)
 
-    def _place(self, checkouts: list[Checkout]) -> dict[str, tuple[Checkout, bool]]:
+    def _place(self, checkouts: list[FeedOrder]) -> dict[str, tuple[FeedOrder, bool]]:
         """Commit 1. The checkouts that were placed and whose payment was started, by the id of its
         instruction, and whether this run did so."""
         requests: list[Request] = []
-        of: dict[str, Checkout] = {}
+        of: dict[str, FeedOrder] = {}
         for checkout in checkouts:
             requests += self._registration(checkout)
             requests += _purchase(checkout)
             of[number_of(checkout)] = of[f"pay:{checkout.order_no}"] = checkout
         refused: set[str] = set()
-        placed: dict[str, tuple[Checkout, bool]] = {}
+        placed: dict[str, tuple[FeedOrder, bool]] = {}
         for one, answer in zip(requests, self._submitted(requests), strict=True):
             wanted = of.get(one.number)
             if wanted is None or wanted.order_no in refused:
@@ -120,7 +119,7 @@ class Wave:
                 placed[instruction_id] = (wanted, not answer.replayed)
         return placed
 
-    def _registration(self, checkout: Checkout) -> list[Request]:
+    def _registration(self, checkout: FeedOrder) -> list[Request]:
         if checkout.buyer in self._buyers:
             return []
         if len(self._buyers) >= BUYERS:
@@ -130,7 +129,7 @@ class Wave:
         return [request(f"register:{checkout.buyer}", checkout.placed_at_us, command, ACTOR)]
 
     def _follow(
-        self, placed: dict[str, tuple[Checkout, bool]], actions: list[Action]
+        self, placed: dict[str, tuple[FeedOrder, bool]], actions: list[Action]
     ) -> list[RefundRow]:
         """Commit 2. The refunds that were accepted."""
         orders = {instruction_id: order for instruction_id, (order, _) in placed.items()}
@@ -159,7 +158,7 @@ class Wave:
         return accepted
 
     def _still_to_do(
-        self, placed: dict[str, tuple[Checkout, bool]], actions: list[Action]
+        self, placed: dict[str, tuple[FeedOrder, bool]], actions: list[Action]
     ) -> list[Action]:
         """Of rows posted late: without the timers of what was confirmed meanwhile, and without
         refunds that were asked for before their payment."""
@@ -192,7 +191,7 @@ class Wave:
                     self._told.refused(action, early)
         return left
 
-    def _conclude(self, placed: dict[str, tuple[Checkout, bool]]) -> None:
+    def _conclude(self, placed: dict[str, tuple[FeedOrder, bool]]) -> None:
         """Every payment has its answer: which orders are paid?"""
         states = self._instructions(placed)
         for instruction_id, (order, new) in placed.items():
@@ -238,17 +237,17 @@ class Wave:
         return self._tally.count(submit(self._desk.ledger, requests))
 
 
-def number_of(checkout: Checkout) -> str:
+def number_of(checkout: FeedOrder) -> str:
     """The request number of an order's first command."""
     return f"checkout:{checkout.order_no}"
 
 
-def _purchase(checkout: Checkout) -> list[Request]:
+def _purchase(checkout: FeedOrder) -> list[Request]:
     lines = tuple(
         OrderLine(row.merchant, row.amount_fen, row.subject, row.items) for row in checkout.lines
     )
     at_us, order_no = checkout.placed_at_us, checkout.order_no
-    place = PlaceOrder(order_no, checkout.buyer, lines)
+    place = Checkout(order_no, checkout.buyer, lines)
     pay = PayOrder(order_no, order_no, checkout.method)
     return [
         request(number_of(checkout), at_us, place, ACTOR),

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from api.operations.feed import Checkout, Feed, RefundRow, Reject, read_feed
+from api.operations.feed import Feed, FeedOrder, RefundRow, Reject, read_feed
 
 MERCHANTS = "merchant,name,fee_bps,settlement_cycle\nSHOP1,Shop 1,60,T+1\nSHOP2,Shop 2,38,D+1\n"
 ORDERS = "order_no,placed_at,buyer,merchant,amount,items,subject,method\n"
@@ -29,15 +29,15 @@ def refunds(*rows: str) -> str:
     return REFUNDS + "".join(f"{row}\n" for row in rows)
 
 
-def read(directory: Path) -> tuple[Feed, list[Checkout | RefundRow]]:
+def read(directory: Path) -> tuple[Feed, list[FeedOrder | RefundRow]]:
     """A feed, used to its end."""
     feed = read_feed(directory)
     return feed, list(feed.actions())
 
 
-def accepted_lines(actions: list[Checkout | RefundRow]) -> list[int]:
+def accepted_lines(actions: list[FeedOrder | RefundRow]) -> list[int]:
     """The lines of orders that count."""
-    return [row.line for one in actions if isinstance(one, Checkout) for row in one.lines]
+    return [row.line for one in actions if isinstance(one, FeedOrder) for row in one.lines]
 
 
 def rejected(feed: Feed) -> list[Reject]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from api.operations.feed import Checkout, RefundRow, generate, read_feed
+from api.operations.feed import FeedOrder, RefundRow, generate, read_feed
 from tests.api.operations.feed.feeds import rejected
 from tests.feed_expectation import Expected, expected_books
 
@@ -41,7 +41,7 @@ def test_a_generated_feed_holds_what_the_reader_finds(tmp_path: Path) -> None:
     generate(tmp_path, orders=800, merchants=12, days=25, seed=5)
     actions = list(read_feed(tmp_path).actions())
     books = expected_books(tmp_path)
-    checkouts = [one for one in actions if isinstance(one, Checkout)]
+    checkouts = [one for one in actions if isinstance(one, FeedOrder)]
     refunds = [one for one in actions if isinstance(one, RefundRow)]
     assert len(books) == 12
     for merchant, found in books.items():
@@ -59,7 +59,7 @@ if REAL.is_dir():
 
     def test_the_real_quarter_has_the_totals_its_readme_names() -> None:
         feed = read_feed(REAL)
-        checkouts = [one for one in feed.actions() if isinstance(one, Checkout)]
+        checkouts = [one for one in feed.actions() if isinstance(one, FeedOrder)]
         books = expected_books(REAL)
         assert rejected(feed) == []
         assert feed.consumed == feed.total_rows == 32 + 17_263 + 1_128 + 696
@@ -75,7 +75,7 @@ if REAL.is_dir():
         placed = set()
         found = []
         for one in read_feed(REAL).actions():
-            if isinstance(one, Checkout):
+            if isinstance(one, FeedOrder):
                 placed |= {(one.order_no, row.merchant) for row in one.lines}
             elif one.file == f"{name}.csv.gz":
                 found.append((one.order_no, one.merchant) in placed)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.operations.feed import Checkout, Feed, RefundRow, generate, read_feed
+from api.operations.feed import Feed, FeedOrder, RefundRow, generate, read_feed
 from domain.kernel import DAY_US, shanghai_date
 from domain.refusals import Code, Refused
 from tests.api.operations.feed.feeds import rejected
@@ -23,7 +23,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def used(directory: Path) -> tuple[Feed, list[Checkout | RefundRow]]:
+def used(directory: Path) -> tuple[Feed, list[FeedOrder | RefundRow]]:
     feed = read_feed(directory)
     return feed, list(feed.actions())
 
@@ -42,28 +42,28 @@ def test_the_feed_of_a_seed_is_fixed_for_ever(directory: Path) -> None:
     assert digest.hexdigest() == "6c883b1297ad26efa730c119ecfe7540ce6ee0c0ef082ee36b1798e9cb45e1ee"
 
 
-def test_it_has_no_wrong_row(used: tuple[Feed, list[Checkout | RefundRow]]) -> None:
+def test_it_has_no_wrong_row(used: tuple[Feed, list[FeedOrder | RefundRow]]) -> None:
     feed, actions = used
     assert rejected(feed) == []
-    lines = sum(len(one.lines) if isinstance(one, Checkout) else 1 for one in actions)
+    lines = sum(len(one.lines) if isinstance(one, FeedOrder) else 1 for one in actions)
     assert lines + 40 == feed.total_rows == feed.consumed
-    assert sum(isinstance(one, Checkout) for one in actions) == 3000
+    assert sum(isinstance(one, FeedOrder) for one in actions) == 3000
 
 
-def test_actions_come_in_order_of_time(used: tuple[Feed, list[Checkout | RefundRow]]) -> None:
+def test_actions_come_in_order_of_time(used: tuple[Feed, list[FeedOrder | RefundRow]]) -> None:
     times = [
-        (one.placed_at_us, 0) if isinstance(one, Checkout) else (one.requested_at_us, 1)
+        (one.placed_at_us, 0) if isinstance(one, FeedOrder) else (one.requested_at_us, 1)
         for one in used[1]
     ]
     assert times == sorted(times)
 
 
-def test_refunds_never_exceed_what_was_paid(used: tuple[Feed, list[Checkout | RefundRow]]) -> None:
+def test_refunds_never_exceed_what_was_paid(used: tuple[Feed, list[FeedOrder | RefundRow]]) -> None:
     left: dict[tuple[str, str], int] = {}
     kinds: Counter[str] = Counter()
     paid_at: dict[str, int] = {}
     for one in used[1]:
-        if isinstance(one, Checkout):
+        if isinstance(one, FeedOrder):
             paid_at[one.order_no] = one.placed_at_us
             left |= {(one.order_no, row.merchant): row.amount_fen for row in one.lines}
             continue
@@ -81,9 +81,9 @@ def test_refunds_never_exceed_what_was_paid(used: tuple[Feed, list[Checkout | Re
     assert max(repeated.values()) >= 3
 
 
-def test_it_is_shaped_like_a_marketplace(used: tuple[Feed, list[Checkout | RefundRow]]) -> None:
+def test_it_is_shaped_like_a_marketplace(used: tuple[Feed, list[FeedOrder | RefundRow]]) -> None:
     feed, actions = used
-    checkouts = [one for one in actions if isinstance(one, Checkout)]
+    checkouts = [one for one in actions if isinstance(one, FeedOrder)]
     sales = [row for one in checkouts for row in one.lines]
     assert 4.4 < len(sales) / len(checkouts) < 4.9
     by_merchant = Counter(row.merchant for row in sales).most_common()
@@ -108,7 +108,7 @@ def test_odd_sizes_are_good_feeds_too(
 ) -> None:
     generate(tmp_path, orders, merchants, days, seed=0)
     feed = read_feed(tmp_path)
-    assert sum(isinstance(one, Checkout) for one in feed.actions()) == orders
+    assert sum(isinstance(one, FeedOrder) for one in feed.actions()) == orders
     assert (len(feed.merchants), rejected(feed)) == (merchants, [])
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from api.operations.feed import Checkout, read_feed
+from api.operations.feed import FeedOrder, read_feed
 from domain.kernel import SHANGHAI, to_us
 from domain.refusals import Code, Refused
 from tests.api.operations.feed.feeds import (
@@ -31,7 +31,7 @@ NUTS_TOO = NUTS.replace("SHOP1,1530", "SHOP2,99")
 def test_rows_of_one_order_are_one_checkout(tmp_path: Path) -> None:
     feed, actions = read(write(tmp_path, orders=orders(NUTS, NUTS_TOO, TEA), refunds=refunds(BACK)))
     first, second, refund = actions
-    assert isinstance(first, Checkout)
+    assert isinstance(first, FeedOrder)
     assert (first.order_no, first.buyer, first.method) == ("A1", "C1", "WECHAT_PAY")
     assert [(row.merchant, row.amount_fen) for row in first.lines] == [
         ("SHOP1", 1530),
@@ -179,7 +179,7 @@ def test_a_refund_number_counts_once_in_all_files(tmp_path: Path, again: str) ->
 def test_an_order_stands_before_a_refund_of_the_same_instant(tmp_path: Path) -> None:
     soon = BACK.replace("12:00", "10:00")
     _, actions = read(write(tmp_path, orders=orders(NUTS, TEA), refunds=refunds(soon)))
-    assert [type(action).__name__ for action in actions] == ["Checkout", "RefundRow", "Checkout"]
+    assert [type(action).__name__ for action in actions] == ["FeedOrder", "RefundRow", "FeedOrder"]
 
 
 def test_days_are_of_shanghai_and_of_good_rows(tmp_path: Path) -> None:
@@ -325,7 +325,7 @@ def test_whatever_the_bytes_every_row_is_counted_or_refused(
     assert len(accepted) + len(refused_lines) + 2 == feed.total_rows == feed.consumed
     assert len(set(accepted + refused_lines)) == len(accepted) + len(refused_lines)
     assert max(accepted + refused_lines, default=1) <= body.count(b"\n") + 2
-    times = [action.placed_at_us for action in actions if isinstance(action, Checkout)]
+    times = [action.placed_at_us for action in actions if isinstance(action, FeedOrder)]
     assert times == sorted(times)
 
 
@@ -355,7 +355,7 @@ def test_what_lies_in_the_future_is_refused_and_spoils_nothing(tmp_path: Path) -
     write(tmp_path, orders=orders(ahead, NUTS, TEA), refunds=refunds(soon))
     now = to_us(datetime(2026, 11, 23, 12, tzinfo=SHANGHAI))
     feed = read_feed(tmp_path, latest_us=now)
-    assert [type(action).__name__ for action in feed.actions()] == ["Checkout", "Checkout"]
+    assert [type(action).__name__ for action in feed.actions()] == ["FeedOrder", "FeedOrder"]
     assert {(one.code, one.field) for one in feed.rejects} == {
         (Code.DATE_INVALID, "placed_at"),
         (Code.DATE_INVALID, "requested_at"),
