@@ -15,12 +15,10 @@ from domain.kernel import Recorded, key
 from domain.money import CURRENCY
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.tables.bulk import insert_rows, merge_rows, update_rows
+from projections.tables.listing import Given, Listing, Narrowed, given
 from projections.tables.paging import (
     Page,
-    after_key,
-    checked_first,
     columns_of,
-    page_of,
     sought_text,
     sought_texts,
 )
@@ -204,17 +202,41 @@ def accounts(
     first: int = 100,
 ) -> Page[Account]:
     """Accounts by id: of one owner (a member or a channel), or of codes with a prefix, or all."""
-    query = select(*_COLUMNS).order_by(TABLE.c.account).limit(checked_first(first) + 1)
+    values = account_filters(owner, code_prefix)
+    return LISTING.page(
+        connection,
+        values,
+        after=after,
+        first=first,
+    )
+
+
+def account_filters(owner: str | None, code_prefix: str) -> dict[str, str]:
+    """The filters of a list. Raises Refused(IDENTIFIER_INVALID)."""
+    values = {}
     prefix = sought_text(code_prefix, "code_prefix")
     if prefix:
-        codes = [code for code in CHART if code.startswith(prefix)]
-        query = query.where(TABLE.c.code.in_(codes), TABLE.c.account >= prefix)
+        codes = [code for code in sorted(CHART) if code.startswith(prefix)]
+        # Codes with a prefix stand together; without any the interval holds none.
+        values["lowest"], values["highest"] = (codes[0], codes[-1]) if codes else ("1", "0")
+        values["prefix"] = prefix  # An id begins with its code: found by the key.
     if owner is not None:
-        query = query.where(TABLE.c.owner == sought_text(owner, "owner"))
-    if after is not None:
-        query = query.where(TABLE.c.account > after_key("accounts", after, str)[0])
-    rows = connection.execute(query).all()
-    return page_of("accounts", rows, first, Account, lambda item: (item.account,))
+        values["owner"] = sought_text(owner, "owner")
+    return values
+
+
+def _narrowed(names: Given) -> Narrowed:
+    code, conditions = TABLE.c.code, []
+    if "prefix" in names:
+        conditions.append(code >= given("lowest", code))
+        conditions.append(code <= given("highest", code))
+        conditions.append(TABLE.c.account >= given("prefix", TABLE.c.account))
+    if "owner" in names:
+        conditions.append(TABLE.c.owner == given("owner", TABLE.c.owner))
+    return Narrowed((TABLE.c.account,), conditions)
+
+
+LISTING = Listing("accounts", (str,), _narrowed, _COLUMNS, Account)
 
 
 def not_zero(connection: Connection, account_ids: Sequence[str]) -> list[Account]:

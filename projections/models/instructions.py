@@ -10,7 +10,6 @@ from msgspec.structs import astuple
 from sqlalchemy import (
     BigInteger,
     Column,
-    ColumnElement,
     Connection,
     Index,
     Table,
@@ -23,14 +22,11 @@ from domain.kernel import Recorded, key
 from domain.payment import instruction as facts
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.tables.bulk import insert_rows, update_rows
+from projections.tables.listing import Given, Listing, Narrowed, given, values_of
 from projections.tables.paging import (
     Int,
     Page,
-    after_key,
-    checked_first,
     columns_of,
-    count_up_to,
-    page_of,
     sought_text,
 )
 
@@ -178,28 +174,28 @@ def instructions(
     first: int = 100,
 ) -> Page[Instruction]:
     """Instructions in the order they were issued."""
-    place = TABLE.c.issued_position
-    query = select(*_COLUMNS).where(*_conditions(wanted))
-    if after is not None:
-        known = after_key("instructions", after, Int)[0]
-        query = query.where(place < known if newest_first else place > known)
-    query = query.order_by(place.desc() if newest_first else place)
-    rows = connection.execute(query.limit(checked_first(first) + 1)).all()
-    return page_of("instructions", rows, first, Instruction, lambda one: (one.issued_position,))
+    values = values_of(wanted, instants=True)
+    return LISTING.page(
+        connection,
+        values,
+        after=after,
+        first=first,
+        newest_first=newest_first,
+    )
 
 
 def count_instructions(connection: Connection, wanted: Wanted) -> int | None:
     """How many there are; None for more than are counted on the fly."""
-    return count_up_to(connection, select(TABLE.c.issued_position).where(*_conditions(wanted)))
+    return LISTING.counted(connection, values_of(wanted, instants=True))
 
 
-def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if wanted.reference is not None:
-        conditions.append(TABLE.c.reference == sought_text(wanted.reference, "reference"))
-    if wanted.state is not None:
-        conditions.append(TABLE.c.state == sought_text(wanted.state, "state"))
-    return conditions
+def _narrowed(names: Given) -> Narrowed:
+    sought = [name for name in ("reference", "state") if name in names]
+    conditions = [TABLE.c[name] == given(name, TABLE.c[name]) for name in sought]
+    return Narrowed((TABLE.c.issued_position,), conditions)
+
+
+LISTING = Listing("instructions", (Int,), _narrowed, _COLUMNS, Instruction)
 
 
 def open_instructions(

@@ -29,14 +29,11 @@ from domain.settlement import batch
 from domain.transaction import refund, transaction
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.tables.bulk import insert_rows
+from projections.tables.listing import Given, Listing, Narrowed, between, given, values_of
 from projections.tables.paging import (
     Int,
     Page,
-    after_key,
-    checked_first,
     columns_of,
-    page_of,
-    sought_text,
     sought_texts,
 )
 
@@ -152,6 +149,14 @@ _COLUMNS = columns_of(TABLE, JournalLine)
 _ORDER = (TABLE.c.accounting_date, TABLE.c.position, TABLE.c.line_no)
 
 
+class Wanted(Struct, frozen=True):
+    """The lines of an account, of the accounting dates from_ <= date < to."""
+
+    account: str
+    from_: date | None = None
+    to: date | None = None
+
+
 def journal(
     connection: Connection,
     account: str,
@@ -162,16 +167,16 @@ def journal(
     first: int = 100,
 ) -> Page[JournalLine]:
     """An account's lines of the accounting dates from_ <= date < to, in the order they happened."""
-    query = select(*_COLUMNS).where(TABLE.c.account == sought_text(account, "account"))
-    if from_ is not None:
-        query = query.where(TABLE.c.accounting_date >= from_)
-    if to is not None:
-        query = query.where(TABLE.c.accounting_date < to)
-    if after is not None:
-        key = after_key("journal", after, date, Int, Int)
-        query = query.where(tuple_(*_ORDER) > tuple_(*key))
-    rows = connection.execute(query.order_by(*_ORDER).limit(checked_first(first) + 1)).all()
-    return page_of("journal", rows, first, JournalLine, _key)
+    values = values_of(Wanted(account, from_, to), instants=False)
+    return LISTING.page(connection, values, after=after, first=first)
+
+
+def _narrowed(names: Given) -> Narrowed:
+    mine = TABLE.c.account == given("account", TABLE.c.account)
+    return Narrowed(_ORDER, [mine, *between(TABLE.c.accounting_date, names)])
+
+
+LISTING = Listing("journal", (date, Int, Int), _narrowed, _COLUMNS, JournalLine)
 
 
 def _key(line: JournalLine) -> tuple[date, int, int]:

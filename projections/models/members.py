@@ -14,12 +14,10 @@ from domain.kernel import Recorded, key
 from domain.member import member as facts
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.tables.bulk import insert_rows, upsert_rows
+from projections.tables.listing import Given, Listing, Narrowed, given
 from projections.tables.paging import (
     Page,
-    after_key,
-    checked_first,
     columns_of,
-    page_of,
     sought_text,
 )
 
@@ -169,14 +167,23 @@ def members(
     first: int = 100,
 ) -> Page[Member]:
     """Members by id, all or of one kind (personal, enterprise)."""
-    query = select(*_COLUMNS).order_by(TABLE.c.member_id).limit(checked_first(first) + 1)
-    if kind is not None:
-        query = query.where(TABLE.c.kind == sought_text(kind, "kind"))
-    if after is not None:
-        query = query.where(TABLE.c.member_id > after_key("members", after, str)[0])
-    rows = connection.execute(query).all()
-    found = page_of("members", rows, first, Member, lambda item: (item.member_id,))
-    return Page(_with_details(connection, rows[:first]), found.cursors, found.has_next)
+    values = {} if kind is None else {"kind": sought_text(kind, "kind")}
+    found = LISTING.page(
+        connection,
+        values,
+        after=after,
+        first=first,
+    )
+    rows = [(one.member_id, one.kind, one.name, one.registered_at_us) for one in found.items]
+    return Page(_with_details(connection, rows), found.cursors, found.has_next)
+
+
+def _narrowed(names: Given) -> Narrowed:
+    kind = TABLE.c.kind
+    return Narrowed((TABLE.c.member_id,), [kind == given("kind", kind)] if "kind" in names else [])
+
+
+LISTING = Listing("members", (str,), _narrowed, _COLUMNS, Member)
 
 
 def _with_details(connection: Connection, rows: Sequence[Any]) -> list[Member]:

@@ -54,13 +54,11 @@ from domain.settlement import batch
 from domain.transaction import transaction
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.tables.bulk import add_rows, fetch_rows, insert_rows, upsert_rows
+from projections.tables.listing import Given, Listing, Narrowed, between, given, values_of
 from projections.tables.paging import (
     Int,
     Page,
-    after_key,
-    checked_first,
     columns_of,
-    page_of,
     sought_text,
 )
 
@@ -319,6 +317,17 @@ def statement(
     return Statement(merchant, from_, to, *figures) if figures else None
 
 
+_LINE_COLUMNS = columns_of(LINES, StatementLine)
+
+
+class Wanted(Struct, frozen=True):
+    """The lines of a merchant, of the accounting dates from_ <= date < to."""
+
+    merchant: str
+    from_: date | None = None
+    to: date | None = None
+
+
 def lines(
     connection: Connection,
     merchant: str,
@@ -329,14 +338,21 @@ def lines(
     first: int = 100,
 ) -> Page[StatementLine]:
     """The lines of a merchant's statement, in the order they happened."""
-    query = select(*_LINE_COLUMNS).where(*_within(sought_text(merchant, "merchant"), from_, to))
-    if after is not None:
-        query = query.where(LINES.c.seq > after_key("statement_lines", after, Int)[0])
-    rows = connection.execute(query.order_by(LINES.c.seq).limit(checked_first(first) + 1)).all()
-    return page_of("statement_lines", rows, first, StatementLine, lambda line: (line.seq,))
+    values = values_of(Wanted(merchant, from_, to), instants=False)
+    return LISTING.page(
+        connection,
+        values,
+        after=after,
+        first=first,
+    )
 
 
-_LINE_COLUMNS = columns_of(LINES, StatementLine)
+def _narrowed(names: Given) -> Narrowed:
+    mine = LINES.c.merchant == given("merchant", LINES.c.merchant)
+    return Narrowed((LINES.c.seq,), [mine, *between(LINES.c.accounting_date, names)])
+
+
+LISTING = Listing("statement_lines", (Int,), _narrowed, _LINE_COLUMNS, StatementLine)
 
 
 def _within(merchant: str, from_: date | None, to: date | None) -> list[ColumnElement[bool]]:

@@ -27,11 +27,11 @@ from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.models import payments
 from projections.tables.bulk import fetch_rows, insert_rows
 from projections.tables.drafts import Change, Drafts
+from projections.tables.listing import Given, Listing, Narrowed, between, given, values_of
 from projections.tables.paging import (
+    Int,
     Page,
-    Span,
     columns_of,
-    count_up_to,
     sought_text,
     sought_texts,
 )
@@ -242,27 +242,29 @@ def orders(
     first: int = 100,
 ) -> Page[Order]:
     """Orders by the time they were placed."""
-    number, time, conditions = _selection(wanted)
-    span = Span("orders", (time, number), descending=newest_first)
-    query = select(*_COLUMNS).where(*conditions)
-    return span.page(connection, query, Order, _key, after=after, first=first)
+    values = values_of(wanted, instants=True)
+    return LISTING.page(
+        connection,
+        values,
+        after=after,
+        first=first,
+        newest_first=newest_first,
+    )
 
 
 def count_orders(connection: Connection, wanted: Wanted) -> int | None:
     """How many there are; None for more than are counted on the fly."""
-    number, _, conditions = _selection(wanted)
-    return count_up_to(connection, select(number).where(*conditions))
+    return LISTING.counted(connection, values_of(wanted, instants=True))
 
 
-def _selection(wanted: Wanted) -> tuple[Column[Any], Column[Any], list[ColumnElement[bool]]]:
+def _narrowed(names: Given) -> Narrowed:
     number, time = ORDERS.c.order_no, ORDERS.c.placed_at_us
     conditions: list[ColumnElement[bool]] = []
-    if wanted.merchant is not None:  # A merchant stands in one line of an order at most.
-        merchant = sought_text(wanted.merchant, "merchant")
-        conditions = [LINES.c.merchant == merchant, LINES.c.order_no == number]
+    if "merchant" in names:  # A merchant stands in one line of an order at most.
+        conditions.append(LINES.c.merchant == given("merchant", LINES.c.merchant))
+        conditions.append(LINES.c.order_no == number)
         number, time = LINES.c.order_no, LINES.c.placed_at_us
-    return number, time, conditions + Span.dates(time, wanted.from_, wanted.to)
+    return Narrowed((time, number), conditions + between(time, names))
 
 
-def _key(item: Order) -> tuple[int, str]:
-    return item.placed_at_us, item.order_no
+LISTING = Listing("orders", (Int, str), _narrowed, _COLUMNS, Order)

@@ -6,7 +6,7 @@ payment is its own line, and its list of payments is in the order of those lines
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, get_args
+from typing import get_args
 
 from msgspec import Struct
 from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Index, Table, select
@@ -15,11 +15,11 @@ from domain.kernel import Recorded, key
 from domain.payment import payment as facts
 from projections.engine.model import METADATA, TEXT
 from projections.tables.drafts import Change
+from projections.tables.listing import Given, Listing, Narrowed, between, given, values_of
 from projections.tables.paging import (
+    Int,
     Page,
-    Span,
     columns_of,
-    count_up_to,
     sought_text,
     sought_texts,
 )
@@ -168,34 +168,33 @@ def payments(
     first: int = 100,
 ) -> Page[Payment]:
     """Payments by the time they were started."""
-    base, time, conditions = _selection(wanted)
-    span = Span("payments", (time, base), descending=newest_first)
-    query = select(*_COLUMNS).where(*conditions)
-    return span.page(connection, query, Payment, _key, after=after, first=first)
+    values = values_of(wanted, instants=True)
+    return LISTING.page(
+        connection,
+        values,
+        after=after,
+        first=first,
+        newest_first=newest_first,
+    )
 
 
 def count_payments(connection: Connection, wanted: Wanted) -> int | None:
     """How many there are; None for more than are counted on the fly."""
-    base, _, conditions = _selection(wanted)
-    return count_up_to(connection, select(base).where(*conditions))
+    return LISTING.counted(connection, values_of(wanted, instants=True))
 
 
-def _selection(
-    wanted: Wanted,
-) -> tuple[Column[Any], Column[Any], list[ColumnElement[bool]]]:
-    """The columns that are the order of the list, and the conditions."""
+def _narrowed(names: Given) -> Narrowed:
     number, time = PAYMENTS.c.payment_no, PAYMENTS.c.started_at_us
     conditions: list[ColumnElement[bool]] = []
-    if wanted.order_no is not None:
-        order_no = sought_text(wanted.order_no, "order_no")
-        conditions += [PAYMENTS.c.reference == order_no, PAYMENTS.c.purpose == "order"]
-    if wanted.merchant is not None:
-        merchant = sought_text(wanted.merchant, "merchant")
-        conditions += [LINES.c.merchant == merchant, LINES.c.payment_no == number]
-        if wanted.order_no is None:  # In the order of the merchant's own lines.
+    if "order_no" in names:
+        conditions.append(PAYMENTS.c.reference == given("order_no", PAYMENTS.c.reference))
+        conditions.append(PAYMENTS.c.purpose == "order")
+    if "merchant" in names:
+        conditions.append(LINES.c.merchant == given("merchant", LINES.c.merchant))
+        conditions.append(LINES.c.payment_no == number)
+        if "order_no" not in names:  # In the order of the merchant's own lines.
             number, time = LINES.c.payment_no, LINES.c.started_at_us
-    return number, time, conditions + Span.dates(time, wanted.from_, wanted.to)
+    return Narrowed((time, number), conditions + between(time, names))
 
 
-def _key(item: Payment) -> tuple[int, str]:
-    return item.started_at_us, item.payment_no
+LISTING = Listing("payments", (Int, str), _narrowed, _COLUMNS, Payment)

@@ -5,14 +5,15 @@ from datetime import date
 from typing import Any, Literal
 
 from msgspec import Struct
-from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Index, Table, select
+from sqlalchemy import BigInteger, Column, Connection, Index, Table, select
 
 from domain.kernel import Recorded, key
 from domain.transaction import refund as facts
 from domain.transaction.transaction import RefundCleared
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.tables.drafts import Change, Drafts
-from projections.tables.paging import Page, Span, columns_of, count_up_to, sought_text
+from projections.tables.listing import Given, Listing, Narrowed, between, given, values_of
+from projections.tables.paging import Int, Page, columns_of, sought_text
 
 RefundState = Literal["processing", "unknown", "succeeded", "failed"]
 Stage = Literal["escrow", "released"]
@@ -141,7 +142,6 @@ _FOLDS: dict[Any, Callable[[Any, Recorded], None]] = {
 MODEL = ReadModel(name="refunds", tables=(TABLE,), folds=_FOLDS, new_delta=_new_delta, write=_write)
 
 _COLUMNS = columns_of(TABLE, Refund)
-_ORDER = (TABLE.c.requested_at_us, TABLE.c.refund_no)
 
 
 def refund(connection: Connection, refund_no: str) -> Refund | None:
@@ -170,25 +170,27 @@ def refunds(
     first: int = 100,
 ) -> Page[Refund]:
     """Refunds by the time they were requested."""
-    span = Span("refunds", _ORDER, descending=newest_first)
-    query = select(*_COLUMNS).where(*_conditions(wanted))
-    return span.page(connection, query, Refund, _key, after=after, first=first)
+    values = values_of(wanted, instants=True)
+    return LISTING.page(
+        connection,
+        values,
+        after=after,
+        first=first,
+        newest_first=newest_first,
+    )
 
 
 def count_refunds(connection: Connection, wanted: Wanted) -> int | None:
     """How many there are; None for more than are counted on the fly."""
-    return count_up_to(connection, select(TABLE.c.refund_no).where(*_conditions(wanted)))
+    return LISTING.counted(connection, values_of(wanted, instants=True))
 
 
-def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
-    conditions = Span.dates(TABLE.c.requested_at_us, wanted.from_, wanted.to)
-    if wanted.transaction_id is not None:
-        sold = sought_text(wanted.transaction_id, "transaction_id")
-        conditions.append(TABLE.c.transaction_id == sold)
-    if wanted.merchant is not None:
-        conditions.append(TABLE.c.merchant == sought_text(wanted.merchant, "merchant"))
-    return conditions
+def _narrowed(names: Given) -> Narrowed:
+    conditions = between(TABLE.c.requested_at_us, names)
+    for name in ("transaction_id", "merchant"):
+        if name in names:
+            conditions.append(TABLE.c[name] == given(name, TABLE.c[name]))
+    return Narrowed((TABLE.c.requested_at_us, TABLE.c.refund_no), conditions)
 
 
-def _key(item: Refund) -> tuple[int, str]:
-    return item.requested_at_us, item.refund_no
+LISTING = Listing("refunds", (Int, str), _narrowed, _COLUMNS, Refund)

@@ -20,7 +20,6 @@ from sqlalchemy import (
     func,
     select,
     text,
-    tuple_,
 )
 
 from domain.kernel import Recorded, key
@@ -28,13 +27,10 @@ from domain.settlement import batch as facts
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.models.settlement_payouts import PAYOUTS, PayoutDraft
 from projections.tables.bulk import fetch_rows, upsert_rows
+from projections.tables.listing import Given, Listing, Narrowed, between, given, values_of
 from projections.tables.paging import (
     Page,
-    after_key,
-    checked_first,
     columns_of,
-    count_up_to,
-    page_of,
     sought_text,
 )
 
@@ -324,6 +320,15 @@ def settlement_batch(connection: Connection, batch_id: str) -> SettlementBatch |
     return SettlementBatch(*row) if row else None
 
 
+class Wanted(Struct, frozen=True):
+    """Which batches: of one merchant, of the clearing dates from_ <= date < to, in a state."""
+
+    merchant: str | None = None
+    from_: date | None = None
+    to: date | None = None
+    state: str | None = None
+
+
 def settlement_batches(
     connection: Connection,
     merchant: str | None = None,
@@ -335,14 +340,8 @@ def settlement_batches(
     first: int = 100,
 ) -> Page[SettlementBatch]:
     """Batches of the clearing dates from_ <= date < to, by date and id."""
-    query = select(*_COLUMNS).order_by(*_ORDER).limit(checked_first(first) + 1)
-    query = query.where(*_conditions(merchant, from_, to, state))
-    if after is not None:
-        query = query.where(
-            tuple_(*_ORDER) > tuple_(*after_key("settlement_batches", after, date, str))
-        )
-    rows = connection.execute(query).all()
-    return page_of("settlement_batches", rows, first, SettlementBatch, _key)
+    values = values_of(Wanted(merchant, from_, to, state), instants=False)
+    return LISTING.page(connection, values, after=after, first=first)
 
 
 def count_settlement_batches(
@@ -353,29 +352,24 @@ def count_settlement_batches(
     state: str | None = None,
 ) -> int | None:
     """How many there are; None for more than are counted on the fly."""
-    conditions = _conditions(merchant, from_, to, state)
-    return count_up_to(connection, select(TABLE.c.batch_id).where(*conditions))
+    wanted = Wanted(merchant, from_, to, state)
+    return LISTING.counted(connection, values_of(wanted, instants=False))
 
 
-def _conditions(
-    merchant: str | None, from_: date | None, to: date | None, state: str | None
-) -> list[ColumnElement[bool]]:
+def _narrowed(names: Given) -> Narrowed:
     """A merchant has one batch a day: they are found by its index, whatever the state."""
-    conditions: list[ColumnElement[bool]] = []
-    if merchant is not None:
-        conditions.append(TABLE.c.merchant == sought_text(merchant, "merchant"))
-    if from_ is not None:
-        conditions.append(TABLE.c.clearing_date >= from_)
-    if to is not None:
-        conditions.append(TABLE.c.clearing_date < to)
-    if state is not None:
-        column = TABLE.c.state if merchant is None else func.coalesce(TABLE.c.state, "")
-        conditions.append(column == sought_text(state, "state"))
-    return conditions
+    conditions = between(TABLE.c.clearing_date, names)
+    if "merchant" in names:
+        conditions.append(TABLE.c.merchant == given("merchant", TABLE.c.merchant))
+    if "state" in names:
+        column: ColumnElement[Any] = TABLE.c.state
+        if "merchant" in names:
+            column = func.coalesce(column, "")
+        conditions.append(column == given("state", TABLE.c.state))
+    return Narrowed(_ORDER, conditions)
 
 
-def _key(item: SettlementBatch) -> tuple[date, str]:
-    return item.clearing_date, item.batch_id
+LISTING = Listing("settlement_batches", (date, str), _narrowed, _COLUMNS, SettlementBatch)
 
 
 def to_seal(connection: Connection, cut_off: date, limit: int = 1_000) -> list[SettlementBatch]:

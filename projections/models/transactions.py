@@ -14,7 +14,6 @@ from msgspec.structs import astuple
 from sqlalchemy import (
     BigInteger,
     Column,
-    ColumnElement,
     Connection,
     Date,
     Index,
@@ -30,12 +29,13 @@ from domain.kernel import Recorded, key
 from domain.transaction import transaction as facts
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.tables.bulk import fetch_rows, insert_rows, update_rows
+from projections.tables.listing import Given, Listing, Narrowed, between, given, values_of
 from projections.tables.paging import (
+    Int,
     Page,
     Span,
     columns_of,
     contains,
-    count_up_to,
     sought_text,
 )
 
@@ -230,7 +230,6 @@ MODEL = ReadModel(
 )
 
 _COLUMNS = columns_of(TABLE, Transaction)
-_CREATED_ORDER = (TABLE.c.created_at_us, TABLE.c.transaction_id)
 _TIMER = (TABLE.c.confirm_by_us, TABLE.c.transaction_id)
 
 
@@ -275,37 +274,52 @@ def transactions(
     fewer than `first`, or none, and yet a next page: its last cursor says where to go on.
     """
     wanted = wanted or Wanted()
-    span = Span("transactions", _CREATED_ORDER, descending=newest_first)
-    query = select(*_COLUMNS).where(*_conditions(wanted))
-    if wanted.text is None:
-        return span.page(connection, query, Transaction, _key, after=after, first=first)
-    has = contains(connection, TABLE.c.subject, sought_text(wanted.text, "text"))
+    values = values_of(wanted, instants=True)
+    sought = values.pop("text", None)
+    if sought is None:
+        return LISTING.page(
+            connection,
+            values,
+            after=after,
+            first=first,
+            newest_first=newest_first,
+        )
+    order, conditions = _narrowed(frozenset(values))
+    query = select(*_COLUMNS).where(*conditions).params(**values)
+    has = contains(connection, TABLE.c.subject, sought)
+    span = Span(LISTING.name, (order[0], order[1]), descending=newest_first)
     return span.searched(connection, query, has, Transaction, _key, after=after, first=first)
 
 
 def count_transactions(connection: Connection, wanted: Wanted) -> int | None:
     """How many there are; None for more than are counted on the fly, and for a text."""
-    if wanted.text is not None:
-        return None
-    return count_up_to(connection, select(TABLE.c.transaction_id).where(*_conditions(wanted)))
+    values = values_of(wanted, instants=True)
+    return None if "text" in values else LISTING.counted(connection, values)
 
 
-def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
-    """The most telling one is found by its index, in the order of the list; the others are looked
-    at row by row, and must not tempt a database to another index."""
-    columns: dict[str, ColumnElement[Any]] = {
-        "order_no": TABLE.c.order_no,
-        "buyer": TABLE.c.buyer,
-        "state": TABLE.c.state,
-        "merchant": TABLE.c.merchant,
-    }
-    given = [name for name in columns if getattr(wanted, name) is not None]
-    conditions = Span.dates(TABLE.c.created_at_us, wanted.from_, wanted.to)
-    for name in given:
-        by_index = name == given[0] or given == ["state", "merchant"]
-        column = columns[name] if by_index else func.coalesce(columns[name], "")
-        conditions.append(column == sought_text(getattr(wanted, name), name))
-    return conditions
+# The most telling filter first.
+_FILTERS: tuple[tuple[str, Column[Any]], ...] = (
+    ("order_no", TABLE.c.order_no),
+    ("buyer", TABLE.c.buyer),
+    ("state", TABLE.c.state),
+    ("merchant", TABLE.c.merchant),
+)
+
+
+def _narrowed(names: Given) -> Narrowed:
+    """The most telling filter is found by its index, in the order of the list; the others are
+    looked at row by row, and must not tempt a database to another index."""
+    sought = [(name, column) for name, column in _FILTERS if name in names]
+    together = {"state", "merchant"} == {name for name, _ in sought}
+    conditions = between(TABLE.c.created_at_us, names)
+    for number, (name, column) in enumerate(sought):
+        by_index = number == 0 or together
+        looked_at = column if by_index else func.coalesce(column, "")
+        conditions.append(looked_at == given(name, column))
+    return Narrowed((TABLE.c.created_at_us, TABLE.c.transaction_id), conditions)
+
+
+LISTING = Listing("transactions", (Int, str), _narrowed, _COLUMNS, Transaction)
 
 
 def _key(item: Transaction) -> tuple[int, str]:

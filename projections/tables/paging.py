@@ -121,18 +121,6 @@ class Span(NamedTuple):
     order: tuple[ColumnElement[Any], ColumnElement[Any]]
     descending: bool = False
 
-    @staticmethod
-    def dates(
-        time: ColumnElement[Any], from_: date | None, to: date | None
-    ) -> list[ColumnElement[bool]]:
-        """The condition that a time lies on the Shanghai dates from_ <= date < to."""
-        conditions: list[ColumnElement[bool]] = []
-        if from_ is not None:
-            conditions.append(time >= day_start_us(from_))
-        if to is not None:
-            conditions.append(time < day_start_us(to))
-        return conditions
-
     def ordered(self, query: Select[Any], after: str | None) -> Select[Any]:
         """The query in the list's order, from the row after a cursor on."""
         if after is not None:
@@ -141,20 +129,6 @@ class Span(NamedTuple):
             query = query.where(order < keys if self.descending else order > keys)
         turned = [column.desc() for column in self.order]
         return query.order_by(*(turned if self.descending else self.order))
-
-    def page(
-        self,
-        connection: Connection,
-        query: Select[Any],
-        make: Callable[..., T],
-        key: Callable[[T], Key],
-        *,
-        after: str | None,
-        first: int,
-    ) -> Page[T]:
-        """The page of a query after a cursor."""
-        query = self.ordered(query, after).limit(checked_first(first) + 1)
-        return page_of(self.name, connection.execute(query).all(), first, make, key)
 
     def searched(
         self,

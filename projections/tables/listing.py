@@ -1,0 +1,195 @@
+"""Lists declared once: what orders them, and how each filter narrows them.
+
+A statement depends on which filters are given and never on their values, which are bind
+parameters under the filters' names. So it is made once, and kept: `page` runs it through
+SQLAlchemy, `rendered` turns it into the text that a driver takes without one.
+"""
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from functools import lru_cache
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
+
+from msgspec import Struct
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Select,
+    bindparam,
+    select,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.dialects.sqlite import dialect as SQLiteDialect
+from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.elements import ColumnElement
+
+from projections.tables.paging import (
+    Page,
+    after_key,
+    checked_first,
+    count_up_to,
+    day_start_us,
+    page_of,
+    sought_text,
+)
+
+Dialect = Literal["sqlite", "postgresql"]
+Given = frozenset[str]
+Values = Mapping[str, Any]
+T = TypeVar("T")
+
+LIMIT = "limit"
+_AFTER = "after_{}"
+
+
+class Narrowed(NamedTuple):
+    """The columns that order a list, and the conditions of the filters given."""
+
+    order: tuple[Column[Any], ...]
+    conditions: list[ColumnElement[bool]]
+
+
+def given(name: str, column: ColumnElement[Any]) -> Any:
+    """The value of a filter, as a bind parameter of a column's type."""
+    return bindparam(name, type_=column.type)
+
+
+def between(
+    time: ColumnElement[Any], names: Given, from_: str = "from_", to: str = "to"
+) -> list[ColumnElement[bool]]:
+    """The conditions from_ <= time < to, of which either may not be given."""
+    conditions: list[ColumnElement[bool]] = []
+    if from_ in names:
+        conditions.append(time >= given(from_, time))
+    if to in names:
+        conditions.append(time < given(to, time))
+    return conditions
+
+
+def values_of(wanted: Struct, *, instants: bool) -> dict[str, Any]:
+    """The filters that are given in a struct of texts and dates, under its fields' names.
+
+    `instants`: dates stand for 00:00 in Shanghai, UTC µs. Raises Refused(IDENTIFIER_INVALID).
+    """
+    values: dict[str, Any] = {}
+    for name in wanted.__struct_fields__:
+        value = getattr(wanted, name)
+        if isinstance(value, date):
+            values[name] = day_start_us(value) if instants else value
+        elif value is not None:
+            values[name] = sought_text(value, name)
+    return values
+
+
+class Listing(Struct, Generic[T], frozen=True, eq=False):
+    """A list. `name` is that of its cursors, which hold values of the types `key`, those of the
+    columns that order it; `narrowed` says what a set of filters does. A row has the `columns`, of
+    which `make` builds an item with fields of their names."""
+
+    name: str
+    key: tuple[Any, ...]
+    narrowed: Callable[[Given], Narrowed]
+    columns: Sequence[ColumnElement[Any]]
+    make: Callable[..., T]
+
+    def statement(
+        self,
+        columns: tuple[ColumnElement[Any], ...],
+        names: Given,
+        *,
+        descending: bool = False,
+        after: bool = False,
+    ) -> Select[Any]:
+        """The rows of a page, with the bind parameters of `values`."""
+        return _statement(self, columns, names, descending, after)
+
+    def values(self, values: Values, after: str | None, first: int) -> dict[str, Any]:
+        """The bind parameters of a page. Raises Refused(REQUEST_INVALID, "after" | "first")."""
+        found = dict(values)
+        found[LIMIT] = checked_first(first) + 1
+        if after is not None:
+            for number, value in enumerate(after_key(self.name, after, *self.key)):
+                found[_AFTER.format(number)] = value
+        return found
+
+    def page(
+        self,
+        connection: Connection,
+        values: Values,
+        *,
+        after: str | None = None,
+        first: int = 100,
+        newest_first: bool = False,
+    ) -> Page[T]:
+        """A page of the rows that the filters `values` leave, after a cursor."""
+        asked = self.values(values, after, first)
+        names = frozenset(values)
+        statement = self.statement(
+            tuple(self.columns), names, descending=newest_first, after=after is not None
+        )
+        rows = connection.execute(statement, asked).all()
+        key = operator.attrgetter(*(str(column.key) for column in self.narrowed(names).order))
+        if len(self.key) == 1:
+            return page_of(self.name, rows, first, self.make, lambda item: (key(item),))
+        return page_of(self.name, rows, first, self.make, key)
+
+    def counted(self, connection: Connection, values: Values) -> int | None:
+        """How many rows the filters leave; None for more than are counted on the fly."""
+        narrowed = self.narrowed(frozenset(values))
+        query = select(narrowed.order[-1]).where(*narrowed.conditions)
+        return count_up_to(connection, query.params(**values))
+
+
+@lru_cache(maxsize=1_024)
+def _statement(
+    listing: Listing[Any],
+    columns: tuple[ColumnElement[Any], ...],
+    names: Given,
+    descending: bool,
+    after: bool,
+) -> Select[Any]:
+    order, conditions = listing.narrowed(names)
+    query = select(*columns).where(*conditions)
+    if after:
+        keys = _together([given(_AFTER.format(n), column) for n, column in enumerate(order)])
+        place = _together(order)
+        query = query.where(place < keys if descending else place > keys)
+    turned = [column.desc() for column in order]
+    return query.order_by(*(turned if descending else order)).limit(
+        bindparam(LIMIT, type_=BigInteger)
+    )
+
+
+def _together(columns: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
+    return columns[0] if len(columns) == 1 else tuple_(*columns)
+
+
+class Rendered(NamedTuple):
+    """A statement as a driver takes it: its text, the names of its parameters in order, and the
+    values of those that are always the same."""
+
+    text: str
+    names: tuple[str, ...]
+    constants: Values
+
+    def parameters(self, values: Values) -> tuple[Any, ...]:
+        """What the driver takes with the text. Raises KeyError for a value that is not there."""
+        constants = self.constants
+        return tuple(values[name] if name in values else constants[name] for name in self.names)
+
+
+_psycopg: Any = PGDialect_psycopg
+_DIALECTS: dict[Dialect, Any] = {
+    "sqlite": SQLiteDialect(paramstyle="qmark"),
+    "postgresql": _psycopg(paramstyle="format"),
+}
+
+
+def rendered(statement: ClauseElement, dialect: Dialect) -> Rendered:
+    """The text of a statement for `sqlite3` or `psycopg`."""
+    compiled: Any = statement.compile(dialect=_DIALECTS[dialect])
+    constants = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
+    return Rendered(str(compiled), tuple(compiled.positiontup or ()), constants)
