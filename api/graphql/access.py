@@ -3,7 +3,7 @@
 `ACCESS` is the whole of it: a field that is not in the table cannot be put into the schema.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from typing import Any, Literal, NamedTuple
 
@@ -103,24 +103,36 @@ class Checked(FieldExtension):
             detail = f"a {info.context.caller.role} may not read {self._name}"
             raise Refused(Code.NOT_ALLOWED, self._name, detail)
         at_least = kwargs.pop("at_least", None)
-        self._check(kwargs)
+        check_arguments(kwargs, self._names)
         if at_least is not None:
             await info.context.wait_for(at_least, self._access.models)
         return await next_(source, info, **kwargs)
 
-    def _check(self, arguments: dict[str, Any]) -> None:
-        for python_name, value in arguments.items():
-            if isinstance(value, str) and python_name != "after":
-                sought_text(value, self._names[python_name])
-        if "first" in arguments:
-            checked_first(arguments["first"])
-        check_dates(arguments.get("from_"), arguments.get("to"))
+
+def check_arguments(arguments: Mapping[str, Any], names: Mapping[str, str]) -> None:
+    """What every root field checks of its arguments; `names` are theirs in the schema.
+
+    Raises Refused(IDENTIFIER_INVALID | REQUEST_INVALID | DATE_INVALID).
+    """
+    for python_name, value in arguments.items():
+        if isinstance(value, str) and python_name != "after":
+            sought_text(value, names[python_name])
+    if "first" in arguments:
+        checked_first(arguments["first"])
+    check_dates(arguments.get("from_"), arguments.get("to"))
 
 
 def check_dates(from_: date | None, to: date | None) -> None:
     """Raises Refused(DATE_INVALID, "to") when an interval ends before it begins."""
     if from_ is not None and to is not None and to < from_:
         raise Refused(Code.DATE_INVALID, "to", f"{to} is before {from_}")
+
+
+def one_of(values: Collection[str], value: str | None, field: str) -> str | None:
+    """A value of a closed set, or none. Raises Refused(REQUEST_INVALID) naming the field."""
+    if value is not None and value not in values:
+        raise Refused(Code.REQUEST_INVALID, field, f"one of {', '.join(values)} is needed")
+    return value
 
 
 def root(resolver: Callable[..., Any]) -> Any:

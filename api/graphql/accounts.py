@@ -1,63 +1,48 @@
 """Accounts and their balances: `account`, `accounts`."""
 
-from typing import Annotated
+import operator
+from typing import Annotated, Any
 
 import strawberry
 from strawberry import ID
 
-from api.graphql.describing import object_type
 from api.graphql.enums import AccountStatus, AccountType
-from api.graphql.money import Money, money
+from api.graphql.money import Money
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, connection
+from api.graphql.plan.roots import ROOTS, Arguments, Keyed, Listed
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Date
-from domain.accounting.chart import CHART
+from api.graphql.scope import Scope
+from api.graphql.shapes import of, shape, shape_of
+from domain.accounting.chart import title_of
 from projections.models import account_days, balances
 from projections.tables.paging import Page
 
 
-@object_type
+@shape(currency="currency")
 class Account:
     """An account of the chart. `balance` is on its normal side: what an asset holds, what is owed
     on a liability; `available` is the balance less what is held. `frozen` is empty, `in`, `out` or
     `both`; `status` is `open` or `closed`."""
 
-    id: ID
+    id: ID = of("account")
     code: str
-    title: str
-    owner: str | None
+    title: str = of("code", make=title_of)
+    owner: str | None = of("owner", empty=True)
     type: AccountType
     currency: str
     debit: Money
     credit: Money
     balance: Money
     held: Money
-    available: Money
+    available: Money = of("balance_fen", "held_fen", make=operator.sub)
     status: AccountStatus
     frozen: str
     postings: BigInt
     last_position: BigInt
 
 
-def _account(row: balances.Account) -> Account:
-    currency = row.currency
-    return Account(
-        id=ID(row.account),
-        code=row.code,
-        title=CHART[row.code].title,
-        owner=row.owner or None,
-        type=AccountType(row.type),
-        currency=currency,
-        debit=money(row.debit_fen, currency),
-        credit=money(row.credit_fen, currency),
-        balance=money(row.balance_fen, currency),
-        held=money(row.held_fen, currency),
-        available=money(row.available_fen, currency),
-        status=AccountStatus(row.status),
-        frozen=row.frozen,
-        postings=BigInt(row.postings),
-        last_position=BigInt(row.last_position),
-    )
+_SHAPE = shape_of(Account)
 
 
 async def account(
@@ -78,7 +63,7 @@ async def account(
         )
     if row is None or not info.context.may_see_account(row.code, row.owner):
         return None
-    return _account(row)
+    return _SHAPE.node(row)
 
 
 async def accounts(
@@ -104,4 +89,14 @@ async def accounts(
         if reads.may_see_account(row.code, row.owner)
     ]
     visible = Page([row for row, _ in seen], [cursor for _, cursor in seen], page.has_next)
-    return connection(visible, _account, after)
+    return connection(visible, _SHAPE.node, after)
+
+
+def _filters(scope: Scope, arguments: Arguments) -> dict[str, Any]:
+    owner = scope.within(arguments["owner"])
+    return balances.account_filters(owner, arguments["code_prefix"] or "")
+
+
+_SEES = (("code", "owner"), Scope.may_see_account)
+ROOTS["account"] = Keyed(balances.TABLE.c.account, "id", _SEES, unless="as_of")
+ROOTS["accounts"] = Listed(balances.LISTING, _filters, _SEES, counted=False)

@@ -5,6 +5,7 @@ problem document, as REST does; what is wrong with the document or happens while
 GraphQL's `errors`.
 """
 
+import logging
 from functools import partial
 from typing import Any
 
@@ -22,7 +23,10 @@ from api.graphql.asked import GRAPHQL_JSON, HTML, JSON, Asked, asked_by_url, wan
 from api.graphql.cost import MOST_COST, cost_of, refuse_costly
 from api.graphql.errors import error_bodies, error_body, refusal_error
 from api.graphql.lanes import Lanes
-from api.graphql.limits import Documents
+from api.graphql.limits import Documents, Prepared
+from api.graphql.plan.books import Readers
+from api.graphql.plan.plans import Plans
+from api.graphql.plan.selecting import Unplanned
 from api.graphql.reads import THREADS, WAIT_MS, Reads
 from api.graphql.schema import SCHEMA, graphql_schema
 from api.http.bearer import authorization
@@ -38,6 +42,7 @@ REQUEST_COST = 1_000  # So many values count as one more request.
 _HEADERS = {"Cache-Control": "no-store"}
 
 
+_log = logging.getLogger("zhangfang.api")
 _decoder = msgspec.json.Decoder(Asked)
 _encoder = msgspec.json.Encoder()
 
@@ -49,13 +54,17 @@ class GraphQLReads:
         self, context: AppContext, wait_ms: int = WAIT_MS, most_cost: int = MOST_COST
     ) -> None:
         self.documents = Documents(graphql_schema())
+        self.plan = True
         self._context = context
         self._wait_ms = wait_ms
         self._most_cost = most_cost
         self._limiter = anyio.CapacityLimiter(THREADS)
         self._lanes = Lanes()
+        self._readers = Readers(context.ledger.database)
+        self._plans = Plans(graphql_schema(), self._readers)
 
     def close(self) -> None:
+        self._readers.close()
         self._lanes.close()
 
     async def answer(self, caller: Caller, asked: Asked) -> dict[str, Any]:
@@ -84,9 +93,28 @@ class GraphQLReads:
                 raise
             return _encoded({"errors": [error_body(refusal_error(refused))]})
         self._context.rates.charge(caller, cost // REQUEST_COST)
+        planned = await self._planned(caller, asked, prepared)
+        if planned is not None:
+            return planned
         if cost <= SMALL:
             return await self._run(caller, asked, prepared.document, self._limiter)
         return await self._lanes.run(partial(self._run, caller, asked, prepared.document))
+
+    async def _planned(self, caller: Caller, asked: Asked, prepared: Prepared) -> bytes | None:
+        """The answer of a plan; None: it is for the stock executor, to answer or to say why not."""
+        if not self.plan:
+            return None
+        reads = Reads(caller, self._context.engine, self._limiter, prepared.document, self._wait_ms)
+        try:
+            name, variables = asked.operation_name or None, asked.variables or {}
+            return await self._plans.answer(caller, prepared, name, variables, reads.wait_for)
+        except Unplanned:
+            return None
+        except Exception as error:
+            _log.warning("not answered by its plan: %r", error)
+            return None
+        finally:
+            await reads.close()
 
     async def _run(
         self, caller: Caller, asked: Asked, document: DocumentNode, limiter: anyio.CapacityLimiter

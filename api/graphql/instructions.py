@@ -1,54 +1,44 @@
 """Payment instructions, for the institution: `instruction`, `instructions`."""
 
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 import strawberry
 from strawberry import ID
 
-from api.graphql.describing import object_type
+from api.graphql.access import one_of
 from api.graphql.enums import InstructionPurpose, InstructionState
-from api.graphql.money import Money, money
+from api.graphql.money import Money
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, NewestFirst, connection
+from api.graphql.plan.roots import ROOTS, Arguments, Keyed, Listed
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Instant
-from domain.refusals import Code, Refused
+from api.graphql.scope import Scope
+from api.graphql.shapes import of, shape, shape_of
 from projections.models import instructions as model
+from projections.tables.listing import values_of
 
 STATES: tuple[str, ...] = get_args(model.InstructionState)
 
 
-@object_type
+@shape()
 class Instruction:
     """What a channel is asked to do, once. `reference` is the stream that asked for it, to which
     the outcome goes back; `answer` the channel's serial, or the reason it gave."""
 
-    id: ID
+    id: ID = of("instruction_id")
     purpose: InstructionPurpose
     reference: str
     channel: str
-    party_id: ID
+    party_id: ID = of("party")
     amount: Money
     state: InstructionState
-    answer: str | None
+    answer: str | None = of("answer", empty=True)
     issued_at: Instant
     issued_position: BigInt
     last_position: BigInt
 
 
-def instruction_of(row: model.Instruction) -> Instruction:
-    return Instruction(
-        id=ID(row.instruction_id),
-        purpose=InstructionPurpose(row.purpose),
-        reference=row.reference,
-        channel=row.channel,
-        party_id=ID(row.party),
-        amount=money(row.amount_fen),
-        state=InstructionState(row.state),
-        answer=row.answer or None,
-        issued_at=Instant(row.issued_at_us),
-        issued_position=BigInt(row.issued_position),
-        last_position=BigInt(row.last_position),
-    )
+instruction_of = shape_of(Instruction).node
 
 
 async def instruction(info: Info, id: ID) -> Instruction | None:
@@ -70,9 +60,7 @@ async def instructions(
     after: After = None,
 ) -> Connection[Instruction]:
     """Instructions in the order they were issued; all, in a state, or asked for by one stream."""
-    if state is not None and state not in STATES:
-        raise Refused(Code.REQUEST_INVALID, "state", f"one of {', '.join(STATES)} is needed")
-    wanted = model.Wanted(state, reference)
+    wanted = model.Wanted(one_of(STATES, state, "state"), reference)
     page = await info.context.read(
         lambda connection: model.instructions(
             connection, wanted, newest_first=newest_first, after=after, first=first
@@ -81,3 +69,12 @@ async def instructions(
     return connection(
         page, instruction_of, after, lambda books: model.count_instructions(books, wanted)
     )
+
+
+def _filters(_scope: Scope, arguments: Arguments) -> dict[str, Any]:
+    state = one_of(STATES, arguments["state"], "state")
+    return values_of(model.Wanted(state, arguments["reference"]), instants=True)
+
+
+ROOTS["instruction"] = Keyed(model.TABLE.c.instruction_id, "id")
+ROOTS["instructions"] = Listed(model.LISTING, _filters)

@@ -2,31 +2,35 @@
 
 from collections.abc import Iterable
 from itertools import groupby
+from typing import Any
 
 from strawberry import ID
 
-from api.graphql.describing import object_type
-from api.graphql.money import Money, money
+from api.graphql.money import Money
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, connection
-from api.graphql.reads import NOBODY, Info
+from api.graphql.plan.roots import ROOTS, Arguments, Children, Listed
+from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Date, Instant
+from api.graphql.scope import NOBODY, Scope
+from api.graphql.shapes import of, shape, shape_of
 from api.graphql.spans import From, To
-from domain.accounting.chart import CHART, split_id
+from domain.accounting.chart import split_id, title_of_account
 from domain.refusals import Refused
 from projections.models import journal as model
+from projections.tables.listing import values_of
 
 
-@object_type
+@shape(currency="currency")
 class EntryLine:
     """One side of an entry: a debit or a credit of an account."""
 
     account: str
-    title: str
+    title: str = of("account", make=title_of_account)
     debit: Money
     credit: Money
 
 
-@object_type
+@shape()
 class Entry:
     """A balanced set of debits and credits, made by the rule named. `reference` is the fact that
     carries it, `<stream>#<version>`; `fact` that fact's stored name."""
@@ -40,7 +44,7 @@ class Entry:
     lines: list[EntryLine]
 
 
-@object_type
+@shape(currency="currency")
 class JournalLine:
     """A line of an entry as its account sees it. `reference` is the fact that carries the entry;
     `lineNo` counts from 1 within it; `actor` is who asked for it."""
@@ -63,43 +67,25 @@ def entries_of(lines: Iterable[model.JournalLine]) -> list[Entry]:
     entries = []
     for _, together in groupby(lines, key=lambda line: line.position):
         group = list(together)
-        head = group[0]
-        entries.append(
-            Entry(
-                reference=head.reference,
-                position=BigInt(head.position),
-                fact=head.fact,
-                rule=head.rule,
-                at=Instant(head.at_us),
-                accounting_date=Date(head.accounting_date),
-                lines=[_entry_line(line) for line in group],
-            )
-        )
+        shown = [_ENTRY_LINE.node(line) for line in group]
+        entries.append(_ENTRY.node(group[0], lines=shown))
     return entries
 
 
-def _entry_line(line: model.JournalLine) -> EntryLine:
-    return EntryLine(
-        account=line.account,
-        title=CHART[split_id(line.account)[0]].title,
-        debit=money(line.debit_fen, line.currency),
-        credit=money(line.credit_fen, line.currency),
-    )
+_ENTRY_LINE, _ENTRY = shape_of(EntryLine), shape_of(Entry)
+journal_line = shape_of(JournalLine).node
 
 
-def journal_line(line: model.JournalLine) -> JournalLine:
-    return JournalLine(
-        reference=line.reference,
-        position=BigInt(line.position),
-        line_no=line.line_no,
-        fact=line.fact,
-        rule=line.rule,
-        at=Instant(line.at_us),
-        accounting_date=Date(line.accounting_date),
-        account=line.account,
-        debit=money(line.debit_fen, line.currency),
-        credit=money(line.credit_fen, line.currency),
-        actor=line.actor,
+def entries_below(parent: str, prefix: str) -> Children:
+    """The entries of a stream, in objects whose column `parent` is its key after a prefix."""
+    return Children(
+        model.TABLE,
+        parent,
+        "stream",
+        ("position", "line_no"),
+        prefix=prefix,
+        grouped="position",
+        inner="lines",
     )
 
 
@@ -112,15 +98,27 @@ async def journal(
     after: After = None,
 ) -> Connection[JournalLine]:
     """An account's lines of the accounting dates `from` up to, not including, `to`."""
-    visible = account if _may_see(info, account) else NOBODY
+    wanted = model.Wanted(_visible(info.context, account), from_, to)
     page = await info.context.read(
-        lambda connection: model.journal(connection, visible, from_, to, after=after, first=first)
+        lambda connection: model.journal(
+            connection, wanted.account, from_, to, after=after, first=first
+        )
     )
     return connection(page, journal_line, after)
 
 
-def _may_see(info: Info, account: str) -> bool:
+def _visible(scope: Scope, account: str) -> str:
+    """The account, or one that nobody has."""
     try:
-        return info.context.may_see_account(*split_id(account))
+        seen = scope.may_see_account(*split_id(account))
     except Refused:  # No such account: the query finds nothing by itself.
-        return info.context.caller.role != "merchant"
+        seen = scope.sees_everything
+    return account if seen else NOBODY
+
+
+def _filters(scope: Scope, arguments: Arguments) -> dict[str, Any]:
+    account = _visible(scope, arguments["account"])
+    return values_of(model.Wanted(account, arguments["from_"], arguments["to"]), instants=False)
+
+
+ROOTS["journal"] = Listed(model.LISTING, _filters, counted=False)

@@ -12,7 +12,7 @@ together for a text, and a document seen before costs one look-up.
 import hashlib
 import sys
 from collections import Counter, OrderedDict
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import anyio
 import anyio.to_thread
@@ -58,6 +58,18 @@ class Size(NamedTuple):
 LEAF = Size(0, 0, 0, 0, Counter())
 
 
+class Kept:
+    """What was made of a document, and stays with it: its plans (`plan/plans.py`), by operation,
+    role and the values of the variables `flags`, and what it costs."""
+
+    __slots__ = ("costs", "flags", "known")
+
+    def __init__(self) -> None:
+        self.flags: tuple[str, ...] | None = None
+        self.known: dict[tuple[Any, ...], Any] = {}
+        self.costs: dict[tuple[Any, ...], int] = {}
+
+
 class Prepared(NamedTuple):
     """A parsed document and what validation says of it; no errors: it may be executed.
 
@@ -67,6 +79,7 @@ class Prepared(NamedTuple):
     document: DocumentNode
     errors: list[GraphQLError]
     operations: tuple[str, ...]
+    plans: "Kept"
 
     def refuse_choice(self, operation: str | None) -> None:
         """Raises Refused(REQUEST_INVALID, "operationName") unless this chooses one operation."""
@@ -182,7 +195,7 @@ def prepare(schema: GraphQLSchema, query: str) -> Prepared:
         for definition in document.definitions
         if isinstance(definition, OperationDefinitionNode)
     )
-    return Prepared(document, errors, operations)
+    return Prepared(document, errors, operations, Kept())
 
 
 class Documents:

@@ -13,9 +13,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from strawberry import Info as StrawberryInfo
 from strawberry.dataloader import DataLoader
 
+from api.graphql.scope import Scope
 from api.graphql.view import View
 from api.http.keys import Caller
-from domain.accounting.chart import CHART
 from domain.refusals import Code, Refused
 from projections.engine import checkpoints
 from projections.models import orders, payments, settlement_items
@@ -30,19 +30,17 @@ THREADS = 10  # Requests that read at once in a process; the engine's pool has r
 WAIT_MS = 5_000
 POLL_MS = 50
 MOST_STREAMS = 200  # Of one look-up of entries or payouts.
-NOBODY = "-"  # No member has this id: member ids have no dash.
 
 ResultT = TypeVar("ResultT")
 _log = logging.getLogger("zhangfang.api")
 
 
-class Reads:
+class Reads(Scope):
     """The context of one GraphQL request."""
 
     __slots__ = (
         "_view",
         "_wait_ms",
-        "caller",
         "document",
         "entries",
         "order_lines",
@@ -59,7 +57,7 @@ class Reads:
         document: DocumentNode,
         wait_ms: int = WAIT_MS,
     ) -> None:
-        self.caller = caller
+        super().__init__(caller)
         self.document = document
         self._view = View(engine, limiter)
         self._wait_ms = wait_ms
@@ -69,32 +67,6 @@ class Reads:
         self.order_lines = DataLoader(self._load_order_lines, max_batch_size=MOST_STREAMS)
         self.payment_lines = DataLoader(self._load_payment_lines, max_batch_size=MOST_STREAMS)
         self.settlement_items = DataLoader(self._load_items, max_batch_size=MOST_STREAMS)
-
-    def within(self, member: str | None) -> str | None:
-        """Whose rows a query may return, for its WHERE: None is everybody's.
-
-        A merchant gets its own whether it names itself or nobody; for another's name the query
-        runs for nobody, so that there is no telling who exists.
-        """
-        if self.caller.role != "merchant":
-            return member
-        own = self.caller.member or NOBODY
-        return own if member is None or member == own else NOBODY
-
-    @property
-    def sees_everything(self) -> bool:
-        """Whether the caller is of the institution, and no merchant."""
-        return self.caller.role != "merchant"
-
-    def may_see(self, member: str) -> bool:
-        """Whether rows of this member are the caller's to see."""
-        return self.caller.role != "merchant" or member == self.caller.member
-
-    def may_see_account(self, code: str, owner: str) -> bool:
-        """A merchant sees its own accounts; a channel of the same name is somebody else."""
-        if self.caller.role != "merchant":
-            return True
-        return owner == self.caller.member and code in CHART and CHART[code].owner == "member"
 
     async def read(self, query: Callable[[Connection], ResultT]) -> ResultT:
         """Run a query in the request's view. Raises Refused(BUSY) without a database."""

@@ -1,27 +1,32 @@
 """Refunds: `refund`, `refunds`."""
 
+from typing import Any
+
 from strawberry import ID
 
-from api.graphql.describing import object_type
 from api.graphql.enums import RefundStage, RefundState
-from api.graphql.money import Money, money
+from api.graphql.money import Money
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, NewestFirst, connection
+from api.graphql.plan.roots import ONES_OWN, ROOTS, Arguments, Keyed, Listed
 from api.graphql.reads import Info
-from api.graphql.scalars import BigInt, Instant, instant_or_none
+from api.graphql.scalars import BigInt, Instant
+from api.graphql.scope import Scope
+from api.graphql.shapes import of, shape, shape_of
 from api.graphql.spans import From, To
 from projections.models import refunds as model
+from projections.tables.listing import values_of
 
 
-@object_type
+@shape()
 class Refund:
     """Money back to the buyer of a transaction. Of a refund after release the money came from the
     merchant's pending and available money, from an advance, and from the fee given back; of one out
     of escrow these are zero. `reason` is what the channel said."""
 
-    no: ID
+    no: ID = of("refund_no")
     transaction_id: ID
-    merchant_id: ID
-    buyer_id: ID
+    merchant_id: ID = of("merchant")
+    buyer_id: ID = of("buyer")
     channel: str
     state: RefundState
     stage: RefundStage
@@ -30,37 +35,19 @@ class Refund:
     from_pending: Money
     from_available: Money
     advanced: Money
-    reason: str | None
+    reason: str | None = of("reason", empty=True)
     requested_at: Instant
     ended_at: Instant | None
     last_position: BigInt
 
 
-def _refund(row: model.Refund) -> Refund:
-    return Refund(
-        no=ID(row.refund_no),
-        transaction_id=ID(row.transaction_id),
-        merchant_id=ID(row.merchant),
-        buyer_id=ID(row.buyer),
-        channel=row.channel,
-        state=RefundState(row.state),
-        stage=RefundStage(row.stage),
-        amount=money(row.amount_fen),
-        fee_returned=money(row.fee_returned_fen),
-        from_pending=money(row.from_pending_fen),
-        from_available=money(row.from_available_fen),
-        advanced=money(row.advanced_fen),
-        reason=row.reason or None,
-        requested_at=Instant(row.requested_at_us),
-        ended_at=instant_or_none(row.ended_at_us),
-        last_position=BigInt(row.last_position),
-    )
+_SHAPE = shape_of(Refund)
 
 
 async def refund(info: Info, no: ID) -> Refund | None:
     """One refund by its number."""
     row = await info.context.read(lambda connection: model.refund(connection, no))
-    return _refund(row) if row and info.context.may_see(row.merchant) else None
+    return _SHAPE.node(row) if row and info.context.may_see(row.merchant) else None
 
 
 async def refunds(
@@ -75,10 +62,25 @@ async def refunds(
 ) -> Connection[Refund]:
     """Refunds by the time they were requested, on the Shanghai dates `from` up to, not including,
     `to`; all, those of a merchant, or those of a transaction."""
-    wanted = model.Wanted(info.context.within(merchant_id), transaction_id, from_, to)
+    wanted = _wanted(
+        info.context, merchant_id=merchant_id, transaction_id=transaction_id, from_=from_, to=to
+    )
     page = await info.context.read(
         lambda connection: model.refunds(
             connection, wanted, newest_first=newest_first, after=after, first=first
         )
     )
-    return connection(page, _refund, after, lambda books: model.count_refunds(books, wanted))
+    return connection(page, _SHAPE.node, after, lambda books: model.count_refunds(books, wanted))
+
+
+def _wanted(scope: Scope, **given: Any) -> model.Wanted:
+    whose = scope.within(given["merchant_id"])
+    return model.Wanted(whose, given["transaction_id"], given["from_"], given["to"])
+
+
+def _filters(scope: Scope, arguments: Arguments) -> dict[str, Any]:
+    return values_of(_wanted(scope, **arguments), instants=True)
+
+
+ROOTS["refund"] = Keyed(model.TABLE.c.refund_no, "no", ONES_OWN)
+ROOTS["refunds"] = Listed(model.LISTING, _filters)

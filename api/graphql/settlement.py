@@ -1,25 +1,29 @@
 """Settlement batches and their payouts: `settlementBatch`, `settlementBatches`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
+from msgspec.structs import astuple
 from strawberry import ID
 
-from api.graphql.describing import object_type, resolved
+from api.graphql.access import one_of
+from api.graphql.describing import resolved
 from api.graphql.enums import BatchState, ItemKind, PayoutStatus
-from api.graphql.money import Money, money, money_or_none
+from api.graphql.money import Money
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, connection
+from api.graphql.plan.roots import CHILDREN, ONES_OWN, ROOTS, Arguments, Children, Keyed, Listed
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Date, Instant
+from api.graphql.scope import Scope
+from api.graphql.shapes import of, shape, shape_of
 from api.graphql.spans import From, To
-from domain.refusals import Code, Refused
 from projections.models import settlement_batches as model
-from projections.models.settlement_items import SettlementItem as ItemRow
-from projections.models.settlement_payouts import Payout as PayoutRow
+from projections.models.settlement_payouts import PAYOUTS
+from projections.tables.listing import values_of
 from projections.tables.paging import checked_first
 
 
-@object_type
+@shape()
 class Payout:
     """One transfer of a batch, numbered from 1. `status` is instructed, succeeded, failed, returned
     or retried (by a later one); `reason` says why it failed or came back."""
@@ -31,7 +35,7 @@ class Payout:
     reason: str
 
 
-@object_type
+@shape()
 class SettlementItem:
     """One clearing fact in a batch: a sale that was released or a refund taken back, for which the
     fee is below zero where some was given back. `net` is what it adds to the merchant's pending
@@ -39,7 +43,7 @@ class SettlementItem:
 
     kind: ItemKind
     transaction_id: ID
-    refund_no: ID | None
+    refund_no: ID | None = of("refund_no", empty=True)
     clearing_date: Date
     gross: Money
     fee: Money
@@ -50,7 +54,7 @@ class SettlementItem:
     position: BigInt
 
 
-@object_type
+@shape()
 class SettlementBatch:
     """What is owed to one merchant for one clearing date, and what settling made of it.
 
@@ -59,8 +63,8 @@ class SettlementBatch:
     kept for a debt; the carries are what an earlier batch could not take (below zero) or had to
     leave. Of `payout`, `paid` has arrived. `digest` chains the items."""
 
-    id: ID
-    merchant_id: ID
+    id: ID = of("batch_id")
+    merchant_id: ID = of("merchant")
     clearing_date: Date
     due_date: Date | None
     cycle: str
@@ -78,8 +82,8 @@ class SettlementBatch:
     payout: Money
     paid: Money
     digest: str
-    sealed_by: str | None
-    reviewed_by: str | None
+    sealed_by: str | None = of("sealed_by", empty=True)
+    reviewed_by: str | None = of("reviewed_by", empty=True)
     last_position: BigInt
 
     @resolved
@@ -97,57 +101,9 @@ class SettlementBatch:
         return connection(page, _item, after, self.count)
 
 
-def payout_of(row: PayoutRow) -> Payout:
-    return Payout(
-        payout_no=row.payout_no,
-        number=row.number,
-        amount=money(row.amount_fen),
-        status=PayoutStatus(row.status),
-        reason=row.reason,
-    )
-
-
-def _item(row: ItemRow) -> SettlementItem:
-    return SettlementItem(
-        kind=ItemKind(row.kind),
-        transaction_id=ID(row.transaction_id),
-        refund_no=ID(row.refund_no) if row.refund_no else None,
-        clearing_date=Date(row.clearing_date),
-        gross=money(row.gross_fen),
-        fee=money(row.fee_fen),
-        refund=money(row.refund_fen),
-        net=money(row.net_fen),
-        reference=row.reference,
-        at=Instant(row.at_us),
-        position=BigInt(row.position),
-    )
-
-
-def _batch(row: model.SettlementBatch) -> SettlementBatch:
-    return SettlementBatch(
-        id=ID(row.batch_id),
-        merchant_id=ID(row.merchant),
-        clearing_date=Date(row.clearing_date),
-        due_date=None if row.due_date is None else Date(row.due_date),
-        cycle=row.cycle,
-        max_transfer=money_or_none(row.max_transfer_fen),
-        state=BatchState(row.state),
-        count=BigInt(row.count),
-        gross=money(row.gross_fen),
-        fee=money(row.fee_fen),
-        refund=money(row.refund_fen),
-        net=money(row.net_fen),
-        carry_in=money(row.carry_in_fen),
-        due=money(row.due_fen),
-        recovered=money(row.recovered_fen),
-        carry_out=money(row.carry_out_fen),
-        payout=money(row.payout_fen),
-        paid=money(row.paid_fen),
-        digest=row.digest,
-        sealed_by=row.sealed_by or None,
-        reviewed_by=row.reviewed_by or None,
-        last_position=BigInt(row.last_position),
-    )
+payout_of = shape_of(Payout).node
+_item = shape_of(SettlementItem).node
+_batch = shape_of(SettlementBatch).node
 
 
 async def settlement_batch(info: Info, id: ID) -> SettlementBatch | None:
@@ -169,17 +125,32 @@ async def settlement_batches(
 ) -> Connection[SettlementBatch]:
     """Batches of the clearing dates `from` up to, not including, `to`, by date and id; all,
     of a merchant, in a state."""
-    if state is not None and state not in model.STATES:
-        raise Refused(Code.REQUEST_INVALID, "state", f"one of {', '.join(model.STATES)} is needed")
-    merchant = info.context.within(merchant_id)
+    wanted = _wanted(info.context, merchant_id=merchant_id, from_=from_, to=to, state=state)
     page = await info.context.read(
         lambda connection: model.settlement_batches(
-            connection, merchant, from_, to, state, after=after, first=first
+            connection, *astuple(wanted), after=after, first=first
         )
     )
     return connection(
         page,
         _batch,
         after,
-        lambda books: model.count_settlement_batches(books, merchant, from_, to, state),
+        lambda books: model.count_settlement_batches(books, *astuple(wanted)),
     )
+
+
+def _wanted(scope: Scope, **given: Any) -> model.Wanted:
+    """Raises Refused(REQUEST_INVALID, "state")."""
+    state = one_of(model.STATES, given["state"], "state")
+    return model.Wanted(scope.within(given["merchant_id"]), given["from_"], given["to"], state)
+
+
+def _filters(scope: Scope, arguments: Arguments) -> dict[str, Any]:
+    return values_of(_wanted(scope, **arguments), instants=False)
+
+
+ROOTS["settlementBatch"] = Keyed(model.TABLE.c.batch_id, "id", ONES_OWN)
+ROOTS["settlementBatches"] = Listed(model.LISTING, _filters)
+CHILDREN["SettlementBatch", "payouts"] = Children(
+    PAYOUTS, "batch_id", "batch_id", ("batch_id", "number")
+)

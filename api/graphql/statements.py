@@ -7,8 +7,9 @@ from api.graphql.describing import object_type, resolved
 from api.graphql.enums import StatementKind
 from api.graphql.money import Money, money
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, connection
-from api.graphql.reads import NOBODY, Info
+from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Date, Instant
+from api.graphql.scope import NOBODY
 from api.graphql.spans import From, To
 from projections.models import merchant_statements as model
 from projections.tables.paging import checked_first

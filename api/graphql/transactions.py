@@ -1,36 +1,41 @@
 """Transactions and the entries that moved their money: `transaction`, `transactions`."""
 
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 import strawberry
 from strawberry import ID
 
-from api.graphql.describing import object_type, resolved
+from api.graphql.access import one_of
+from api.graphql.describing import resolved
 from api.graphql.enums import TransactionMode, TransactionState
-from api.graphql.journal import Entry, entries_of
-from api.graphql.money import Money, money
+from api.graphql.journal import Entry, entries_below, entries_of
+from api.graphql.money import Money
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, NewestFirst, connection
+from api.graphql.plan.roots import CHILDREN, ONES_OWN, ROOTS, Arguments, Keyed, Listed
+from api.graphql.plan.selecting import Unplanned
 from api.graphql.reads import Info
-from api.graphql.scalars import BigInt, Date, Instant, instant_or_none
+from api.graphql.scalars import BigInt, Date, Instant
+from api.graphql.scope import Scope
+from api.graphql.shapes import of, shape, shape_of
 from api.graphql.spans import From, To
-from domain.refusals import Code, Refused
 from domain.transaction import transaction as aggregate
 from projections.models import transactions as model
+from projections.tables.listing import values_of
 from projections.tables.paging import MOST_SEARCHED
 
 STATES: tuple[str, ...] = get_args(model.TransactionState)
 
 
-@object_type
+@shape()
 class Transaction:
     """What one merchant sells to one buyer in one order. `state` is created, paid (the money is in
     escrow), completed, refunded or closed. `refunded` is all that went back to the buyer;
     `released` what was released to the merchant and not refunded since; `fee` the fee on that."""
 
-    id: ID
+    id: ID = of("transaction_id")
     order_no: str
-    merchant_id: ID
-    buyer_id: ID
+    merchant_id: ID = of("merchant")
+    buyer_id: ID = of("buyer")
     subject: str
     items: BigInt
     mode: TransactionMode
@@ -47,7 +52,7 @@ class Transaction:
     completed_at: Instant | None
     confirm_by: Instant | None
     clearing_date: Date | None
-    settlement_batch_id: ID | None
+    settlement_batch_id: ID | None = of("batch")
     last_position: BigInt
 
     @resolved
@@ -56,37 +61,13 @@ class Transaction:
         return entries_of(await info.context.entries.load(aggregate.stream(self.id)))
 
 
-def _transaction(row: model.Transaction) -> Transaction:
-    return Transaction(
-        id=ID(row.transaction_id),
-        order_no=row.order_no,
-        merchant_id=ID(row.merchant),
-        buyer_id=ID(row.buyer),
-        subject=row.subject,
-        items=BigInt(row.items),
-        mode=TransactionMode(row.mode),
-        state=TransactionState(row.state),
-        amount=money(row.amount_fen),
-        refunded=money(row.refunded_fen),
-        released=money(row.released_fen),
-        fee=money(row.fee_fen),
-        fee_rate_bps=row.fee_rate_bps,
-        channel=row.channel,
-        payment_no=row.payment_no,
-        created_at=Instant(row.created_at_us),
-        paid_at=instant_or_none(row.paid_at_us),
-        completed_at=instant_or_none(row.completed_at_us),
-        confirm_by=instant_or_none(row.confirm_by_us),
-        clearing_date=None if row.clearing_date is None else Date(row.clearing_date),
-        settlement_batch_id=None if row.batch is None else ID(row.batch),
-        last_position=BigInt(row.last_position),
-    )
+_SHAPE = shape_of(Transaction)
 
 
 async def transaction(info: Info, id: ID) -> Transaction | None:
     """One transaction by its id, such as `SHOP22-536365`."""
     row = await info.context.read(lambda connection: model.transaction(connection, id))
-    return _transaction(row) if row and info.context.may_see(row.merchant) else None
+    return _SHAPE.node(row) if row and info.context.may_see(row.merchant) else None
 
 
 async def transactions(
@@ -112,15 +93,47 @@ async def transactions(
 ) -> Connection[Transaction]:
     """Transactions by the time they were created, on the Shanghai dates `from` up to, not
     including, `to`; all, or those for which all of the arguments hold."""
-    if state is not None and state not in STATES:
-        raise Refused(Code.REQUEST_INVALID, "state", f"one of {', '.join(STATES)} is needed")
-    merchant = info.context.within(merchant_id)
-    wanted = model.Wanted(merchant, buyer_id, order_no, state, from_, to, text or None)
+    wanted = _wanted(
+        info.context,
+        merchant_id=merchant_id,
+        from_=from_,
+        to=to,
+        state=state,
+        buyer_id=buyer_id,
+        order_no=order_no,
+        text=text,
+    )
     page = await info.context.read(
         lambda connection: model.transactions(
             connection, wanted, newest_first=newest_first, after=after, first=first
         )
     )
     return connection(
-        page, _transaction, after, lambda books: model.count_transactions(books, wanted)
+        page, _SHAPE.node, after, lambda books: model.count_transactions(books, wanted)
     )
+
+
+def _wanted(scope: Scope, **given: Any) -> model.Wanted:
+    """Raises Refused(REQUEST_INVALID, "state")."""
+    state = one_of(STATES, given["state"], "state")
+    return model.Wanted(
+        scope.within(given["merchant_id"]),
+        given["buyer_id"],
+        given["order_no"],
+        state,
+        given["from_"],
+        given["to"],
+        given["text"] or None,
+    )
+
+
+def _filters(scope: Scope, arguments: Arguments) -> dict[str, Any]:
+    values = values_of(_wanted(scope, **arguments), instants=True)
+    if "text" in values:
+        raise Unplanned("no statement of a list looks for a text")
+    return values
+
+
+ROOTS["transaction"] = Keyed(model.TABLE.c.transaction_id, "id", ONES_OWN)
+ROOTS["transactions"] = Listed(model.LISTING, _filters)
+CHILDREN["Transaction", "entries"] = entries_below("transaction_id", "transaction-")

@@ -137,3 +137,13 @@ def chart_account(account: str) -> ChartAccount:
         detail = f"{quoted(account[:60])}: {code} has {wants}"
         raise Refused(Code.ACCOUNT_CODE_UNKNOWN, "account", detail)
     return line
+
+
+def title_of(code: str) -> str:
+    """What the chart calls a code."""
+    return CHART[code].title
+
+
+def title_of_account(account: str) -> str:
+    """What the chart calls the code of an account, `2241.02.SHOP22`."""
+    return CHART[split_id(account)[0]].title

@@ -1,0 +1,324 @@
+"""What a root field of the schema reads: a list, or what has a key.
+
+Each is declared once, beside the resolver of its field, and compiled for a selection: `compiled`
+gives a function that reads from the books and returns what the field answers.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+from sqlalchemy import ARRAY, Column, Table, Text, bindparam, func, select
+from sqlalchemy.sql.elements import ColumnElement
+
+from api.graphql.plan.books import Books
+from api.graphql.plan.coding import Code, connection_of, object_of, selects, shaped
+from api.graphql.plan.selecting import Selected, Unplanned
+from api.graphql.scope import Scope
+from projections.tables.listing import Dialect, Listing, Rendered, given, rendered
+from projections.tables.paging import MOST_COUNTED, cursor
+
+Arguments = Mapping[str, Any]
+Read = Callable[[Books, Scope, Arguments], Any]
+MOST_KEPT = 64  # Statements of one field of one plan: one for each set of arguments given.
+KEYS = "keys"
+
+
+class Compiled(NamedTuple):
+    """A root field of a plan: `read` gives what it answers, `statements` says how many it runs at
+    most, `tables` of which tables they are."""
+
+    read: Read
+    statements: int
+    tables: frozenset[str]
+
+
+class Root(Protocol):
+    """What a root field reads."""
+
+    def compiled(self, one: Selected, role: str) -> Compiled:
+        """For a selection. Raises Unplanned."""
+
+
+class Children(NamedTuple):
+    """A list in each object of a page: the rows of `table` whose `by` is the parent's column
+    `parent`, after `prefix`, in `order`. Rows with the same `grouped` are one object, whose field
+    `inner` has an object for each of them. `where` narrows them further."""
+
+    table: Table
+    parent: str
+    by: str
+    order: tuple[str, ...]
+    prefix: str = ""
+    grouped: str = ""
+    inner: str = ""
+    where: Mapping[str, str] = {}
+
+
+CHILDREN: dict[tuple[str, str], Children] = {}
+
+
+class _Level:
+    """One object type at one place of a selection, with what is read beside its own rows."""
+
+    def __init__(self, one: Selected) -> None:
+        self.code = Code()
+        self.of = shaped(one)
+        self.below: list[_Below] = []
+        self.object = object_of(self.code, self.of, one.inner, self._more)
+
+    def _more(self, one: Selected) -> str:
+        children = CHILDREN.get((self.of.name, one.name))
+        if children is None:
+            raise Unplanned(f"{self.of.name}.{one.name}")
+        below = _Below(children, one)
+        name = f"k{len(self.below)}"
+        place = self.code.cell(children.parent)
+        self.below.append(below)
+        return f"{name}.get({place}, ())"
+
+    def kids(self, books: Books, rows: list[Any]) -> list[dict[Any, Any]]:
+        """What `k0`, `k1`, … are for these rows."""
+        return [
+            below.read(books, self.code.columns.index(below.children.parent), rows)
+            for below in self.below
+        ]
+
+    @property
+    def arguments(self) -> list[str]:
+        return [f"k{number}" for number in range(len(self.below))]
+
+    @property
+    def tables(self) -> set[str]:
+        return {below.children.table.name for below in self.below}
+
+
+class _Below:
+    """The children of a page of parents, in one statement."""
+
+    def __init__(self, children: Children, one: Selected) -> None:
+        self.children = children
+        code = Code()
+        of = shaped(one)
+        by = code.cell(children.by)
+        body = ["found = {}"]
+        if children.grouped:
+            body += self._grouped(code, one)
+        else:
+            item = object_of(code, of, one.inner, _nothing_more)
+            body += ["for r in rows:", f"    found.setdefault({by}, []).append({item})"]
+        self._shown = code.function("children", ["rows"], [*body, "return found"])
+        self._columns = [children.table.c[name] for name in code.columns]
+        self._statements: dict[Dialect, Rendered] = {}
+
+    def _grouped(self, code: Code, one: Selected) -> list[str]:
+        lists: list[tuple[str, str]] = []
+
+        def inner(field: Selected) -> str:
+            if field.name != self.children.inner:
+                raise Unplanned(f"{field.within.name}.{field.name}")
+            name = f"l{len(lists)}"
+            lists.append((name, object_of(code, shaped(field), field.inner, _nothing_more)))
+            return name
+
+        by, place = code.cell(self.children.by), code.cell(self.children.grouped)
+        head = object_of(code, shaped(one), one.inner, inner)
+        begun = [f"        {name} = []" for name, _ in lists]
+        return [
+            "last = None",
+            "for r in rows:",
+            f"    if {place} != last:",
+            f"        last = {place}",
+            *begun,
+            f"        found.setdefault({by}, []).append({head})",
+            *(f"    {name}.append({item})" for name, item in lists),
+        ]
+
+    def read(self, books: Books, place: int, rows: list[Any]) -> dict[Any, Any]:
+        if not rows:
+            return {}
+        prefix = self.children.prefix
+        keys = [prefix + row[place] for row in rows]
+        found = self._shown(books.rows(self._statement(books.dialect), books.keys(KEYS, keys)))
+        if prefix:
+            return {key[len(prefix) :]: items for key, items in found.items()}
+        return dict(found)
+
+    def _statement(self, dialect: Dialect) -> Rendered:
+        known = self._statements.get(dialect)
+        if known is None:
+            table = self.children.table
+            query = select(*self._columns).where(among(table.c[self.children.by], dialect))
+            for name, value in self.children.where.items():
+                query = query.where(table.c[name] == value)
+            order = [table.c[name] for name in self.children.order]
+            known = self._statements[dialect] = rendered(query.order_by(*order), dialect)
+        return known
+
+
+def among(column: Column[Any], dialect: Dialect) -> ColumnElement[bool]:
+    """That a column is one of the parameter `keys`, however many there are."""
+    if dialect == "postgresql":
+        return column == func.any(bindparam(KEYS, type_=ARRAY(Text)))
+    listed = func.json_each(bindparam(KEYS, type_=Text)).table_valued("value")
+    return column.in_(select(listed.c.value))
+
+
+def _nothing_more(one: Selected) -> str:
+    raise Unplanned(f"{one.within.name}.{one.name}")
+
+
+Filters = Callable[[Scope, Arguments], dict[str, Any]]
+Sees = tuple[
+    tuple[str, ...], Callable[..., bool]
+]  # Columns, and a method of Scope that takes them.
+
+
+ONES_OWN: Sees = (("merchant",), Scope.may_see)
+
+
+class Listed(NamedTuple):
+    """A connection over a list. `filters` are its arguments as the list's values, narrowed to what
+    the caller may see; `sees` is what a row must pass beyond that; `counted`: it has a count."""
+
+    listing: Listing[Any]
+    filters: Filters
+    sees: Sees | None = None
+    counted: bool = True
+
+    def compiled(self, one: Selected, role: str) -> Compiled:
+        return _Page(self, one).compiled()
+
+
+class _Page:
+    """A list for one selection."""
+
+    def __init__(self, listed: Listed, one: Selected) -> None:
+        self._listed = listed
+        self._columns = {str(column.key): column for column in listed.listing.columns}
+        nodes = [inner for edges in one.inner if edges.name == "edges" for inner in edges.inner]
+        self._count = listed.counted and selects(one.inner, "totalCount")
+        levels = [(node, _Level(node)) for node in nodes if node.name == "node"]
+        if len(levels) > 1:
+            raise Unplanned("several nodes in a list")
+        self._level = levels[0][1] if levels else None
+        self._code = self._level.code if self._level else Code()
+        self._statements: dict[Any, tuple[Rendered, Any]] = {}
+        self._counts: dict[Any, Rendered] = {}
+        self._one = one
+        self._sees = [self._code.cell(name) for name in listed.sees[0]] if listed.sees else []
+        self._turns = selects(one.inner, "cursor", "startCursor", "endCursor")
+        self._shown: dict[tuple[str, ...], Any] = {}
+
+    def compiled(self) -> Compiled:
+        below = self._level.below if self._level else []
+        tables = {str(column.table.name) for column in self._columns.values()}
+        tables |= self._level.tables if self._level else set()
+        return Compiled(self.read, 1 + len(below) + self._count, frozenset(tables))
+
+    def read(self, books: Books, scope: Scope, arguments: Arguments) -> Any:
+        listed, after, first = self._listed, arguments["after"], arguments["first"]
+        filters = listed.filters(scope, arguments)
+        values = listed.listing.values(filters, after, first)
+        turned = bool(arguments.get("newest_first", False))
+        given_ = frozenset(filters)
+        statement, shown = self._prepared(books.dialect, given_, turned, after is not None)
+        rows = books.rows(statement, values)
+        more = len(rows) > first
+        if more:
+            del rows[first:]
+        if listed.sees:
+            places, may = (
+                [self._code.columns.index(name) for name in listed.sees[0]],
+                listed.sees[1],
+            )
+            rows = [row for row in rows if may(scope, *(row[place] for place in places))]
+        count = self._counted(books, given_, filters) if self._count else None
+        kids = self._level.kids(books, rows) if self._level else []
+        return shown(rows, more, after, count, *kids)
+
+    def _prepared(self, dialect: Dialect, names: frozenset[str], turned: bool, after: bool) -> Any:
+        place = (dialect, names, turned, after)
+        known = self._statements.get(place)
+        if known is None:
+            order = self._listed.listing.narrowed(names).order
+            if len(self._statements) >= MOST_KEPT:
+                self._statements.clear()
+            shown = self._function(tuple(str(column.key) for column in order))
+            columns = tuple(self._columns[name] for name in self._code.columns)
+            query = self._listed.listing.statement(
+                columns or (order[-1],), names, descending=turned, after=after
+            )
+            known = self._statements[place] = (rendered(query, dialect), shown)
+        return known
+
+    def _function(self, order: tuple[str, ...]) -> Any:
+        if order not in self._shown:
+            self._shown[order] = self._written(order)
+        return self._shown[order]
+
+    def _written(self, order: tuple[str, ...]) -> Any:
+        code, level = self._code, self._level
+        place = ""
+        if self._turns:
+            of = code.named(partial(_cursor, self._listed.listing.name))
+            place = f"{of}({', '.join(code.cell(name) for name in order)})"
+        node = level.object if level else ""
+        page = connection_of(code, self._one, lambda _field: node, place)
+        below = level.arguments if level else []
+        return code.function("page", ["rows", "more", "after", "count", *below], [f"return {page}"])
+
+    def _counted(self, books: Books, names: frozenset[str], filters: Mapping[str, Any]) -> Any:
+        place = (books.dialect, names)
+        known = self._counts.get(place)
+        if known is None:
+            order, conditions = self._listed.listing.narrowed(names)
+            some = select(order[-1]).where(*conditions).limit(MOST_COUNTED + 1).subquery()
+            query = select(func.count()).select_from(some)
+            known = self._counts[place] = rendered(query, books.dialect)
+        counted = books.rows(known, filters)[0][0]
+        return str(counted) if counted <= MOST_COUNTED else None
+
+
+def _cursor(name: str, *key: Any) -> str:
+    return cursor(name, key)
+
+
+class Keyed(NamedTuple):
+    """One object by its key: the row whose column `key` is the argument `named`, if the caller
+    `sees` it. With the argument `unless` it is another question."""
+
+    key: Column[Any]
+    named: str
+    sees: Sees | None = None
+    unless: str = ""
+
+    def compiled(self, one: Selected, role: str) -> Compiled:
+        level = _Level(one)
+        code, columns = level.code, self.key.table.c
+        sees = self.sees
+        places = []
+        for name in sees[0] if sees else ():
+            code.cell(name)
+            places.append(code.columns.index(name))
+        shown = code.function("one", ["r", *level.arguments], [f"return {level.object}"])
+        selected = [columns[name] for name in code.columns] or [self.key]
+        query = select(*selected).where(self.key == given(self.named, self.key))
+        statements: dict[Dialect, Rendered] = {}
+
+        def read(books: Books, scope: Scope, arguments: Arguments) -> Any:
+            if self.unless and arguments[self.unless] is not None:
+                raise Unplanned(self.unless)
+            statement = statements.get(books.dialect)
+            if statement is None:
+                statement = statements[books.dialect] = rendered(query, books.dialect)
+            rows = books.rows(statement, arguments)
+            if not rows or (sees and not sees[1](scope, *(rows[0][place] for place in places))):
+                return None
+            return shown(rows[0], *level.kids(books, rows))
+
+        tables = frozenset({str(self.key.table.name), *level.tables})
+        return Compiled(read, 1 + len(level.below), tables)
+
+
+ROOTS: dict[str, Root] = {}
