@@ -209,6 +209,9 @@ def accounts(
     if prefix:
         codes = [code for code in CHART if code.startswith(prefix)]
         query = query.where(TABLE.c.code.in_(codes), TABLE.c.account >= prefix)
+        if codes:  # Ids begin with their code: past the last of them nothing is looked at.
+            beyond = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+            query = query.where(TABLE.c.account < beyond)
     if owner is not None:
         query = query.where(TABLE.c.owner == sought_text(owner, "owner"))
     if after is not None:

@@ -32,10 +32,8 @@ from projections.tables.bulk import insert_rows
 from projections.tables.paging import (
     Int,
     Page,
-    after_key,
-    checked_first,
+    Span,
     columns_of,
-    page_of,
     sought_text,
     sought_texts,
 )
@@ -163,15 +161,8 @@ def journal(
 ) -> Page[JournalLine]:
     """An account's lines of the accounting dates from_ <= date < to, in the order they happened."""
     query = select(*_COLUMNS).where(TABLE.c.account == sought_text(account, "account"))
-    if from_ is not None:
-        query = query.where(TABLE.c.accounting_date >= from_)
-    if to is not None:
-        query = query.where(TABLE.c.accounting_date < to)
-    if after is not None:
-        key = after_key("journal", after, date, Int, Int)
-        query = query.where(tuple_(*_ORDER) > tuple_(*key))
-    rows = connection.execute(query.order_by(*_ORDER).limit(checked_first(first) + 1)).all()
-    return page_of("journal", rows, first, JournalLine, _key)
+    span = Span("journal", _ORDER, since=from_, until=to, types=(date, Int, Int))
+    return span.page(connection, query, JournalLine, _key, after=after, first=first)
 
 
 def _key(line: JournalLine) -> tuple[date, int, int]:

@@ -16,9 +16,8 @@ line has a kind, which is a figure of the statement, and each figure is the plai
 Escrow (2241.04) is the buyers' until release: it is kept apart, by accounting date. No entry of a
 statement is ever reversed: ADR 0009.
 
-A merchant's accounting dates only grow, so what each of them ended with says all about the time
-before it. The figures of any dates are the difference of two rows of `statement_days`, and their
-lines are the numbers between those rows': neither costs more the longer the history is (ADR 0021).
+A merchant's accounting dates only grow. So the figures of any dates are the difference of two rows
+of `statement_days`, and their lines have the numbers between (ADR 0021).
 """
 
 from datetime import date
@@ -352,11 +351,8 @@ def figures_query(merchant: str, from_: date | None, to: date | None) -> Select[
         figures.append((name, nothing if empty else _or_0(closed.c[name]) - before))
     figures.append(("in_escrow_fen", _or_0(closed.c.in_escrow_fen)))
     columns: list[Any] = [figure.label(name) for name, figure in figures]
-    return (
-        select(*columns)
-        .select_from(source)
-        .where(ENDS.c.merchant == sought_text(merchant, "merchant"))
-    )
+    wanted = ENDS.c.merchant == sought_text(merchant, "merchant")
+    return select(*columns).select_from(source).where(wanted)
 
 
 def lines(

@@ -34,6 +34,7 @@ from projections.tables.paging import (
     count_up_to,
     sought_text,
     sought_texts,
+    start_us,
 )
 
 OrderState = Literal["placed", "paying", "paid", "closed"]
@@ -242,26 +243,30 @@ def orders(
     first: int = 100,
 ) -> Page[Order]:
     """Orders by the time they were placed."""
-    number, time, conditions = _selection(wanted)
-    span = Span("orders", (time, number), descending=newest_first)
+    span, conditions = _selection(wanted, newest_first)
     query = select(*_COLUMNS).where(*conditions)
     return span.page(connection, query, Order, _key, after=after, first=first)
 
 
 def count_orders(connection: Connection, wanted: Wanted) -> int | None:
     """How many there are; None for more than are counted on the fly."""
-    number, _, conditions = _selection(wanted)
-    return count_up_to(connection, select(number).where(*conditions))
+    span, conditions = _selection(wanted)
+    conditions = [*conditions, *span.within()]
+    return count_up_to(connection, select(span.order[1]).where(*conditions))
 
 
-def _selection(wanted: Wanted) -> tuple[Column[Any], Column[Any], list[ColumnElement[bool]]]:
+def _selection(
+    wanted: Wanted, newest_first: bool = False
+) -> tuple[Span, list[ColumnElement[bool]]]:
+    """The list, and the conditions beside its dates."""
     number, time = ORDERS.c.order_no, ORDERS.c.placed_at_us
     conditions: list[ColumnElement[bool]] = []
     if wanted.merchant is not None:  # A merchant stands in one line of an order at most.
         merchant = sought_text(wanted.merchant, "merchant")
         conditions = [LINES.c.merchant == merchant, LINES.c.order_no == number]
         number, time = LINES.c.order_no, LINES.c.placed_at_us
-    return number, time, conditions + Span.dates(time, wanted.from_, wanted.to)
+    since, until = start_us(wanted.from_), start_us(wanted.to)
+    return Span("orders", (time, number), newest_first, since, until), conditions
 
 
 def _key(item: Order) -> tuple[int, str]:

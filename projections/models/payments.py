@@ -6,7 +6,7 @@ payment is its own line, and its list of payments is in the order of those lines
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, get_args
+from typing import get_args
 
 from msgspec import Struct
 from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Index, Table, select
@@ -22,6 +22,7 @@ from projections.tables.paging import (
     count_up_to,
     sought_text,
     sought_texts,
+    start_us,
 )
 
 PaymentState = facts.Status
@@ -168,22 +169,22 @@ def payments(
     first: int = 100,
 ) -> Page[Payment]:
     """Payments by the time they were started."""
-    base, time, conditions = _selection(wanted)
-    span = Span("payments", (time, base), descending=newest_first)
+    span, conditions = _selection(wanted, newest_first)
     query = select(*_COLUMNS).where(*conditions)
     return span.page(connection, query, Payment, _key, after=after, first=first)
 
 
 def count_payments(connection: Connection, wanted: Wanted) -> int | None:
     """How many there are; None for more than are counted on the fly."""
-    base, _, conditions = _selection(wanted)
-    return count_up_to(connection, select(base).where(*conditions))
+    span, conditions = _selection(wanted)
+    conditions = [*conditions, *span.within()]
+    return count_up_to(connection, select(span.order[1]).where(*conditions))
 
 
 def _selection(
-    wanted: Wanted,
-) -> tuple[Column[Any], Column[Any], list[ColumnElement[bool]]]:
-    """The columns that are the order of the list, and the conditions."""
+    wanted: Wanted, newest_first: bool = False
+) -> tuple[Span, list[ColumnElement[bool]]]:
+    """The list, and the conditions beside its dates."""
     number, time = PAYMENTS.c.payment_no, PAYMENTS.c.started_at_us
     conditions: list[ColumnElement[bool]] = []
     if wanted.order_no is not None:
@@ -194,7 +195,8 @@ def _selection(
         conditions += [LINES.c.merchant == merchant, LINES.c.payment_no == number]
         if wanted.order_no is None:  # In the order of the merchant's own lines.
             number, time = LINES.c.payment_no, LINES.c.started_at_us
-    return number, time, conditions + Span.dates(time, wanted.from_, wanted.to)
+    since, until = start_us(wanted.from_), start_us(wanted.to)
+    return Span("payments", (time, number), newest_first, since, until), conditions
 
 
 def _key(item: Payment) -> tuple[int, str]:

@@ -12,7 +12,7 @@ from domain.transaction import refund as facts
 from domain.transaction.transaction import RefundCleared
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.tables.drafts import Change, Drafts
-from projections.tables.paging import Page, Span, columns_of, count_up_to, sought_text
+from projections.tables.paging import Page, Span, columns_of, count_up_to, sought_text, start_us
 
 RefundState = Literal["processing", "unknown", "succeeded", "failed"]
 Stage = Literal["escrow", "released"]
@@ -170,18 +170,23 @@ def refunds(
     first: int = 100,
 ) -> Page[Refund]:
     """Refunds by the time they were requested."""
-    span = Span("refunds", _ORDER, descending=newest_first)
+    span = _span(wanted, newest_first)
     query = select(*_COLUMNS).where(*_conditions(wanted))
     return span.page(connection, query, Refund, _key, after=after, first=first)
 
 
 def count_refunds(connection: Connection, wanted: Wanted) -> int | None:
     """How many there are; None for more than are counted on the fly."""
-    return count_up_to(connection, select(TABLE.c.refund_no).where(*_conditions(wanted)))
+    conditions = [*_conditions(wanted), *_span(wanted).within()]
+    return count_up_to(connection, select(TABLE.c.refund_no).where(*conditions))
+
+
+def _span(wanted: Wanted, newest_first: bool = False) -> Span:
+    return Span("refunds", _ORDER, newest_first, start_us(wanted.from_), start_us(wanted.to))
 
 
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
-    conditions = Span.dates(TABLE.c.requested_at_us, wanted.from_, wanted.to)
+    conditions: list[ColumnElement[bool]] = []
     if wanted.transaction_id is not None:
         sold = sought_text(wanted.transaction_id, "transaction_id")
         conditions.append(TABLE.c.transaction_id == sold)

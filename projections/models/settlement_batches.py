@@ -20,7 +20,6 @@ from sqlalchemy import (
     func,
     select,
     text,
-    tuple_,
 )
 
 from domain.kernel import Recorded, key
@@ -30,11 +29,9 @@ from projections.models.settlement_payouts import PAYOUTS, PayoutDraft
 from projections.tables.bulk import fetch_rows, upsert_rows
 from projections.tables.paging import (
     Page,
-    after_key,
-    checked_first,
+    Span,
     columns_of,
     count_up_to,
-    page_of,
     sought_text,
 )
 
@@ -335,14 +332,9 @@ def settlement_batches(
     first: int = 100,
 ) -> Page[SettlementBatch]:
     """Batches of the clearing dates from_ <= date < to, by date and id."""
-    query = select(*_COLUMNS).order_by(*_ORDER).limit(checked_first(first) + 1)
-    query = query.where(*_conditions(merchant, from_, to, state))
-    if after is not None:
-        query = query.where(
-            tuple_(*_ORDER) > tuple_(*after_key("settlement_batches", after, date, str))
-        )
-    rows = connection.execute(query).all()
-    return page_of("settlement_batches", rows, first, SettlementBatch, _key)
+    query = select(*_COLUMNS).where(*_conditions(merchant, state))
+    span = _span(from_, to)
+    return span.page(connection, query, SettlementBatch, _key, after=after, first=first)
 
 
 def count_settlement_batches(
@@ -353,21 +345,19 @@ def count_settlement_batches(
     state: str | None = None,
 ) -> int | None:
     """How many there are; None for more than are counted on the fly."""
-    conditions = _conditions(merchant, from_, to, state)
+    conditions = [*_conditions(merchant, state), *_span(from_, to).within()]
     return count_up_to(connection, select(TABLE.c.batch_id).where(*conditions))
 
 
-def _conditions(
-    merchant: str | None, from_: date | None, to: date | None, state: str | None
-) -> list[ColumnElement[bool]]:
+def _span(from_: date | None, to: date | None) -> Span:
+    return Span("settlement_batches", _ORDER, since=from_, until=to, types=(date, str))
+
+
+def _conditions(merchant: str | None, state: str | None) -> list[ColumnElement[bool]]:
     """A merchant has one batch a day: they are found by its index, whatever the state."""
     conditions: list[ColumnElement[bool]] = []
     if merchant is not None:
         conditions.append(TABLE.c.merchant == sought_text(merchant, "merchant"))
-    if from_ is not None:
-        conditions.append(TABLE.c.clearing_date >= from_)
-    if to is not None:
-        conditions.append(TABLE.c.clearing_date < to)
     if state is not None:
         column = TABLE.c.state if merchant is None else func.coalesce(TABLE.c.state, "")
         conditions.append(column == sought_text(state, "state"))

@@ -37,6 +37,7 @@ from projections.tables.paging import (
     contains,
     count_up_to,
     sought_text,
+    start_us,
 )
 
 TransactionState = Literal["created", "paid", "completed", "refunded", "closed"]
@@ -275,7 +276,7 @@ def transactions(
     fewer than `first`, or none, and yet a next page: its last cursor says where to go on.
     """
     wanted = wanted or Wanted()
-    span = Span("transactions", _CREATED_ORDER, descending=newest_first)
+    span = _span(wanted, newest_first)
     query = select(*_COLUMNS).where(*_conditions(wanted))
     if wanted.text is None:
         return span.page(connection, query, Transaction, _key, after=after, first=first)
@@ -287,7 +288,13 @@ def count_transactions(connection: Connection, wanted: Wanted) -> int | None:
     """How many there are; None for more than are counted on the fly, and for a text."""
     if wanted.text is not None:
         return None
-    return count_up_to(connection, select(TABLE.c.transaction_id).where(*_conditions(wanted)))
+    conditions = [*_conditions(wanted), *_span(wanted).within()]
+    return count_up_to(connection, select(TABLE.c.transaction_id).where(*conditions))
+
+
+def _span(wanted: Wanted, newest_first: bool = False) -> Span:
+    since, until = start_us(wanted.from_), start_us(wanted.to)
+    return Span("transactions", _CREATED_ORDER, newest_first, since, until)
 
 
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
@@ -300,7 +307,7 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
         "merchant": TABLE.c.merchant,
     }
     given = [name for name in columns if getattr(wanted, name) is not None]
-    conditions = Span.dates(TABLE.c.created_at_us, wanted.from_, wanted.to)
+    conditions: list[ColumnElement[bool]] = []
     for name in given:
         by_index = name == given[0] or given == ["state", "merchant"]
         column = columns[name] if by_index else func.coalesce(columns[name], "")
