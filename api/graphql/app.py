@@ -91,7 +91,8 @@ class GraphQLReads:
     async def _run(
         self, caller: Caller, asked: Asked, document: DocumentNode, limiter: anyio.CapacityLimiter
     ) -> bytes:
-        reads = Reads(caller, self._context.engine, limiter, document, self._wait_ms)
+        context = self._context
+        reads = Reads(caller, context.engine, limiter, document, context.arrivals, self._wait_ms)
         try:
             result = await SCHEMA.execute(
                 asked.query,
