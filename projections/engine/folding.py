@@ -219,11 +219,9 @@ def apply(
     if all(folding.error is None for folding in foldings):
         try:
             with writing(engine) as connection:
-                moved = {
-                    folding.target.name: write(connection, folding) for folding in _sorted(foldings)
-                }
+                moved = _write_all(connection, foldings)
                 notify(connection, channel)
-            return moved
+            return {checkpoint.name: checkpoint for checkpoint in moved}
         except Exception as error:
             if passes(error):
                 raise
@@ -251,6 +249,17 @@ def write(connection: Connection, folding: Folding) -> Checkpoint:
     moved = checkpoints.advance(connection, folding.at, folding.to)
     if folding.wants:
         folding.target.model.write(connection, folding.target.tables, folding.delta)
+    return moved
+
+
+def _write_all(connection: Connection, foldings: Sequence[Folding]) -> list[Checkpoint]:
+    """All of a page, whose foldings end at one position."""
+    (to,) = {folding.to for folding in foldings}
+    foldings = _sorted(foldings)
+    moved = checkpoints.advance_all(connection, [folding.at for folding in foldings], to)
+    for folding in foldings:
+        if folding.wants:
+            folding.target.model.write(connection, folding.target.tables, folding.delta)
     return moved
 
 
