@@ -72,6 +72,7 @@ def create_app(
         redirect_slashes=False,
         exception_handlers=handlers,
     )
+    app.state.graphql = reads
     app.include_router(routes.router(context))
     app.include_router(end_of_day.router(context))
     app.include_router(health.router(context, metrics))

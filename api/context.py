@@ -15,6 +15,8 @@ from api.operations.worker import FEW_DAYS, Worker
 from domain.channel.port import ChannelPort
 from domain.eventstore.database import sqlalchemy_engine
 from domain.ledger.ledger import Ledger, utc_us
+from projections.engine import checkpoints
+from projections.engine.arrivals import Arrivals, Follower, rows_channel
 from projections.engine.engine import Projector
 from projections.engine.wakeup import WakeUp
 from projections.registry import READ_MODELS
@@ -58,7 +60,7 @@ class AppContext(Struct, frozen=True):
 
     `background` is started with the server and stopped before the ledger closes, last one first.
     `writes` is the engine the projector writes read models with; `rates` says how often a key may
-    ask.
+    ask; `arrivals` wakes who waits for the read models.
     """
 
     desk: Desk
@@ -67,6 +69,7 @@ class AppContext(Struct, frozen=True):
     writes: Engine
     background: tuple[Background, ...] = ()
     rates: Rates = msgspec.field(default_factory=Rates)
+    arrivals: Arrivals = msgspec.field(default_factory=Arrivals)
 
     @property
     def ledger(self) -> Ledger:
@@ -117,11 +120,22 @@ def open_context(
     ledger = Ledger.open(database_url, clock=clock)
     reads = sqlalchemy_engine(ledger.database, read_only=True)
     writes = sqlalchemy_engine(ledger.database)
-    projector = Projector(ledger.recorder, writes, tuple(READ_MODELS.values()))
+    arrivals = Arrivals()
+    projector = Projector(
+        ledger.recorder, writes, tuple(READ_MODELS.values()), on_written=arrivals.reached
+    )
     desk = Desk(ledger, reads, projector, channel)
-    background: list[Background] = []
+    follower = Follower(arrivals, lambda: _checkpoints(reads))
+    background: list[Background] = [follower]
+    if not projections:
+        follower.follow(ledger.database, rows_channel(ledger.recorder))
     if projections:
         background.append(ProjectionThread(projector, ledger))
     if worker:
         background.append(Worker(desk, clock, auto_day=auto_day, days_behind=days_behind))
-    return AppContext(desk, KeyRing(reads), clock, writes, tuple(background))
+    return AppContext(desk, KeyRing(reads), clock, writes, tuple(background), arrivals=arrivals)
+
+
+def _checkpoints(engine: Engine) -> dict[str, checkpoints.Checkpoint]:
+    with engine.connect() as connection:
+        return checkpoints.load(connection, READ_MODELS)

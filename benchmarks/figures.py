@@ -36,6 +36,18 @@ class Lifecycles(Struct, frozen=True):
     callers_per_second: int
 
 
+class Visible(Struct, frozen=True):
+    """What a caller waits for, from the acknowledgement of its commit to reading it by GraphQL with
+    `atLeast` (ms): at rest, and while that many lifecycles a second are traded in the process."""
+
+    backend: Backend
+    p50_ms: float
+    p99_ms: float
+    lifecycles_per_second: int
+    loaded_p50_ms: float
+    loaded_p99_ms: float
+
+
 class Rebuild(Struct, frozen=True):
     """All read models built anew beside the live ones, in a process of its own.
 
@@ -71,6 +83,7 @@ class Report(Struct):
 
     transfers: list[Transfers] = field(default_factory=list)
     lifecycles: list[Lifecycles] = field(default_factory=list)
+    visible: list[Visible] = field(default_factory=list)
     rebuild: list[Rebuild] = field(default_factory=list)
     floor: list[Floor] = field(default_factory=list)
     library: list[Library] = field(default_factory=list)

@@ -40,6 +40,7 @@ from domain.transaction.transaction import identity
 
 MERCHANTS, BUYERS, ORDERS, WAVE, CALLERS = 50, 200, 1_000, 300, 256
 assert fee_fen(FEE, 1_000) < 1_000  # Every order leaves its merchant something to be paid out.
+HALVES = (slice(2), slice(2, 4))  # Of an order's steps: the channel's answer comes between.
 _numbers = itertools.count(1)
 
 
@@ -57,6 +58,11 @@ class Market:
         numbers = list(itertools.islice(_numbers, orders))
         trade(self, numbers)
         self._end_day(sorted({self._shop(number) for number in numbers}))
+
+    def waves(self, orders: int) -> list[list[Request]]:
+        """The commits of that many orders of the open day, up to the buyers' confirmations."""
+        steps = [self._steps(number) for number in itertools.islice(_numbers, orders)]
+        return [[one for order in steps for one in order[part]] for part in HALVES]
 
     def in_waves(self, numbers: list[int]) -> None:
         """Some hundred orders to a commit."""

@@ -14,7 +14,7 @@ import msgspec
 import typer
 from rich.console import Console
 
-from benchmarks import floor, library, lifecycles, rebuild, transfers
+from benchmarks import floor, library, lifecycles, rebuild, transfers, visible
 from benchmarks.databases import Databases, databases
 from benchmarks.figures import BACKENDS, Backend, Report
 from benchmarks.report import show
@@ -30,6 +30,7 @@ class Kind(StrEnum):
 
     TRANSFERS = "transfers"
     LIFECYCLES = "lifecycles"
+    VISIBLE = "visible"
     REBUILD = "rebuild"
     FLOOR = "floor"
     LIBRARY = "library"
@@ -105,6 +106,10 @@ def _cases(
         if Kind.LIFECYCLES in kinds:
             ledger = _open(made, backend, stack)
             cases.append((Kind.LIFECYCLES, lifecycles.Case(ledger, backend)))
+        if Kind.VISIBLE in kinds:
+            seen = visible.Case(stack.enter_context(made.ledger(backend)), backend)
+            stack.callback(seen.close)
+            cases.append((Kind.VISIBLE, seen))
         if Kind.FLOOR in kinds:
             with made.ledger(backend) as url:
                 source = floor.rows_of_transfers(url)

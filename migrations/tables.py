@@ -20,17 +20,21 @@ CHECKPOINTS = "projection_checkpoints"
 log = logging.getLogger("zhangfang.migrations")
 
 
-def create_table(name: str, *columns: Column[Any]) -> None:
-    """Make a table, unless it is there with these columns and this key."""
+def create_table(name: str, *columns: Column[Any]) -> bool:
+    """Make a table, unless it is there with these columns and this key. True when there was none
+    of this name."""
     connection = op.get_bind()
     inspector = sa.inspect(connection)
     if inspector.has_table(name):
         if _there(connection, name) == [_described(connection, column) for column in columns]:
-            return
+            return False
         log.warning("%s had other columns: it was replaced, and its rows are made anew", name)
         op.drop_table(name)
-        _begin_anew(connection, name)
+        begin_anew(connection, name)
+        op.create_table(name, *columns)
+        return False
     op.create_table(name, *columns)
+    return True
 
 
 def add_column(table: str, column: Column[Any]) -> None:
@@ -42,7 +46,7 @@ def add_column(table: str, column: Column[Any]) -> None:
             return
         log.warning("%s.%s was another column: it was replaced", table, column.name)
         op.drop_column(table, column.name)
-        _begin_anew(connection, table)
+        begin_anew(connection, table)
     op.add_column(table, column)
 
 
@@ -54,6 +58,20 @@ def create_index(name: str, table: str, columns: Sequence[str], where: str | Non
         return
     partial = sa.text(where) if where else None
     op.create_index(name, table, list(columns), sqlite_where=partial, postgresql_where=partial)
+
+
+def drop_index(name: str, table: str) -> None:
+    """Drop an index, if the table has it, also under the name that a rebuild gave it."""
+    for index in sa.inspect(op.get_bind()).get_indexes(table):
+        there = index["name"] or ""
+        if there == name or there.rpartition("__g")[0] == name:
+            op.drop_index(there, table)
+
+
+def drop_table(name: str) -> None:
+    """Drop a table that no read model has any more, with what rebuilds have beside it."""
+    for suffix in ("", "__next", "__old"):
+        op.execute(f'DROP TABLE IF EXISTS "{name}{suffix}"')
 
 
 def _there(connection: Connection, table: str) -> list[tuple[str, str, bool, bool]]:
@@ -79,7 +97,7 @@ def _type(connection: Connection, type_: sa.types.TypeEngine[Any]) -> str:
     return type_.compile(connection.dialect).partition(" COLLATE")[0]
 
 
-def _begin_anew(connection: Connection, table: str) -> None:
+def begin_anew(connection: Connection, table: str) -> None:
     """Empty the other tables of the model a table belongs to, and forget how far it had come."""
     there = set(sa.inspect(connection).get_table_names())
     for model in READ_MODELS.values():

@@ -6,6 +6,7 @@ GraphQL's `errors`.
 """
 
 import logging
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -38,6 +39,7 @@ from api.web.pages import page
 from domain.refusals import Code, Refused
 
 SMALL = 1_000  # Values that are answered in some ten milliseconds.
+LARGE_AT_ONCE = 2  # Plans that answer with more, so that those of small ones never wait for them.
 REQUEST_COST = 1_000  # So many values count as one more request.
 _HEADERS = {"Cache-Control": "no-store"}
 
@@ -54,17 +56,19 @@ class GraphQLReads:
         self, context: AppContext, wait_ms: int = WAIT_MS, most_cost: int = MOST_COST
     ) -> None:
         self.documents = Documents(graphql_schema())
-        self.plan = True
+        self.planning = True  # Off: the stock executor answers everything.
         self._context = context
         self._wait_ms = wait_ms
         self._most_cost = most_cost
         self._limiter = anyio.CapacityLimiter(THREADS)
         self._lanes = Lanes()
         self._readers = Readers(context.ledger.database)
-        self._plans = Plans(graphql_schema(), self._readers)
+        self._large_readers = Readers(context.ledger.database, LARGE_AT_ONCE)
+        self._plans = Plans(graphql_schema())
 
     def close(self) -> None:
         self._readers.close()
+        self._large_readers.close()
         self._lanes.close()
 
     async def answer(self, caller: Caller, asked: Asked) -> dict[str, Any]:
@@ -93,33 +97,56 @@ class GraphQLReads:
                 raise
             return _encoded({"errors": [error_body(refusal_error(refused))]})
         self._context.rates.charge(caller, cost // REQUEST_COST)
-        planned = await self._planned(caller, asked, prepared)
-        if planned is not None:
-            return planned
-        if cost <= SMALL:
-            return await self._run(caller, asked, prepared.document, self._limiter)
-        return await self._lanes.run(partial(self._run, caller, asked, prepared.document))
-
-    async def _planned(self, caller: Caller, asked: Asked, prepared: Prepared) -> bytes | None:
-        """The answer of a plan; None: it is for the stock executor, to answer or to say why not."""
-        if not self.plan:
-            return None
-        reads = Reads(caller, self._context.engine, self._limiter, prepared.document, self._wait_ms)
+        small, wait_ms = cost <= SMALL, self._wait_ms
         try:
-            name, variables = asked.operation_name or None, asked.variables or {}
-            return await self._plans.answer(caller, prepared, name, variables, reads.wait_for)
+            return await self._planned(caller, asked, prepared, small=small)
         except Unplanned:
-            return None
+            pass
+        except Refused:  # It has waited for `atLeast` as long as anybody waits.
+            wait_ms = 0
         except Exception as error:
             _log.warning("not answered by its plan: %r", error)
-            return None
-        finally:
-            await reads.close()
+        run = partial(self._run, caller, asked, prepared.document, wait_ms)
+        return await (run(self._limiter) if small else self._lanes.run(run))
+
+    async def _planned(
+        self, caller: Caller, asked: Asked, prepared: Prepared, *, small: bool
+    ) -> bytes:
+        """The answer of a plan. Raises Unplanned when it is for the stock executor to answer, or to
+        say why not; Refused(BUSY, "atLeast"); and what the databases raise."""
+        if not self.planning:
+            raise Unplanned("plans are off")
+
+        async def wait(position: int, names: Sequence[str]) -> None:
+            reads = self._reads(caller, prepared.document, self._wait_ms, self._limiter)
+            try:
+                await reads.wait_for(position, names)
+            finally:
+                await reads.close()
+
+        named, variables = asked.operation_name or None, asked.variables or {}
+        readers = self._readers if small else self._large_readers
+        return await self._plans.answer(caller, prepared, named, variables, wait, readers)
+
+    def _reads(
+        self,
+        caller: Caller,
+        document: DocumentNode,
+        wait_ms: int,
+        limiter: anyio.CapacityLimiter,
+    ) -> Reads:
+        context = self._context
+        return Reads(caller, context.engine, limiter, document, context.arrivals, wait_ms)
 
     async def _run(
-        self, caller: Caller, asked: Asked, document: DocumentNode, limiter: anyio.CapacityLimiter
+        self,
+        caller: Caller,
+        asked: Asked,
+        document: DocumentNode,
+        wait_ms: int,
+        limiter: anyio.CapacityLimiter,
     ) -> bytes:
-        reads = Reads(caller, self._context.engine, limiter, document, self._wait_ms)
+        reads = self._reads(caller, document, wait_ms, limiter)
         try:
             result = await SCHEMA.execute(
                 asked.query,

@@ -18,6 +18,7 @@ from api.graphql.view import View
 from api.http.keys import Caller
 from domain.refusals import Code, Refused
 from projections.engine import checkpoints
+from projections.engine.arrivals import Arrivals
 from projections.models import orders, payments, settlement_items
 from projections.models.journal import JournalLine, entries_of_all
 from projections.models.orders import OrderLine
@@ -28,7 +29,6 @@ from projections.tables.paging import Page
 
 THREADS = 10  # Requests that read at once in a process; the engine's pool has room for them.
 WAIT_MS = 5_000
-POLL_MS = 50
 MOST_STREAMS = 200  # Of one look-up of entries or payouts.
 
 ResultT = TypeVar("ResultT")
@@ -39,6 +39,7 @@ class Reads(Scope):
     """The context of one GraphQL request."""
 
     __slots__ = (
+        "_arrivals",
         "_view",
         "_wait_ms",
         "document",
@@ -55,10 +56,12 @@ class Reads(Scope):
         engine: Engine,
         limiter: anyio.CapacityLimiter,
         document: DocumentNode,
+        arrivals: Arrivals,
         wait_ms: int = WAIT_MS,
     ) -> None:
         super().__init__(caller)
         self.document = document
+        self._arrivals = arrivals
         self._view = View(engine, limiter)
         self._wait_ms = wait_ms
         # What the nodes of a page ask for one by one is looked up in one query for all of them.
@@ -86,16 +89,18 @@ class Reads(Scope):
         """
         deadline = time.monotonic_ns() + self._wait_ms * 1_000_000
         while True:
+            mark = self._arrivals.mark()
             states = await self.read(lambda connection: checkpoints.load(connection, names))
             behind = checkpoints.behind(states, names, position)
             if not behind:
                 return
             await self._view.close()
             paused = any(state.state == checkpoints.PAUSED for state in behind)
-            if paused or time.monotonic_ns() >= deadline:
+            left_ms = (deadline - time.monotonic_ns()) // 1_000_000
+            if paused or left_ms <= 0:
                 where = ", ".join(f"{state.name} is at {state.position}" for state in behind)
                 raise Refused(Code.BUSY, "atLeast", f"not yet at {position}: {where}")
-            await anyio.sleep(POLL_MS / 1000)
+            await self._arrivals.wait(names, position, mark, left_ms)
 
     async def close(self) -> None:
         """At the end of the request."""

@@ -9,9 +9,10 @@ Beside a model's own row there may be `<name>__next`, a rebuild under way, and `
 the last swap put aside.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -100,6 +101,23 @@ def advance(connection: Connection, at: Checkpoint, to: int) -> Checkpoint:
     return _change(
         connection, at, Checkpoint(at.name, to, at.generation, fingerprint=at.fingerprint)
     )
+
+
+def advance_all(connection: Connection, at: Sequence[Checkpoint], to: int) -> list[Checkpoint]:
+    """Move some running checkpoints to one position, in one statement: what each of them cost was
+    most of what a small page took. Raises Fenced when any of them is somewhere else."""
+    mark, row = (
+        ("?", "(?, ?, ?)") if connection.dialect.name == "sqlite" else ("%s", "(%s, %s, %s)")
+    )
+    statement = (
+        f"UPDATE {CHECKPOINTS.name} SET position = {mark} WHERE state = {mark} "  # noqa: S608
+        f"AND (name, position, generation) IN (VALUES {', '.join([row] * len(at))})"
+    )
+    values = [value for one in at for value in (one.name, one.position, one.generation)]
+    if connection.exec_driver_sql(statement, (to, RUNNING, *values)).rowcount != len(at):
+        names = ", ".join(one.name for one in at)
+        raise Fenced(f"one of {names} is not where it was any more")
+    return [replace(one, position=to, reason=None, reason_position=None) for one in at]
 
 
 def pause(connection: Connection, at: Checkpoint, position: int, reason: str) -> Checkpoint:

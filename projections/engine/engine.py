@@ -11,6 +11,7 @@ import gc
 import itertools
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -22,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from domain.eventstore.recorder import LedgerRecorder
 from domain.ledger import codec
 from projections.engine import checkpoints
+from projections.engine.arrivals import rows_channel
 from projections.engine.checkpoints import PAUSED, RUNNING, Checkpoint
 from projections.engine.commits import CommitEnds
 from projections.engine.folding import (
@@ -51,6 +53,10 @@ T = TypeVar("T")
 log = logging.getLogger("zhangfang.projections")
 
 
+def _unheard(_states: States) -> None:
+    pass
+
+
 class Status(NamedTuple):
     """How far one read model is behind. `lag_us` is how long its next fact has been waiting."""
 
@@ -76,7 +82,8 @@ class Runner:
     With `pipelined` the next page is read and folded while the last one is being written. Not to
     SQLite: its driver lets go of the interpreter at every row, and two threads that both want it
     lose more in handing it over than they gain. With `whole_commits` a page ends where a commit
-    does, however long that is, for those who read.
+    does, however long that is, for those who read. `on_written` hears of every page once it is
+    committed, as do those who listen to a PostgreSQL `channel`.
     """
 
     def __init__(
@@ -89,6 +96,8 @@ class Runner:
         pipelined: bool = False,
         whole_commits: bool = False,
         decode: Decode = codec.decode,
+        channel: str = "",
+        on_written: Callable[[States], None] = _unheard,
     ) -> None:
         if len({target.name for target in targets}) != len(targets):
             raise ValueError("two targets share a checkpoint")
@@ -99,6 +108,8 @@ class Runner:
         self._pipelined = pipelined
         self._ends = CommitEnds(recorder) if whole_commits else None
         self.source = Source(recorder, decode)
+        self._channel = channel
+        self._on_written = on_written
 
     def load(self) -> States:
         """Where each target stands. Their checkpoints must exist."""
@@ -136,6 +147,7 @@ class Runner:
                 page = self._next_page(states, goals)
                 if pending is not None:
                     written, pending = pending.result(), None
+                    self._on_written(written)
                     if on_progress is not None:
                         reached = min(state.position for state in written.values())
                         on_progress(reached - start, whole - start)
@@ -180,7 +192,7 @@ class Runner:
             )
             for folding in foldings
         }
-        return _Page(lambda: apply(self.engine, self.source, foldings), moved)
+        return _Page(lambda: apply(self.engine, self.source, foldings, self._channel), moved)
 
 
 @contextmanager
@@ -244,14 +256,24 @@ class Projector:
         *,
         batch: int = LIVE_BATCH,
         decode: Decode = codec.decode,
+        on_written: Callable[[States], None] = _unheard,
     ) -> None:
         targets = [live(model) for model in models]
         self._models = tuple(models)
         self._engine = engine
+        self._on_written = on_written
         self._runner = Runner(
-            recorder, engine, targets, batch=batch, whole_commits=True, decode=decode
+            recorder,
+            engine,
+            targets,
+            batch=batch,
+            whole_commits=True,
+            decode=decode,
+            channel=rows_channel(recorder),
+            on_written=on_written,
         )
         self._one_at_a_time = threading.Lock()
+        self._states: States | None = None  # Where `run` left everybody; None: to be read.
         self.trouble: str | None = None  # What the database said, while `run` cannot go on.
 
     def catch_up(
@@ -261,6 +283,7 @@ class Projector:
         with self._one_at_a_time:
             self.prepare()
             states = self._runner.catch_up(until, on_progress)
+            self._on_written(states)  # Others may have moved them.
         return {name: state.position for name, state in states.items()}
 
     def prepare(self) -> None:
@@ -277,12 +300,18 @@ class Projector:
     def run(self, stop: threading.Event, wakeup: WakeUp) -> None:
         """Catch up at every wake-up, and every 500 ms without one, until `stop` is set.
 
-        When the database is in trouble it tries again, ever more slowly; `trouble` says why.
+        The first commit after a rest is taken at once; when one follows another, what comes within
+        20 ms is one batch. When the database is in trouble it tries again, ever more slowly;
+        `trouble` says why.
         """
-        failures = 0
+        failures = read_ns = wrote_ns = 0
         while not stop.is_set():
+            began_ns = time.monotonic_ns()
             try:
-                self.catch_up()
+                if began_ns - read_ns > REREAD_MS * 1_000_000:
+                    self._states, read_ns = None, began_ns
+                if self._go_on():
+                    wrote_ns = began_ns
             except Exception as error:  # The loop outlives whatever happened; `trouble` tells it.
                 self.trouble = f"{type(error).__name__}: {error}"
                 log.warning("projections cannot go on: %s", self.trouble)
@@ -292,7 +321,23 @@ class Projector:
             else:
                 self.trouble, failures = None, 0
                 if wakeup.wait(REREAD_MS):
-                    stop.wait(seconds(GATHER_MS))
+                    since_ms = (time.monotonic_ns() - wrote_ns) // 1_000_000
+                    stop.wait(seconds(max(0, GATHER_MS - since_ms)))
+
+    def _go_on(self) -> bool:
+        """Catch up from where everybody was left. True when anybody moved.
+
+        Whoever else moves or pauses one fences the next write off, and then it is read where it is;
+        what only sets one free, or back, is seen when the checkpoints are read again.
+        """
+        with self._one_at_a_time:
+            before, self._states = self._states, None
+            if before is None:
+                self.prepare()
+                before = self._runner.load()
+                self._on_written(before)
+            self._states = self._runner.catch_up(states=before)
+            return self._states != before
 
     def resume(self, name: str) -> bool:
         """Let a paused read model try the fact again; False when it was not paused."""

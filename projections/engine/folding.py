@@ -207,8 +207,11 @@ def _raiser(error: Exception) -> Fold:
     return fail
 
 
-def apply(engine: Engine, source: Source, foldings: Sequence[Folding]) -> dict[str, Checkpoint]:
-    """Write foldings. Returns where each target stands then: moved, paused, or as others left it.
+def apply(
+    engine: Engine, source: Source, foldings: Sequence[Folding], channel: str = ""
+) -> dict[str, Checkpoint]:
+    """Write foldings, and notify a PostgreSQL channel of it. Returns where each target stands then:
+    moved, paused, or as others left it.
 
     All of them in one transaction, for one sync of the disk; if that does not go well, each in its
     own. Raises DBAPIError or the driver's when the database, and not a fact, is the trouble.
@@ -216,9 +219,9 @@ def apply(engine: Engine, source: Source, foldings: Sequence[Folding]) -> dict[s
     if all(folding.error is None for folding in foldings):
         try:
             with writing(engine) as connection:
-                return {
-                    folding.target.name: write(connection, folding) for folding in _sorted(foldings)
-                }
+                moved = _write_all(connection, foldings)
+                notify(connection, channel)
+            return {checkpoint.name: checkpoint for checkpoint in moved}
         except Exception as error:
             if passes(error):
                 raise
@@ -230,7 +233,15 @@ def apply(engine: Engine, source: Source, foldings: Sequence[Folding]) -> dict[s
         except Fenced:
             with engine.connect() as connection:
                 result[name] = checkpoints.load(connection, [name]).get(name, Checkpoint(name))
+    with writing(engine) as connection:
+        notify(connection, channel)
     return result
+
+
+def notify(connection: Connection, channel: str) -> None:
+    """Tell who listens, once this transaction is committed. On SQLite the file itself tells."""
+    if channel and connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SELECT pg_notify(%s, '')", (channel,))
 
 
 def write(connection: Connection, folding: Folding) -> Checkpoint:
@@ -238,6 +249,17 @@ def write(connection: Connection, folding: Folding) -> Checkpoint:
     moved = checkpoints.advance(connection, folding.at, folding.to)
     if folding.wants:
         folding.target.model.write(connection, folding.target.tables, folding.delta)
+    return moved
+
+
+def _write_all(connection: Connection, foldings: Sequence[Folding]) -> list[Checkpoint]:
+    """All of a page, whose foldings end at one position."""
+    (to,) = {folding.to for folding in foldings}
+    foldings = _sorted(foldings)
+    moved = checkpoints.advance_all(connection, [folding.at for folding in foldings], to)
+    for folding in foldings:
+        if folding.wants:
+            folding.target.model.write(connection, folding.target.tables, folding.delta)
     return moved
 
 

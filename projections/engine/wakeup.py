@@ -40,15 +40,15 @@ class WakeUp:
         self._event.clear()
         return came
 
-    def follow(self, database: Database, channel: str = "") -> None:
+    def follow(self, database: Database, channel: str = "", poll_ms: int = POLL_MS) -> None:
         """Take hints of commits made by other processes too, until `close`.
 
-        `channel` is the PostgreSQL recorder's; SQLite needs none.
+        `channel` is the PostgreSQL recorder's; SQLite needs none and is asked every `poll_ms`.
         """
         source = _poll_sqlite if database.dialect == "sqlite" else _listen_postgres
         thread = threading.Thread(
             target=source,
-            args=(database, channel, self.wake, self._stop),
+            args=(database, channel, self.wake, self._stop, poll_ms),
             name="zhangfang-wakeup",
             daemon=True,
         )
@@ -65,7 +65,11 @@ class WakeUp:
 
 
 def _poll_sqlite(
-    database: Database, _channel: str, wake: Callable[[], None], stop: threading.Event
+    database: Database,
+    _channel: str,
+    wake: Callable[[], None],
+    stop: threading.Event,
+    poll_ms: int,
 ) -> None:
     while not stop.is_set():
         connection = None
@@ -73,7 +77,7 @@ def _poll_sqlite(
             # The number changes when another connection has committed; asking reads no page.
             connection = sqlite3.connect(database.path, isolation_level=None)
             seen = None
-            while not stop.wait(seconds(POLL_MS)):
+            while not stop.wait(seconds(poll_ms)):
                 (now,) = connection.execute("PRAGMA data_version").fetchone()
                 if now != seen:
                     seen = now
@@ -86,7 +90,11 @@ def _poll_sqlite(
 
 
 def _listen_postgres(
-    database: Database, channel: str, wake: Callable[[], None], stop: threading.Event
+    database: Database,
+    channel: str,
+    wake: Callable[[], None],
+    stop: threading.Event,
+    _poll_ms: int,
 ) -> None:
     while not stop.is_set():
         try:

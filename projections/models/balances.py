@@ -217,9 +217,12 @@ def account_filters(owner: str | None, code_prefix: str) -> dict[str, str]:
     prefix = sought_text(code_prefix, "code_prefix")
     if prefix:
         codes = [code for code in sorted(CHART) if code.startswith(prefix)]
+        if not codes:
+            prefix = "."  # No code begins with it.
         # Codes with a prefix stand together; without any the interval holds none.
         values["lowest"], values["highest"] = (codes[0], codes[-1]) if codes else ("1", "0")
-        values["prefix"] = prefix  # An id begins with its code: found by the key.
+        # An id begins with its code: found by the key, and past the last nothing is looked at.
+        values["prefix"], values["beyond"] = prefix, prefix[:-1] + chr(ord(prefix[-1]) + 1)
     if owner is not None:
         values["owner"] = sought_text(owner, "owner")
     return values
@@ -231,6 +234,7 @@ def _narrowed(names: Given) -> Narrowed:
         conditions.append(code >= given("lowest", code))
         conditions.append(code <= given("highest", code))
         conditions.append(TABLE.c.account >= given("prefix", TABLE.c.account))
+        conditions.append(TABLE.c.account < given("beyond", TABLE.c.account))
     if "owner" in names:
         conditions.append(TABLE.c.owner == given("owner", TABLE.c.owner))
     return Narrowed((TABLE.c.account,), conditions)

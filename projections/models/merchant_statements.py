@@ -15,6 +15,9 @@ line has a kind, which is a figure of the statement, and each figure is the plai
 
 Escrow (2241.04) is the buyers' until release: it is kept apart, by accounting date. No entry of a
 statement is ever reversed: ADR 0009.
+
+A merchant's accounting dates only grow. So the figures of any dates are the difference of two rows
+of `statement_days`, and their lines have the numbers between (ADR 0021).
 """
 
 from datetime import date
@@ -27,12 +30,13 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Date,
-    Index,
+    FromClause,
+    ScalarSelect,
+    Select,
     SmallInteger,
     Table,
     and_,
     case,
-    cast,
     func,
     literal,
     select,
@@ -53,14 +57,18 @@ from domain.member.member import Registered
 from domain.settlement import batch
 from domain.transaction import transaction
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
-from projections.tables.bulk import add_rows, fetch_rows, insert_rows, upsert_rows
-from projections.tables.listing import Given, Listing, Narrowed, between, given, values_of
+from projections.tables.bulk import fetch_rows, insert_rows, upsert_rows
+from projections.tables.listing import Given, Listing, Narrowed, given, values_of
 from projections.tables.paging import (
     Int,
     Page,
     columns_of,
-    sought_text,
 )
+
+_BEFORE_ANY = date(1, 1, 1)  # The date of a merchant that has not moved yet.
+KINDS = ("sales", "refunds", "fees", "settled", "recovered")
+_EFFECT = {"sales": 1, "refunds": -1, "fees": -1, "settled": -1, "recovered": 0}
+_OWN = (MERCHANT_PENDING, MERCHANT_AVAILABLE, MERCHANT_DEBT, ESCROW)
 
 LINES = Table(
     "statement_lines",
@@ -75,30 +83,29 @@ LINES = Table(
     Column("reference", TEXT, nullable=False),
     Column("amount_fen", BigInteger, nullable=False),
     Column("balance_fen", BigInteger, nullable=False),
-    # A merchant's lines and accounting dates grow together.
-    Index("statement_lines_date", "merchant", "accounting_date", "seq"),
 )
-ESCROW_MOVEMENTS = Table(
-    "statement_escrow",
+
+
+# The number of the last line, and the sums of all lines up to it.
+TOTALS = ("seq", "balance_fen", *(f"{kind}_fen" for kind in KINDS), "in_escrow_fen")
+
+
+# What a merchant had come to when an accounting date ended, for each date it moved on.
+DAYS = Table(
+    "statement_days",
     METADATA,
     Column("merchant", TEXT, primary_key=True),
     Column("accounting_date", Date, primary_key=True),
-    Column("in_fen", BigInteger, nullable=False),
-    Column("out_fen", BigInteger, nullable=False),
+    *(Column(name, BigInteger, nullable=False) for name in TOTALS),
 )
-# One row for each enterprise member: where its next line goes on.
-POSITIONS = Table(
-    "merchant_positions",
+# One row for each enterprise member: where its next line goes on. The date is its newest in DAYS.
+ENDS = Table(
+    "statement_ends",
     METADATA,
     Column("merchant", TEXT, primary_key=True),
-    Column("balance_fen", BigInteger, nullable=False),
-    Column("seq", BigInteger, nullable=False),
-    Column("in_escrow_fen", BigInteger, nullable=False),
+    Column("accounting_date", Date, nullable=False),
+    *(Column(name, BigInteger, nullable=False) for name in TOTALS),
 )
-
-KINDS = ("sales", "refunds", "fees", "settled", "recovered")
-_EFFECT = {"sales": 1, "refunds": -1, "fees": -1, "settled": -1, "recovered": 0}
-_OWN = (MERCHANT_PENDING, MERCHANT_AVAILABLE, MERCHANT_DEBT, ESCROW)
 
 
 class Line(NamedTuple):
@@ -114,11 +121,11 @@ class Line(NamedTuple):
 
 
 class Delta(Struct):
-    """New merchants; lines by merchant in their order; escrow by (merchant, date) as [in, out]."""
+    """New merchants; lines by merchant in their order; what escrow changed by on each date."""
 
     registered: list[str]
     lines: dict[str, list[Line]]
-    escrow: dict[tuple[str, date], list[int]]
+    escrow: dict[str, dict[date, int]]
 
 
 def _new_delta() -> Delta:
@@ -145,10 +152,9 @@ def _add(delta: Delta, merchant: str, recorded: Recorded, *figures: tuple[str, i
             )
 
 
-def _escrow(delta: Delta, merchant: str, on: date, in_fen: int, out_fen: int) -> None:
-    sums = delta.escrow.setdefault((merchant, on), [0, 0])
-    sums[0] += in_fen
-    sums[1] += out_fen
+def _escrow(delta: Delta, merchant: str, on: date, in_fen: int) -> None:
+    days = delta.escrow.setdefault(merchant, {})
+    days[on] = days.get(on, 0) + in_fen
 
 
 def _registered(delta: Delta, recorded: Recorded) -> None:
@@ -159,20 +165,20 @@ def _registered(delta: Delta, recorded: Recorded) -> None:
 def _paid(delta: Delta, recorded: Recorded) -> None:
     entry: Entry = recorded.fact.entry
     amount_fen = sum(line.credit_fen for line in entry.lines)
-    _escrow(delta, _seller(recorded.stream), entry.date, amount_fen, 0)
+    _escrow(delta, _seller(recorded.stream), entry.date, amount_fen)
 
 
 def _cleared(delta: Delta, recorded: Recorded) -> None:
     fact: transaction.Cleared = recorded.fact
     merchant = _seller(recorded.stream)
-    _escrow(delta, merchant, fact.entry.date, 0, fact.gross_fen)
+    _escrow(delta, merchant, fact.entry.date, -fact.gross_fen)
     _add(delta, merchant, recorded, ("sales", fact.gross_fen), ("fees", fact.fee_fen))
 
 
 def _refund_accepted(delta: Delta, recorded: Recorded) -> None:
     fact: transaction.RefundAccepted = recorded.fact
     if fact.entry is not None:
-        _escrow(delta, _seller(recorded.stream), fact.entry.date, 0, fact.amount_fen)
+        _escrow(delta, _seller(recorded.stream), fact.entry.date, -fact.amount_fen)
 
 
 def _refund_cleared(delta: Delta, recorded: Recorded) -> None:
@@ -211,36 +217,55 @@ def _reversed(_delta: Delta, recorded: Recorded) -> None:
             raise ValueError(f"{recorded.fact.reference}: a merchant's entry was reversed")
 
 
-def _write(connection: Connection, tables: Tables, delta: Delta) -> None:
-    positions = {merchant: [0, 0, 0] for merchant in delta.registered}
-    touched = delta.lines.keys() | {merchant for merchant, _ in delta.escrow}
-    known = [(merchant,) for merchant in sorted(touched - positions.keys())]
-    for merchant, *position in fetch_rows(connection, tables[POSITIONS.name], ("merchant",), known):
-        positions[merchant] = position
-    rows: list[tuple[Any, ...]] = []
-    for merchant, lines in delta.lines.items():
-        position = positions[merchant]
-        balance_fen, seq, _ = position
+class _End:
+    """Where a merchant's statement stands; it goes on date by date."""
+
+    def __init__(self, on: date = _BEFORE_ANY, *totals: int) -> None:
+        self.on = on
+        self.totals = dict(zip(TOTALS, totals or [0] * len(TOTALS), strict=True))
+        self.rows: list[tuple[Any, ...]] = []  # New lines: number, what they are, balance.
+        self.days: list[tuple[Any, ...]] = []
+
+    def go_on(self, on: date, lines: list[Line], in_fen: int) -> None:
+        """What one date brings. Raises ValueError when a later one has been before."""
+        if on < self.on:
+            raise ValueError(f"the accounting date {on} came after {self.on}")
+        totals = self.totals
         for line in lines:
-            seq += 1
-            balance_fen += _EFFECT[line.kind] * line.amount_fen
-            rows.append((merchant, seq, *line, balance_fen))
-        position[0], position[1] = balance_fen, seq
-    escrow = []
-    for (merchant, on), (in_fen, out_fen) in delta.escrow.items():
-        positions[merchant][2] += in_fen - out_fen
-        escrow.append((merchant, on, in_fen, out_fen))
+            totals["seq"] += 1
+            totals["balance_fen"] += _EFFECT[line.kind] * line.amount_fen
+            totals[f"{line.kind}_fen"] += line.amount_fen
+            self.rows.append((totals["seq"], *line, totals["balance_fen"]))
+        totals["in_escrow_fen"] += in_fen
+        self.on = on
+        self.days.append((on, *totals.values()))
+
+
+def _write(connection: Connection, tables: Tables, delta: Delta) -> None:
+    ends = {merchant: _End() for merchant in delta.registered}
+    touched = delta.lines.keys() | delta.escrow.keys()
+    known = [(merchant,) for merchant in sorted(touched - ends.keys())]
+    for merchant, *end in fetch_rows(connection, tables[ENDS.name], ("merchant",), known):
+        ends[merchant] = _End(*end)
+    for merchant in touched:
+        escrow = delta.escrow.get(merchant, {})
+        days: dict[date, list[Line]] = {on: [] for on in escrow}
+        for line in delta.lines.get(merchant, ()):
+            days.setdefault(line.accounting_date, []).append(line)
+        for on in sorted(days):
+            ends[merchant].go_on(on, days[on], escrow.get(on, 0))
+    rows = [(merchant, *row) for merchant, end in ends.items() for row in end.rows]
     insert_rows(connection, tables[LINES.name], rows)
-    sums, escrow_key = ("in_fen", "out_fen"), ("merchant", "accounting_date")
-    add_rows(connection, tables[ESCROW_MOVEMENTS.name], escrow, escrow_key, sums)
-    ends = [(merchant, *position) for merchant, position in positions.items()]
-    update = ("balance_fen", "seq", "in_escrow_fen")
-    upsert_rows(connection, tables[POSITIONS.name], ends, ("merchant",), update)
+    rows = [(merchant, *row) for merchant, end in ends.items() for row in end.days]
+    upsert_rows(connection, tables[DAYS.name], rows, ("merchant", "accounting_date"), TOTALS)
+    rows = [(merchant, end.on, *end.totals.values()) for merchant, end in ends.items()]
+    update = ("accounting_date", *TOTALS)
+    upsert_rows(connection, tables[ENDS.name], rows, ("merchant",), update)
 
 
 MODEL = ReadModel(
     name="merchant_statements",
-    tables=(LINES, ESCROW_MOVEMENTS, POSITIONS),
+    tables=(LINES, DAYS, ENDS),
     folds={
         Registered: _registered,
         transaction.Paid: _paid,
@@ -296,25 +321,45 @@ class StatementLine(Struct, frozen=True):
     balance_fen: int
 
 
+_MERCHANT = given("merchant", LINES.c.merchant)
+
+
 def statement(
     connection: Connection, merchant: str, from_: date | None = None, to: date | None = None
 ) -> Statement | None:
     """The statement of an interval of accounting dates; None when no enterprise has this id.
 
-    One query, so that its figures belong together whatever is written meanwhile.
+    One query of three rows, so that its figures belong together whatever is written meanwhile.
     """
-    query = (
-        select(
-            _opening(merchant, from_),
-            *(_total(case((LINES.c.kind == kind, LINES.c.amount_fen))) for kind in KINDS),
-            _in_escrow(merchant, to),
-        )
-        .select_from(POSITIONS.outerjoin(LINES, and_(*_within(merchant, from_, to))))
-        .where(POSITIONS.c.merchant == sought_text(merchant, "merchant"))
-        .group_by(POSITIONS.c.merchant)
-    )
-    figures: Any = connection.execute(query).first()
+    values = values_of(Wanted(merchant, from_, to), instants=False)
+    figures: Any = connection.execute(figures_query(frozenset(values)), values).first()
     return Statement(merchant, from_, to, *figures) if figures else None
+
+
+def figures_query(names: Given) -> Select[Any]:
+    """The figures of a `Statement` in the order of its fields, from the opening on, each labelled
+    with the field's name; no row when no enterprise has this id. `merchant`, and those of `from_`
+    and `to` that are given, are bind parameters."""
+    opened, closed = DAYS.alias("opened"), DAYS.alias("closed") if "to" in names else ENDS
+    source: FromClause = ENDS
+    for days, bound in ((opened, "from_"), (closed, "to")):
+        if bound in names:
+            on = days.c.accounting_date == _last_before(bound)
+            source = source.outerjoin(days, and_(days.c.merchant == _MERCHANT, on))
+    nothing = literal(0, BigInteger)
+    before = "from_" in names
+    figures = [("opening_fen", _or_0(opened.c.balance_fen) if before else nothing)]
+    for name in (f"{kind}_fen" for kind in KINDS):
+        figure: ColumnElement[int] = _or_0(closed.c[name])
+        if before:
+            figure = figure - _or_0(opened.c[name])
+        if names >= {"from_", "to"}:
+            dates = [given(bound, DAYS.c.accounting_date) for bound in ("from_", "to")]
+            figure = case((dates[0] < dates[1], figure), else_=nothing)
+        figures.append((name, figure))
+    figures.append(("in_escrow_fen", _or_0(closed.c.in_escrow_fen)))
+    columns: list[Any] = [figure.label(name) for name, figure in figures]
+    return select(*columns).select_from(source).where(ENDS.c.merchant == _MERCHANT)
 
 
 _LINE_COLUMNS = columns_of(LINES, StatementLine)
@@ -339,53 +384,34 @@ def lines(
 ) -> Page[StatementLine]:
     """The lines of a merchant's statement, in the order they happened."""
     values = values_of(Wanted(merchant, from_, to), instants=False)
-    return LISTING.page(
-        connection,
-        values,
-        after=after,
-        first=first,
-    )
+    return LISTING.page(connection, values, after=after, first=first)
+
+
+def _last_before(bound: str) -> ScalarSelect[date]:
+    """The last accounting date before another that the merchant moved on."""
+    on = DAYS.c.accounting_date
+    last = select(func.max(on)).where(DAYS.c.merchant == _MERCHANT, on < given(bound, on))
+    return last.correlate(None).scalar_subquery()
+
+
+def _lines_before(bound: str) -> ColumnElement[int]:
+    """How many lines the merchant has before an accounting date."""
+    on = DAYS.c.accounting_date
+    last = select(DAYS.c.seq).where(DAYS.c.merchant == _MERCHANT, on < given(bound, on))
+    last = last.order_by(on.desc()).limit(1).correlate(None)
+    return _or_0(last.scalar_subquery())
+
+
+def _or_0(column: ColumnElement[int]) -> ColumnElement[int]:
+    return func.coalesce(column, 0)
 
 
 def _narrowed(names: Given) -> Narrowed:
-    mine = LINES.c.merchant == given("merchant", LINES.c.merchant)
-    return Narrowed((LINES.c.seq,), [mine, *between(LINES.c.accounting_date, names)])
+    conditions = [LINES.c.merchant == _MERCHANT]
+    if "to" in names:
+        conditions.append(LINES.c.seq <= _lines_before("to"))
+    above = _lines_before("from_") if "from_" in names else None
+    return Narrowed((LINES.c.seq,), conditions, above)
 
 
-LISTING = Listing("statement_lines", (Int,), _narrowed, _LINE_COLUMNS, StatementLine)
-
-
-def _within(merchant: str, from_: date | None, to: date | None) -> list[ColumnElement[bool]]:
-    conditions = [LINES.c.merchant == merchant]
-    if from_ is not None:
-        conditions.append(LINES.c.accounting_date >= from_)
-    if to is not None:
-        conditions.append(LINES.c.accounting_date < to)
-    return conditions
-
-
-def _total(column: ColumnElement[Any]) -> ColumnElement[int]:
-    return cast(func.coalesce(func.sum(column), 0), BigInteger)
-
-
-def _opening(merchant: str, from_: date | None) -> ColumnElement[int]:
-    """The balance after the last line before `from_`; 0 before the first line."""
-    if from_ is None:
-        return literal(0)
-    last = (
-        select(LINES.c.balance_fen)
-        .where(*_within(merchant, None, from_))
-        .order_by(LINES.c.accounting_date.desc(), LINES.c.seq.desc())
-        .limit(1)
-        .correlate(None)
-        .scalar_subquery()
-    )
-    return func.coalesce(last, 0)
-
-
-def _in_escrow(merchant: str, to: date | None) -> ColumnElement[int]:
-    table = ESCROW_MOVEMENTS
-    query = select(_total(table.c.in_fen - table.c.out_fen)).where(table.c.merchant == merchant)
-    if to is not None:
-        query = query.where(table.c.accounting_date < to)
-    return query.scalar_subquery()
+LISTING = Listing("statement_lines", (Int,), _narrowed, _LINE_COLUMNS, StatementLine, dated=False)

@@ -284,10 +284,11 @@ def transactions(
             first=first,
             newest_first=newest_first,
         )
-    order, conditions = _narrowed(frozenset(values))
+    since, until = values.pop("from_", None), values.pop("to", None)
+    order, conditions, _ = _narrowed(frozenset(values))
     query = select(*_COLUMNS).where(*conditions).params(**values)
     has = contains(connection, TABLE.c.subject, sought)
-    span = Span(LISTING.name, (order[0], order[1]), descending=newest_first)
+    span = Span(LISTING.name, order, newest_first, since, until)
     return span.searched(connection, query, has, Transaction, _key, after=after, first=first)
 
 

@@ -1,21 +1,26 @@
-"""Trial balance (试算平衡表): movements per accounting date and chart code.
+"""Trial balance (试算平衡表): what every chart code had come to when an accounting date ended.
 
-Σ debit_fen = Σ credit_fen over the rows of every date: each entry balances and has one date.
+A date on which anything moved has a row for each code that has moved by then, so the balance as of
+any date is the rows of one date, however long the history (ADR 0021). Σ debit_fen = Σ credit_fen
+over the rows of every date: each entry balances and has one date.
 """
 
+from collections.abc import Sequence
 from datetime import date
+from operator import add
+from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import BigInteger, Column, Connection, Date, Table, cast, func, select
+from sqlalchemy import BigInteger, Column, Connection, Date, Table, func, select
 
 from domain.accounting.account import Posted
 from domain.accounting.chart import CHART, split_id
 from domain.kernel import Recorded, key
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
-from projections.tables.bulk import add_rows
+from projections.tables.bulk import upsert_rows
 
-TABLE = Table(
-    "trial_movements",
+DAYS = Table(
+    "trial_days",
     METADATA,
     Column("accounting_date", Date, primary_key=True),
     Column("code", TEXT, primary_key=True),
@@ -23,6 +28,7 @@ TABLE = Table(
     Column("credit_fen", BigInteger, nullable=False),
 )
 
+Totals = dict[str, list[int]]  # Chart code -> debit, credit
 Movements = dict[tuple[date, str], list[int]]  # (accounting date, account stream) -> debit, credit
 
 
@@ -35,19 +41,49 @@ def _posted(delta: Movements, recorded: Recorded) -> None:
 
 
 def _write(connection: Connection, tables: Tables, delta: Movements) -> None:
-    by_code: dict[tuple[date, str], list[int]] = {}
-    for (day, stream), (debit_fen, credit_fen) in delta.items():
-        sums = by_code.setdefault((day, split_id(key(stream))[0]), [0, 0])
-        sums[0] += debit_fen
-        sums[1] += credit_fen
-    rows = [(day, code, debit, credit) for (day, code), (debit, credit) in by_code.items()]
+    moved: dict[date, Totals] = {}
+    for (day, stream), sums in delta.items():
+        _add(moved.setdefault(day, {}), split_id(key(stream))[0], sums)
+    if not moved:
+        return
+    table = tables[DAYS.name]
+    known = _since(connection, table, min(moved))
+    # Dates come in their order. One that did not would be right as well: what it moved counts on
+    # every later date.
+    before: Totals = {}
+    added: Totals = {}
+    rows: list[tuple[Any, ...]] = []
+    for day in sorted(known.keys() | moved.keys()):
+        for code, sums in moved.get(day, {}).items():
+            _add(added, code, sums)
+        before = known.get(day, before)
+        changed = added if day in known else before | added
+        for code in changed:
+            totals = [*before.get(code, (0, 0))]
+            rows.append((day, code, *map(add, totals, added.get(code, (0, 0)))))
     sums_of = ("debit_fen", "credit_fen")
-    add_rows(connection, tables[TABLE.name], rows, ("accounting_date", "code"), sums_of)
+    upsert_rows(connection, table, rows, ("accounting_date", "code"), sums_of)
+
+
+def _add(totals: Totals, code: str, sums: Sequence[int]) -> None:
+    kept = totals.setdefault(code, [0, 0])
+    kept[0] += sums[0]
+    kept[1] += sums[1]
+
+
+def _since(connection: Connection, table: Table, first: date) -> dict[date, Totals]:
+    """The rows of the last date up to `first`, and of those after it, which there should not be."""
+    on = table.c.accounting_date
+    last = select(func.coalesce(func.max(on), first)).where(on <= first).scalar_subquery()
+    found: dict[date, Totals] = {}
+    for day, code, *sums in connection.execute(select(table).where(on >= last)):
+        found.setdefault(day, {})[code] = sums
+    return found
 
 
 MODEL = ReadModel(
     name="trial_balance",
-    tables=(TABLE,),
+    tables=(DAYS,),
     folds={Posted: _posted},
     new_delta=dict,
     write=_write,
@@ -79,10 +115,13 @@ class TrialBalance(Struct, frozen=True):
 
 def trial_balance(connection: Connection, as_of: date | None = None) -> TrialBalance:
     """The trial balance at the end of an accounting date, or of all that is posted."""
-    net = cast(func.sum(TABLE.c.debit_fen - TABLE.c.credit_fen), BigInteger)
-    query = select(TABLE.c.code, net).group_by(TABLE.c.code).order_by(TABLE.c.code)
+    on = DAYS.c.accounting_date
+    last = select(func.max(on))
     if as_of is not None:
-        query = query.where(TABLE.c.accounting_date <= as_of)
+        last = last.where(on <= as_of)
+    net = DAYS.c.debit_fen - DAYS.c.credit_fen
+    query = select(DAYS.c.code, net).where(on == last.correlate(None).scalar_subquery())
+    query = query.order_by(DAYS.c.code)
     rows = []
     for code, net_fen in connection.execute(query):
         line = CHART[code]

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Connection,
     Select,
     bindparam,
+    case,
     select,
     tuple_,
 )
@@ -46,10 +47,12 @@ _AFTER = "after_{}"
 
 
 class Narrowed(NamedTuple):
-    """The columns that order a list, and the conditions of the filters given."""
+    """The columns that order a list, and the conditions of the filters given. Of a list in one
+    direction by one number, `above` is what that number must be above, if anything."""
 
     order: tuple[Column[Any], ...]
     conditions: list[ColumnElement[bool]]
+    above: ColumnElement[Any] | None = None
 
 
 def given(name: str, column: ColumnElement[Any]) -> Any:
@@ -87,13 +90,15 @@ def values_of(wanted: Struct, *, instants: bool) -> dict[str, Any]:
 class Listing(Struct, Generic[T], frozen=True, eq=False):
     """A list. `name` is that of its cursors, which hold values of the types `key`, those of the
     columns that order it; `narrowed` says what a set of filters does. A row has the `columns`, of
-    which `make` builds an item with fields of their names."""
+    which `make` builds an item with fields of their names. `dated`: the first that orders it is the
+    time that `from_` and `to` are about."""
 
     name: str
     key: tuple[Any, ...]
     narrowed: Callable[[Given], Narrowed]
     columns: Sequence[ColumnElement[Any]]
     make: Callable[..., T]
+    dated: bool = True
 
     def statement(
         self,
@@ -106,14 +111,29 @@ class Listing(Struct, Generic[T], frozen=True, eq=False):
         """The rows of a page, with the bind parameters of `values`."""
         return _statement(self, columns, names, descending, after)
 
-    def values(self, values: Values, after: str | None, first: int) -> dict[str, Any]:
-        """The bind parameters of a page. Raises Refused(REQUEST_INVALID, "after" | "first")."""
+    def asked(
+        self, values: Values, after: str | None, first: int, *, descending: bool = False
+    ) -> tuple[Given, dict[str, Any]]:
+        """The filters of a page and its bind parameters.
+
+        A cursor within the dates asked for takes the place of the bound it is beyond: of two
+        bounds on one side SQLite finds one by the index, and goes through all that lies between
+        them. Raises Refused(REQUEST_INVALID, "after" | "first").
+        """
         found = dict(values)
-        found[LIMIT] = checked_first(first) + 1
         if after is not None:
-            for number, value in enumerate(after_key(self.name, after, *self.key)):
-                found[_AFTER.format(number)] = value
-        return found
+            keys = after_key(self.name, after, *self.key)
+            bound = "to" if descending else "from_"
+            if self.dated and bound in found:
+                beyond = keys[0] < found[bound] if descending else keys[0] >= found[bound]
+                if beyond:
+                    del found[bound]
+            names = frozenset(found)
+            found |= {_AFTER.format(number): value for number, value in enumerate(keys)}
+        else:
+            names = frozenset(found)
+        found[LIMIT] = checked_first(first) + 1
+        return names, found
 
     def page(
         self,
@@ -125,8 +145,7 @@ class Listing(Struct, Generic[T], frozen=True, eq=False):
         newest_first: bool = False,
     ) -> Page[T]:
         """A page of the rows that the filters `values` leave, after a cursor."""
-        asked = self.values(values, after, first)
-        names = frozenset(values)
+        names, asked = self.asked(values, after, first, descending=newest_first)
         statement = self.statement(
             tuple(self.columns), names, descending=newest_first, after=after is not None
         )
@@ -151,12 +170,16 @@ def _statement(
     descending: bool,
     after: bool,
 ) -> Select[Any]:
-    order, conditions = listing.narrowed(names)
+    order, conditions, above = listing.narrowed(names)
     query = select(*columns).where(*conditions)
-    if after:
-        keys = _together([given(_AFTER.format(n), column) for n, column in enumerate(order)])
-        place = _together(order)
-        query = query.where(place < keys if descending else place > keys)
+    place = _together(order)
+    keys = _together([given(_AFTER.format(n), column) for n, column in enumerate(order)])
+    if after and above is not None:  # One bound, for the same reason as in `asked`.
+        above = case((keys > above, keys), else_=above)
+    elif after:
+        above = keys
+    if above is not None:
+        query = query.where(place < above if descending else place > above)
     turned = [column.desc() for column in order]
     return query.order_by(*(turned if descending else order)).limit(
         bindparam(LIMIT, type_=BigInteger)

@@ -113,21 +113,47 @@ def sought_texts(values: Iterable[str], field: str) -> list[str]:
     return sorted({sought_text(value, field) for value in values})
 
 
+def start_us(day: date | None) -> int | None:
+    """00:00 in Shanghai of a date, UTC µs; None for none."""
+    return None if day is None else day_start_us(day)
+
+
 class Span(NamedTuple):
-    """A list by a time (UTC µs) and an id, from its beginning or from its end. The cursor of a row
-    is the same in both directions."""
+    """A list by a time (UTC µs, or a date) and an id, from its beginning or from its end, of the
+    times since <= time < until. The cursor of a row is the same in both directions."""
 
     name: str
-    order: tuple[ColumnElement[Any], ColumnElement[Any]]
+    order: tuple[ColumnElement[Any], ...]
     descending: bool = False
+    since: Any = None
+    until: Any = None
+    types: tuple[Any, ...] = (Int, str)  # Of the values of `order`.
+
+    def within(self, *, lower: bool = True, upper: bool = True) -> list[ColumnElement[bool]]:
+        """The condition that the time lies in the span."""
+        conditions: list[ColumnElement[bool]] = []
+        if lower and self.since is not None:
+            conditions.append(self.order[0] >= self.since)
+        if upper and self.until is not None:
+            conditions.append(self.order[0] < self.until)
+        return conditions
 
     def ordered(self, query: Select[Any], after: str | None) -> Select[Any]:
-        """The query in the list's order, from the row after a cursor on."""
+        """The query in the list's order, from the row after a cursor on.
+
+        A cursor within the span takes the place of the bound it is beyond: of two bounds on one
+        side SQLite finds one by the index, and goes through all that lies between them.
+        """
+        bounds = {"lower": True, "upper": True}
         if after is not None:
-            keys = tuple_(*after_key(self.name, after, Int, str))
-            order = tuple_(*self.order)
-            query = query.where(order < keys if self.descending else order > keys)
+            keys = after_key(self.name, after, *self.types)
+            order, known = tuple_(*self.order), tuple_(*keys)
+            if self.descending and not (self.until is not None and keys[0] >= self.until):
+                query, bounds["upper"] = query.where(order < known), False
+            if not self.descending and not (self.since is not None and keys[0] < self.since):
+                query, bounds["lower"] = query.where(order > known), False
         turned = [column.desc() for column in self.order]
+        query = query.where(*self.within(**bounds))
         return query.order_by(*(turned if self.descending else self.order))
 
     def searched(

@@ -198,7 +198,7 @@ def test_the_first_finding_names_the_place(
     assert (first.check, first.where) == (kind, where.format(at=at, outside=at.head + 1))
 
 
-@pytest.mark.parametrize("table", ["balances", "merchant_positions"])
+@pytest.mark.parametrize("table", ["balances", "statement_ends"])
 def test_a_changed_row_of_a_read_model_is_found(market: str, table: str) -> None:
     with opened(market) as ledger:
         for one in purchase("s", 1):

@@ -36,6 +36,8 @@ from api.http.keys import Caller
 from domain.refusals import Refused
 
 MOST_FLAGS = 4  # Variables of `@include` and `@skip`: sixteen plans of one operation.
+MOST_PLANS = 24  # Of one document.
+_UNKNOWN = object()
 _encode = msgspec.json.Encoder().encode
 Wait = Callable[[int, Sequence[str]], Awaitable[None]]
 
@@ -128,11 +130,10 @@ class Plan:
 
 
 class Plans:
-    """The plans of prepared documents, and the threads that run them."""
+    """The plans of prepared documents."""
 
-    def __init__(self, schema: GraphQLSchema, readers: Readers) -> None:
+    def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
-        self._readers = readers
 
     async def answer(
         self,
@@ -141,6 +142,7 @@ class Plans:
         operation: str | None,
         variables: Mapping[str, Any],
         wait: Wait,
+        readers: Readers,
     ) -> bytes:
         """The answer of a request as JSON. Raises Unplanned, Refused(BUSY, "atLeast"), and what the
         databases raise."""
@@ -150,7 +152,7 @@ class Plans:
         arguments = plan.arguments(coerced)
         await plan.wait(arguments, wait)
         scope = Scope(caller)
-        return await self._readers.run(lambda books: plan.answer(books, scope, arguments))
+        return await readers.run(lambda books: plan.answer(books, scope, arguments))
 
     def _coerced(self, operation: OperationDefinitionNode, given: Mapping[str, Any]) -> Any:
         if not operation.variable_definitions:
@@ -169,12 +171,15 @@ class Plans:
         values = coerced.coerced if coerced is not None else {}
         name = operation.name.value if operation.name else ""
         place = (name, role, *(values.get(flag) for flag in kept.flags))
-        plan = kept.known.get(place)
-        if plan is None:
+        plan = kept.known.get(place, _UNKNOWN)
+        if plan is _UNKNOWN:
+            if len(kept.known) >= MOST_PLANS:
+                kept.known.clear()
             plan = kept.known[place] = self._made(prepared, operation, kept.flags, values, role)
-        if not isinstance(plan, Plan):
+        if plan is None:
             raise Unplanned("known to be for the stock executor")
-        return plan
+        known: Plan = plan
+        return known
 
     def _made(
         self,

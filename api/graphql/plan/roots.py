@@ -219,9 +219,8 @@ class _Page:
     def read(self, books: Books, scope: Scope, arguments: Arguments) -> Any:
         listed, after, first = self._listed, arguments["after"], arguments["first"]
         filters = listed.filters(scope, arguments)
-        values = listed.listing.values(filters, after, first)
         turned = bool(arguments.get("newest_first", False))
-        given_ = frozenset(filters)
+        given_, values = listed.listing.asked(filters, after, first, descending=turned)
         statement, shown = self._prepared(books.dialect, given_, turned, after is not None)
         rows = books.rows(statement, values)
         more = len(rows) > first
@@ -233,7 +232,7 @@ class _Page:
                 listed.sees[1],
             )
             rows = [row for row in rows if may(scope, *(row[place] for place in places))]
-        count = self._counted(books, given_, filters) if self._count else None
+        count = self._counted(books, filters) if self._count else None
         kids = self._level.kids(books, rows) if self._level else []
         return shown(rows, more, after, count, *kids)
 
@@ -268,11 +267,12 @@ class _Page:
         below = level.arguments if level else []
         return code.function("page", ["rows", "more", "after", "count", *below], [f"return {page}"])
 
-    def _counted(self, books: Books, names: frozenset[str], filters: Mapping[str, Any]) -> Any:
+    def _counted(self, books: Books, filters: Mapping[str, Any]) -> Any:
+        names = frozenset(filters)
         place = (books.dialect, names)
         known = self._counts.get(place)
         if known is None:
-            order, conditions = self._listed.listing.narrowed(names)
+            order, conditions, _ = self._listed.listing.narrowed(names)
             some = select(order[-1]).where(*conditions).limit(MOST_COUNTED + 1).subquery()
             query = select(func.count()).select_from(some)
             known = self._counts[place] = rendered(query, books.dialect)

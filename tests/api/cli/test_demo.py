@@ -168,7 +168,7 @@ def test_projections_are_told_rebuilt_taken_back_and_resumed(books: Terminal) ->
 
 def test_a_row_that_no_fact_makes_is_found_and_named(books: Terminal) -> None:
     engine = sqlalchemy_engine(parse_database_url(books.url))
-    change = "UPDATE merchant_positions SET balance_fen = 1 WHERE merchant = 'SANZHI'"
+    change = "UPDATE statement_ends SET balance_fen = 1 WHERE merchant = 'SANZHI'"
     with engine.begin() as connection:
         connection.execute(text(change))
     engine.dispose()

@@ -183,7 +183,7 @@ TAMPERED = [
     ),
     ("UPDATE projection_checkpoints SET position = 99999", "projection", "balances"),
     ("UPDATE projection_checkpoints SET state = 'x' WHERE name = 'journal'", "projection", "jour"),
-    ("DROP TABLE merchant_positions", "projection", "merchant_statements"),
+    ("DROP TABLE statement_ends", "projection", "merchant_statements"),
     ("DROP TABLE projection_checkpoints", "projection", "comparing"),
     ("DROP TABLE snapshots", "log", "the snapshots"),
     (

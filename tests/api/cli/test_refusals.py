@@ -167,7 +167,7 @@ def test_database_and_json_may_stand_before_or_after_the_command(lone: Terminal)
 def test_dropped_tables_are_missing_and_a_rebuild_is_named(books: Terminal) -> None:
     engine = sqlalchemy_engine(parse_database_url(books.url))
     with engine.begin() as connection:
-        connection.execute(text("DROP TABLE merchant_positions"))
+        connection.execute(text("DROP TABLE statement_ends"))
     engine.dispose()
     status = {
         one["name"]: one for one in books("projections", "status", "--json").json()["projections"]

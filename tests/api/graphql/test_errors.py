@@ -144,14 +144,14 @@ def test_a_defect_shows_a_number_and_is_logged_whole(
     own_books: Books, caplog: pytest.LogCaptureFixture
 ) -> None:
     with own_books.context.writes.begin() as connection:
-        connection.execute(text("DROP TABLE trial_movements"))
+        connection.execute(text("DROP TABLE trial_days"))
     with caplog.at_level(logging.ERROR, "zhangfang.api"):
         found = own_books.ask("{ trialBalance { balanced } }")
     (error,) = found["errors"]
     assert found["data"] is None
     assert (error["message"], error["extensions"]["code"]) == ("internal_error", "internal_error")
-    assert "trial_movements" not in str(found)
+    assert "trial_days" not in str(found)
     incident = error["extensions"]["incident"]
     (record,) = caplog.records
     assert incident in record.getMessage()
-    assert "trial_movements" in caplog.text
+    assert "trial_days" in caplog.text

@@ -95,6 +95,9 @@ def test_each_line_has_a_number_and_the_balance_after_it(
             7_952,
             id="it opens where the day before closed",
         ),
+        pytest.param(
+            SETTLE_DAY, SETTLE_DAY, (7_952, 0, 0, 0, 0, 0, -1_000), 7_952, id="no date at all"
+        ),
         pytest.param(NEXT_DAY, None, (7_952, 0, 0, 0, 0, 0, -1_000), 7_952, id="after it all"),
     ],
 )
@@ -146,3 +149,24 @@ def test_a_reversal_of_a_statements_entry_is_never_passed_over(
     turned = Reversed("a#1", "wrong", reversed_entry(entry, SETTLE_DAY))
     with pytest.raises(ValueError, match="a#1: ") if stops else nullcontext():
         apply(books, MODEL, log(("reversal-a#1", turned)))
+
+
+def test_a_date_that_has_been_before_is_never_passed_over(books: Connection) -> None:
+    """No command posts to a day before the open one: the sums of later dates would be wrong."""
+    apply(books, MODEL, FACTS)
+    late = log((SOLD, EXAMPLES["transaction.cleared.1"]))
+    with pytest.raises(ValueError, match="came after"):
+        apply(books, MODEL, late)
+
+
+def test_the_lines_of_some_dates_are_numbers_in_a_row(books: Connection) -> None:
+    apply(books, MODEL, FACTS, 2)
+    assert lines(books, MERCHANT, SETTLE_DAY).items == LINES[4:]
+    assert lines(books, MERCHANT, None, SETTLE_DAY).items == LINES[:4]
+    assert lines(books, MERCHANT, SETTLE_DAY, NEXT_DAY, first=2).items == LINES[4:6]
+    early = lines(books, MERCHANT, first=1).cursors[0]
+    late = lines(books, MERCHANT, SETTLE_DAY, first=1).cursors[0]
+    assert lines(books, MERCHANT, SETTLE_DAY, after=early).items == LINES[4:]
+    assert lines(books, MERCHANT, SETTLE_DAY, after=late).items == LINES[5:]
+    assert lines(books, MERCHANT, NEXT_DAY).items == []
+    assert lines(books, MERCHANT, SETTLE_DAY, SETTLE_DAY).items == []

@@ -54,3 +54,20 @@ def test_before_the_first_day_there_is_nothing(books: Connection) -> None:
 def test_one_missing_line_is_seen(books: Connection) -> None:
     apply(books, MODEL, FACTS[:-1])
     assert not trial_balance(books).balanced
+
+
+def test_a_date_that_comes_late_counts_on_every_later_one(books: Connection) -> None:
+    """No command posts to a day before the open one; the figures would be right all the same."""
+    apply(books, MODEL, FACTS)
+    late = log(
+        ("account-2241.04.TEASHOP", Posted(FIRST, (PostedLine("d#1", 500, 0),))),
+        ("account-2241.07", Posted(FIRST, (PostedLine("d#1", 0, 500),))),
+    )
+    apply(books, MODEL, late)
+    assert trial_balance(books, FIRST).rows[1:] == [
+        TrialRow("2241.04", "担保交易中间户", "liability", 0, 9_500),
+        TrialRow("2241.07", "待退款", "liability", 0, 500),
+    ]
+    now = {row.code: (row.debit_fen, row.credit_fen) for row in trial_balance(books).rows}
+    assert (now["2241.04"], now["2241.07"]) == ((500, 0), (0, 4_500))
+    assert trial_balance(books).balanced

@@ -1,0 +1,148 @@
+"""Who waits until read models hold a position is woken by the commit of the rows.
+
+    projector here ───────────── tells of every page it wrote ──────────────▶ those who wait
+    projector elsewhere ── NOTIFY, or the file changed ──▶ checkpoints read ──▶ those who wait
+
+Waiting holds no thread and no connection. A hint may be lost: while anybody waits the checkpoints
+are read again at least every 500 ms, once for all of them.
+"""
+
+import asyncio
+import itertools
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+
+from msgspec import Struct
+
+from domain.eventstore.database import Database
+from domain.eventstore.recorder import LedgerRecorder
+from projections.engine.checkpoints import PAUSED, Checkpoint, behind
+from projections.engine.wakeup import WakeUp, seconds
+
+REREAD_MS = 500
+POLL_MS = 10  # How often a SQLite file is asked for what another process wrote.
+RETRY_MS = 1_000
+
+States = Mapping[str, Checkpoint]
+
+log = logging.getLogger("zhangfang.projections")
+
+
+def rows_channel(recorder: LedgerRecorder) -> str:
+    """Where PostgreSQL is notified of rows that were written; empty on SQLite."""
+    channel = getattr(recorder, "channel", "")  # Of commits of the log.
+    return channel and f"{channel}_rows"
+
+
+class _Waiter(Struct, eq=False):
+    loop: asyncio.AbstractEventLoop
+    arrived: "asyncio.Future[None]"
+    names: Sequence[str]
+    position: int
+
+
+class Arrivals:
+    """Where the read models were last seen, and who waits for them to go on. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._states: dict[str, Checkpoint] = {}
+        self._waiting: dict[int, _Waiter] = {}
+        self._numbers = itertools.count()
+        self._seen = 0  # How often `reached` was called.
+
+    @property
+    def waiting(self) -> int:
+        """How many wait now."""
+        return len(self._waiting)
+
+    def mark(self) -> int:
+        """What to take before the checkpoints are read: what is seen after it is not missed."""
+        return self._seen
+
+    def reached(self, states: States) -> None:
+        """The read models were seen there, after the commit. Wakes those who waited for it."""
+        with self._lock:
+            self._seen += 1
+            self._states.update(states)
+            if not self._waiting:
+                return
+            woken: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+            for number, waiter in list(self._waiting.items()):
+                if self._settled(waiter):
+                    del self._waiting[number]
+                    woken.setdefault(waiter.loop, []).append(waiter.arrived)
+        for loop, arrived in woken.items():
+            with suppress(RuntimeError):  # The loop is closed: nobody waits there any more.
+                loop.call_soon_threadsafe(_resolve, arrived)
+
+    async def wait(self, names: Sequence[str], position: int, mark: int, timeout_ms: int) -> None:
+        """Until the read models named hold every fact up to a position, or one of them is paused,
+        by what was seen since `mark`; or until the time is over. Look again afterwards."""
+        loop = asyncio.get_running_loop()
+        waiter = _Waiter(loop, loop.create_future(), names, position)
+        with self._lock:
+            if self._seen != mark and self._settled(waiter):
+                return
+            number = next(self._numbers)
+            self._waiting[number] = waiter
+        try:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(waiter.arrived, seconds(timeout_ms))
+        finally:
+            with self._lock:
+                self._waiting.pop(number, None)
+
+    def _settled(self, waiter: _Waiter) -> bool:
+        late = behind(self._states, waiter.names, waiter.position)
+        return not late or any(state.state == PAUSED for state in late)
+
+
+def _resolve(arrived: "list[asyncio.Future[None]]") -> None:
+    for future in arrived:
+        if not future.done():  # Its time may be over, or whoever waited be gone.
+            future.set_result(None)
+
+
+class Follower:
+    """Reads the checkpoints for all who wait: at hints from other processes, and now and then."""
+
+    def __init__(
+        self, arrivals: Arrivals, load: Callable[[], States], reread_ms: int = REREAD_MS
+    ) -> None:
+        self._arrivals = arrivals
+        self._load = load
+        self._reread_ms = reread_ms
+        self._elsewhere: tuple[Database, str] | None = None
+        self._wakeup = WakeUp()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="arrivals", daemon=True)
+
+    def follow(self, database: Database, channel: str) -> None:
+        """From `start` on, take hints of projectors in other processes; `channel` is PostgreSQL's.
+        Without it only the projector of this process is quick to be heard."""
+        self._elsewhere = (database, channel)
+
+    def start(self) -> None:
+        if self._elsewhere is not None:
+            self._wakeup.follow(*self._elsewhere, POLL_MS)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._wakeup.close()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._wakeup.wait(self._reread_ms)
+            if not self._arrivals.waiting:
+                continue
+            try:
+                self._arrivals.reached(self._load())
+            except Exception:  # The database's trouble passes; who waits has a time of its own.
+                log.warning("checkpoints cannot be read", exc_info=True)
+                self._stop.wait(seconds(RETRY_MS))
