@@ -1,15 +1,19 @@
 """Clearing positions per channel and clearing network: `clearingPositions`."""
 
+from typing import Any
+
 from strawberry import ID
 
-from api.graphql.describing import object_type
-from api.graphql.money import Money, money, money_or_none
+from api.graphql.money import Money
+from api.graphql.plan.roots import ROOTS, Arguments, Plain
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Date
+from api.graphql.scope import Scope
+from api.graphql.shapes import of, shape, shape_of
 from projections.models import clearing_positions as model
 
 
-@object_type
+@shape()
 class ClearingPosition:
     """What a channel owes us and we owe it for one accounting date, netted. The counts are of entry
     lines. The sealed figures are null until the day is closed; `sealedPaid` is refunds and payouts
@@ -25,29 +29,13 @@ class ClearingPosition:
     paid_out: Money
     paid_out_count: BigInt
     net: Money
-    closed: bool
+    closed: bool = of("sealed_net_fen", make=model.is_sealed)
     sealed_received: Money | None
     sealed_paid: Money | None
     sealed_net: Money | None
 
 
-def _position(row: model.ClearingPosition) -> ClearingPosition:
-    return ClearingPosition(
-        accounting_date=Date(row.accounting_date),
-        channel=row.channel,
-        network=row.network,
-        received=money(row.received_fen),
-        received_count=BigInt(row.received_count),
-        refunded=money(row.refunded_fen),
-        refunded_count=BigInt(row.refunded_count),
-        paid_out=money(row.paid_out_fen),
-        paid_out_count=BigInt(row.paid_out_count),
-        net=money(row.net_fen),
-        closed=row.closed,
-        sealed_received=money_or_none(row.sealed_received_fen),
-        sealed_paid=money_or_none(row.sealed_paid_fen),
-        sealed_net=money_or_none(row.sealed_net_fen),
-    )
+_SHAPE = shape_of(ClearingPosition)
 
 
 async def clearing_positions(
@@ -57,4 +45,11 @@ async def clearing_positions(
     rows = await info.context.read(
         lambda connection: model.clearing_positions(connection, date, channel)
     )
-    return [_position(row) for row in rows]
+    return [_SHAPE.node(row) for row in rows]
+
+
+def _filters(_scope: Scope, arguments: Arguments) -> dict[str, Any]:
+    return model.filters(arguments["date"], arguments["channel"])
+
+
+ROOTS["clearingPositions"] = Plain(model.TABLE, model.positions_query, _filters)

@@ -11,13 +11,23 @@ from api.graphql.describing import resolved
 from api.graphql.enums import BatchState, ItemKind, PayoutStatus
 from api.graphql.money import Money
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, connection
-from api.graphql.plan.roots import CHILDREN, ONES_OWN, ROOTS, Arguments, Children, Keyed, Listed
+from api.graphql.plan.roots import (
+    CHILDREN,
+    NESTED,
+    ONES_OWN,
+    ROOTS,
+    Arguments,
+    Children,
+    Keyed,
+    Listed,
+)
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Date, Instant
 from api.graphql.scope import Scope
 from api.graphql.shapes import of, shape, shape_of
 from api.graphql.spans import From, To
 from projections.models import settlement_batches as model
+from projections.models.settlement_items import LISTING as ITEMS
 from projections.models.settlement_payouts import PAYOUTS
 from projections.tables.listing import values_of
 from projections.tables.paging import checked_first
@@ -149,8 +159,13 @@ def _filters(scope: Scope, arguments: Arguments) -> dict[str, Any]:
     return values_of(_wanted(scope, **arguments), instants=False)
 
 
+def _items_of(_scope: Scope, arguments: Arguments) -> dict[str, Any]:
+    return {"batch_id": arguments["parent"]["batch_id"]}
+
+
 ROOTS["settlementBatch"] = Keyed(model.TABLE.c.batch_id, "id", ONES_OWN)
 ROOTS["settlementBatches"] = Listed(model.LISTING, _filters)
 CHILDREN["SettlementBatch", "payouts"] = Children(
     PAYOUTS, "batch_id", "batch_id", ("batch_id", "number")
 )
+NESTED["SettlementBatch", "items"] = Listed(ITEMS, _items_of)

@@ -1,21 +1,27 @@
 """A merchant's statement: `merchantStatement`."""
 
-import strawberry
+from typing import Any
+
+from msgspec.structs import asdict
 from strawberry import ID
 
-from api.graphql.describing import object_type, resolved
+from api.graphql.describing import resolved
 from api.graphql.enums import StatementKind
-from api.graphql.money import Money, money
+from api.graphql.money import Money
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, connection
+from api.graphql.plan.books import Books
+from api.graphql.plan.roots import NESTED, ROOTS, Arguments, Listed, Whole
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Date, Instant
-from api.graphql.scope import NOBODY
+from api.graphql.scope import NOBODY, Scope
+from api.graphql.shapes import of, shape, shape_of
 from api.graphql.spans import From, To
 from projections.models import merchant_statements as model
+from projections.tables.listing import values_of
 from projections.tables.paging import checked_first
 
 
-@object_type
+@shape()
 class StatementLine:
     """One movement. `kind` is the figure it belongs to: sales, refunds, fees, settled, recovered.
     `amount` counts as that figure does; `balance` is the net position right after it."""
@@ -29,7 +35,7 @@ class StatementLine:
     position: BigInt
 
 
-@object_type
+@shape()
 class MerchantStatement:
     """A merchant's figures of the accounting dates `from` up to, not including, `to`.
 
@@ -38,8 +44,8 @@ class MerchantStatement:
     owes; `recovered` is what settlements took back for that. `sales` was released from escrow;
     `inEscrow` has been paid by buyers and not released before `to`."""
 
-    merchant_id: ID
-    from_: Date | None = strawberry.field(name="from")
+    merchant_id: ID = of("merchant")
+    from_: Date | None = of("from_", name="from")
     to: Date | None
     opening: Money
     sales: Money
@@ -47,7 +53,7 @@ class MerchantStatement:
     fees: Money
     settled: Money
     recovered: Money
-    closing: Money
+    closing: Money = of(*model.MOVED, make=model.closing_fen)
     in_escrow: Money
 
     @resolved
@@ -64,16 +70,7 @@ class MerchantStatement:
         return connection(page, _line, after)
 
 
-def _line(row: model.StatementLine) -> StatementLine:
-    return StatementLine(
-        at=Instant(row.at_us),
-        accounting_date=Date(row.accounting_date),
-        kind=StatementKind(row.kind),
-        reference=row.reference,
-        amount=money(row.amount_fen),
-        balance=money(row.balance_fen),
-        position=BigInt(row.position),
-    )
+_line = shape_of(StatementLine).node
 
 
 async def merchant_statement(
@@ -84,18 +81,41 @@ async def merchant_statement(
     row = await info.context.read(
         lambda connection: model.statement(connection, merchant, from_, to)
     )
-    if row is None:
-        return None
-    return MerchantStatement(
-        merchant_id=ID(row.merchant),
-        from_=from_,
-        to=to,
-        opening=money(row.opening_fen),
-        sales=money(row.sales_fen),
-        refunds=money(row.refunds_fen),
-        fees=money(row.fees_fen),
-        settled=money(row.settled_fen),
-        recovered=money(row.recovered_fen),
-        closing=money(row.closing_fen),
-        in_escrow=money(row.in_escrow_fen),
-    )
+    return None if row is None else shape_of(MerchantStatement).node(row)
+
+
+_ASKED = ("merchant", "from_", "to")
+
+
+def _wanted(scope: Scope, arguments: Arguments) -> model.Wanted:
+    merchant = scope.within(arguments["merchant_id"]) or NOBODY
+    return model.Wanted(merchant, arguments["from_"], arguments["to"])
+
+
+def _read(
+    books: Books, scope: Scope, arguments: Arguments, columns: tuple[str, ...]
+) -> dict[str, Any] | None:
+    """What was asked for, and the figures if any is selected; else only that it exists."""
+    wanted = _wanted(scope, arguments)
+    values = values_of(wanted, instants=False)
+    figures = [name for name in columns if name not in _ASKED]
+    names = frozenset(values) if figures else frozenset({"merchant"})
+    rows = books.rows(books.prepared(model.figures_query, names), values)
+    found = dict(zip(model.FIGURES, rows[0], strict=True)) if rows else None
+    return None if found is None else {**asdict(wanted), **found}
+
+
+def _lines_of(_scope: Scope, arguments: Arguments) -> dict[str, Any]:
+    parent = arguments["parent"]
+    wanted = model.Wanted(parent["merchant"], parent["from_"], parent["to"])
+    return values_of(wanted, instants=False)
+
+
+def _statements(columns: tuple[str, ...]) -> int:
+    """Figures belong to the lines beside them. That a merchant exists is true for ever."""
+    return 1 if any(name not in _ASKED for name in columns) else 0
+
+
+_TABLES = frozenset(table.name for table in model.MODEL.tables)
+ROOTS["merchantStatement"] = Whole(_read, _statements, _TABLES)
+NESTED["MerchantStatement", "lines"] = Listed(model.LISTING, _lines_of, counted=False)

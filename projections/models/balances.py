@@ -15,7 +15,7 @@ from domain.kernel import Recorded, key
 from domain.money import CURRENCY
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.tables.bulk import insert_rows, merge_rows, update_rows
-from projections.tables.listing import Given, Listing, Narrowed, given
+from projections.tables.listing import Listing, Names, Narrowed, given
 from projections.tables.paging import (
     Page,
     columns_of,
@@ -228,7 +228,7 @@ def account_filters(owner: str | None, code_prefix: str) -> dict[str, str]:
     return values
 
 
-def _narrowed(names: Given) -> Narrowed:
+def _narrowed(names: Names) -> Narrowed:
     code, conditions = TABLE.c.code, []
     if "prefix" in names:
         conditions.append(code >= given("lowest", code))

@@ -8,10 +8,10 @@ closed day sealed equals the running figures; nothing posts to a closed day.
 """
 
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec import Struct
-from sqlalchemy import BigInteger, Column, Connection, Date, Table, select
+from sqlalchemy import BigInteger, Column, Connection, Date, Select, Table, select
 
 from domain.accounting.chart import CHANNEL_PAYABLE, CHANNEL_RECEIVABLE, split_id
 from domain.channel.channels import network_of
@@ -23,6 +23,7 @@ from domain.transaction.refund import Succeeded as RefundSucceeded
 from domain.transaction.transaction import Paid
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.tables.bulk import add_rows, merge_rows
+from projections.tables.listing import Names, given
 from projections.tables.paging import columns_of, sought_text
 
 _SUMS = (
@@ -141,6 +142,11 @@ MODEL = ReadModel(
 )
 
 
+def is_sealed(sealed_net_fen: int | None) -> bool:
+    """Whether the day of a position is closed, by its sealed figure."""
+    return sealed_net_fen is not None
+
+
 class ClearingPosition(Struct, frozen=True):
     """A channel's figures for one accounting date, in fen; the counts are of entry lines.
 
@@ -164,7 +170,7 @@ class ClearingPosition(Struct, frozen=True):
 
     @property
     def closed(self) -> bool:
-        return self.sealed_net_fen is not None
+        return is_sealed(self.sealed_net_fen)
 
 
 _COLUMNS = columns_of(TABLE, ClearingPosition)
@@ -174,7 +180,19 @@ def clearing_positions(
     connection: Connection, day: date, channel: str | None = None
 ) -> list[ClearingPosition]:
     """The positions of an accounting date by channel, of those that moved; or of one channel."""
-    query = select(*_COLUMNS).where(TABLE.c.accounting_date == day).order_by(TABLE.c.channel)
-    if channel is not None:
-        query = query.where(TABLE.c.channel == sought_text(channel, "channel"))
-    return [ClearingPosition(*row) for row in connection.execute(query)]
+    values = filters(day, channel)
+    query = positions_query(tuple(_COLUMNS), frozenset(values))
+    return [ClearingPosition(*row) for row in connection.execute(query, values)]
+
+
+def filters(day: date, channel: str | None) -> dict[str, Any]:
+    """The bind parameters of `positions_query`. Raises Refused(IDENTIFIER_INVALID)."""
+    given_channel = {} if channel is None else {"channel": sought_text(channel, "channel")}
+    return {"day": day, **given_channel}
+
+
+def positions_query(columns: tuple[Column[Any], ...], names: Names) -> Select[Any]:
+    """The positions of `day` by channel, or that of `channel`, which are bind parameters."""
+    day, channel = TABLE.c.accounting_date, TABLE.c.channel
+    query = select(*columns).where(day == given("day", day)).order_by(channel)
+    return query.where(channel == given("channel", channel)) if "channel" in names else query

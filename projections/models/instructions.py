@@ -22,7 +22,7 @@ from domain.kernel import Recorded, key
 from domain.payment import instruction as facts
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.tables.bulk import insert_rows, update_rows
-from projections.tables.listing import Given, Listing, Narrowed, given, values_of
+from projections.tables.listing import Listing, Names, Narrowed, given, values_of
 from projections.tables.paging import (
     Int,
     Page,
@@ -189,7 +189,7 @@ def count_instructions(connection: Connection, wanted: Wanted) -> int | None:
     return LISTING.counted(connection, values_of(wanted, instants=True))
 
 
-def _narrowed(names: Given) -> Narrowed:
+def _narrowed(names: Names) -> Narrowed:
     sought = [name for name in ("reference", "state") if name in names]
     conditions = [TABLE.c[name] == given(name, TABLE.c[name]) for name in sought]
     return Narrowed((TABLE.c.issued_position,), conditions)

@@ -29,7 +29,7 @@ from domain.settlement import batch
 from domain.transaction import refund, transaction
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.tables.bulk import insert_rows
-from projections.tables.listing import Given, Listing, Narrowed, between, given, values_of
+from projections.tables.listing import Listing, Names, Narrowed, between, given, values_of
 from projections.tables.paging import (
     Int,
     Page,
@@ -171,7 +171,7 @@ def journal(
     return LISTING.page(connection, values, after=after, first=first)
 
 
-def _narrowed(names: Given) -> Narrowed:
+def _narrowed(names: Names) -> Narrowed:
     mine = TABLE.c.account == given("account", TABLE.c.account)
     return Narrowed(_ORDER, [mine, *between(TABLE.c.accounting_date, names)])
 

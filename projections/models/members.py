@@ -14,7 +14,7 @@ from domain.kernel import Recorded, key
 from domain.member import member as facts
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.tables.bulk import insert_rows, upsert_rows
-from projections.tables.listing import Given, Listing, Narrowed, given
+from projections.tables.listing import Listing, Names, Narrowed, given
 from projections.tables.paging import (
     Page,
     columns_of,
@@ -178,7 +178,7 @@ def members(
     return Page(_with_details(connection, rows), found.cursors, found.has_next)
 
 
-def _narrowed(names: Given) -> Narrowed:
+def _narrowed(names: Names) -> Narrowed:
     kind = TABLE.c.kind
     return Narrowed((TABLE.c.member_id,), [kind == given("kind", kind)] if "kind" in names else [])
 

@@ -58,7 +58,7 @@ from domain.settlement import batch
 from domain.transaction import transaction
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.tables.bulk import fetch_rows, insert_rows, upsert_rows
-from projections.tables.listing import Given, Listing, Narrowed, given, values_of
+from projections.tables.listing import Listing, Names, Narrowed, given, values_of
 from projections.tables.paging import (
     Int,
     Page,
@@ -304,8 +304,16 @@ class Statement(Struct, frozen=True):
 
     @property
     def closing_fen(self) -> int:
-        moved_fen = self.sales_fen - self.refunds_fen - self.fees_fen - self.settled_fen
-        return self.opening_fen + moved_fen
+        return closing_fen(*(getattr(self, name) for name in MOVED))
+
+
+FIGURES = Statement.__struct_fields__[3:]
+MOVED = ("opening_fen", "sales_fen", "refunds_fen", "fees_fen", "settled_fen")
+
+
+def closing_fen(opening: int, sales: int, refunds: int, fees: int, settled: int) -> int:
+    """What a merchant's net position comes to, in fen, from the figures `MOVED`."""
+    return opening + sales - refunds - fees - settled
 
 
 class StatementLine(Struct, frozen=True):
@@ -336,7 +344,7 @@ def statement(
     return Statement(merchant, from_, to, *figures) if figures else None
 
 
-def figures_query(names: Given) -> Select[Any]:
+def figures_query(names: Names) -> Select[Any]:
     """The figures of a `Statement` in the order of its fields, from the opening on, each labelled
     with the field's name; no row when no enterprise has this id. `merchant`, and those of `from_`
     and `to` that are given, are bind parameters."""
@@ -406,7 +414,7 @@ def _or_0(column: ColumnElement[int]) -> ColumnElement[int]:
     return func.coalesce(column, 0)
 
 
-def _narrowed(names: Given) -> Narrowed:
+def _narrowed(names: Names) -> Narrowed:
     conditions = [LINES.c.merchant == _MERCHANT]
     if "to" in names:
         conditions.append(LINES.c.seq <= _lines_before("to"))

@@ -27,7 +27,7 @@ from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.models import payments
 from projections.tables.bulk import fetch_rows, insert_rows
 from projections.tables.drafts import Change, Drafts
-from projections.tables.listing import Given, Listing, Narrowed, between, given, values_of
+from projections.tables.listing import Listing, Names, Narrowed, between, given, values_of
 from projections.tables.paging import (
     Int,
     Page,
@@ -257,7 +257,7 @@ def count_orders(connection: Connection, wanted: Wanted) -> int | None:
     return LISTING.counted(connection, values_of(wanted, instants=True))
 
 
-def _narrowed(names: Given) -> Narrowed:
+def _narrowed(names: Names) -> Narrowed:
     number, time = ORDERS.c.order_no, ORDERS.c.placed_at_us
     conditions: list[ColumnElement[bool]] = []
     if "merchant" in names:  # A merchant stands in one line of an order at most.

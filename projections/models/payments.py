@@ -15,7 +15,7 @@ from domain.kernel import Recorded, key
 from domain.payment import payment as facts
 from projections.engine.model import METADATA, TEXT
 from projections.tables.drafts import Change
-from projections.tables.listing import Given, Listing, Narrowed, between, given, values_of
+from projections.tables.listing import Listing, Names, Narrowed, between, given, values_of
 from projections.tables.paging import (
     Int,
     Page,
@@ -183,7 +183,7 @@ def count_payments(connection: Connection, wanted: Wanted) -> int | None:
     return LISTING.counted(connection, values_of(wanted, instants=True))
 
 
-def _narrowed(names: Given) -> Narrowed:
+def _narrowed(names: Names) -> Narrowed:
     number, time = PAYMENTS.c.payment_no, PAYMENTS.c.started_at_us
     conditions: list[ColumnElement[bool]] = []
     if "order_no" in names:

@@ -12,7 +12,7 @@ from domain.transaction import refund as facts
 from domain.transaction.transaction import RefundCleared
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.tables.drafts import Change, Drafts
-from projections.tables.listing import Given, Listing, Narrowed, between, given, values_of
+from projections.tables.listing import Listing, Names, Narrowed, between, given, values_of
 from projections.tables.paging import Int, Page, columns_of, sought_text
 
 RefundState = Literal["processing", "unknown", "succeeded", "failed"]
@@ -185,7 +185,7 @@ def count_refunds(connection: Connection, wanted: Wanted) -> int | None:
     return LISTING.counted(connection, values_of(wanted, instants=True))
 
 
-def _narrowed(names: Given) -> Narrowed:
+def _narrowed(names: Names) -> Narrowed:
     conditions = between(TABLE.c.requested_at_us, names)
     for name in ("transaction_id", "merchant"):
         if name in names:

@@ -27,7 +27,7 @@ from domain.settlement import batch as facts
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.models.settlement_payouts import PAYOUTS, PayoutDraft
 from projections.tables.bulk import fetch_rows, upsert_rows
-from projections.tables.listing import Given, Listing, Narrowed, between, given, values_of
+from projections.tables.listing import Listing, Names, Narrowed, between, given, values_of
 from projections.tables.paging import (
     Page,
     columns_of,
@@ -356,7 +356,7 @@ def count_settlement_batches(
     return LISTING.counted(connection, values_of(wanted, instants=False))
 
 
-def _narrowed(names: Given) -> Narrowed:
+def _narrowed(names: Names) -> Narrowed:
     """A merchant has one batch a day: they are found by its index, whatever the state."""
     conditions = between(TABLE.c.clearing_date, names)
     if "merchant" in names:

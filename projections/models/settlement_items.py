@@ -14,6 +14,7 @@ from domain.kernel import Recorded, key
 from domain.transaction import transaction as facts
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.tables.bulk import insert_rows
+from projections.tables.listing import Listing, Names, Narrowed, given
 from projections.tables.paging import (
     Int,
     Page,
@@ -141,3 +142,11 @@ def _position(row: Any) -> int:
 
 def _key(item: SettlementItem) -> tuple[int]:
     return (item.position,)
+
+
+def _narrowed(names: Names) -> Narrowed:
+    batch = TABLE.c.batch_id
+    return Narrowed((TABLE.c.position,), [batch == given("batch_id", batch)])
+
+
+LISTING = Listing(NAME, (Int,), _narrowed, _COLUMNS, SettlementItem, dated=False)

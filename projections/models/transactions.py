@@ -29,7 +29,7 @@ from domain.kernel import Recorded, key
 from domain.transaction import transaction as facts
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.tables.bulk import fetch_rows, insert_rows, update_rows
-from projections.tables.listing import Given, Listing, Narrowed, between, given, values_of
+from projections.tables.listing import Listing, Names, Narrowed, between, given, values_of
 from projections.tables.paging import (
     Int,
     Page,
@@ -307,7 +307,7 @@ _FILTERS: tuple[tuple[str, Column[Any]], ...] = (
 )
 
 
-def _narrowed(names: Given) -> Narrowed:
+def _narrowed(names: Names) -> Narrowed:
     """The most telling filter is found by its index, in the order of the list; the others are
     looked at row by row, and must not tempt a database to another index."""
     sought = [(name, column) for name, column in _FILTERS if name in names]

@@ -5,19 +5,20 @@ any date is the rows of one date, however long the history (ADR 0021). Σ debit_
 over the rows of every date: each entry balances and has one date.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from operator import add
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import BigInteger, Column, Connection, Date, Table, func, select
+from sqlalchemy import BigInteger, Column, Connection, Date, Select, Table, func, select
 
 from domain.accounting.account import Posted
 from domain.accounting.chart import CHART, split_id
 from domain.kernel import Recorded, key
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.tables.bulk import upsert_rows
+from projections.tables.listing import Names, given
 
 DAYS = Table(
     "trial_days",
@@ -115,15 +116,26 @@ class TrialBalance(Struct, frozen=True):
 
 def trial_balance(connection: Connection, as_of: date | None = None) -> TrialBalance:
     """The trial balance at the end of an accounting date, or of all that is posted."""
+    values = {} if as_of is None else {"as_of": as_of}
+    nets = connection.execute(nets_query(frozenset(values)), values)
+    return balance_of(((code, net_fen) for code, net_fen in nets), as_of)
+
+
+def nets_query(names: Names) -> Select[Any]:
+    """Code and net debit, by code, at the end of `as_of`, a bind parameter, or now."""
     on = DAYS.c.accounting_date
     last = select(func.max(on))
-    if as_of is not None:
-        last = last.where(on <= as_of)
+    if "as_of" in names:
+        last = last.where(on <= given("as_of", on))
     net = DAYS.c.debit_fen - DAYS.c.credit_fen
     query = select(DAYS.c.code, net).where(on == last.correlate(None).scalar_subquery())
-    query = query.order_by(DAYS.c.code)
+    return query.order_by(DAYS.c.code)
+
+
+def balance_of(nets: Iterable[tuple[str, int]], as_of: date | None) -> TrialBalance:
+    """The trial balance of codes and what they net to, in fen."""
     rows = []
-    for code, net_fen in connection.execute(query):
+    for code, net_fen in nets:
         line = CHART[code]
         rows.append(TrialRow(code, line.title, line.type, max(net_fen, 0), max(-net_fen, 0)))
     debits_fen = sum(row.debit_fen for row in rows)

@@ -38,7 +38,7 @@ from projections.tables.paging import (
 )
 
 Dialect = Literal["sqlite", "postgresql"]
-Given = frozenset[str]
+Names = frozenset[str]
 Values = Mapping[str, Any]
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ def given(name: str, column: ColumnElement[Any]) -> Any:
 
 
 def between(
-    time: ColumnElement[Any], names: Given, from_: str = "from_", to: str = "to"
+    time: ColumnElement[Any], names: Names, from_: str = "from_", to: str = "to"
 ) -> list[ColumnElement[bool]]:
     """The conditions from_ <= time < to, of which either may not be given."""
     conditions: list[ColumnElement[bool]] = []
@@ -95,7 +95,7 @@ class Listing(Struct, Generic[T], frozen=True, eq=False):
 
     name: str
     key: tuple[Any, ...]
-    narrowed: Callable[[Given], Narrowed]
+    narrowed: Callable[[Names], Narrowed]
     columns: Sequence[ColumnElement[Any]]
     make: Callable[..., T]
     dated: bool = True
@@ -103,7 +103,7 @@ class Listing(Struct, Generic[T], frozen=True, eq=False):
     def statement(
         self,
         columns: tuple[ColumnElement[Any], ...],
-        names: Given,
+        names: Names,
         *,
         descending: bool = False,
         after: bool = False,
@@ -113,7 +113,7 @@ class Listing(Struct, Generic[T], frozen=True, eq=False):
 
     def asked(
         self, values: Values, after: str | None, first: int, *, descending: bool = False
-    ) -> tuple[Given, dict[str, Any]]:
+    ) -> tuple[Names, dict[str, Any]]:
         """The filters of a page and its bind parameters.
 
         A cursor within the dates asked for takes the place of the bound it is beyond: of two
@@ -166,7 +166,7 @@ class Listing(Struct, Generic[T], frozen=True, eq=False):
 def _statement(
     listing: Listing[Any],
     columns: tuple[ColumnElement[Any], ...],
-    names: Given,
+    names: Names,
     descending: bool,
     after: bool,
 ) -> Select[Any]:

@@ -13,14 +13,16 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date
+from functools import lru_cache
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 import psycopg
 from psycopg import sql
+from sqlalchemy.sql import ClauseElement
 
 from domain.eventstore.database import Database, configure_sqlite
-from projections.tables.listing import Dialect, Rendered
+from projections.tables.listing import Dialect, Names, Rendered, rendered
 
 ResultT = TypeVar("ResultT")
 Rows = list[tuple[Any, ...]]
@@ -28,6 +30,11 @@ SQLITE_THREADS = 2
 POSTGRES_THREADS = 8
 KEPT_STATEMENTS = 512  # Prepared, of a connection.
 _log = logging.getLogger("zhangfang.api")
+
+
+@lru_cache(maxsize=256)
+def _rendered(make: Callable[[Names], ClauseElement], names: Names, dialect: Dialect) -> Rendered:
+    return rendered(make(names), dialect)
 
 
 class Books(Protocol):
@@ -38,6 +45,10 @@ class Books(Protocol):
     def rows(self, statement: Rendered, values: Mapping[str, Any]) -> Rows:
         """All rows of a statement."""
 
+    def prepared(self, make: Callable[[Names], ClauseElement], names: Names) -> Rendered:
+        """The statement that a function of the module makes for a set of filters."""
+        return _rendered(make, names, self.dialect)
+
     def keys(self, name: str, keys: list[str]) -> dict[str, Any]:
         """The parameter of a statement that takes any number of keys."""
 
@@ -47,7 +58,7 @@ class Books(Protocol):
     def close(self) -> None: ...
 
 
-class SqliteBooks:
+class SqliteBooks(Books):
     """Of a SQLite file."""
 
     dialect: Dialect = "sqlite"
@@ -84,7 +95,7 @@ class SqliteBooks:
         self._connection.close()
 
 
-class PostgresBooks:
+class PostgresBooks(Books):
     """Of a schema of a PostgreSQL database."""
 
     dialect: Dialect = "postgresql"

@@ -21,9 +21,11 @@ class Code:
     """Source that is being written, with the columns it needs of one level's rows, which it calls
     `r`, and the values that it names."""
 
-    def __init__(self) -> None:
-        self.columns: list[str] = []
-        self.names: dict[str, Any] = {"decimal": decimal_text, **NAMESPACE}
+    def __init__(
+        self, names: dict[str, Any] | None = None, columns: list[str] | None = None
+    ) -> None:
+        self.columns = [] if columns is None else columns
+        self.names = {"decimal": decimal_text, **NAMESPACE} if names is None else names
         self._locals = 0
 
     def cell(self, column: str) -> str:
@@ -34,7 +36,7 @@ class Code:
 
     def named(self, value: Any) -> str:
         """A name for a value that source cannot spell."""
-        name = f"v{len(self.names)}"
+        name = f"v{len(self.names)}"  # Nothing is ever taken out.
         self.names[name] = value
         return name
 

@@ -22,7 +22,7 @@ from strawberry.utils.str_converters import to_snake_case
 from api.graphql.access import ACCESS, check_arguments
 from api.graphql.limits import Prepared
 from api.graphql.plan.books import Books, Readers
-from api.graphql.plan.roots import ROOTS, Arguments, Compiled
+from api.graphql.plan.roots import ROOTS, Arguments, Compiled, Given
 from api.graphql.plan.selecting import (
     TYPENAME,
     Selected,
@@ -56,7 +56,8 @@ class PlannedRoot:
         self._node = one.node
         assert schema.query_type is not None
         self._field = schema.query_type.fields[one.name]
-        self._names = {_python_name(name): name for name in self._field.args}
+        self._python_names = {name: _python_name(name) for name in self._field.args}
+        self._names = {python: name for name, python in self._python_names.items()}
         self._constant: Arguments | None = None
         if not any(_has_variable(argument.value) for argument in one.node.arguments or ()):
             self._constant = self._checked(None)
@@ -68,7 +69,7 @@ class PlannedRoot:
     def _checked(self, variables: Any) -> Arguments:
         try:
             found = get_argument_values(self._field, self._node, variables)
-            arguments = {_python_name(name): value for name, value in found.items()}
+            arguments = {self._python_names[name]: value for name, value in found.items()}
             at_least = arguments.pop("at_least", None)
             check_arguments(arguments, self._names)
         except (GraphQLError, Refused) as error:
@@ -114,18 +115,21 @@ class Plan:
             if given["at_least"] is not None:
                 await wait(given["at_least"], root.models)
 
-    def answer(self, books: Books, scope: Scope, arguments: Sequence[Arguments]) -> bytes:
+    def answer(
+        self, books: Books, scope: Scope, arguments: Sequence[Arguments], variables: Any
+    ) -> bytes:
         """The whole answer as JSON. Raises Unplanned, and what the databases raise."""
+        given = [Given(scope, one, variables) for one in arguments]
         if self._alone:
-            return self._read(books, scope, arguments)
+            return self._read(books, given)
         with books.view(self._tables):
-            return self._read(books, scope, arguments)
+            return self._read(books, given)
 
-    def _read(self, books: Books, scope: Scope, arguments: Sequence[Arguments]) -> bytes:
+    def _read(self, books: Books, given: Sequence[Given]) -> bytes:
         data: dict[str, Any] = dict.fromkeys(self._keys)
         data.update(self._typenames)
-        for root, given in zip(self._roots, arguments, strict=True):
-            data[root.key] = root.compiled.read(books, scope, given)
+        for root, asked in zip(self._roots, given, strict=True):
+            data[root.key] = root.compiled.read(books, asked)
         return _encode({"data": data})
 
 
@@ -152,7 +156,7 @@ class Plans:
         arguments = plan.arguments(coerced)
         await plan.wait(arguments, wait)
         scope = Scope(caller)
-        return await readers.run(lambda books: plan.answer(books, scope, arguments))
+        return await readers.run(lambda books: plan.answer(books, scope, arguments, coerced))
 
     def _coerced(self, operation: OperationDefinitionNode, given: Mapping[str, Any]) -> Any:
         if not operation.variable_definitions:

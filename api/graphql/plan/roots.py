@@ -8,18 +8,33 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import ARRAY, Column, Table, Text, bindparam, func, select
+from graphql import GraphQLError
+from graphql.execution.values import get_argument_values
+from sqlalchemy import ARRAY, Column, Select, Table, Text, bindparam, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from api.graphql.plan.books import Books
 from api.graphql.plan.coding import Code, connection_of, object_of, selects, shaped
 from api.graphql.plan.selecting import Selected, Unplanned
 from api.graphql.scope import Scope
-from projections.tables.listing import Dialect, Listing, Rendered, given, rendered
-from projections.tables.paging import MOST_COUNTED, cursor
+from domain.refusals import Refused
+from projections.tables.listing import Dialect, Listing, Rendered, rendered
+from projections.tables.listing import given as parameter
+from projections.tables.paging import MOST_COUNTED, checked_first, cursor
 
 Arguments = Mapping[str, Any]
-Read = Callable[[Books, Scope, Arguments], Any]
+
+
+class Given(NamedTuple):
+    """A root field of one request: who asks, its arguments under their names in Python, and the
+    variables, for the fields below it."""
+
+    scope: Scope
+    arguments: Arguments
+    variables: Any
+
+
+Read = Callable[[Books, Given], Any]
 MOST_KEPT = 64  # Statements of one field of one plan: one for each set of arguments given.
 KEYS = "keys"
 
@@ -58,24 +73,48 @@ class Children(NamedTuple):
 CHILDREN: dict[tuple[str, str], Children] = {}
 
 
-class _Level:
-    """One object type at one place of a selection, with what is read beside its own rows."""
+class Inline(NamedTuple):
+    """A list in an object, whose column `column` has its rows, with these `columns`."""
 
-    def __init__(self, one: Selected) -> None:
+    column: str
+    columns: tuple[str, ...]
+
+
+INLINE: dict[tuple[str, str], Inline] = {}
+
+
+class _Level:
+    """One object type at one place of a selection, with what is read beside its own rows: children
+    of all of them, and for an object that is `alone` the pages in it."""
+
+    def __init__(self, one: Selected, *, alone: bool = False) -> None:
         self.code = Code()
         self.of = shaped(one)
         self.below: list[_Below] = []
+        self.pages: list[_Nested] = []
+        self._alone = alone
         self.object = object_of(self.code, self.of, one.inner, self._more)
 
     def _more(self, one: Selected) -> str:
-        children = CHILDREN.get((self.of.name, one.name))
+        place = (self.of.name, one.name)
+        if place in INLINE:
+            return self._inline(INLINE[place], one)
+        if place in NESTED and self._alone:
+            self.pages.append(_Nested(NESTED[place], one))
+            return f"n{len(self.pages) - 1}"
+        children = CHILDREN.get(place)
         if children is None:
             raise Unplanned(f"{self.of.name}.{one.name}")
         below = _Below(children, one)
         name = f"k{len(self.below)}"
-        place = self.code.cell(children.parent)
+        parent = self.code.cell(children.parent)
         self.below.append(below)
-        return f"{name}.get({place}, ())"
+        return f"{name}.get({parent}, ())"
+
+    def _inline(self, inline: Inline, one: Selected) -> str:
+        code = Code(self.code.names, list(inline.columns))
+        item = object_of(code, shaped(one), one.inner, _nothing_more)
+        return f"[{item} for r in {self.code.cell(inline.column)}]"
 
     def kids(self, books: Books, rows: list[Any]) -> list[dict[Any, Any]]:
         """What `k0`, `k1`, … are for these rows."""
@@ -84,13 +123,23 @@ class _Level:
             for below in self.below
         ]
 
+    def read_pages(self, books: Books, given: Given, parent: Arguments) -> list[Any]:
+        """What `n0`, `n1`, … are, for the object with these values."""
+        return [page.read(books, given, parent) for page in self.pages]
+
     @property
     def arguments(self) -> list[str]:
-        return [f"k{number}" for number in range(len(self.below))]
+        kids = [f"k{number}" for number in range(len(self.below))]
+        return kids + [f"n{number}" for number in range(len(self.pages))]
 
     @property
     def tables(self) -> set[str]:
-        return {below.children.table.name for below in self.below}
+        tables = {below.children.table.name for below in self.below}
+        return tables.union(*(page.tables for page in self.pages))
+
+    @property
+    def statements(self) -> int:
+        return len(self.below) + sum(page.statements for page in self.pages)
 
 
 class _Below:
@@ -179,15 +228,22 @@ ONES_OWN: Sees = (("merchant",), Scope.may_see)
 
 class Listed(NamedTuple):
     """A connection over a list. `filters` are its arguments as the list's values, narrowed to what
-    the caller may see; `sees` is what a row must pass beyond that; `counted`: it has a count."""
+    the caller may see; `sees` is what a row must pass beyond that; `counted`: it has a count;
+    `beside` are tables that its filters look at."""
 
     listing: Listing[Any]
     filters: Filters
     sees: Sees | None = None
     counted: bool = True
+    beside: frozenset[str] = frozenset()
 
     def compiled(self, one: Selected, role: str) -> Compiled:
-        return _Page(self, one).compiled()
+        page = _Page(self, one)
+
+        def read(books: Books, given: Given) -> Any:
+            return page.read(books, given.scope, given.arguments)
+
+        return Compiled(read, page.statements, frozenset(page.tables))
 
 
 class _Page:
@@ -210,11 +266,14 @@ class _Page:
         self._turns = selects(one.inner, "cursor", "startCursor", "endCursor")
         self._shown: dict[tuple[str, ...], Any] = {}
 
-    def compiled(self) -> Compiled:
-        below = self._level.below if self._level else []
+    @property
+    def tables(self) -> set[str]:
         tables = {str(column.table.name) for column in self._columns.values()}
-        tables |= self._level.tables if self._level else set()
-        return Compiled(self.read, 1 + len(below) + self._count, frozenset(tables))
+        return tables | self._listed.beside | (self._level.tables if self._level else set())
+
+    @property
+    def statements(self) -> int:
+        return 1 + self._count + (self._level.statements if self._level else 0)
 
     def read(self, books: Books, scope: Scope, arguments: Arguments) -> Any:
         listed, after, first = self._listed, arguments["after"], arguments["first"]
@@ -294,7 +353,7 @@ class Keyed(NamedTuple):
     unless: str = ""
 
     def compiled(self, one: Selected, role: str) -> Compiled:
-        level = _Level(one)
+        level = _Level(one, alone=True)
         code, columns = level.code, self.key.table.c
         sees = self.sees
         places = []
@@ -303,22 +362,99 @@ class Keyed(NamedTuple):
             places.append(code.columns.index(name))
         shown = code.function("one", ["r", *level.arguments], [f"return {level.object}"])
         selected = [columns[name] for name in code.columns] or [self.key]
-        query = select(*selected).where(self.key == given(self.named, self.key))
+        query = select(*selected).where(self.key == parameter(self.named, self.key))
         statements: dict[Dialect, Rendered] = {}
 
-        def read(books: Books, scope: Scope, arguments: Arguments) -> Any:
+        def read(books: Books, given: Given) -> Any:
+            arguments = given.arguments
             if self.unless and arguments[self.unless] is not None:
                 raise Unplanned(self.unless)
             statement = statements.get(books.dialect)
             if statement is None:
                 statement = statements[books.dialect] = rendered(query, books.dialect)
             rows = books.rows(statement, arguments)
-            if not rows or (sees and not sees[1](scope, *(rows[0][place] for place in places))):
+            if not rows:
                 return None
-            return shown(rows[0], *level.kids(books, rows))
+            if sees and not sees[1](given.scope, *(rows[0][place] for place in places)):
+                return None
+            parent = dict(zip(code.columns, rows[0], strict=True)) if level.pages else {}
+            pages = level.read_pages(books, given, parent)
+            return shown(rows[0], *level.kids(books, rows), *pages)
 
         tables = frozenset({str(self.key.table.name), *level.tables})
-        return Compiled(read, 1 + len(level.below), tables)
+        return Compiled(read, 1 + level.statements, tables)
 
 
+class Plain(NamedTuple):
+    """A list without pages: `query` selects columns for a set of `filters`."""
+
+    table: Table
+    query: Callable[[tuple[Column[Any], ...], frozenset[str]], Select[Any]]
+    filters: Filters
+
+    def compiled(self, one: Selected, role: str) -> Compiled:
+        level = _Level(one)
+        if level.below:
+            raise Unplanned(one.name)
+        body = [f"return [{level.object} for r in rows]"]
+        shown = level.code.function("items", ["rows"], body)
+        named = level.code.columns or [str(self.table.columns[0].key)]
+        columns = tuple(self.table.c[name] for name in named)
+        statements: dict[Any, Rendered] = {}
+
+        def read(books: Books, given: Given) -> Any:
+            values = self.filters(given.scope, given.arguments)
+            place = (books.dialect, frozenset(values))
+            if place not in statements:
+                statements[place] = rendered(self.query(columns, place[1]), books.dialect)
+            return shown(books.rows(statements[place], values))
+
+        return Compiled(read, 1, frozenset({str(self.table.name)}))
+
+
+class Whole(NamedTuple):
+    """An object that is no row of a table. `row` reads values for the columns that are selected of
+    it; None: there is no such object. `statements` says how many of them it runs for some."""
+
+    row: Callable[[Books, Scope, Arguments, tuple[str, ...]], Mapping[str, Any] | None]
+    statements: Callable[[tuple[str, ...]], int]
+    tables: frozenset[str]
+
+    def compiled(self, one: Selected, role: str) -> Compiled:
+        level = _Level(one, alone=True)
+        shown = level.code.function("one", ["r", *level.arguments], [f"return {level.object}"])
+        columns = tuple(level.code.columns)
+
+        def read(books: Books, given: Given) -> Any:
+            values = self.row(books, given.scope, given.arguments, columns)
+            if values is None:
+                return None
+            pages = level.read_pages(books, given, values)
+            return shown(tuple(values[name] for name in columns), *pages)
+
+        if level.below:
+            raise Unplanned(one.name)
+        tables = self.tables | level.tables
+        return Compiled(read, self.statements(columns) + level.statements, tables)
+
+
+class _Nested:
+    """A page in an object that is alone: the filters take the object's columns as `parent`."""
+
+    def __init__(self, listed: Listed, one: Selected) -> None:
+        self._page = _Page(listed, one)
+        self._field = one.within.fields[one.name]
+        self._node = one.node
+        self.tables, self.statements = self._page.tables, self._page.statements
+
+    def read(self, books: Books, given: Given, parent: Arguments) -> Any:
+        try:
+            arguments = get_argument_values(self._field, self._node, given.variables)
+            checked_first(arguments["first"])
+        except (GraphQLError, Refused) as error:
+            raise Unplanned("arguments") from error
+        return self._page.read(books, given.scope, {**arguments, "parent": parent})
+
+
+NESTED: dict[tuple[str, str], Listed] = {}
 ROOTS: dict[str, Root] = {}
