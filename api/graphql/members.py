@@ -6,7 +6,7 @@ import strawberry
 from strawberry import ID
 
 from api.graphql.describing import object_type
-from api.graphql.enums import MemberKind, OperatorRole
+from api.graphql.enums import MemberKind, OperatorRole, Product
 from api.graphql.money import Money, money, money_or_none
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, connection
 from api.graphql.reads import Info
@@ -41,6 +41,24 @@ class SettlementTerms:
 
 
 @object_type
+class DebtLimit:
+    """The most a merchant may owe for refunds that were advanced, from a date on; null: no limit.
+    A refund above it waits for an approval."""
+
+    effective_from: Date
+    limit: Money | None
+
+
+@object_type
+class Agreement:
+    """Whether a product is agreed, from a date on."""
+
+    product: Product
+    effective_from: Date
+    in_force: bool
+
+
+@object_type
 class Operator:
     """A person who acts for a member."""
 
@@ -59,6 +77,8 @@ class Member:
     fee_rules: list[FeeRule]
     settlement_terms: list[SettlementTerms]
     operators: list[Operator]
+    debt_limits: list[DebtLimit]
+    agreements: list[Agreement]
 
 
 def _fee_rule(terms: model.Terms) -> FeeRule:
@@ -79,6 +99,20 @@ def _settlement_terms(terms: model.Terms) -> SettlementTerms:
     )
 
 
+def _debt_limit(terms: model.Terms) -> DebtLimit:
+    return DebtLimit(
+        effective_from=Date(terms.effective_from), limit=money_or_none(terms.limit_fen)
+    )
+
+
+def _agreement(one: model.Agreement) -> Agreement:
+    return Agreement(
+        product=Product(one.product),
+        effective_from=Date(one.effective_from),
+        in_force=one.in_force,
+    )
+
+
 def _member(row: model.Member) -> Member:
     return Member(
         id=ID(row.member_id),
@@ -92,6 +126,8 @@ def _member(row: model.Member) -> Member:
         operators=[
             Operator(id=ID(who.operator_id), role=OperatorRole(who.role)) for who in row.operators
         ],
+        debt_limits=[_debt_limit(terms) for terms in row.terms if terms.kind == "debt"],
+        agreements=[_agreement(one) for one in row.agreements],
     )
 
 

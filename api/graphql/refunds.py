@@ -16,7 +16,7 @@ from projections.models import refunds as model
 class Refund:
     """Money back to the buyer of a transaction. Of a refund after release the money came from the
     merchant's pending and available money, from an advance, and from the fee given back; of one out
-    of escrow these are zero. `reason` is what the channel said."""
+    of escrow these are zero. `reason` is what the channel said, or who rejected it."""
 
     no: ID
     transaction_id: ID
@@ -36,7 +36,7 @@ class Refund:
     last_position: BigInt
 
 
-def _refund(row: model.Refund) -> Refund:
+def refund_of(row: model.Refund) -> Refund:
     return Refund(
         no=ID(row.refund_no),
         transaction_id=ID(row.transaction_id),
@@ -60,7 +60,7 @@ def _refund(row: model.Refund) -> Refund:
 async def refund(info: Info, no: ID) -> Refund | None:
     """One refund by its number."""
     row = await info.context.read(lambda connection: model.refund(connection, no))
-    return _refund(row) if row and info.context.may_see(row.merchant) else None
+    return refund_of(row) if row and info.context.may_see(row.merchant) else None
 
 
 async def refunds(
@@ -81,4 +81,4 @@ async def refunds(
             connection, wanted, newest_first=newest_first, after=after, first=first
         )
     )
-    return connection(page, _refund, after, lambda books: model.count_refunds(books, wanted))
+    return connection(page, refund_of, after, lambda books: model.count_refunds(books, wanted))
