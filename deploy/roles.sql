@@ -28,6 +28,6 @@ REVOKE UPDATE, DELETE ON cell_0.api_keys FROM zhangfang_app;
 
 GRANT UPDATE (revoked_at_us) ON cell_0.api_keys TO zhangfang_app;
 
-REVOKE INSERT, UPDATE, DELETE ON cell_0.alembic_version FROM zhangfang_app;
+REVOKE INSERT, UPDATE, DELETE ON cell_0.alembic_version, cell_0.upgrades FROM zhangfang_app;
 
 REVOKE SELECT ON cell_0.api_keys FROM zhangfang_reader;

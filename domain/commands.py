@@ -74,6 +74,14 @@ def _refunded_by(command: trading.RefundTransaction) -> list[str]:
     return [refund.stream(number), instruction.stream(refund.instruction_id(number))]
 
 
+def _waiting(command: Any) -> list[str]:
+    return [refund.stream(command.refund_no)]
+
+
+def _instructed(command: trading.ApproveRefund) -> list[str]:
+    return [instruction.stream(refund.instruction_id(command.refund_no))]
+
+
 def _transfer(command: paying.TransferMoney) -> list[str]:
     return [
         account.stream(account_id(WALLET, command.payer)),
@@ -122,6 +130,9 @@ COMMANDS: dict[type[Command], Handling] = {
     membership.SetSettlementTerms: Handling(
         "member.set_settlement_terms", membership.set_settlement_terms, _member
     ),
+    membership.SignAgreement: Handling("member.sign_agreement", membership.sign_agreement, _member),
+    membership.EndAgreement: Handling("member.end_agreement", membership.end_agreement, _member),
+    membership.SetDebtLimit: Handling("member.set_debt_limit", membership.set_debt_limit, _member),
     accounting.FreezeAccount: Handling("account.freeze", accounting.freeze_account, _account),
     accounting.UnfreezeAccount: Handling("account.unfreeze", accounting.unfreeze_account, _account),
     accounting.HoldMoney: Handling("account.hold", accounting.hold_money, _account),
@@ -151,6 +162,10 @@ COMMANDS: dict[type[Command], Handling] = {
     trading.RefundTransaction: Handling(
         "transaction.refund", trading.refund_transaction, _refund, _refunded_by
     ),
+    trading.ApproveRefund: Handling(
+        "refund.approve", trading.approve_refund, _waiting, _instructed
+    ),
+    trading.RejectRefund: Handling("refund.reject", trading.reject_refund, _waiting),
     clearing.OpenBooks: Handling("books.open", clearing.open_books, _none),
     clearing.CutOffDay: Handling("day.cut_off", clearing.cut_off_day, _none),
     clearing.CloseDay: Handling("day.close", clearing.close_day, _none),

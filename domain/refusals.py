@@ -29,6 +29,7 @@ class Code(StrEnum):
     OPERATOR_NOT_FOUND = "operator_not_found"
     TERMS_MISSING = "terms_missing"
     TERMS_INVALID = "terms_invalid"
+    AGREEMENT_MISSING = "agreement_missing"
     # Accounts.
     ACCOUNT_CODE_UNKNOWN = "account_code_unknown"
     ACCOUNT_NOT_FOUND = "account_not_found"
@@ -71,6 +72,8 @@ class Code(StrEnum):
     REFUND_EXISTS = "refund_exists"
     REFUND_NOT_FOUND = "refund_not_found"
     REFUND_EXCEEDS_PAID = "refund_exceeds_paid"
+    REFUND_STATE_WRONG = "refund_state_wrong"
+    REFUND_REJECTED = "refund_rejected"
     TRANSFER_EXISTS = "transfer_exists"
     # Settlement.
     BATCH_NOT_FOUND = "batch_not_found"
@@ -99,7 +102,8 @@ MEANING: dict[Code, str] = {
     Code.OPERATOR_LIMIT: "The member has as many operators as the system keeps.",
     Code.OPERATOR_NOT_FOUND: "The member has no operator with this id.",
     Code.TERMS_MISSING: "The merchant has no fee rule or settlement cycle in force on the date.",
-    Code.TERMS_INVALID: "A fee rule or settlement cycle is malformed or takes effect in the past.",
+    Code.TERMS_INVALID: "A term is malformed, or takes effect in the past.",
+    Code.AGREEMENT_MISSING: "The merchant has no agreement for this product in force on the date.",
     Code.ACCOUNT_CODE_UNKNOWN: "No such code in the chart, or an owner is missing or not due.",
     Code.ACCOUNT_NOT_FOUND: "No account has this id.",
     Code.ACCOUNT_CLOSED: "The account is closed.",
@@ -139,6 +143,8 @@ MEANING: dict[Code, str] = {
     Code.REFUND_EXISTS: "A refund with this number already exists.",
     Code.REFUND_NOT_FOUND: "No refund has this number.",
     Code.REFUND_EXCEEDS_PAID: "The refunds of a transaction may not exceed what was paid.",
+    Code.REFUND_STATE_WRONG: "The refund does not wait for an approval.",
+    Code.REFUND_REJECTED: "An operator rejected this refund; its number is used up.",
     Code.TRANSFER_EXISTS: "A transfer with this number already exists.",
     Code.BATCH_NOT_FOUND: "No settlement batch has this id.",
     Code.BATCH_NOT_COLLECTING: "The settlement batch is already sealed.",

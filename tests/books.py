@@ -12,10 +12,10 @@ import pytest
 from domain.clearing.commands import CloseDay, OpenBooks
 from domain.commands import COMMANDS
 from domain.events import NAMES
-from domain.kernel import Command, Fact, Unit, split_reference
+from domain.kernel import Command, Fact, Unit, shanghai_date, split_reference
 from domain.ledger import codec
 from domain.ledger.unit import Held, Overlay, UnitOfWork
-from domain.member.commands import RegisterMember
+from domain.member.commands import RegisterMember, SignAgreement
 from domain.money import FeeRule
 from domain.order.commands import Checkout, PayOrder
 from domain.order.order import OrderLine
@@ -93,6 +93,12 @@ class Books:
         self.do(RegisterMember(FRIEND, "personal", "韩梅梅"))
         self.do(RegisterMember(MERCHANT, "enterprise", MERCHANT_NAME, FeeRule(60), "T+1"))
         self.do(RegisterMember(TEA, "enterprise", "茶叶店", FeeRule(100, 5), "D+0", 4_000))
+        return self
+
+    def agree(self, *merchants: str) -> "Books":
+        """These merchants may use mode instant from today on."""
+        for merchant in merchants or (MERCHANT, TEA):
+            self.do(SignAgreement(merchant, "instant", shanghai_date(self.at_us)))
         return self
 
     def place(self, order_no: str, *lines: tuple[str, int], mode: Any = "escrow") -> None:

@@ -55,6 +55,9 @@ EXAMPLES: dict[str, Fact] = {
     "member.operator_removed.1": member.OperatorRemoved("ZHANG"),
     "member.fee_rule_set.1": member.FeeRuleSet(PAY_DAY, FEE_RULE),
     "member.settlement_terms_set.1": member.SettlementTermsSet(PAY_DAY, "T+1", 5_000_000),
+    "member.agreement_signed.1": member.AgreementSigned("instant", PAY_DAY),
+    "member.agreement_ended.1": member.AgreementEnded("instant", SETTLE_DAY),
+    "member.debt_limit_set.1": member.DebtLimitSet(PAY_DAY, 50_000),
     "account.opened.1": account.Opened(f"2241.04.{MERCHANT}", "2241.04", MERCHANT, "CNY"),
     "account.posted.1": account.Posted(PAY_DAY, (account.PostedLine(REFERENCE, 0, AMOUNT),)),
     "account.held.1": account.Held(PAYOUT_NO, NET, "payout came back"),
@@ -121,8 +124,15 @@ EXAMPLES: dict[str, Fact] = {
             fee_returned_fen=12,
         ),
     ),
+    "transaction.refund_reserved.1": transaction.RefundReserved(REFUND_NO, 1_000),
+    "transaction.reservation_ended.1": transaction.ReservationEnded(REFUND_NO, 1_000),
     "transaction.closed.1": transaction.Closed("not paid within 30 minutes"),
     "refund.requested.1": refund.Requested(TRANSACTION_ID, BUYER, CHANNEL, 1_000),
+    "refund.approval_requested.1": refund.ApprovalRequested(
+        TRANSACTION_ID, BUYER, CHANNEL, 1_000, 50_988, 50_000, MAKER
+    ),
+    "refund.approved.1": refund.Approved(1_000, CHECKER),
+    "refund.rejected.1": refund.Rejected("the goods never came back", CHECKER),
     "refund.succeeded.1": refund.Succeeded(refund_rules.refund_succeeded(PAY_DAY, CHANNEL, 1_000)),
     "refund.failed.1": refund.Failed(
         "card closed", refund_rules.refund_to_wallet(PAY_DAY, BUYER, 1_000)

@@ -268,6 +268,8 @@ def test_states_hold_no_container_that_grows(  # The caps are proved with each a
         ("account", "holds"),
         ("calendar", "years"),
         ("member", "operators"),
+        ("member", "agreements"),
+        ("member", "debt_limits"),
         ("member", "fee_rules"),
         ("member", "settlement_terms"),
         ("settlement", "payouts"),

@@ -17,10 +17,10 @@ from api.cli.reports import (
 from api.context import AppContext
 from api.operations import story
 from api.operations.story import Told
+from api.operations.upgrade import bring_up_to_date
 from domain.accounting.chart import chart_account
 from domain.kernel import Entry
 from domain.money import decimal_text
-from migrations.run import migrate
 from projections.models import trial_balance
 
 FIGURES_WIDTH = 36  # What an entry takes besides accounts and titles.
@@ -30,7 +30,7 @@ AGAIN = "Stopped. The same command goes on where this one stopped."
 def demo(database: DatabaseOption = None, as_json: JsonOption = False) -> None:
     """Play the story of one purchase and a small market day; played again, nothing is new."""
     with answering(database, as_json, interrupted=AGAIN) as say:
-        migrate(say.database_url)
+        bring_up_to_date(say.database_url)
         answer = tell(say)
         if say.as_json:
             say.json(answer)

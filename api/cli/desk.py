@@ -14,14 +14,15 @@ from domain.kernel import iso_time
 from domain.ledger.answer import Refusal
 from domain.money import decimal_text
 from projections.models.business_days import BusinessDay, latest_day
+from projections.models.refunds import Refund
 from projections.models.settlement_payouts import Payout
 from projections.rebuilding.digest import snapshot
 from projections.registry import READ_MODELS
 
 
 def desk(database: DatabaseOption = None, as_json: JsonOption = False) -> None:
-    """What waits for a person: hindrances, open instructions, failed payouts, suspense, paused
-    read models."""
+    """What waits for a person: hindrances, open instructions, failed payouts, refunds to approve,
+    suspense, paused read models."""
     with answering(database, as_json) as say, open_desk(say.database_url) as context:
         context.projector.catch_up()  # One that is paused is what is told, and no reason to stop.
         tables = [table for model in READ_MODELS.values() for table in model.tables]
@@ -40,6 +41,7 @@ class Found:
         self.hindrances = attention.hindrances(view)
         self.instructions = attention.open_instructions(view)
         self.payouts = attention.payouts(view)
+        self.refunds = attention.refunds(view)
         self.suspense = attention.suspense(view)
         self.paused = attention.paused(view)
 
@@ -50,6 +52,7 @@ class Found:
             "hindrances": _some_json(self.hindrances, _hindrance_json),
             "instructions": _some_json(self.instructions, _instruction_json),
             "payouts": _some_json(self.payouts, _payout_json),
+            "refunds": _some_json(self.refunds, _refund_json),
             "suspense": [_suspense_json(one) for one in self.suspense],
             "paused_read_models": [
                 {"name": one.name, "position": one.position, "reason": one.reason}
@@ -87,12 +90,19 @@ class Found:
             ],
             self.payouts.more,
         )
+        _table(
+            say,
+            "Refunds to approve or reject",
+            ("refund", "of", "asked by", "amount CNY", "debt with it CNY", "limit CNY"),
+            [_refund_row(one) for one in self.refunds.items],
+            self.refunds.more,
+        )
         for one in self.suspense:
             _say_suspense(say, one)
         rows = [(one.name, str(one.position), one.reason or "") for one in self.paused]
         _table(say, "Paused read models", ("name", "at", "why"), rows, False)
-        lists = (self.hindrances.items, self.instructions.items, self.payouts.items)
-        if not any((*lists, self.suspense, self.paused)):
+        lists = (self.hindrances, self.instructions, self.payouts, self.refunds)
+        if not any((*(one.items for one in lists), self.suspense, self.paused)):
             say.line("Nothing waits for anybody.")
 
 
@@ -153,6 +163,17 @@ def _instruction_row(one: OpenInstruction) -> tuple[str, ...]:
     )
 
 
+def _refund_row(one: Refund) -> tuple[str, ...]:
+    return (
+        one.refund_no,
+        one.transaction_id,
+        one.maker or "",
+        decimal_text(one.amount_fen),
+        decimal_text(one.debt_fen or 0),
+        decimal_text(one.limit_fen or 0),
+    )
+
+
 def _some_json(some: Some[Any], each: Any) -> dict[str, Any]:
     return {"items": [each(one) for one in some.items], "more": some.more}
 
@@ -205,6 +226,19 @@ def _payout_json(one: Payout) -> dict[str, Any]:
         "status": one.status,
         "amount_fen": one.amount_fen,
         "reason": one.reason,
+    }
+
+
+def _refund_json(one: Refund) -> dict[str, Any]:
+    return {
+        "refund_no": one.refund_no,
+        "transaction_id": one.transaction_id,
+        "merchant": one.merchant,
+        "amount_fen": one.amount_fen,
+        "debt_fen": one.debt_fen,
+        "limit_fen": one.limit_fen,
+        "asked_by": one.maker,
+        "requested_at": iso_time(one.requested_at_us),
     }
 
 

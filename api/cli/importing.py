@@ -18,7 +18,13 @@ from api.context import AppContext
 from api.operations.feed import Feed, FeedMap, read_feed, read_map
 from api.operations.feed.encoding import checked_encoding
 from api.operations.feed.mapping import PLAIN
-from api.operations.feed.rejects import HEADER, LATE_HEADER, free_name, write_list
+from api.operations.feed.rejects import (
+    AWAITING_HEADER,
+    HEADER,
+    LATE_HEADER,
+    free_name,
+    write_list,
+)
 from api.operations.importing import Forecast, HistoryChannel, Importer, ImportReport, foresee
 from api.operations.importing.checks import refuse_gaps, refuse_merchants
 from domain.clearing import day as business
@@ -51,6 +57,7 @@ class Lists(Struct):
 
     rejected_file: str | None = None
     late_file: str | None = None
+    awaiting_file: str | None = None
 
 
 def import_feed(
@@ -186,10 +193,15 @@ def _run(
     try:
         return importer.run(wanted.through)
     finally:
+        beside = wanted.rejected or REJECTED
         if len(importer.late):
-            path = free_name((wanted.rejected or REJECTED).with_name("late.csv"), wanted.now_us)
+            path = free_name(beside.with_name("late.csv"), wanted.now_us)
             write_list(path, LATE_HEADER, (one.cells() for one in importer.late))
             lists.late_file = str(path)
+        if len(importer.awaiting):
+            path = free_name(beside.with_name("awaiting-approval.csv"), wanted.now_us)
+            write_list(path, AWAITING_HEADER, (one.cells() for one in importer.awaiting))
+            lists.awaiting_file = str(path)
 
 
 def _refuse_at_once(wanted: Wanted, ledger: Ledger | None, feed: Feed) -> None:
@@ -274,6 +286,9 @@ def _say(say: Say, feed: Feed, report: ImportReport, lists: Lists) -> None:
     if report.late:
         said = "rows were late: posted on the open business day, under their own time"
         say.line(f"{report.late:,} {said}: {lists.late_file}")
+    if report.awaiting_approval:
+        said = f"refunds wait for an approval (`zhangfang desk`): {lists.awaiting_file}"
+        say.line(f"{report.awaiting_approval:,} {said}")
     if report.rejected:
         say.line(f"{report.rejected:,} rows were refused; lines and reasons: {lists.rejected_file}")
     for one in report.hindrances[:MOST_SHOWN]:

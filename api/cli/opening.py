@@ -7,11 +7,12 @@ from api.context import AppContext, open_context
 from api.operations.worker import FEW_DAYS
 from domain.channel.adapters.simulated import SimulatedChannel
 from domain.channel.port import ChannelPort
-from domain.eventstore.opening import NoLedger
+from domain.eventstore.opening import NoLedger, UnfinishedUpgrade
 from domain.ledger.ledger import utc_us
 from migrations.run import migrate
 
 HINT = "; `zhangfang init` creates one, and brings an older one up to date"
+FINISH = "; run `zhangfang init`, which goes on where it stopped"
 
 
 def open_serving(
@@ -71,4 +72,7 @@ def _hinting() -> Iterator[None]:
         yield
     except NoLedger as no:
         no.detail += HINT
+        raise
+    except UnfinishedUpgrade as no:
+        no.detail += FINISH
         raise

@@ -19,12 +19,12 @@ from api.cli.output import DatabaseOption, JsonOption, Say, answering
 from api.context import AppContext
 from api.http import keys
 from api.operations.story import MERCHANT
+from api.operations.upgrade import bring_up_to_date
 from api.operations.worker import FEW_DAYS
 from api.settings import Settings, load_settings
 from domain.ledger.ledger import utc_us
 from domain.member import member
 from domain.refusals import Code, Refused
-from migrations.run import migrate
 
 if TYPE_CHECKING:
     from api.http.connections import Limits
@@ -93,7 +93,7 @@ def run(
     with answering(database, as_json, interrupted=STOPPED) as say:
         settings = settings_for(say, host, port)
         with listening(settings) as listener:
-            migrate(say.database_url)
+            bring_up_to_date(say.database_url)
             days_behind = EVER  # The story plays in the past; its books go on today.
             try:
                 demo.tell(say)

@@ -11,12 +11,14 @@ from api.graphql.journal import JournalLine, journal_line
 from api.graphql.ledger import Projection, paused_projections
 from api.graphql.money import Money, money
 from api.graphql.reads import Info
+from api.graphql.refunds import Refund, refund_of
 from api.graphql.scalars import Date, Instant, instant_or_none
 from api.graphql.settlement import Payout, payout_of
 from api.operations import attention
 from domain.accounting.chart import CHART
 from domain.ledger.answer import Refusal as KeptRefusal
 from projections.models.business_days import latest_day
+from projections.models.refunds import Refund as RefundRow
 
 ItemT = TypeVar("ItemT")
 
@@ -77,6 +79,17 @@ class CameBack:
 
 
 @object_type
+class RefundToApprove:
+    """A refund that nobody has approved or rejected. When `maker` asked for it, it would have
+    brought the merchant's debt to `debt`, above its `limit`. Another one than the maker decides."""
+
+    refund: Refund
+    debt: Money
+    limit: Money
+    maker: str
+
+
+@object_type
 class Suspense:
     """A suspense account of a channel that is not empty, and its newest lines."""
 
@@ -130,6 +143,12 @@ class Desk:
         return DeskList(items=items, more=found.more)
 
     @resolved
+    async def refunds(self, info: Info) -> DeskList[RefundToApprove]:
+        """Refunds above the debt limit of their merchant, which wait for an approval."""
+        found = await info.context.read(attention.refunds)
+        return DeskList(items=[_to_approve(one) for one in found.items], more=found.more)
+
+    @resolved
     async def suspense(self, info: Info) -> list[Suspense]:
         """Money that waits for its owner, by account."""
         return [_suspense(one) for one in await info.context.read(attention.suspense)]
@@ -147,6 +166,15 @@ def _hindrance(one: attention.Hindrance) -> Hindrance:
         merchant_id=ID(one.merchant),
         since=Date(one.since),
         refusal=_refusal(one.refusal),
+    )
+
+
+def _to_approve(one: RefundRow) -> RefundToApprove:
+    return RefundToApprove(
+        refund=refund_of(one),
+        debt=money(one.debt_fen or 0),
+        limit=money(one.limit_fen or 0),
+        maker=one.maker or "",
     )
 
 

@@ -55,6 +55,13 @@ class OperatorRole(Enum):
 
 
 @closed_set
+class Product(Enum):
+    """What a merchant may use only by agreement: instant, a sale released with its payment."""
+
+    instant = "instant"
+
+
+@closed_set
 class TransactionMode(Enum):
     """Whether a payment waits in escrow until receipt is confirmed."""
 
@@ -107,8 +114,11 @@ class PaymentState(Enum):
 
 @closed_set
 class RefundState(Enum):
-    """Failed: the channel did not take it, and the buyer's wallet has it."""
+    """Requested: it waits for an approval, and no money moved; failed: the channel did not take it,
+    and the buyer's wallet has it."""
 
+    requested = "requested"
+    rejected = "rejected"
     processing = "processing"
     unknown = "unknown"
     succeeded = "succeeded"

@@ -1,98 +1,110 @@
 """Members with their terms and operators: `member`, `members`."""
 
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 import strawberry
 from strawberry import ID
 
-from api.graphql.describing import object_type
-from api.graphql.enums import MemberKind, OperatorRole
-from api.graphql.money import Money, money, money_or_none
+from api.graphql.access import one_of
+from api.graphql.enums import MemberKind, OperatorRole, Product
+from api.graphql.money import Money
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, connection
+from api.graphql.plan.roots import CHILDREN, ROOTS, Arguments, Children, Keyed, Listed
 from api.graphql.reads import Info
 from api.graphql.scalars import Date, Instant
+from api.graphql.scope import Scope
+from api.graphql.shapes import Shape, of, shape, shape_of
 from domain.member.member import Kind
-from domain.refusals import Code, Refused
 from projections.models import members as model
 
 KINDS: tuple[str, ...] = get_args(Kind)
 
 
-@object_type
+def _or_0(value: int | None) -> int:
+    return value or 0
+
+
+def _or_empty(value: str | None) -> str:
+    return value or ""
+
+
+@shape()
 class FeeRule:
     """What is charged on a sale from a date on: a rate in basis points plus a fixed part, at least
     `min`, at most `cap`."""
 
     effective_from: Date
-    rate_bps: int
-    fixed: Money
-    min: Money
+    rate_bps: int = of("rate_bps", make=_or_0)
+    fixed: Money = of("fixed_fen", make=_or_0)
+    min: Money = of("min_fen", make=_or_0)
     cap: Money | None
 
 
-@object_type
+@shape()
 class SettlementTerms:
     """When a clearing date is paid out, from a date on: `T+n` in working days, `D+n` in days. A
     payout above `maxTransfer` is split."""
 
     effective_from: Date
-    cycle: str
+    cycle: str = of("cycle", make=_or_empty)
     max_transfer: Money | None
 
 
-@object_type
+@shape()
+class DebtLimit:
+    """The most a merchant may owe for refunds that were advanced, from a date on; null: no limit.
+    A refund above it waits for an approval."""
+
+    effective_from: Date
+    limit: Money | None
+
+
+@shape()
+class Agreement:
+    """Whether a product is agreed, from a date on."""
+
+    product: Product
+    effective_from: Date
+    in_force: bool
+
+
+@shape()
 class Operator:
     """A person who acts for a member."""
 
-    id: ID
+    id: ID = of("operator_id")
     role: OperatorRole
 
 
-@object_type
+@shape()
 class Member:
     """A member, `personal` or `enterprise`, with every term ever set, oldest first."""
 
-    id: ID
+    id: ID = of("member_id")
     kind: MemberKind
     name: str
     registered_at: Instant
     fee_rules: list[FeeRule]
     settlement_terms: list[SettlementTerms]
     operators: list[Operator]
-
-
-def _fee_rule(terms: model.Terms) -> FeeRule:
-    return FeeRule(
-        effective_from=Date(terms.effective_from),
-        rate_bps=terms.rate_bps or 0,
-        fixed=money(terms.fixed_fen or 0),
-        min=money(terms.min_fen or 0),
-        cap=money_or_none(terms.cap_fen),
-    )
-
-
-def _settlement_terms(terms: model.Terms) -> SettlementTerms:
-    return SettlementTerms(
-        effective_from=Date(terms.effective_from),
-        cycle=terms.cycle or "",
-        max_transfer=money_or_none(terms.max_transfer_fen),
-    )
+    debt_limits: list[DebtLimit]
+    agreements: list[Agreement]
 
 
 def _member(row: model.Member) -> Member:
-    return Member(
-        id=ID(row.member_id),
-        kind=MemberKind(row.kind),
-        name=row.name,
-        registered_at=Instant(row.registered_at_us),
-        fee_rules=[_fee_rule(terms) for terms in row.terms if terms.kind == "fee"],
-        settlement_terms=[
-            _settlement_terms(terms) for terms in row.terms if terms.kind == "settlement"
-        ],
-        operators=[
-            Operator(id=ID(who.operator_id), role=OperatorRole(who.role)) for who in row.operators
-        ],
-    )
+    lists: dict[str, Any] = {
+        name: [_LISTS[name].node(one) for one in rows] for name, rows in row.lists.items()
+    }
+    return shape_of(Member).node(row, **lists)
+
+
+_LISTS: dict[str, Shape[Any]] = {
+    "fee_rules": shape_of(FeeRule),
+    "settlement_terms": shape_of(SettlementTerms),
+    "debt_limits": shape_of(DebtLimit),
+    "agreements": shape_of(Agreement),
+    "operators": shape_of(Operator),
+}
 
 
 async def member(info: Info, id: ID) -> Member | None:
@@ -111,9 +123,31 @@ async def members(
     after: After = None,
 ) -> Connection[Member]:
     """Members by id, all or of one kind."""
-    if kind is not None and kind not in KINDS:
-        raise Refused(Code.REQUEST_INVALID, "kind", f"one of {', '.join(KINDS)} is needed")
+    one_of(KINDS, kind, "kind")
     page = await info.context.read(
         lambda connection: model.members(connection, kind, after=after, first=first)
     )
     return connection(page, _member, after)
+
+
+def _filters(_scope: Scope, arguments: Arguments) -> dict[str, Any]:
+    kind = one_of(KINDS, arguments["kind"], "kind")
+    return {} if kind is None else {"kind": kind}
+
+
+def _terms(kind: str) -> Children:
+    by = "member_id"
+    return Children(model.TERMS, by, by, (by, "effective_from"), where={"kind": kind})
+
+
+ROOTS["member"] = Keyed(model.TABLE.c.member_id, "id", (("member_id",), Scope.may_see))
+ROOTS["members"] = Listed(model.LISTING, _filters, counted=False)
+CHILDREN["Member", "feeRules"] = _terms("fee")
+CHILDREN["Member", "settlementTerms"] = _terms("settlement")
+CHILDREN["Member", "debtLimits"] = _terms("debt")
+CHILDREN["Member", "operators"] = Children(
+    model.OPERATORS, "member_id", "member_id", ("member_id", "operator_id")
+)
+CHILDREN["Member", "agreements"] = Children(
+    model.AGREEMENTS, "member_id", "member_id", ("member_id", "product", "effective_from")
+)

@@ -1,6 +1,6 @@
 """Connections: lists in pages, by the keyset cursors of `projections/tables/paging.py`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Generic, TypeVar
 
 import strawberry
@@ -68,10 +68,15 @@ def connection(
 ) -> Connection[NodeT]:
     """A page of rows as a connection of nodes; `after` is the cursor that was asked for, `count`
     how many there are on all pages, if anybody asks."""
+    return connection_of(page, [node(row) for row in page.items], after, count)
+
+
+def connection_of(
+    page: Page[RowT], nodes: Sequence[NodeT], after: str | None, count: Count = None
+) -> Connection[NodeT]:
+    """A page whose nodes are made already."""
     cursors = page.cursors
-    edges = [
-        Edge(cursor=cursor, node=node(row)) for cursor, row in zip(cursors, page.items, strict=True)
-    ]
+    edges = [Edge(cursor=cursor, node=node) for cursor, node in zip(cursors, nodes, strict=True)]
     info = PageInfo(
         has_next_page=page.has_next,
         has_previous_page=after is not None,

@@ -3,106 +3,103 @@
 Of a payment for several merchants each sees its own line alone.
 """
 
-import strawberry
+from collections.abc import Sequence
+from typing import Any
+
 from strawberry import ID
 
-from api.graphql.describing import object_type, resolved
+from api.graphql.describing import resolved
 from api.graphql.enums import PaymentPurpose, PaymentState
-from api.graphql.money import Money, money
-from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, NewestFirst, connection
+from api.graphql.money import Money
+from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, NewestFirst, connection_of
+from api.graphql.plan.roots import (
+    CHILDREN,
+    GUARDS,
+    ROOTS,
+    Arguments,
+    Children,
+    Guard,
+    Keyed,
+    Listed,
+)
 from api.graphql.reads import Info
-from api.graphql.scalars import BigInt, Instant, instant_or_none
+from api.graphql.scalars import BigInt, Instant
+from api.graphql.scope import Scope
+from api.graphql.shapes import of, shape, shape_of
 from api.graphql.spans import From, To
 from domain.transaction.transaction import identity
 from projections.models import payments as model
+from projections.tables.listing import values_of
 
 
-@object_type
+@shape()
 class PaymentLine:
     """What of a payment is meant for one merchant."""
 
-    merchant_id: ID
-    transaction_id: ID
+    merchant_id: ID = of("merchant")
+    transaction_id: ID = of("merchant", "order_no", make=identity)
     amount: Money
 
 
-@object_type
+def _of_order(purpose: str, reference: str) -> str | None:
+    return reference if purpose == "order" else None
+
+
+def _of_recharge(purpose: str, reference: str) -> str | None:
+    return None if purpose == "order" else reference
+
+
+@shape()
 class Payment:
     """One attempt to pay an order (`orderNo`), or to recharge a member's wallet (`memberId`),
     through one channel. A merchant sees its own line; `amount` and `reason`, why it was declined
     or went back, are null for a merchant where others are paid by it too."""
 
-    no: ID
+    no: ID = of("payment_no")
     purpose: PaymentPurpose
     state: PaymentState
-    order_no: ID | None
-    member_id: ID | None
-    payer_id: ID
+    order_no: ID | None = of("purpose", "reference", make=_of_order)
+    member_id: ID | None = of("purpose", "reference", make=_of_recharge)
+    payer_id: ID = of("payer")
     channel: str | None
     started_at: Instant
     ended_at: Instant | None
     last_position: BigInt
-    row: strawberry.Private[model.Payment]
 
     @resolved
     async def lines(self, info: Info) -> list[PaymentLine]:
         """What it pays, by merchant: those the caller may see. A recharge has none."""
-        rows = await info.context.payment_lines.load(self.row.payment_no)
-        return [_line(row) for row in rows if info.context.may_see(row.merchant)]
+        rows = await info.context.payment_lines.load(self.no)
+        return [_LINE.node(row) for row in rows if info.context.may_see(row.merchant)]
 
-    @resolved
-    async def amount(self, info: Info) -> Money | None:
-        """What is paid altogether."""
-        return money(self.row.amount_fen) if await self._whole(info) else None
-
-    @resolved
-    async def reason(self, info: Info) -> str | None:
-        """Why it was declined, is unknown, or went back."""
-        return (self.row.reason or None) if await self._whole(info) else None
-
-    async def _whole(self, info: Info) -> bool:
-        """Whether the caller sees all of it."""
-        if info.context.sees_everything:
-            return True
-        rows = await info.context.payment_lines.load(self.row.payment_no)
-        return all(info.context.may_see(row.merchant) for row in rows)
-
-
-def _line(row: model.PaymentLine) -> PaymentLine:
-    return PaymentLine(
-        merchant_id=ID(row.merchant),
-        transaction_id=ID(identity(row.merchant, row.order_no)),
-        amount=money(row.amount_fen),
+    amount: Money | None = of("amount_fen", whole=True, description="What is paid altogether.")
+    reason: str | None = of(
+        "reason",
+        empty=True,
+        whole=True,
+        description="Why it was declined, is unknown, or went back.",
     )
 
 
-def _payment(row: model.Payment) -> Payment:
-    reference, is_order = ID(row.reference), row.purpose == "order"
-    return Payment(
-        no=ID(row.payment_no),
-        purpose=PaymentPurpose(row.purpose),
-        state=PaymentState(row.state),
-        order_no=reference if is_order else None,
-        member_id=None if is_order else reference,
-        payer_id=ID(row.payer),
-        channel=row.channel,
-        started_at=Instant(row.started_at_us),
-        ended_at=instant_or_none(row.ended_at_us),
-        last_position=BigInt(row.last_position),
-        row=row,
-    )
+_LINE, _SHAPE = shape_of(PaymentLine), shape_of(Payment)
+
+
+async def _nodes(info: Info, rows: Sequence[model.Payment]) -> list[Payment | None]:
+    """Payments as the caller may see them; None for one that is of others alone."""
+    if info.context.sees_everything:
+        return [_SHAPE.node(row) for row in rows]
+    lines = await info.context.payment_lines.load_many([row.payment_no for row in rows])
+    nodes: list[Payment | None] = []
+    for row, those in zip(rows, lines, strict=True):
+        seen = [info.context.may_see(line.merchant) for line in those]
+        nodes.append(_SHAPE.node(row, whole=all(seen)) if any(seen) else None)
+    return nodes
 
 
 async def payment(info: Info, no: ID) -> Payment | None:
     """One payment by its number."""
     row = await info.context.read(lambda connection: model.payment(connection, no))
-    if row is None:
-        return None
-    if not info.context.sees_everything:
-        lines = await info.context.payment_lines.load(row.payment_no)
-        if not any(info.context.may_see(line.merchant) for line in lines):
-            return None
-    return _payment(row)
+    return (await _nodes(info, [row]))[0] if row else None
 
 
 async def payments(
@@ -117,10 +114,29 @@ async def payments(
 ) -> Connection[Payment]:
     """Payments by the time they were started, on the Shanghai dates `from` up to, not including,
     `to`; all, those for a merchant, or those that were tried for an order."""
-    wanted = model.Wanted(info.context.within(merchant_id), order_no, from_, to)
+    wanted = _wanted(info.context, merchant_id=merchant_id, order_no=order_no, from_=from_, to=to)
     page = await info.context.read(
         lambda connection: model.payments(
             connection, wanted, newest_first=newest_first, after=after, first=first
         )
     )
-    return connection(page, _payment, after, lambda books: model.count_payments(books, wanted))
+    # A list has no row without a line of the merchant it is narrowed to.
+    nodes = [node for node in await _nodes(info, page.items) if node is not None]
+    return connection_of(page, nodes, after, lambda books: model.count_payments(books, wanted))
+
+
+def _wanted(scope: Scope, **given: Any) -> model.Wanted:
+    whose = scope.within(given["merchant_id"])
+    return model.Wanted(whose, given["order_no"], given["from_"], given["to"])
+
+
+def _filters(scope: Scope, arguments: Arguments) -> dict[str, Any]:
+    return values_of(_wanted(scope, **arguments), instants=True)
+
+
+ROOTS["payment"] = Keyed(model.PAYMENTS.c.payment_no, "no")
+ROOTS["payments"] = Listed(model.LISTING, _filters, beside=frozenset({model.LINES.name}))
+CHILDREN["Payment", "lines"] = Children(
+    model.LINES, "payment_no", "payment_no", ("payment_no", "merchant"), own="merchant"
+)
+GUARDS["Payment"] = Guard(model.LINES, "payment_no", "merchant")

@@ -21,7 +21,7 @@ from projections.tables.listing import values_of
 class Refund:
     """Money back to the buyer of a transaction. Of a refund after release the money came from the
     merchant's pending and available money, from an advance, and from the fee given back; of one out
-    of escrow these are zero. `reason` is what the channel said."""
+    of escrow these are zero. `reason` is what the channel said, or who rejected it."""
 
     no: ID = of("refund_no")
     transaction_id: ID
@@ -41,13 +41,13 @@ class Refund:
     last_position: BigInt
 
 
-_SHAPE = shape_of(Refund)
+refund_of = shape_of(Refund).node
 
 
 async def refund(info: Info, no: ID) -> Refund | None:
     """One refund by its number."""
     row = await info.context.read(lambda connection: model.refund(connection, no))
-    return _SHAPE.node(row) if row and info.context.may_see(row.merchant) else None
+    return refund_of(row) if row and info.context.may_see(row.merchant) else None
 
 
 async def refunds(
@@ -70,7 +70,7 @@ async def refunds(
             connection, wanted, newest_first=newest_first, after=after, first=first
         )
     )
-    return connection(page, _SHAPE.node, after, lambda books: model.count_refunds(books, wanted))
+    return connection(page, refund_of, after, lambda books: model.count_refunds(books, wanted))
 
 
 def _wanted(scope: Scope, **given: Any) -> model.Wanted:

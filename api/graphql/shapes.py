@@ -55,11 +55,13 @@ NAMESPACE: Mapping[str, Any] = {"instant": date_time_text}
 
 
 class Source(NamedTuple):
-    """From which columns a field comes, and what is made of them; `empty`: "" is null."""
+    """From which columns a field comes, and what is made of them; `empty`: "" is null. A field of
+    the `whole` is null for a merchant where the object is about others too."""
 
     columns: tuple[str, ...] = ()
     make: Callable[..., Any] | None = None
     empty: bool = False
+    whole: bool = False
 
 
 class Shown(NamedTuple):
@@ -80,7 +82,7 @@ class Shown(NamedTuple):
 
     def value(self, row: Any) -> Any:
         """What the stock executor gets for a row with the columns as attributes."""
-        columns, make, empty = self.source
+        columns, make, empty, _ = self.source
         values = [getattr(row, column) for column in columns]
         value = make(*values) if make else values[0]
         if value is None or (empty and not value):
@@ -94,11 +96,14 @@ def of(
     *columns: str,
     make: Callable[..., Any] | None = None,
     empty: bool = False,
+    whole: bool = False,
     name: str | None = None,
+    description: str | None = None,
 ) -> Any:
     """A field from other columns than the one of its name. `make` makes its value from theirs;
-    with `empty` the empty text is null."""
-    return strawberry.field(name=name, metadata={_SOURCE: Source(columns, make, empty)})
+    with `empty` the empty text is null. `whole`: see Source."""
+    source = Source(columns, make, empty, whole)
+    return strawberry.field(name=name, description=description, metadata={_SOURCE: source})
 
 
 class Shape(Generic[NodeT]):
@@ -126,10 +131,13 @@ class Shape(Generic[NodeT]):
             of_currency = currency if kind.name == "money" else None
             self.fields[name] = Shown(name, field.python_name, kind, source, nullable, of_currency)
 
-    def node(self, row: Any, **more: Any) -> NodeT:
+    def node(self, row: Any, *, whole: bool = True, **more: Any) -> NodeT:
         """An object of the type from a row, for the stock executor; `more` are the fields that do
-        not come from columns."""
-        shown = {field.python_name: field.value(row) for field in self.fields.values()}
+        not come from columns. `whole`: the caller sees all that it is about."""
+        shown = {
+            field.python_name: field.value(row) if whole or not field.source.whole else None
+            for field in self.fields.values()
+        }
         return self.cls(**shown, **more)
 
 

@@ -31,6 +31,7 @@ from projections.models.balances import Account
 from projections.models.business_days import BusinessDay
 from projections.models.instructions import Instruction
 from projections.models.journal import JournalLine
+from projections.models.refunds import Refund, awaiting_approval
 from projections.models.settlement_batches import SettlementBatch
 from projections.models.settlement_payouts import Payout
 from projections.registry import READ_MODELS
@@ -150,6 +151,11 @@ def _outcomes_of(one: Instruction) -> str:
 def payouts(connection: Connection) -> Some[Payout]:
     """Payouts that failed or were returned, and were not retried since."""
     return _some(settlement_payouts.came_back, connection)
+
+
+def refunds(connection: Connection) -> Some[Refund]:
+    """Refunds above a debt limit that nobody has approved or rejected, the oldest first."""
+    return _some(awaiting_approval, connection)
 
 
 def suspense(connection: Connection) -> list[Suspense]:

@@ -20,7 +20,7 @@ from domain.channel.port import ChannelRequest, Declined, Result, Unknown, carry
 from domain.clearing import day
 from domain.clearing.commands import OpenBooks
 from domain.kernel import SHANGHAI, Command, Recorded, Request, to_us
-from domain.member.commands import RegisterMember
+from domain.member.commands import RegisterMember, SetDebtLimit, SignAgreement
 from domain.money import FeeRule, decimal_text
 from domain.order.commands import Checkout, CloseOrder, PayOrder
 from domain.order.order import OrderLine
@@ -163,6 +163,18 @@ def _merchant(clock: str, member_id: str, name: str, rate_bps: int, cycle: str) 
     return _asks(clock, OPERATOR, f"register:{member_id}", says, command)
 
 
+def _limit(clock: str, member_id: str, name: str, limit_fen: int) -> Ask:
+    says = f"{name} may owe {decimal_text(limit_fen)} for refunds that are advanced; more waits"
+    command = SetDebtLimit(member_id, TRADE_DAY, limit_fen)
+    return _asks(clock, OPERATOR, f"limit:{member_id}", says, command)
+
+
+def _agreement(clock: str, member_id: str, name: str) -> Ask:
+    says = f"{name} signs for mode instant: what is paid may be released at once"
+    command = SignAgreement(member_id, "instant", TRADE_DAY)
+    return _asks(clock, OPERATOR, f"instant:{member_id}", says, command)
+
+
 def _buyer(clock: str, member_id: str, name: str) -> Ask:
     command = RegisterMember(member_id, "personal", name)
     return _asks(clock, f"member:{member_id}", f"register:{member_id}", f"{name} signs up", command)
@@ -219,6 +231,8 @@ OPENING = Chapter(
         _asks("09:00", OPERATOR, "books", "opens the books", OpenBooks(TRADE_DAY)),
         _merchant("09:05", MERCHANT, "三只松鼠", 60, "T+1"),
         _merchant("09:06", "LONGJING", "龙井茶庄", 38, "T+1"),
+        _limit("09:07", MERCHANT, "三只松鼠", 50_000),
+        _limit("09:07", "LONGJING", "龙井茶庄", 20_000),
         _buyer("09:10", "xiaoming", "小明"),
     ),
 )
@@ -243,6 +257,8 @@ MARKET = Chapter(
     False,
     (
         _merchant("12:00", "SHUFANG", "随园书坊", 54, "D+1"),
+        _limit("12:00", "SHUFANG", "随园书坊", 5_000),
+        _agreement("12:00", "SHUFANG", "随园书坊"),
         _buyer("12:01", "xiaohong", "小红"),
         _buyer("12:02", "laowang", "老王"),
         _buyer("12:03", "xiaoli", "小李"),

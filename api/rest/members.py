@@ -3,10 +3,13 @@
 from api.rest.endpoint import Endpoint
 from domain.member.commands import (
     AddOperator,
+    EndAgreement,
     RegisterMember,
     RemoveOperator,
+    SetDebtLimit,
     SetFeeRule,
     SetSettlementTerms,
+    SignAgreement,
 )
 
 ENDPOINTS = (
@@ -69,5 +72,42 @@ ENDPOINTS = (
         },
         result={"member_id": "SQUIRRELS", "effective_from": "2026-12-01"},
         created=True,
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/members/{member_id}/debt-limits",
+        command=SetDebtLimit,
+        summary="Limit what an enterprise may owe for advanced refunds, from a date on",
+        sample={"member_id": "SQUIRRELS"},
+        body={"effective_from": "2026-12-01", "limit_fen": 5_000_000},
+        result={"member_id": "SQUIRRELS", "effective_from": "2026-12-01"},
+        created=True,
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/members/{member_id}/agreements",
+        command=SignAgreement,
+        summary="Agree with an enterprise on a product, from a date on",
+        sample={"member_id": "SQUIRRELS"},
+        body={"product": "instant", "effective_from": "2026-12-01"},
+        result={
+            "member_id": "SQUIRRELS",
+            "product": "instant",
+            "effective_from": "2026-12-01",
+        },
+        created=True,
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/members/{member_id}/agreements/{product}/end",
+        command=EndAgreement,
+        summary="End the agreement on a product: from this date on it is not agreed",
+        sample={"member_id": "SQUIRRELS", "product": "instant"},
+        body={"effective_from": "2027-12-01"},
+        result={
+            "member_id": "SQUIRRELS",
+            "product": "instant",
+            "effective_from": "2027-12-01",
+        },
     ),
 )

@@ -5,9 +5,10 @@ fits the OpenAPI document is never refused as malformed. A test generates such r
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from domain.channel.channels import CHANNELS
+from domain.member.member import Product
 from domain.money import BASIS, MAX_FEN
 from domain.order.order import MAX_LINES
 from domain.payment.commands import LONGEST_ID
@@ -71,6 +72,7 @@ SHAPES: Mapping[str, Shape] = {
     "min_fen": {**_amount(0), "default": 0},
     "cap_fen": _nullable(_amount(0)),
     "max_transfer_fen": _nullable(_amount(1)),
+    "product": {"type": "string", "enum": list(get_args(Product))},
     "rate_bps": {"type": "integer", "minimum": 0, "maximum": BASIS},
     "items": {"type": "integer", "minimum": 1, "maximum": 1_000_000, "default": 1},
     "method": METHOD,
@@ -95,6 +97,7 @@ SHAPES: Mapping[str, Shape] = {
 OWN: Mapping[tuple[str, str], Shape] = {
     ("RegisterMember", "settlement_cycle"): _nullable(CYCLE),
     ("SetSettlementTerms", "settlement_cycle"): CYCLE,
+    ("SetDebtLimit", "limit_fen"): {"anyOf": [_amount(0), {"type": "null"}]},
 }
 MORE: Mapping[str, Shape] = {"lines": {"minItems": 1, "maxItems": MAX_LINES}}
 

@@ -1,7 +1,12 @@
-"""Transactions: confirm receipt, refund."""
+"""Transactions: confirm receipt, refund; approve or reject a refund that waits."""
 
 from api.rest.endpoint import Endpoint
-from domain.transaction.commands import ConfirmReceipt, RefundTransaction
+from domain.transaction.commands import (
+    ApproveRefund,
+    ConfirmReceipt,
+    RefundTransaction,
+    RejectRefund,
+)
 
 ENDPOINTS = (
     Endpoint(
@@ -18,11 +23,34 @@ ENDPOINTS = (
         method="POST",
         path="/v1/transactions/{transaction_id}/refunds",
         command=RefundTransaction,
-        summary="Refund a transaction, wholly or in part, before or after its release",
+        summary="Refund a transaction, wholly or in part, before or after its release; above the "
+        "merchant's debt limit it waits for an approval, and the answer has `state` `requested`",
         sample={"transaction_id": "SQUIRRELS-JD1001"},
         body={"refund_no": "R1001", "amount_fen": 1_000},
         result={"refund_no": "R1001", "instruction_id": "refund-R1001"},
         number=("refund", "refund_no"),
         created=True,
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/refunds/{refund_no}/approve",
+        command=ApproveRefund,
+        summary="Approve a refund above the debt limit; not by who asked for it",
+        sample={"refund_no": "R1002"},
+        body={},
+        result={"refund_no": "R1002", "instruction_id": "refund-R1002"},
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/refunds/{refund_no}/reject",
+        command=RejectRefund,
+        summary="Reject a refund above the debt limit, for good; not by who asked for it",
+        sample={"refund_no": "R1003"},
+        body={"reason": "the goods never came back"},
+        result={
+            "refund_no": "R1003",
+            "state": "rejected",
+            "reason": "the goods never came back",
+        },
     ),
 )

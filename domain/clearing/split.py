@@ -6,14 +6,13 @@ says which settlement batch it belongs to.
 
 from datetime import date
 
-from domain.accounting import account
-from domain.accounting.chart import MERCHANT_AVAILABLE, MERCHANT_PENDING, account_id
 from domain.accounting.rules.refund import refund_after_release
 from domain.accounting.rules.release import release as release_entry
 from domain.clearing import day
 from domain.kernel import Reaction, Unit
 from domain.refusals import Code, Refused
 from domain.transaction import transaction
+from domain.transaction.advance import shares_now
 
 
 def batch_id(merchant: str, clearing_date: date) -> str:
@@ -55,11 +54,7 @@ def take_back(
     state = unit.load(reaction.stream)
     assert state.created is not None
     merchant, on = state.created.merchant, clearing_date(unit)
-    pending = unit.load(account.stream(account_id(MERCHANT_PENDING, merchant)))
-    available = unit.load(account.stream(account_id(MERCHANT_AVAILABLE, merchant)))
-    shares = transaction.refund_shares(
-        state, accepted.amount_fen, pending.available_fen, available.available_fen
-    )
+    shares = shares_now(unit, state, accepted.amount_fen)
     entry = refund_after_release(
         unit.accounting_date,
         merchant,

@@ -60,6 +60,9 @@ CHANGES: dict[type[Fact], Callable[[str, Any], Change]] = {
     refund.Requested: lambda stream, fact: Change(
         (Item(stream, REFUND_IN_TRANSIT, fact.amount_fen),)
     ),
+    refund.Approved: lambda stream, fact: Change(
+        (Item(stream, REFUND_IN_TRANSIT, fact.amount_fen),)
+    ),
     refund.Succeeded: lambda stream, _: Change(closes=stream),
     refund.Failed: lambda stream, fact: Change(closes=stream, suspense=suspense_of(fact.entry)),
     payment.SendBackStarted: lambda stream, fact: Change(

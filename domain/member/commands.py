@@ -44,6 +44,31 @@ class SetSettlementTerms(Command, frozen=True):
     max_transfer_fen: int | None = None
 
 
+class SignAgreement(Command, frozen=True):
+    """For a product that a merchant may use only by agreement, from a date on."""
+
+    member_id: str
+    product: member.Product
+    effective_from: date
+
+
+class EndAgreement(Command, frozen=True):
+    """From this date on the merchant may not use the product any more."""
+
+    member_id: str
+    product: member.Product
+    effective_from: date
+
+
+class SetDebtLimit(Command, frozen=True):
+    """The most a merchant may owe for refunds that were advanced, in fen, from a date on; None: as
+    much as there is."""
+
+    member_id: str
+    effective_from: date
+    limit_fen: int | None
+
+
 def register_member(unit: Unit, command: RegisterMember) -> dict[str, object]:
     stream = member.stream(checked_member_id(command.member_id))
     today = shanghai_date(unit.at_us)
@@ -89,3 +114,35 @@ def set_settlement_terms(unit: Unit, command: SetSettlementTerms) -> dict[str, o
     facts = member.set_settlement_terms(state, command.effective_from, terms, today)
     unit.record(stream, facts)
     return {"member_id": command.member_id, "effective_from": command.effective_from.isoformat()}
+
+
+def sign_agreement(unit: Unit, command: SignAgreement) -> dict[str, object]:
+    stream = member.stream(checked_member_id(command.member_id))
+    product, since = command.product, command.effective_from
+    today = shanghai_date(unit.at_us)
+    unit.record(stream, member.sign_agreement(unit.load(stream), product, since, today))
+    return _agreement(command)
+
+
+def end_agreement(unit: Unit, command: EndAgreement) -> dict[str, object]:
+    stream = member.stream(checked_member_id(command.member_id))
+    product, since = command.product, command.effective_from
+    today = shanghai_date(unit.at_us)
+    unit.record(stream, member.end_agreement(unit.load(stream), product, since, today))
+    return _agreement(command)
+
+
+def _agreement(command: SignAgreement | EndAgreement) -> dict[str, object]:
+    return {
+        "member_id": command.member_id,
+        "product": command.product,
+        "effective_from": command.effective_from.isoformat(),
+    }
+
+
+def set_debt_limit(unit: Unit, command: SetDebtLimit) -> dict[str, object]:
+    stream = member.stream(checked_member_id(command.member_id))
+    since, limit_fen = command.effective_from, command.limit_fen
+    today = shanghai_date(unit.at_us)
+    unit.record(stream, member.set_debt_limit(unit.load(stream), since, limit_fen, today))
+    return {"member_id": command.member_id, "effective_from": since.isoformat()}

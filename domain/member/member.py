@@ -2,9 +2,10 @@
 
     (none) ──register──▶ active
 
-Terms (fee rule, settlement cycle) are effective-dated: a change takes effect on a date that has
-not passed, and what was in force when a transaction was created stays on that transaction. So
-only the terms that can still apply are kept in the state; the history is in the facts.
+Terms (fee rule, settlement cycle, debt limit, agreements for products) are effective-dated: a
+change takes effect on a date that has not passed, and what was in force when a transaction was
+created stays on that transaction. So only the terms that can still apply are kept in the state; the
+history is in the facts.
 """
 
 from datetime import date
@@ -21,6 +22,7 @@ from domain.texts import quoted
 
 Kind = Literal["personal", "enterprise"]
 Role = Literal["owner", "finance", "viewer"]
+Product = Literal["instant"]  # What a merchant may use only by agreement.
 MAX_OPERATORS = 100
 MAX_TERMS = 20
 
@@ -54,7 +56,37 @@ class SettlementTermsSet(Fact, frozen=True):
     max_transfer_fen: int | None
 
 
-Event = Registered | OperatorAdded | OperatorRemoved | FeeRuleSet | SettlementTermsSet
+class AgreementSigned(Fact, frozen=True):
+    """The merchant may use the product for what happens on this date or later."""
+
+    product: Product
+    effective_from: date
+
+
+class AgreementEnded(Fact, frozen=True):
+    """The first date on which the merchant may not use the product any more."""
+
+    product: Product
+    effective_from: date
+
+
+class DebtLimitSet(Fact, frozen=True):
+    """The most a merchant may owe for refunds that were advanced, in fen; None: no limit."""
+
+    effective_from: date
+    limit_fen: int | None
+
+
+Event = (
+    Registered
+    | OperatorAdded
+    | OperatorRemoved
+    | FeeRuleSet
+    | SettlementTermsSet
+    | AgreementSigned
+    | AgreementEnded
+    | DebtLimitSet
+)
 
 
 class SettlementTerms(Struct, frozen=True):
@@ -63,7 +95,8 @@ class SettlementTerms(Struct, frozen=True):
 
 
 class State(Struct, frozen=True, gc=False):
-    """Terms are (effective from, terms), oldest first; the newest whose date has come applies."""
+    """Terms are (effective from, terms), oldest first; the newest whose date has come applies. Of
+    an agreement: whether it is in force."""
 
     member_id: str = ""
     kind: Kind | None = None
@@ -71,6 +104,23 @@ class State(Struct, frozen=True, gc=False):
     operators: tuple[tuple[str, Role], ...] = ()
     fee_rules: tuple[tuple[date, FeeRule], ...] = ()
     settlement_terms: tuple[tuple[date, SettlementTerms], ...] = ()
+    agreements: tuple[tuple[date, Product, bool], ...] = ()
+    debt_limits: tuple[tuple[date, int | None], ...] = ()
+
+    def debt_limit_in_force(self, day: date) -> int | None:
+        """The most that may be owed for advances, in fen; None when there is no limit."""
+        return next((limit for since, limit in reversed(self.debt_limits) if since <= day), None)
+
+    def has_agreement(self, product: Product, day: date) -> bool:
+        """Whether the product is agreed on a date."""
+        newest = reversed(self.agreements)
+        return next((on for since, of, on in newest if of == product and since <= day), False)
+
+    def need_agreement(self, product: Product, day: date, field: str) -> None:
+        """Raises Refused(AGREEMENT_MISSING) naming the field that asks for the product."""
+        if not self.has_agreement(product, day):
+            detail = f"{self.member_id}: no agreement for {product} on {day}"
+            raise Refused(Code.AGREEMENT_MISSING, field, detail)
 
     def fee_rule_in_force(self, day: date) -> FeeRule | None:
         """The newest fee rule whose date has come; None when all begin later, or there are none."""
@@ -154,6 +204,44 @@ def set_settlement_terms(
     return [SettlementTermsSet(effective_from, terms.cycle, most)]
 
 
+def sign_agreement(
+    state: State, product: Product, effective_from: date, today: date
+) -> list[Event]:
+    """Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, TERMS_INVALID."""
+    _need_enterprise(state)
+    if (effective_from, product, True) in state.agreements:
+        return []
+    _check_effective(effective_from, today, _dates_of(state, product))
+    return [AgreementSigned(product, effective_from)]
+
+
+def end_agreement(state: State, product: Product, effective_from: date, today: date) -> list[Event]:
+    """Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, AGREEMENT_MISSING, TERMS_INVALID."""
+    _need_enterprise(state)
+    if (effective_from, product, False) in state.agreements:
+        return []
+    state.need_agreement(product, effective_from, "product")
+    _check_effective(effective_from, today, _dates_of(state, product))
+    return [AgreementEnded(product, effective_from)]
+
+
+def _dates_of(state: State, product: Product) -> list[date]:
+    return [day for day, of, _ in state.agreements if of == product]
+
+
+def set_debt_limit(
+    state: State, effective_from: date, limit_fen: int | None, today: date
+) -> list[Event]:
+    """Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, TERMS_INVALID."""
+    _need_enterprise(state)
+    if limit_fen is not None and not 0 <= limit_fen <= MAX_FEN:
+        raise Refused(Code.TERMS_INVALID, "limit_fen", f"{limit_fen}: 0 to {MAX_FEN} fen")
+    if (effective_from, limit_fen) in state.debt_limits:
+        return []
+    _check_effective(effective_from, today, [day for day, _ in state.debt_limits])
+    return [DebtLimitSet(effective_from, limit_fen)]
+
+
 def _check_rule(rule: FeeRule) -> None:
     for field in rule.__struct_fields__:
         value = getattr(rule, field)
@@ -209,5 +297,21 @@ def evolve(state: State, event: Event) -> State:
             terms = SettlementTerms(cycle, most)
             all_terms = sorted([*left, (day, terms)], key=lambda pair: pair[0])
             return replace(state, settlement_terms=tuple(all_terms[-MAX_TERMS:]))
+        case AgreementSigned(product=product, effective_from=day):
+            return _agreed(state, product, day, True)
+        case AgreementEnded(product=product, effective_from=day):
+            return _agreed(state, product, day, False)
+        case DebtLimitSet(effective_from=day, limit_fen=limit_fen):
+            others_left = [pair for pair in state.debt_limits if pair[0] != day]
+            limits = sorted([*others_left, (day, limit_fen)], key=lambda pair: pair[0])
+            return replace(state, debt_limits=tuple(limits[-MAX_TERMS:]))
         case _:
             assert_never(event)
+
+
+def _agreed(state: State, product: Product, day: date, in_force: bool) -> State:
+    """Of each product at most MAX_TERMS changes are kept, as of any other term."""
+    others = [one for one in state.agreements if one[1] != product]
+    mine = [one for one in state.agreements if one[1] == product and one[0] != day]
+    kept = sorted([*mine, (day, product, in_force)])[-MAX_TERMS:]
+    return replace(state, agreements=tuple(sorted([*others, *kept])))

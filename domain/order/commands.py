@@ -42,8 +42,9 @@ class CloseOrder(Command, frozen=True):
 def checkout(unit: Unit, command: Checkout) -> dict[str, object]:
     """Place the order and create its transactions, each with its merchant's fee rule of today.
 
-    Raises ORDER_LINES_INVALID, AMOUNT_*, MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, TERMS_MISSING,
-    ORDER_EXISTS.
+    In mode instant every merchant needs the agreement for it, today; what is placed stays as it was
+    agreed. Raises ORDER_LINES_INVALID, AMOUNT_*, MEMBER_NOT_FOUND, MEMBER_KIND_WRONG,
+    TERMS_MISSING, AGREEMENT_MISSING, ORDER_EXISTS.
     """
     order_no = checked_number(command.order_no, "order_no")
     buyer_stream = member.stream(checked_member_id(command.buyer, "buyer"))
@@ -84,7 +85,10 @@ def _create_transaction(unit: Unit, order_no: str, command: Checkout, line: Orde
         raise Refused(Code.MEMBER_NOT_FOUND, "merchant", line.merchant)
     if merchant.kind != "enterprise":
         raise Refused(Code.MEMBER_KIND_WRONG, "merchant", f"{line.merchant} cannot sell")
-    rule = merchant.fee_rule_on(shanghai_date(unit.at_us))
+    today = shanghai_date(unit.at_us)
+    rule = merchant.fee_rule_on(today)
+    if command.mode == "instant":  # Nobody confirms: the merchant has the money at once.
+        merchant.need_agreement("instant", today, "mode")
     stream = transaction.stream(transaction.identity(line.merchant, order_no))
     created = transaction.create(
         unit.load(stream),

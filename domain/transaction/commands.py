@@ -1,15 +1,17 @@
-"""Commands of the transaction core: confirm receipt, refund; and what a refund's outcome does."""
+"""Commands of the transaction core: confirm receipt, refund, approve or reject a refund; and what a
+refund's outcome does."""
 
 from typing import Literal
 
 from domain.accounting.rules import refund as refund_rules
-from domain.fields import checked_number
+from domain.fields import checked_number, checked_text
 from domain.kernel import Command, Stream, Unit
 from domain.money import fen
 from domain.payment.commands import issue
 from domain.payment.instruction import Declined, Outcome, Succeeded, Unknown
 from domain.payment.outcomes import refund_kept
 from domain.transaction import refund, transaction
+from domain.transaction.advance import above_limit
 
 
 class ConfirmReceipt(Command, frozen=True):
@@ -25,6 +27,19 @@ class RefundTransaction(Command, frozen=True):
     amount_fen: int
 
 
+class ApproveRefund(Command, frozen=True):
+    """By another one than who asked for it."""
+
+    refund_no: str
+
+
+class RejectRefund(Command, frozen=True):
+    """By another one than who asked for it. Final; the amount may be refunded by another refund."""
+
+    refund_no: str
+    reason: str
+
+
 def confirm_receipt(unit: Unit, command: ConfirmReceipt) -> dict[str, object]:
     stream = transaction.stream(command.transaction_id)
     facts = transaction.complete(unit.load(stream), command.by, unit.at_us)
@@ -34,17 +49,16 @@ def confirm_receipt(unit: Unit, command: ConfirmReceipt) -> dict[str, object]:
 
 def refund_transaction(unit: Unit, command: RefundTransaction) -> dict[str, object]:
     """Accept a refund and send it out: transaction guards the sum, the instruction pays the buyer.
+    One that would bring the merchant's debt above its limit waits for an approval instead.
 
     Raises what `transaction.refuse_refund` raises, REFUND_EXISTS, AMOUNT_INVALID.
     """
     refund_no = checked_number(command.refund_no, "refund_no")
     amount_fen = fen(command.amount_fen, "amount_fen")
-    wanted = refund.instruction_id(refund_no)
-    answer: dict[str, object] = {"refund_no": refund_no, "instruction_id": wanted}
     refund_stream, stream = refund.stream(refund_no), transaction.stream(command.transaction_id)
     asked = unit.load(refund_stream)
     if refund.is_repeat(asked, command.transaction_id, amount_fen):
-        return answer
+        return _answer(refund_no, asked)
     state = unit.load(stream)
     stage = transaction.refuse_refund(state, amount_fen)
     sold, channel, entry = state.created, state.channel, None
@@ -52,11 +66,74 @@ def refund_transaction(unit: Unit, command: RefundTransaction) -> dict[str, obje
     if stage == "escrow":
         on = unit.accounting_date
         entry = refund_rules.refund_from_escrow(on, sold.merchant, amount_fen)
+    elif excess := above_limit(unit, state, amount_fen):
+        unit.record(stream, transaction.reserve_refund(state, refund_no, amount_fen))
+        waiting = refund.ask(
+            asked,
+            command.transaction_id,
+            sold.buyer,
+            channel,
+            amount_fen,
+            debt_fen=excess.debt_fen,
+            limit_fen=excess.limit_fen,
+            maker=unit.actor,
+        )
+        unit.record(refund_stream, waiting)
+        return _answer(refund_no, unit.load(refund_stream))
     unit.record(stream, transaction.accept_refund(state, refund_no, amount_fen, entry))
     requested = refund.request(asked, command.transaction_id, sold.buyer, channel, amount_fen)
     unit.record(refund_stream, requested)
+    wanted = refund.instruction_id(refund_no)
     issue(unit, wanted, "refund", refund_stream, channel, amount_fen, sold.buyer)
-    return answer
+    return _answer(refund_no, unit.load(refund_stream))
+
+
+def _answer(refund_no: str, state: refund.State) -> dict[str, object]:
+    """A refund that is on its way has an instruction; one that is not says so."""
+    if state.status == "requested":
+        return {"refund_no": refund_no, "state": "requested"}
+    if state.status == "rejected":
+        return {"refund_no": refund_no, "state": "rejected", "reason": state.rejected}
+    return {"refund_no": refund_no, "instruction_id": refund.instruction_id(refund_no)}
+
+
+def approve_refund(unit: Unit, command: ApproveRefund) -> dict[str, object]:
+    """Send a refund out that waited: it is decided anew, by the books as they stand now.
+
+    Raises what `refund.approve` raises, and what posting raises (ACCOUNT_CLOSED, ACCOUNT_FROZEN …):
+    the refund waits on then.
+    """
+    refund_no = checked_number(command.refund_no, "refund_no")
+    refund_stream = refund.stream(refund_no)
+    state = unit.load(refund_stream)
+    facts = refund.approve(state, unit.actor)
+    if facts:
+        asked = state.asked
+        assert asked is not None
+        amount_fen, stream = asked.amount_fen, transaction.stream(asked.transaction_id)
+        unit.record(stream, transaction.end_reservation(refund_no, amount_fen))
+        accepted = transaction.accept_refund(unit.load(stream), refund_no, amount_fen, None)
+        unit.record(stream, accepted)
+        unit.record(refund_stream, facts)
+        wanted = refund.instruction_id(refund_no)
+        issue(unit, wanted, "refund", refund_stream, asked.channel, amount_fen, asked.buyer)
+    return _answer(refund_no, unit.load(refund_stream))
+
+
+def reject_refund(unit: Unit, command: RejectRefund) -> dict[str, object]:
+    """Turn a refund down that waits. Raises what `refund.reject` raises."""
+    refund_no = checked_number(command.refund_no, "refund_no")
+    reason = checked_text(command.reason, "reason")
+    refund_stream = refund.stream(refund_no)
+    state = unit.load(refund_stream)
+    facts = refund.reject(state, reason, unit.actor)
+    if facts:
+        asked = state.asked
+        assert asked is not None
+        stream = transaction.stream(asked.transaction_id)
+        unit.record(stream, transaction.end_reservation(refund_no, asked.amount_fen))
+        unit.record(refund_stream, facts)
+    return _answer(refund_no, unit.load(refund_stream))
 
 
 def refund_succeeded(unit: Unit, outcome: Outcome[Succeeded]) -> None:

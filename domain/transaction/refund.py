@@ -1,11 +1,17 @@
 """Refund (退款): money on its way back to the buyer, through the channel it came from.
 
 (none) ──request──▶ processing ──▶ succeeded
-                      │  ▲
-                      ▼  │
-                    unknown ──▶ succeeded | failed
-                    failed ◀── processing        the money goes to the buyer's wallet or,
-                                                 when that is closed, to suspense
+  │                   ▲  │  ▲
+  │                   │  ▼  │
+  │                   │ unknown ──▶ succeeded | failed
+  │                   │ failed ◀── processing      the money goes to the buyer's wallet or,
+ ask                  │                            when that is closed, to suspense
+  ▼                   │
+requested ──approve───┘
+  └──reject──▶ rejected
+
+A refund that would bring the merchant's debt above its limit is only *requested*: it moves nothing
+until another operator approves it, and never once one has rejected it.
 """
 
 from typing import Literal, assert_never
@@ -26,6 +32,30 @@ class Requested(Fact, frozen=True):
     amount_fen: int
 
 
+class ApprovalRequested(Fact, frozen=True):
+    """The refund would bring the merchant's debt to `debt_fen`, above its limit; `maker` asked."""
+
+    transaction_id: str
+    buyer: str
+    channel: str
+    amount_fen: int
+    debt_fen: int
+    limit_fen: int
+    maker: str
+
+
+class Approved(Fact, frozen=True):
+    """From here on it is a refund like any other, on its way to the buyer."""
+
+    amount_fen: int
+    checker: str
+
+
+class Rejected(Fact, frozen=True):
+    reason: str
+    checker: str
+
+
 class Succeeded(Fact, frozen=True):
     entry: Entry
 
@@ -39,15 +69,19 @@ class BecameUnknown(Fact, frozen=True):
     reason: str
 
 
-Event = Requested | Succeeded | Failed | BecameUnknown
+Event = Requested | ApprovalRequested | Approved | Rejected | Succeeded | Failed | BecameUnknown
+Status = Literal["none", "requested", "rejected", "processing", "unknown", "succeeded", "failed"]
 
 
 class State(Struct, frozen=True, gc=False):
-    """`suspense` is the account on which money lies that the buyer could not be given."""
+    """`requested` is what is on its way, or was; `asked` what needed an approval. `suspense` is the
+    account on which money lies that the buyer could not be given."""
 
-    status: Literal["none", "processing", "unknown", "succeeded", "failed"] = "none"
+    status: Status = "none"
     requested: Requested | None = None
     suspense: str = ""
+    asked: ApprovalRequested | None = None
+    rejected: str = ""  # Why.
 
 
 def stream(refund_no: str) -> "Stream[State]":
@@ -75,15 +109,77 @@ def request(
 
 def is_repeat(state: State, transaction_id: str, amount_fen: int) -> bool:
     """Whether this very refund was requested before. Raises REFUND_EXISTS for another one."""
-    if state.requested is None:
+    known = state.requested or state.asked
+    if known is None:
         return False
-    if (state.requested.transaction_id, state.requested.amount_fen) == (transaction_id, amount_fen):
+    if (known.transaction_id, known.amount_fen) == (transaction_id, amount_fen):
         return True
     raise Refused(
         Code.REFUND_EXISTS,
         "refund_no",
-        f"it refunds {state.requested.amount_fen} fen of {state.requested.transaction_id}",
+        f"it refunds {known.amount_fen} fen of {known.transaction_id}",
     )
+
+
+def ask(
+    state: State,
+    transaction_id: str,
+    buyer: str,
+    channel: str,
+    amount_fen: int,
+    *,
+    debt_fen: int,
+    limit_fen: int,
+    maker: str,
+) -> list[Event]:
+    """Ask for an approval: the debt would be `debt_fen`. The same refund again returns [].
+    Another one under its number: REFUND_EXISTS."""
+    if is_repeat(state, transaction_id, amount_fen):
+        return []
+    return [
+        ApprovalRequested(transaction_id, buyer, channel, amount_fen, debt_fen, limit_fen, maker)
+    ]
+
+
+def approve(state: State, checker: str) -> list[Event]:
+    """Four eyes: who asked may not approve. Approving again returns [].
+
+    Raises REFUND_NOT_FOUND, REFUND_STATE_WRONG, REFUND_REJECTED, CHECKER_IS_MAKER.
+    """
+    asked = _need_asked(state)
+    if state.status == "rejected":
+        raise Refused(Code.REFUND_REJECTED, "refund_no", state.rejected)
+    if state.status != "requested":
+        return []
+    _need_other(asked, checker)
+    return [Approved(asked.amount_fen, checker)]
+
+
+def reject(state: State, reason: str, checker: str) -> list[Event]:
+    """Final; the first reason stays. Rejecting again returns [].
+
+    Raises REFUND_NOT_FOUND, REFUND_STATE_WRONG, CHECKER_IS_MAKER.
+    """
+    asked = _need_asked(state)
+    if state.status == "rejected":
+        return []
+    if state.status != "requested":
+        raise Refused(Code.REFUND_STATE_WRONG, "refund_no", "it was approved")
+    _need_other(asked, checker)
+    return [Rejected(reason, checker)]
+
+
+def _need_asked(state: State) -> ApprovalRequested:
+    if state.status == "none":
+        raise Refused(Code.REFUND_NOT_FOUND, "refund_no")
+    if state.asked is None:
+        raise Refused(Code.REFUND_STATE_WRONG, "refund_no", "it needs no approval")
+    return state.asked
+
+
+def _need_other(asked: ApprovalRequested, checker: str) -> None:
+    if checker == asked.maker:
+        raise Refused(Code.CHECKER_IS_MAKER, "actor", checker)
 
 
 def needed(state: State, stream: str) -> Requested:
@@ -118,6 +214,12 @@ def evolve(state: State, event: Event) -> State:
     match event:
         case Requested():
             return State("processing", event)
+        case ApprovalRequested():
+            return State("requested", asked=event)
+        case Approved():
+            return replace(state, status="processing", requested=_sent(state))
+        case Rejected(reason=reason):
+            return replace(state, status="rejected", rejected=reason)
         case Succeeded():
             return replace(state, status="succeeded")
         case Failed(entry=entry):
@@ -126,3 +228,10 @@ def evolve(state: State, event: Event) -> State:
             return replace(state, status="unknown")
         case _:
             assert_never(event)
+
+
+def _sent(state: State) -> Requested:
+    """What goes to the buyer once it is approved."""
+    asked = state.asked
+    assert asked is not None
+    return Requested(asked.transaction_id, asked.buyer, asked.channel, asked.amount_fen)

@@ -8,7 +8,8 @@
 
 `paid` holds the money in escrow. `completed` is followed in the same commit by the transaction's
 own clearing fact, which releases what was not refunded. Refunds may be partial and repeated; their
-sum never exceeds the amount, and this aggregate guards that. Amounts are fen; state is totals.
+sum never exceeds the amount, and this aggregate guards that. A refund that waits for an approval
+has its amount reserved here, so that no other refund takes it. Amounts are fen; state is totals.
 """
 
 from datetime import date
@@ -85,11 +86,35 @@ class RefundCleared(Fact, frozen=True):
     entry: Entry
 
 
+class RefundReserved(Fact, frozen=True):
+    """A refund after release waits for an approval; nothing else may refund this amount."""
+
+    refund_no: str
+    amount_fen: int
+
+
+class ReservationEnded(Fact, frozen=True):
+    """The refund was approved, and is accepted next, or rejected."""
+
+    refund_no: str
+    amount_fen: int
+
+
 class Closed(Fact, frozen=True):
     reason: str
 
 
-Event = Created | Paid | Completed | Cleared | RefundAccepted | RefundCleared | Closed
+Event = (
+    Created
+    | Paid
+    | Completed
+    | Cleared
+    | RefundAccepted
+    | RefundCleared
+    | RefundReserved
+    | ReservationEnded
+    | Closed
+)
 
 
 class State(Struct, frozen=True, gc=False):
@@ -100,10 +125,13 @@ class State(Struct, frozen=True, gc=False):
     refunded_fen: int = 0
     released: bool = False
     released_fen: int = 0  # What is released after later refunds.
+    reserved_fen: int = 0  # Of refunds after release that wait for an approval.
 
     @property
     def refundable_fen(self) -> int:
-        return self.created.amount_fen - self.refunded_fen if self.created else 0
+        if self.created is None:
+            return 0
+        return self.created.amount_fen - self.refunded_fen - self.reserved_fen
 
 
 def identity(merchant: str, order_no: str) -> str:
@@ -184,11 +212,10 @@ def refuse_refund(state: State, amount_fen: int) -> Stage:
     if state.status == "closed":
         raise Refused(Code.TRANSACTION_CLOSED, "transaction_id")
     if amount_fen > state.refundable_fen:
-        raise Refused(
-            Code.REFUND_EXCEEDS_PAID,
-            "amount_fen",
-            f"{amount_fen} fen asked, {state.refundable_fen} fen left to refund",
-        )
+        detail = f"{amount_fen} fen asked, {state.refundable_fen} fen left to refund"
+        if state.reserved_fen:
+            detail += f"; {state.reserved_fen} fen wait for an approval"
+        raise Refused(Code.REFUND_EXCEEDS_PAID, "amount_fen", detail)
     return "released" if state.released else "escrow"
 
 
@@ -200,6 +227,18 @@ def accept_refund(
     Raises what `refuse_refund` raises.
     """
     return [RefundAccepted(refund_no, amount_fen, refuse_refund(state, amount_fen), entry)]
+
+
+def reserve_refund(state: State, refund_no: str, amount_fen: int) -> list[Event]:
+    """For a refund after release that waits for an approval. Raises what `refuse_refund` raises."""
+    stage = refuse_refund(state, amount_fen)
+    assert stage == "released", "out of escrow nothing is advanced"
+    return [RefundReserved(refund_no, amount_fen)]
+
+
+def end_reservation(refund_no: str, amount_fen: int) -> list[Event]:
+    """The refund does not wait any more."""
+    return [ReservationEnded(refund_no, amount_fen)]
 
 
 class Release(NamedTuple):
@@ -289,6 +328,10 @@ def evolve(state: State, event: Event) -> State:
             return replace(state, status=status, refunded_fen=refunded_fen)
         case RefundCleared(amount_fen=fen):
             return replace(state, released_fen=state.released_fen - fen)
+        case RefundReserved(amount_fen=fen):
+            return replace(state, reserved_fen=state.reserved_fen + fen)
+        case ReservationEnded(amount_fen=fen):
+            return replace(state, reserved_fen=state.reserved_fen - fen)
         case Closed():
             return replace(state, status="closed")
         case _:

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import BigInteger, Column, Connection, Date, Index, Integer, Table, select
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Date, Index, Integer, Table, select
 
 from domain.kernel import Recorded, key
 from domain.member import member as facts
@@ -42,6 +42,15 @@ TERMS = Table(
     Column("cap_fen", BigInteger),
     Column("cycle", TEXT),
     Column("max_transfer_fen", BigInteger),
+    Column("limit_fen", BigInteger),
+)
+AGREEMENTS = Table(
+    "member_agreements",
+    METADATA,
+    Column("member_id", TEXT, primary_key=True),
+    Column("product", TEXT, primary_key=True),
+    Column("effective_from", Date, primary_key=True),
+    Column("in_force", Boolean, nullable=False),
 )
 OPERATORS = Table(
     "member_operators",
@@ -53,15 +62,17 @@ OPERATORS = Table(
 
 
 class Delta(Struct):
-    """New members; terms by (member, kind, date); operators with their role, None: removed."""
+    """New members; terms by (member, kind, date); whether a product is agreed, by (member, product,
+    date); operators with their role, None: removed."""
 
     registered: list[tuple[Any, ...]]
     terms: dict[tuple[str, str, date], tuple[Any, ...]]
+    agreements: dict[tuple[str, str, date], bool]
     operators: dict[tuple[str, str], str | None]
 
 
 def _new_delta() -> Delta:
-    return Delta([], {}, {})
+    return Delta([], {}, {}, {})
 
 
 def _registered(delta: Delta, recorded: Recorded) -> None:
@@ -80,14 +91,30 @@ def _operator_removed(delta: Delta, recorded: Recorded) -> None:
 
 def _fee_rule_set(delta: Delta, recorded: Recorded) -> None:
     rule = recorded.fact.rule
-    values = (rule.rate_bps, rule.fixed_fen, rule.min_fen, rule.cap_fen, None, None)
+    values = (rule.rate_bps, rule.fixed_fen, rule.min_fen, rule.cap_fen, None, None, None)
     delta.terms[key(recorded.stream), "fee", recorded.fact.effective_from] = values
 
 
 def _settlement_terms_set(delta: Delta, recorded: Recorded) -> None:
     fact: facts.SettlementTermsSet = recorded.fact
-    values = (None, None, None, None, fact.cycle, fact.max_transfer_fen)
+    values = (None, None, None, None, fact.cycle, fact.max_transfer_fen, None)
     delta.terms[key(recorded.stream), "settlement", fact.effective_from] = values
+
+
+def _debt_limit_set(delta: Delta, recorded: Recorded) -> None:
+    fact: facts.DebtLimitSet = recorded.fact
+    values = (None, None, None, None, None, None, fact.limit_fen)
+    delta.terms[key(recorded.stream), "debt", fact.effective_from] = values
+
+
+def _agreement_signed(delta: Delta, recorded: Recorded) -> None:
+    fact: facts.AgreementSigned = recorded.fact
+    delta.agreements[key(recorded.stream), fact.product, fact.effective_from] = True
+
+
+def _agreement_ended(delta: Delta, recorded: Recorded) -> None:
+    fact: facts.AgreementEnded = recorded.fact
+    delta.agreements[key(recorded.stream), fact.product, fact.effective_from] = False
 
 
 def _write(connection: Connection, tables: Tables, delta: Delta) -> None:
@@ -96,6 +123,9 @@ def _write(connection: Connection, tables: Tables, delta: Delta) -> None:
     at = ("member_id", "kind", "effective_from")
     values = tuple(column.name for column in TERMS.columns)[3:]
     upsert_rows(connection, tables[TERMS.name], terms, at, values)
+    agreed = [(*at, in_force) for at, in_force in delta.agreements.items()]
+    at = ("member_id", "product", "effective_from")
+    upsert_rows(connection, tables[AGREEMENTS.name], agreed, at, ("in_force",))
     table = tables[OPERATORS.name]
     acting = [(*who, role) for who, role in delta.operators.items() if role is not None]
     upsert_rows(connection, table, acting, ("member_id", "operator_id"), ("role",))
@@ -107,13 +137,16 @@ def _write(connection: Connection, tables: Tables, delta: Delta) -> None:
 
 MODEL = ReadModel(
     name="members",
-    tables=(TABLE, TERMS, OPERATORS),
+    tables=(TABLE, TERMS, AGREEMENTS, OPERATORS),
     folds={
         facts.Registered: _registered,
         facts.OperatorAdded: _operator_added,
         facts.OperatorRemoved: _operator_removed,
         facts.FeeRuleSet: _fee_rule_set,
         facts.SettlementTermsSet: _settlement_terms_set,
+        facts.DebtLimitSet: _debt_limit_set,
+        facts.AgreementSigned: _agreement_signed,
+        facts.AgreementEnded: _agreement_ended,
     },
     new_delta=_new_delta,
     write=_write,
@@ -121,7 +154,8 @@ MODEL = ReadModel(
 
 
 class Terms(Struct, frozen=True):
-    """Terms from a date on: of kind `fee` (basis points, fen) or `settlement` (cycle, fen)."""
+    """Terms from a date on: of kind `fee` (basis points, fen), `settlement` (cycle, fen) or `debt`
+    (its limit, fen; None: there is none)."""
 
     kind: str
     effective_from: date
@@ -131,6 +165,15 @@ class Terms(Struct, frozen=True):
     cap_fen: int | None
     cycle: str | None
     max_transfer_fen: int | None
+    limit_fen: int | None = None
+
+
+class Agreement(Struct, frozen=True):
+    """Whether a product is agreed from a date on."""
+
+    product: str
+    effective_from: date
+    in_force: bool
 
 
 class Operator(Struct, frozen=True):
@@ -139,7 +182,8 @@ class Operator(Struct, frozen=True):
 
 
 class Member(Struct, frozen=True):
-    """A member with all its terms, by kind and date, and its operators, by id."""
+    """A member with all its terms, by kind and date, its operators, by id, and its agreements, by
+    product and date."""
 
     member_id: str
     kind: str
@@ -147,6 +191,18 @@ class Member(Struct, frozen=True):
     registered_at_us: int
     terms: tuple[Terms, ...] = ()
     operators: tuple[Operator, ...] = ()
+    agreements: tuple[Agreement, ...] = ()
+
+    @property
+    def lists(self) -> dict[str, Sequence[Terms | Operator | Agreement]]:
+        """The details by what they are about."""
+        return {
+            "fee_rules": [one for one in self.terms if one.kind == "fee"],
+            "settlement_terms": [one for one in self.terms if one.kind == "settlement"],
+            "debt_limits": [one for one in self.terms if one.kind == "debt"],
+            "agreements": self.agreements,
+            "operators": self.operators,
+        }
 
 
 _COLUMNS = [TABLE.c[name] for name in ("member_id", "kind", "name", "registered_at_us")]
@@ -187,7 +243,7 @@ LISTING = Listing("members", (str,), _narrowed, _COLUMNS, Member)
 
 
 def _with_details(connection: Connection, rows: Sequence[Any]) -> list[Member]:
-    """Members with their terms and operators, in the order of the rows: two queries for all."""
+    """Members with their details, in the order of the rows: three queries for all."""
     ids = [row[0] for row in rows]
     query = select(TERMS.c.member_id, *columns_of(TERMS, Terms)).where(TERMS.c.member_id.in_(ids))
     terms: dict[str, list[Terms]] = {}
@@ -201,7 +257,11 @@ def _with_details(connection: Connection, rows: Sequence[Any]) -> list[Member]:
         who.order_by(OPERATORS.c.member_id, OPERATORS.c.operator_id)
     ):
         operators.setdefault(member_id, []).append(Operator(operator_id, role))
-    found: Any = [
-        (*row, tuple(terms.get(row[0], ())), tuple(operators.get(row[0], ()))) for row in rows
-    ]
-    return [Member(*values) for values in found]
+    signed = select(AGREEMENTS).where(AGREEMENTS.c.member_id.in_(ids))
+    agreements: dict[str, list[Agreement]] = {}
+    for member_id, product, since, in_force in connection.execute(
+        signed.order_by(*AGREEMENTS.primary_key.columns)
+    ):
+        agreements.setdefault(member_id, []).append(Agreement(product, since, in_force))
+    details: Any = (terms, operators, agreements)
+    return [Member(*row, *(tuple(one.get(row[0], ())) for one in details)) for row in rows]

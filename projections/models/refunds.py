@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any, Literal
 
 from msgspec import Struct
-from sqlalchemy import BigInteger, Column, Connection, Index, Table, select
+from sqlalchemy import BigInteger, Column, Connection, Index, Table, select, text
 
 from domain.kernel import Recorded, key
 from domain.transaction import refund as facts
@@ -15,8 +15,10 @@ from projections.tables.drafts import Change, Drafts
 from projections.tables.listing import Listing, Names, Narrowed, between, given, values_of
 from projections.tables.paging import Int, Page, columns_of, sought_text
 
-RefundState = Literal["processing", "unknown", "succeeded", "failed"]
+RefundState = Literal["requested", "rejected", "processing", "unknown", "succeeded", "failed"]
 Stage = Literal["escrow", "released"]
+
+_WAITS = text("state = 'requested'")
 
 TABLE = Table(
     "refunds",
@@ -37,9 +39,19 @@ TABLE = Table(
     Column("from_available_fen", BigInteger, nullable=False),
     Column("advanced_fen", BigInteger, nullable=False),
     Column("last_position", BigInteger, nullable=False),
+    Column("debt_fen", BigInteger),
+    Column("limit_fen", BigInteger),
+    Column("maker", TEXT),
     Index("refunds_requested", "requested_at_us", "refund_no"),
     Index("refunds_merchant", "merchant", "requested_at_us", "refund_no"),
     Index("refunds_transaction", "transaction_id", "requested_at_us", "refund_no"),
+    Index(
+        "refunds_awaiting",
+        "requested_at_us",
+        "refund_no",
+        sqlite_where=_WAITS,
+        postgresql_where=_WAITS,
+    ),
 )
 _FIXED = 7  # So many columns never change.
 
@@ -63,17 +75,22 @@ class Draft(Struct, gc=False):
     from_available_fen: int = 0
     advanced_fen: int = 0
     last_position: int = 0
+    debt_fen: int | None = None
+    limit_fen: int | None = None
+    maker: str | None = None
 
 
 # Msgspec lets a frozen struct extend one that is not; the checker thinks of dataclasses.
 class Refund(Draft, frozen=True, gc=False):  # type: ignore[misc]
     """One refund. `stage` says whether its money came out of escrow or was released before; then
     the merchant's pending and available money, an advance and the fee given back add up to it.
-    `reason` is the channel's. Fen, UTC µs."""
+    `reason` is the channel's, or of who rejected it. Where an approval was needed, `maker` asked
+    for the refund when it would have brought the merchant's debt to `debt_fen`, above `limit_fen`.
+    Fen, UTC µs."""
 
 
 def _requested(delta: Drafts, recorded: Recorded) -> None:
-    fact: facts.Requested = recorded.fact
+    fact: facts.Requested | facts.ApprovalRequested = recorded.fact
     refund_no = key(recorded.stream)
     merchant = fact.transaction_id.partition("-")[0]  # Member ids have no dash.
     delta.created[refund_no] = Draft(
@@ -88,12 +105,28 @@ def _requested(delta: Drafts, recorded: Recorded) -> None:
     )
 
 
+def _approval_requested(delta: Drafts, recorded: Recorded) -> None:
+    fact: facts.ApprovalRequested = recorded.fact
+    _requested(delta, recorded)
+    row = delta.created[key(recorded.stream)]
+    row.state, row.stage = "requested", "released"  # Out of escrow nothing is ever advanced.
+    row.debt_fen, row.limit_fen, row.maker = fact.debt_fen, fact.limit_fen, fact.maker
+
+
 def _changed(delta: Drafts, recorded: Recorded) -> None:
     delta.happened(key(recorded.stream), recorded)
 
 
 def _taken_back(delta: Drafts, recorded: Recorded) -> None:
     delta.happened(recorded.fact.refund_no, recorded)
+
+
+def _approved(row: Draft, _recorded: Recorded) -> None:
+    row.state = "processing"
+
+
+def _rejected(row: Draft, recorded: Recorded) -> None:
+    row.state, row.reason, row.ended_at_us = "rejected", recorded.fact.reason, recorded.at_us
 
 
 def _succeeded(row: Draft, recorded: Recorded) -> None:
@@ -116,6 +149,8 @@ def _cleared(row: Draft, recorded: Recorded) -> None:
 
 
 _CHANGES: dict[type, Change] = {
+    facts.Approved: _approved,
+    facts.Rejected: _rejected,
     facts.Succeeded: _succeeded,
     facts.Failed: _failed,
     facts.BecameUnknown: _unknown,
@@ -133,6 +168,9 @@ def _write(connection: Connection, tables: Tables, delta: Drafts) -> None:
 
 _FOLDS: dict[Any, Callable[[Any, Recorded], None]] = {
     facts.Requested: _requested,
+    facts.ApprovalRequested: _approval_requested,
+    facts.Approved: _changed,
+    facts.Rejected: _changed,
     facts.Succeeded: _changed,
     facts.Failed: _changed,
     facts.BecameUnknown: _changed,
@@ -178,6 +216,17 @@ def refunds(
         first=first,
         newest_first=newest_first,
     )
+
+
+def awaiting_approval(connection: Connection, first: int) -> list[Refund]:
+    """Refunds that nobody has approved or rejected yet, the oldest first."""
+    query = (
+        select(*_COLUMNS)
+        .where(_WAITS)
+        .order_by(TABLE.c.requested_at_us, TABLE.c.refund_no)
+        .limit(first)
+    )
+    return [Refund(*row) for row in connection.execute(query)]
 
 
 def count_refunds(connection: Connection, wanted: Wanted) -> int | None:

@@ -84,7 +84,7 @@ def test_an_account_that_history_closed_alone_is_closed_with_the_others(books: B
 @pytest.mark.parametrize("mode", ["escrow", "instant"])
 def test_a_payment_for_a_merchant_who_left_goes_back_whole(books: Books, mode: Any) -> None:
     """Also what the other merchants of the order would have had: it is one payment."""
-    books.place("O1", (TEA, 3_000), (MERCHANT, 8_900), mode=mode)
+    books.agree().place("O1", (TEA, 3_000), (MERCHANT, 8_900), mode=mode)
     books.do(PayOrder("P1", "O1", "JD_PAY"))
     books.do(CloseAccount(ESCROW))
     assert names(books, RecordOutcome("pay-P1", succeeded="S1")) == [

@@ -53,7 +53,7 @@ LIFE: list[Callable[[Books], Any]] = [
     lambda books: books.do(ConfirmReceipt(f"{TEA}-O1", "buyer")),
     lambda books: books.do(RefundTransaction("R2", f"{MERCHANT}-O1", 5_000)),
     lambda books: books.do(RefundTransaction("R3", f"{TEA}-O1", 2_000)),
-    lambda books: books.place("O2", (MERCHANT, 300), mode="instant"),
+    lambda books: books.agree(MERCHANT).place("O2", (MERCHANT, 300), mode="instant"),
     lambda books: books.do(PayOrder("P2", "O2", "CLOUD_QUICKPASS")),
     lambda books: Days(books).end(lambda _: None),
     lambda books: books.do(RechargeWallet("W2", BUYER, "WECHAT_PAY", 50)),
@@ -95,6 +95,7 @@ class Lives:
         self.days = Days(books)
         self.people = [BUYER, FRIEND]
         self.shops = [MERCHANT, TEA]
+        books.agree()
 
     def wish(self, command: Command) -> None:
         with suppress(Refused):
@@ -160,6 +161,7 @@ class Lives:
             self.books.do(
                 RegisterMember(f"S{self.count}", "enterprise", "x", FeeRule(60), "D+0", 900)
             )
+            self.books.agree(f"S{self.count}")
         if self.books.state(f"account-2241.01.{person}").status == "closed":
             self.people.append(f"B{self.count}")
             self.books.do(RegisterMember(f"B{self.count}", "personal", "x"))

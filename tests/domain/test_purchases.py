@@ -70,7 +70,7 @@ def test_one_payment_pays_a_checkout_over_several_merchants(books: Books) -> Non
 
 
 def test_an_instant_transaction_is_released_with_its_payment(books: Books) -> None:
-    books.sell("O1", (MERCHANT, 10_000), mode="instant")
+    books.agree(MERCHANT).sell("O1", (MERCHANT, 10_000), mode="instant")
     assert [books.balance(a) for a in (ESCROW, f"2241.02.{MERCHANT}", "2202.09")] == [0, 9_940, 60]
 
 

@@ -33,7 +33,7 @@ from domain.clearing.commands import CloseDay, CutOffDay, OpenBooks
 from domain.kernel import DAY_US, Command, Request
 from domain.ledger.ledger import Ledger
 from domain.ledger.states import fold_streams
-from domain.member.commands import RegisterMember
+from domain.member.commands import RegisterMember, SignAgreement
 from domain.money import FeeRule
 from domain.order.commands import Checkout, PayOrder
 from domain.order.order import OrderLine
@@ -114,6 +114,7 @@ class Market(RuleBasedStateMachine):
         for name, (rate_bps, fixed_fen, cycle, most) in MERCHANTS.items():
             terms = FeeRule(rate_bps, fixed_fen)
             self.do(RegisterMember(name, "enterprise", name, terms, cycle, most))
+            self.do(SignAgreement(name, "instant", PAY_DAY))
 
     def teardown(self) -> None:
         if hasattr(self, "ledger"):

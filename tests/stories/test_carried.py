@@ -16,7 +16,7 @@ from domain.clearing.commands import OpenBooks
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
 from domain.kernel import Command, Request, day_end_us
 from domain.ledger.proof import verify_log
-from domain.member.commands import RegisterMember
+from domain.member.commands import RegisterMember, SignAgreement
 from domain.money import FeeRule
 from domain.order.commands import Checkout, PayOrder
 from domain.order.order import OrderLine
@@ -77,6 +77,7 @@ def test_a_carry_is_paid_day_by_day(migrated_url: str) -> None:
         OpenBooks(FIRST),
         RegisterMember("ANN", "personal", "Ann"),
         RegisterMember("TEA", "enterprise", "Tea", FeeRule(100), "D+0", 4_000),
+        SignAgreement("TEA", "instant", FIRST),
         Checkout("1", "ANN", (OrderLine("TEA", 300_000, "tea"),), "instant"),
         PayOrder("P1", "1", "JD_PAY"),
         RecordOutcome("pay-P1", succeeded="S1"),

@@ -5,7 +5,7 @@ fastest way there is to make fifty objects. Nothing of a request's text comes in
 fields and aliases, which the grammar of GraphQL lets have letters, digits and `_` alone.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from graphql import GraphQLObjectType, get_named_type
@@ -26,6 +26,7 @@ class Code:
     ) -> None:
         self.columns = [] if columns is None else columns
         self.names = {"decimal": decimal_text, **NAMESPACE} if names is None else names
+        self.whole = ""  # The condition that the caller sees all of the object; "": it does.
         self._locals = 0
 
     def cell(self, column: str) -> str:
@@ -69,11 +70,14 @@ def _field(code: Code, shape: Shape[Any] | None, one: Selected, more: Inner) -> 
     if one.name == TYPENAME:
         return repr(one.within.name)
     shown = shape.fields.get(one.name) if shape else None
-    return more(one) if shown is None else _shown(code, shown, one)
+    if shown is None:
+        return more(one)
+    value = _shown(code, shown, one)
+    return f"({value} if {code.whole} else None)" if shown.source.whole and code.whole else value
 
 
 def _shown(code: Code, shown: Shown, one: Selected) -> str:
-    columns, make, empty = shown.source
+    columns, make, empty, _ = shown.source
     cells = [code.cell(column) for column in columns]
     value = f"{code.named(make)}({', '.join(cells)})" if make else cells[0]
     known = value
@@ -148,6 +152,12 @@ def shaped(one: Selected) -> GraphQLObjectType:
     if not isinstance(of, GraphQLObjectType) or of.name not in SHAPES:
         raise Unplanned(f"{one.name} has no shape")
     return of
+
+
+def shown_of(of: GraphQLObjectType, inner: Iterable[Selected]) -> Iterator[Shown]:
+    """The fields from columns that are selected of a type."""
+    fields = SHAPES[of.name].fields
+    return (fields[one.name] for one in inner if one.name in fields)
 
 
 def selects(inner: Iterable[Selected], *names: str) -> bool:

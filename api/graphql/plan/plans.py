@@ -32,7 +32,7 @@ from api.graphql.plan.selecting import (
     selected,
 )
 from api.graphql.scope import Scope
-from api.http.keys import Caller
+from api.http.keys import Caller, Role
 from domain.refusals import Refused
 
 MOST_FLAGS = 4  # Variables of `@include` and `@skip`: sixteen plans of one operation.
@@ -45,7 +45,7 @@ Wait = Callable[[int, Sequence[str]], Awaitable[None]]
 class PlannedRoot:
     """A root field under its key of the answer."""
 
-    def __init__(self, schema: GraphQLSchema, one: Selected, role: str) -> None:
+    def __init__(self, schema: GraphQLSchema, one: Selected, role: Role) -> None:
         root = ROOTS.get(one.name)
         access = ACCESS[one.name]
         if root is None or role not in access.roles:
@@ -96,7 +96,7 @@ class Plan:
         prepared: Prepared,
         operation: OperationDefinitionNode,
         flags: Mapping[str, bool],
-        role: str,
+        role: Role,
     ) -> None:
         tree = selected(schema, prepared.document, operation, flags)
         self._typenames = {one.key: one.within.name for one in tree if one.name == TYPENAME}
@@ -167,7 +167,7 @@ class Plans:
         return coerced
 
     def _plan(
-        self, prepared: Prepared, operation: OperationDefinitionNode, coerced: Any, role: str
+        self, prepared: Prepared, operation: OperationDefinitionNode, coerced: Any, role: Role
     ) -> Plan:
         kept = prepared.plans
         if kept.flags is None:
@@ -191,7 +191,7 @@ class Plans:
         operation: OperationDefinitionNode,
         flags: tuple[str, ...],
         values: Mapping[str, Any],
-        role: str,
+        role: Role,
     ) -> Plan | None:
         if len(flags) > MOST_FLAGS:
             return None

@@ -14,9 +14,10 @@ from sqlalchemy import ARRAY, Column, Select, Table, Text, bindparam, func, sele
 from sqlalchemy.sql.elements import ColumnElement
 
 from api.graphql.plan.books import Books
-from api.graphql.plan.coding import Code, connection_of, object_of, selects, shaped
+from api.graphql.plan.coding import Code, connection_of, object_of, selects, shaped, shown_of
 from api.graphql.plan.selecting import Selected, Unplanned
-from api.graphql.scope import Scope
+from api.graphql.scope import NOBODY, Scope
+from api.http.keys import Role
 from domain.refusals import Refused
 from projections.tables.listing import Dialect, Listing, Rendered, rendered
 from projections.tables.listing import given as parameter
@@ -51,14 +52,15 @@ class Compiled(NamedTuple):
 class Root(Protocol):
     """What a root field reads."""
 
-    def compiled(self, one: Selected, role: str) -> Compiled:
+    def compiled(self, one: Selected, role: Role) -> Compiled:
         """For a selection. Raises Unplanned."""
 
 
 class Children(NamedTuple):
     """A list in each object of a page: the rows of `table` whose `by` is the parent's column
     `parent`, after `prefix`, in `order`. Rows with the same `grouped` are one object, whose field
-    `inner` has an object for each of them. `where` narrows them further."""
+    `inner` has an object for each of them. `where` narrows them further; for a merchant so does
+    `own`, the column of whose they are."""
 
     table: Table
     parent: str
@@ -68,9 +70,21 @@ class Children(NamedTuple):
     grouped: str = ""
     inner: str = ""
     where: Mapping[str, str] = {}
+    own: str = ""
+
+
+class Guard(NamedTuple):
+    """Of which objects a merchant sees all: those whose rows of `table`, by the column `by` that is
+    their own key too, name no other merchant."""
+
+    table: Table
+    by: str
+    merchant: str
 
 
 CHILDREN: dict[tuple[str, str], Children] = {}
+GUARDS: dict[str, Guard] = {}
+MERCHANT: Role = "merchant"
 
 
 class Inline(NamedTuple):
@@ -87,9 +101,15 @@ class _Level:
     """One object type at one place of a selection, with what is read beside its own rows: children
     of all of them, and for an object that is `alone` the pages in it."""
 
-    def __init__(self, one: Selected, *, alone: bool = False) -> None:
+    def __init__(self, one: Selected, role: Role, *, alone: bool = False) -> None:
         self.code = Code()
         self.of = shaped(one)
+        self._role = role
+        guard = GUARDS.get(self.of.name) if role == MERCHANT else None
+        self.guard = _Guarded(guard) if guard else None
+        self.guarded = any(field.source.whole for field in shown_of(self.of, one.inner))
+        if guard:
+            self.code.whole = f"{self.code.cell(guard.by)} not in others"
         self.below: list[_Below] = []
         self.pages: list[_Nested] = []
         self._alone = alone
@@ -100,12 +120,12 @@ class _Level:
         if place in INLINE:
             return self._inline(INLINE[place], one)
         if place in NESTED and self._alone:
-            self.pages.append(_Nested(NESTED[place], one))
+            self.pages.append(_Nested(NESTED[place], one, self._role))
             return f"n{len(self.pages) - 1}"
         children = CHILDREN.get(place)
         if children is None:
             raise Unplanned(f"{self.of.name}.{one.name}")
-        below = _Below(children, one)
+        below = _Below(children, one, self._role)
         name = f"k{len(self.below)}"
         parent = self.code.cell(children.parent)
         self.below.append(below)
@@ -116,12 +136,26 @@ class _Level:
         item = object_of(code, shaped(one), one.inner, _nothing_more)
         return f"[{item} for r in {self.code.cell(inline.column)}]"
 
-    def kids(self, books: Books, rows: list[Any]) -> list[dict[Any, Any]]:
-        """What `k0`, `k1`, … are for these rows."""
-        return [
-            below.read(books, self.code.columns.index(below.children.parent), rows)
-            for below in self.below
-        ]
+    def kids(
+        self, books: Books, scope: Scope, rows: list[Any], others: set[str] | None = None
+    ) -> list[Any]:
+        """What `others`, `k0`, `k1`, … are for these rows."""
+        found: list[Any] = []
+        if self.needs_guard:
+            found.append(self.shared(books, scope, rows)[1] if others is None else others)
+        for below in self.below:
+            place = self.code.columns.index(below.children.parent)
+            found.append(below.read(books, scope, place, rows))
+        return found
+
+    @property
+    def needs_guard(self) -> bool:
+        return self.guard is not None and self.guarded
+
+    def shared(self, books: Books, scope: Scope, rows: list[Any]) -> tuple[set[str], set[str]]:
+        """Which of the rows name the caller, and which name others; of a guarded type."""
+        assert self.guard is not None
+        return self.guard.read(books, scope, self.code.columns.index(self.guard.by), rows)
 
     def read_pages(self, books: Books, given: Given, parent: Arguments) -> list[Any]:
         """What `n0`, `n1`, … are, for the object with these values."""
@@ -129,24 +163,29 @@ class _Level:
 
     @property
     def arguments(self) -> list[str]:
-        kids = [f"k{number}" for number in range(len(self.below))]
+        kids = ["others"] if self.needs_guard else []
+        kids += [f"k{number}" for number in range(len(self.below))]
         return kids + [f"n{number}" for number in range(len(self.pages))]
 
     @property
     def tables(self) -> set[str]:
         tables = {below.children.table.name for below in self.below}
+        if self.guard:
+            tables.add(self.guard.table)
         return tables.union(*(page.tables for page in self.pages))
 
     @property
     def statements(self) -> int:
-        return len(self.below) + sum(page.statements for page in self.pages)
+        own = len(self.below) + self.needs_guard
+        return own + sum(page.statements for page in self.pages)
 
 
 class _Below:
     """The children of a page of parents, in one statement."""
 
-    def __init__(self, children: Children, one: Selected) -> None:
+    def __init__(self, children: Children, one: Selected, role: Role) -> None:
         self.children = children
+        self._own = children.own if role == MERCHANT else ""
         code = Code()
         of = shaped(one)
         by = code.cell(children.by)
@@ -183,12 +222,14 @@ class _Below:
             *(f"    {name}.append({item})" for name, item in lists),
         ]
 
-    def read(self, books: Books, place: int, rows: list[Any]) -> dict[Any, Any]:
+    def read(self, books: Books, scope: Scope, place: int, rows: list[Any]) -> dict[Any, Any]:
         if not rows:
             return {}
         prefix = self.children.prefix
-        keys = [prefix + row[place] for row in rows]
-        found = self._shown(books.rows(self._statement(books.dialect), books.keys(KEYS, keys)))
+        values = books.keys(KEYS, [prefix + row[place] for row in rows])
+        if self._own:
+            values["member"] = scope.caller.member or NOBODY
+        found = self._shown(books.rows(self._statement(books.dialect), values))
         if prefix:
             return {key[len(prefix) :]: items for key, items in found.items()}
         return dict(found)
@@ -200,9 +241,36 @@ class _Below:
             query = select(*self._columns).where(among(table.c[self.children.by], dialect))
             for name, value in self.children.where.items():
                 query = query.where(table.c[name] == value)
+            if self._own:
+                own = table.c[self._own]
+                query = query.where(own == parameter("member", own))
             order = [table.c[name] for name in self.children.order]
             known = self._statements[dialect] = rendered(query.order_by(*order), dialect)
         return known
+
+
+class _Guarded:
+    """A guard, with its statement."""
+
+    def __init__(self, guard: Guard) -> None:
+        self.by, self.table = guard.by, str(guard.table.name)
+        self._key, self._merchant = guard.table.c[guard.by], guard.table.c[guard.merchant]
+        self._statements: dict[Dialect, Rendered] = {}
+
+    def read(
+        self, books: Books, scope: Scope, place: int, rows: list[Any]
+    ) -> tuple[set[str], set[str]]:
+        """The keys of the rows that name the caller, and of those that name others."""
+        if not rows:
+            return set(), set()
+        statement = self._statements.get(books.dialect)
+        if statement is None:
+            query = select(self._key, self._merchant).where(among(self._key, books.dialect))
+            statement = self._statements[books.dialect] = rendered(query, books.dialect)
+        named = books.rows(statement, books.keys(KEYS, [row[place] for row in rows]))
+        member = scope.caller.member
+        mine = {key for key, merchant in named if merchant == member}
+        return mine, {key for key, merchant in named if merchant != member}
 
 
 def among(column: Column[Any], dialect: Dialect) -> ColumnElement[bool]:
@@ -237,8 +305,8 @@ class Listed(NamedTuple):
     counted: bool = True
     beside: frozenset[str] = frozenset()
 
-    def compiled(self, one: Selected, role: str) -> Compiled:
-        page = _Page(self, one)
+    def compiled(self, one: Selected, role: Role) -> Compiled:
+        page = _Page(self, one, role)
 
         def read(books: Books, given: Given) -> Any:
             return page.read(books, given.scope, given.arguments)
@@ -249,12 +317,12 @@ class Listed(NamedTuple):
 class _Page:
     """A list for one selection."""
 
-    def __init__(self, listed: Listed, one: Selected) -> None:
+    def __init__(self, listed: Listed, one: Selected, role: Role) -> None:
         self._listed = listed
         self._columns = {str(column.key): column for column in listed.listing.columns}
         nodes = [inner for edges in one.inner if edges.name == "edges" for inner in edges.inner]
         self._count = listed.counted and selects(one.inner, "totalCount")
-        levels = [(node, _Level(node)) for node in nodes if node.name == "node"]
+        levels = [(node, _Level(node, role)) for node in nodes if node.name == "node"]
         if len(levels) > 1:
             raise Unplanned("several nodes in a list")
         self._level = levels[0][1] if levels else None
@@ -292,7 +360,7 @@ class _Page:
             )
             rows = [row for row in rows if may(scope, *(row[place] for place in places))]
         count = self._counted(books, filters) if self._count else None
-        kids = self._level.kids(books, rows) if self._level else []
+        kids = self._level.kids(books, scope, rows) if self._level else []
         return shown(rows, more, after, count, *kids)
 
     def _prepared(self, dialect: Dialect, names: frozenset[str], turned: bool, after: bool) -> Any:
@@ -352,8 +420,8 @@ class Keyed(NamedTuple):
     sees: Sees | None = None
     unless: str = ""
 
-    def compiled(self, one: Selected, role: str) -> Compiled:
-        level = _Level(one, alone=True)
+    def compiled(self, one: Selected, role: Role) -> Compiled:
+        level = _Level(one, role, alone=True)
         code, columns = level.code, self.key.table.c
         sees = self.sees
         places = []
@@ -377,12 +445,16 @@ class Keyed(NamedTuple):
                 return None
             if sees and not sees[1](given.scope, *(rows[0][place] for place in places)):
                 return None
+            mine, others = level.shared(books, given.scope, rows) if level.guard else (None, None)
+            if level.guard and not mine:
+                return None
             parent = dict(zip(code.columns, rows[0], strict=True)) if level.pages else {}
             pages = level.read_pages(books, given, parent)
-            return shown(rows[0], *level.kids(books, rows), *pages)
+            return shown(rows[0], *level.kids(books, given.scope, rows, others), *pages)
 
         tables = frozenset({str(self.key.table.name), *level.tables})
-        return Compiled(read, 1 + level.statements, tables)
+        guarded = 1 if level.guard else 0
+        return Compiled(read, 1 + guarded + level.statements, tables)
 
 
 class Plain(NamedTuple):
@@ -392,8 +464,8 @@ class Plain(NamedTuple):
     query: Callable[[tuple[Column[Any], ...], frozenset[str]], Select[Any]]
     filters: Filters
 
-    def compiled(self, one: Selected, role: str) -> Compiled:
-        level = _Level(one)
+    def compiled(self, one: Selected, role: Role) -> Compiled:
+        level = _Level(one, role)
         if level.below:
             raise Unplanned(one.name)
         body = [f"return [{level.object} for r in rows]"]
@@ -420,8 +492,8 @@ class Whole(NamedTuple):
     statements: Callable[[tuple[str, ...]], int]
     tables: frozenset[str]
 
-    def compiled(self, one: Selected, role: str) -> Compiled:
-        level = _Level(one, alone=True)
+    def compiled(self, one: Selected, role: Role) -> Compiled:
+        level = _Level(one, role, alone=True)
         shown = level.code.function("one", ["r", *level.arguments], [f"return {level.object}"])
         columns = tuple(level.code.columns)
 
@@ -441,8 +513,8 @@ class Whole(NamedTuple):
 class _Nested:
     """A page in an object that is alone: the filters take the object's columns as `parent`."""
 
-    def __init__(self, listed: Listed, one: Selected) -> None:
-        self._page = _Page(listed, one)
+    def __init__(self, listed: Listed, one: Selected, role: Role) -> None:
+        self._page = _Page(listed, one, role)
         self._field = one.within.fields[one.name]
         self._node = one.node
         self.tables, self.statements = self._page.tables, self._page.statements

@@ -1,4 +1,4 @@
-"""What a feed had that was refused, or posted late, and the lists that say so.
+"""What a feed had that was refused, posted late, or waits for an approval: the lists that say so.
 
 A list is never overwritten: a run whose list would take the place of another one's gets a name with
 its time. People open lists in other programs: the file begins with a byte order mark, without which
@@ -19,6 +19,7 @@ from domain.refusals import Code
 
 HEADER = ("file", "line", "code", "field", "detail", "row")
 LATE_HEADER = ("file", "line", "number", "at", "posted_on", "row")
+AWAITING_HEADER = ("file", "line", "refund_no", "requested_at", "row")
 # What a spreadsheet takes for the beginning of a formula, full-width forms and the apostrophe
 # itself included: one at the beginning of a cell is always ours.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")
@@ -56,6 +57,20 @@ class Late(Struct, frozen=True, gc=False, array_like=True):
     def cells(self) -> tuple[str, ...]:
         at = iso_time(self.at_us)
         return (self.file, str(self.line), self.number, at, self.posted_on, self.row_text)
+
+
+class Awaiting(Struct, frozen=True, gc=False, array_like=True):
+    """A refund above its merchant's debt limit: it is in the books as requested, and no money has
+    moved."""
+
+    file: str
+    line: int
+    refund_no: str
+    at_us: int
+    row_text: str
+
+    def cells(self) -> tuple[str, ...]:
+        return (self.file, str(self.line), self.refund_no, iso_time(self.at_us), self.row_text)
 
 
 class Rejects:

@@ -137,6 +137,8 @@ class _Foreseeing:
                 asked = refunds[refund.stream(item.row.refund_no)]
                 try:
                     is_known = refund.is_repeat(asked, item.transaction_id, item.amount_fen)
+                    if asked.status == "rejected":
+                        raise Refused(Code.REFUND_REJECTED, "refund_no", asked.rejected)
                     if not is_known:
                         _refuse_refund(item, sold, sale, left_fen, paid_us)
                         left_fen -= item.amount_fen

@@ -17,7 +17,7 @@ from msgspec import Struct
 from api.operations.desk import Desk, in_chunks, operating, request
 from api.operations.end_of_day import DayReport, Hindrance, end_of_day
 from api.operations.feed.reader import Feed
-from api.operations.feed.rejects import Late, Reject
+from api.operations.feed.rejects import Awaiting, Late, Reject
 from api.operations.feed.rows import FeedOrder, MerchantRow, RefundRow
 from api.operations.feed.sorting import Sorter
 from api.operations.importing.checks import known_merchants, refuse_gaps, refuse_merchants
@@ -46,7 +46,8 @@ Progress = Callable[[date, int, int], None]
 class ImportReport(Struct, frozen=True):
     """What an import did. `new` counts requests this run decided, `replayed` those that an earlier
     run had; `new` = 0 means that the feed was in the books already. `late` counts rows this run
-    posted on a day after their own. `hindrances` are the steps that still wait at the end."""
+    posted on a day after their own, `awaiting_approval` refunds above a debt limit that nobody has
+    approved yet. `hindrances` are the steps that still wait at the end."""
 
     first_day: date | None
     last_day: date | None
@@ -57,6 +58,7 @@ class ImportReport(Struct, frozen=True):
     confirmed: int
     rejected: int
     late: int
+    awaiting_approval: int
     new: int
     replayed: int
     days_closed: int
@@ -86,6 +88,7 @@ class Importer:
         allow_gap: bool = False,
     ) -> None:
         self.late: Sorter[Late] = Sorter(Late, lambda one: (one.file, one.line))
+        self.awaiting: Sorter[Awaiting] = Sorter(Awaiting, lambda one: (one.file, one.line))
         self._desk = desk
         self._feed = feed
         self._progress = progress
@@ -251,6 +254,7 @@ class Importer:
             confirmed=self._tally.confirmed,
             rejected=len(self._feed.rejects),
             late=len(self.late),
+            awaiting_approval=len(self.awaiting),
             new=self._tally.new,
             replayed=self._tally.replayed,
             days_closed=self._days_closed,
@@ -275,6 +279,11 @@ class _Told:
 
     def unpaid(self, checkout: FeedOrder) -> None:
         self._importer._unpaid.add(checkout.order_no)
+
+    def awaiting(self, row: RefundRow) -> None:
+        at_us = row.requested_at_us
+        one = Awaiting(row.file, row.line, row.refund_no, at_us, row.text)
+        self._importer.awaiting.add(one)
 
     def late(self, row: FeedOrder | RefundRow, on: date) -> None:
         feed, late = self._importer._feed, self._importer.late

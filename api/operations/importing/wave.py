@@ -52,6 +52,9 @@ class Told(Protocol):
 
     def refused(self, row: Row, why: Refusal) -> None: ...
 
+    def awaiting(self, row: RefundRow) -> None:
+        """It is above a debt limit, and waits for an approval."""
+
     def late(self, row: Row, on: date) -> None:
         """It was posted by this run, on a business day after its own."""
 
@@ -131,7 +134,7 @@ class Wave:
     def _follow(
         self, placed: dict[str, tuple[FeedOrder, bool]], actions: list[Action]
     ) -> list[RefundRow]:
-        """Commit 2. The refunds that were accepted."""
+        """Commit 2. The refunds that were accepted, or approved since."""
         orders = {instruction_id: order for instruction_id, (order, _) in placed.items()}
         timed: list[tuple[int, Request, Any]]
         timed = self._answered(orders, lambda order: order.placed_at_us)
@@ -144,18 +147,36 @@ class Wave:
                 timed.append((action.requested_at_us, _refund(action), action))
         timed.sort(key=lambda item: item[0])
         answers = self._submitted([one for _, one, _ in timed])
-        accepted = []
+        accepted, waiting = [], []
         for (_, _, action), answer in zip(timed, answers, strict=True):
             if isinstance(action, Confirmation):
                 self._tally.confirmed += bool(answer.result and answer.result["completed_now"])
             elif isinstance(action, RefundRow):
-                if answer.refused is None:
+                if answer.result and "state" in answer.result:
+                    waiting.append(action)
+                elif answer.refused is None:
                     accepted.append(action)
                     self._say_late(action, answer.replayed)
                 else:
                     self._told.refused(action, answer.refused)
         self._conclude(placed)
-        return accepted
+        return accepted + self._approved(waiting)
+
+    def _approved(self, asked: list[RefundRow]) -> list[RefundRow]:
+        """Of refunds that needed an approval those that have it by now."""
+        streams = [refund.stream(row.refund_no) for row in asked]
+        found = fold_streams(self._desk.ledger.recorder, streams)
+        approved = []
+        for row, stream in zip(asked, streams, strict=True):
+            state: refund.State = found[stream][1]
+            if state.status == "requested":
+                self._told.awaiting(row)
+            elif state.status == "rejected":
+                why = Refusal(Code.REFUND_REJECTED, "refund_no", state.rejected)
+                self._told.refused(row, why)
+            else:
+                approved.append(row)
+        return approved
 
     def _still_to_do(
         self, placed: dict[str, tuple[FeedOrder, bool]], actions: list[Action]

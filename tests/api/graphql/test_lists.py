@@ -211,6 +211,7 @@ WORDS: dict[type[Enum], tuple[str, ...]] = {
     ),
     enums.MemberKind: get_args(member.Kind),
     enums.OperatorRole: get_args(member.Role),
+    enums.Product: get_args(member.Product),
     enums.TransactionMode: get_args(transaction.Mode),
     enums.TransactionState: get_args(transactions.TransactionState),
     enums.OrderState: get_args(orders.OrderState),

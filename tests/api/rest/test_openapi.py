@@ -110,6 +110,9 @@ def test_the_examples_play_through(server: Server) -> None:
     play(server, OPENING)
     for name in NOON_EXAMPLES:
         play(server, name)
+    ask_for_approvals(server)
+    for name in WAITING_EXAMPLES:
+        play(server, name)
     for endpoint in ENDPOINTS:
         if endpoint.name not in ORDERED:  # An example of today's books needs no place of its own.
             play(server, endpoint.name)
@@ -141,12 +144,19 @@ NOON_EXAMPLES = [
     "DELETE /v1/members/{member_id}/operators/{operator_id}",
     "POST /v1/members/{member_id}/fee-rules",
     "POST /v1/members/{member_id}/settlement-terms",
+    "POST /v1/members/{member_id}/debt-limits",
+    "POST /v1/members/{member_id}/agreements",
+    "POST /v1/members/{member_id}/agreements/{product}/end",
     "POST /v1/orders",
     "POST /v1/orders/{order_no}/payments",
     "POST /v1/instructions/{instruction_id}/outcome",
     "POST /v1/transactions/{transaction_id}/confirm",
     "POST /v1/transactions/{transaction_id}/refunds",
     "POST /v1/recharges",
+]
+WAITING_EXAMPLES = [
+    "POST /v1/refunds/{refund_no}/approve",
+    "POST /v1/refunds/{refund_no}/reject",
 ]
 WALLET_EXAMPLES = [
     "POST /v1/transfers",
@@ -171,10 +181,35 @@ ORDERED = {
     RETRY,
     RETURN,
     *NOON_EXAMPLES,
+    *WAITING_EXAMPLES,
     *WALLET_EXAMPLES,
     *SETTLEMENT_EXAMPLES,
 }
 BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
+
+
+def ask_for_approvals(server: Server) -> None:
+    """Another merchant, whose money is held and who may owe nothing, asks for two refunds."""
+    tea = {
+        "member_id": "GREENTEA",
+        "kind": "enterprise",
+        "name": "tea",
+        "fee_rule": {"rate_bps": 60},
+        "settlement_cycle": "T+1",
+    }
+    server.ok("POST", "/v1/members", tea)
+    limit = {"effective_from": "2026-11-23", "limit_fen": 0}
+    server.ok("POST", "/v1/members/GREENTEA/debt-limits", limit, key="limit")
+    server.sell("JD2001", "GREENTEA", 10_000)
+    server.pay("JD2001", "P7001")
+    sold = "/v1/transactions/GREENTEA-JD2001"
+    server.ok("POST", f"{sold}/confirm", {"by": "buyer"}, key="confirm-tea")
+    hold = {"hold_id": "H7", "amount_fen": 9_940, "reason": "a dispute"}
+    server.ok("POST", "/v1/accounts/2241.02.GREENTEA/holds", hold, key="hold-tea")
+    for refund_no in ("R1002", "R1003"):
+        body = {"refund_no": refund_no, "amount_fen": 1_000}
+        answer = server.ok("POST", f"{sold}/refunds", body, role="stranger")
+        assert answer["result"] == {"refund_no": refund_no, "state": "requested"}
 
 
 def play(server: Server, name: str, role: str = "operator") -> None:

@@ -6,6 +6,9 @@ import pytest
 from sqlalchemy import Connection
 
 from domain.member.member import (
+    AgreementEnded,
+    AgreementSigned,
+    DebtLimitSet,
     FeeRuleSet,
     OperatorAdded,
     OperatorRemoved,
@@ -13,7 +16,15 @@ from domain.member.member import (
     SettlementTermsSet,
 )
 from domain.money import FeeRule
-from projections.models.members import MODEL, Member, Operator, Terms, member, members
+from projections.models.members import (
+    MODEL,
+    Agreement,
+    Member,
+    Operator,
+    Terms,
+    member,
+    members,
+)
 from tests.examples import BUYER, BUYER_NAME, MERCHANT, MERCHANT_NAME, PAID_AT, PAY_DAY, log
 from tests.projections.applied import apply
 
@@ -32,6 +43,12 @@ FACTS = log(
     (STREAM, OperatorAdded("LI", "viewer")),
     (STREAM, OperatorRemoved("LI")),
     (STREAM, OperatorAdded("LI", "owner")),
+    (STREAM, DebtLimitSet(LATER, None)),
+    (STREAM, DebtLimitSet(PAY_DAY, 1)),
+    (STREAM, DebtLimitSet(PAY_DAY, 50_000)),
+    (STREAM, AgreementSigned("instant", PAY_DAY)),
+    (STREAM, AgreementSigned("instant", LATER)),
+    (STREAM, AgreementEnded("instant", LATER)),
 )
 SQUIRRELS = Member(
     MERCHANT,
@@ -39,11 +56,14 @@ SQUIRRELS = Member(
     MERCHANT_NAME,
     PAID_AT,
     (
+        Terms("debt", PAY_DAY, None, None, None, None, None, None, 50_000),
+        Terms("debt", LATER, None, None, None, None, None, None),
         Terms("fee", PAY_DAY, 60, 5, 10, 2_000, None, None),
         Terms("fee", LATER, 55, 0, 0, None, None, None),
         Terms("settlement", PAY_DAY, None, None, None, None, "T+1", 5_000_000),
     ),
     (Operator("LI", "owner"), Operator("ZHANG", "finance")),
+    (Agreement("instant", PAY_DAY, True), Agreement("instant", LATER, False)),
 )
 LI_LEI = Member(BUYER, "personal", BUYER_NAME, PAID_AT + 1)
 

@@ -5,8 +5,16 @@ from sqlalchemy import Connection
 
 from domain.kernel import Fact
 from domain.transaction.refund import Requested
-from projections.models.refunds import MODEL, Refund, Wanted, count_refunds, refund, refunds
-from tests.examples import BUYER, CHANNEL, EXAMPLES, MERCHANT, PAID_AT, TRANSACTION_ID, log
+from projections.models.refunds import (
+    MODEL,
+    Refund,
+    Wanted,
+    awaiting_approval,
+    count_refunds,
+    refund,
+    refunds,
+)
+from tests.examples import BUYER, CHANNEL, EXAMPLES, MAKER, MERCHANT, PAID_AT, TRANSACTION_ID, log
 from tests.projections.applied import apply
 
 SOLD = f"transaction-{TRANSACTION_ID}"
@@ -71,3 +79,31 @@ def test_lists_by_merchant_and_transaction(books: Connection) -> None:
 def test_a_fact_of_a_refund_nobody_asked_for_is_an_error(books: Connection) -> None:
     with pytest.raises(LookupError, match="R1001"):
         apply(books, MODEL, log(*FACTS[4:5]))
+
+
+ASKED = [
+    ("refund-A", EXAMPLES["refund.approval_requested.1"], PAID_AT + 1),
+    ("refund-B", EXAMPLES["refund.approval_requested.1"], PAID_AT + 2),
+    ("refund-C", EXAMPLES["refund.approval_requested.1"], PAID_AT + 3),
+    ("refund-B", EXAMPLES["refund.rejected.1"], PAID_AT + 4),
+    ("refund-C", EXAMPLES["refund.approved.1"], PAID_AT + 5),
+    ("refund-C", EXAMPLES["refund.succeeded.1"], PAID_AT + 6),
+    ("refund-D", EXAMPLES["refund.approval_requested.1"], PAID_AT + 7),
+]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, None])
+def test_what_needed_an_approval_keeps_why(books: Connection, size: int | None) -> None:
+    apply(books, MODEL, log(*ASKED), size)
+    found = refunds(books, Wanted()).items
+    assert [(one.refund_no, one.state, one.reason, one.ended_at_us) for one in found] == [
+        ("A", "requested", "", None),
+        ("B", "rejected", "the goods never came back", PAID_AT + 4),
+        ("C", "succeeded", "", PAID_AT + 6),
+        ("D", "requested", "", None),
+    ]
+    assert {(one.stage, one.debt_fen, one.limit_fen, one.maker) for one in found} == {
+        ("released", 50_988, 50_000, MAKER)
+    }
+    assert [one.refund_no for one in awaiting_approval(books, 9)] == ["A", "D"]
+    assert [one.refund_no for one in awaiting_approval(books, 1)] == ["A"]
