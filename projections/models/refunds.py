@@ -218,6 +218,9 @@ def refunds(
     )
 
 
+_OLDEST = (TABLE.c.requested_at_us, TABLE.c.refund_no)
+
+
 def awaiting_approval(connection: Connection, first: int) -> list[Refund]:
     """Refunds that nobody has approved or rejected yet, the oldest first."""
     query = (
