@@ -11,9 +11,9 @@ from domain.texts import quoted
 
 CURRENCY = "CNY"
 BASIS = 10_000
-MAX_FEN = (
-    10**15
-)  # Ten trillion yuan: sums of a thousand such amounts still fit a signed 64-bit column.
+MAX_FEN = 10**12  # Ten billion yuan: of one amount that somebody asks to be moved.
+# What takes out of what is there may be as large as an amount that older versions took.
+MAX_TAKEN_FEN = 10**15
 
 
 class FeeRule(Struct, frozen=True):
@@ -29,8 +29,8 @@ class FeeRule(Struct, frozen=True):
     cap_fen: int | None = None
 
 
-def fen(value: object, field: str, *, minimum: int = 1) -> int:
-    """The amount itself, if it is one: an int (not a bool) within minimum..MAX_FEN.
+def fen(value: object, field: str, *, minimum: int = 1, most: int | None = None) -> int:
+    """The amount itself, if it is one: an int (not a bool) within minimum..most (MAX_FEN).
 
     Raises Refused(AMOUNT_INVALID | AMOUNT_TOO_LARGE) naming the field.
     """
@@ -39,8 +39,9 @@ def fen(value: object, field: str, *, minimum: int = 1) -> int:
         raise Refused(Code.AMOUNT_INVALID, field, f"a whole number of fen is needed, not {shown}")
     if value < minimum:
         raise Refused(Code.AMOUNT_INVALID, field, f"{value} is below {minimum} fen")
-    if value > MAX_FEN:
-        raise Refused(Code.AMOUNT_TOO_LARGE, field, f"above {MAX_FEN} fen")
+    most = MAX_FEN if most is None else most
+    if value > most:
+        raise Refused(Code.AMOUNT_TOO_LARGE, field, f"above {most} fen")
     return value
 
 

@@ -37,6 +37,7 @@ class Code(StrEnum):
     ACCOUNT_FROZEN = "account_frozen"
     ACCOUNT_NOT_EMPTY = "account_not_empty"
     BALANCE_INSUFFICIENT = "balance_insufficient"
+    LEDGER_FULL = "ledger_full"
     HOLD_NOT_FOUND = "hold_not_found"
     HOLD_EXISTS = "hold_exists"
     HOLD_LIMIT = "hold_limit"
@@ -110,6 +111,7 @@ MEANING: dict[Code, str] = {
     Code.ACCOUNT_FROZEN: "The account is frozen in the direction this entry needs.",
     Code.ACCOUNT_NOT_EMPTY: "A member's accounts are closed together; one has a balance or holds.",
     Code.BALANCE_INSUFFICIENT: "The account does not have the money.",
+    Code.LEDGER_FULL: "The ledger takes nothing new on: its sums could no longer hold all of it.",
     Code.HOLD_NOT_FOUND: "The account has no hold with this id.",
     Code.HOLD_EXISTS: "A hold of another amount with this id already exists on the account.",
     Code.HOLD_LIMIT: "The account has as many holds as the system keeps.",

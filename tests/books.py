@@ -44,6 +44,7 @@ class Books:
         self.log: list[tuple[str, Fact]] = []
         self.at_us = PAID_AT
         self.actor = MAKER
+        self.promised_fen = 0
 
     def do(self, command: Command, actor: str = "") -> dict[str, object]:
         """The handler's answer; raises Refused, and then nothing has happened."""
@@ -51,13 +52,14 @@ class Books:
 
     def decide(self, handler: Callable[[Unit], Any], actor: str = "") -> Any:
         """What no command does: a handler of one's own, a commit of its own."""
-        overlay = Overlay(self._fetch, self._fact_at)
+        overlay = Overlay(self._fetch, self._fact_at, self.promised_fen)
         unit = UnitOfWork(overlay, self.at_us, actor or self.actor, "request-1")
         answer = handler(unit)
         unit.react()
         overlay.accept(unit)
         for row in overlay.rows(len(self.log))[0]:
             self.log.append((row.stream, codec.decode(row).fact))
+        self.promised_fen = overlay.promised_fen
         for stream, (version, state, _) in overlay.changed.items():
             self.states[stream] = (version, state, None)
         return answer

@@ -50,6 +50,7 @@ STATUS: dict[Code, int] = {
     Code.ACCOUNT_FROZEN: 409,
     Code.ACCOUNT_NOT_EMPTY: 409,
     Code.BALANCE_INSUFFICIENT: 409,
+    Code.LEDGER_FULL: 409,
     Code.HOLD_NOT_FOUND: 404,
     Code.HOLD_EXISTS: 409,
     Code.HOLD_LIMIT: 409,

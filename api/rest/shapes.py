@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from domain.channel.channels import CHANNELS
 from domain.member.member import Product
-from domain.money import BASIS, MAX_FEN
+from domain.money import BASIS, MAX_FEN, MAX_TAKEN_FEN
 from domain.order.order import MAX_LINES
 from domain.payment.commands import LONGEST_ID
 from domain.texts import HALF, REFUSED
@@ -93,8 +93,10 @@ SHAPES: Mapping[str, Shape] = {
         "pattern": f"^[a-z]{{1,20}}-{_NAME}[A-Za-z0-9_.-]{{0,120}}#[1-9][0-9]{{0,9}}$",
     },
 }
-# Named alike in two commands, and null in one of them alone.
+# Named alike in several commands, and not the same in all of them.
 OWN: Mapping[tuple[str, str], Shape] = {
+    ("HoldMoney", "amount_fen"): {**_amount(1), "maximum": MAX_TAKEN_FEN},
+    ("RefundTransaction", "amount_fen"): {**_amount(1), "maximum": MAX_TAKEN_FEN},
     ("RegisterMember", "settlement_cycle"): _nullable(CYCLE),
     ("SetSettlementTerms", "settlement_cycle"): CYCLE,
     ("SetDebtLimit", "limit_fen"): {"anyOf": [_amount(0), {"type": "null"}]},

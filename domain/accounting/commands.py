@@ -18,7 +18,7 @@ from domain.accounting.chart import (
 from domain.accounting.entry import reversed_entry
 from domain.fields import checked_number, checked_text
 from domain.kernel import Command, Entry, Line, Reaction, Unit
-from domain.money import CURRENCY, fen
+from domain.money import CURRENCY, MAX_TAKEN_FEN, fen
 from domain.refusals import Code, Refused
 
 
@@ -119,7 +119,7 @@ def unfreeze_account(unit: Unit, command: UnfreezeAccount) -> dict[str, object]:
 def hold_money(unit: Unit, command: HoldMoney) -> dict[str, object]:
     stream = account.stream(command.account)
     hold_id = checked_number(command.hold_id, "hold_id")
-    amount_fen = fen(command.amount_fen, "amount_fen")
+    amount_fen = fen(command.amount_fen, "amount_fen", most=MAX_TAKEN_FEN)
     reason = checked_text(command.reason, "reason")
     unit.record(stream, account.hold(unit.load(stream), hold_id, amount_fen, reason))
     return {"account": command.account, "hold_id": hold_id, "held_fen": amount_fen}

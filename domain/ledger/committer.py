@@ -36,8 +36,9 @@ from domain.eventstore.recorder import (
 from domain.fields import checked_instant
 from domain.kernel import Fact, Request, split_reference
 from domain.ledger import answer as answers
-from domain.ledger import codec
+from domain.ledger import codec, promised
 from domain.ledger.answer import Answer, Refusal
+from domain.ledger.promised import NOTHING, Promised
 from domain.ledger.states import CACHE_SIZE, StateCache
 from domain.ledger.unit import Overlay, UnitOfWork
 from domain.refusals import MALFORMED, Code, Refused
@@ -92,6 +93,7 @@ class Decided:
         self.overlay = overlay
         self.trusting = trusting
         self.facts = 0  # How many were written.
+        self.promised: Promised | None = None  # After them; None: nothing was written.
         self.receipts: dict[str, ReceiptRow] = {}
         self.verdicts: list[Kept | Told | Failed] = []
         self.results: dict[str, tuple[dict[str, Any] | None, Refusal | None]] = {}
@@ -124,6 +126,7 @@ class Committer:
         self._contended = False
         self._wary = WARY  # Batches that will still not be trusting.
         self.head: Head = recorder.head()
+        self._promised = NOTHING  # What is promised at the head, once somebody asks.
         self.commits = self.written = 0  # Commits and facts that this one has made durable.
 
     @property
@@ -195,11 +198,18 @@ class Committer:
             return session.head
         rows, snapshots = decided.overlay.rows(session.head.position)
         decided.facts = len(rows)
+        decided.promised = self._promised_after(session.head.position + len(rows), decided.overlay)
+        if kept := promised.due(decided.promised):
+            decided.promised = decided.promised._replace(kept=kept.version)
+            snapshots.append(kept)
         receipts = list(decided.receipts.values())
         return session.append(Append(rows, receipts, snapshots, self._clock()))
 
+    def _promised_after(self, position: int, overlay: Overlay) -> Promised:
+        return Promised(position, overlay.promised_fen, self._promised.kept)
+
     def _kept(self, decided: Decided, head: Head) -> list[Answer | BaseException]:
-        self.head = head
+        self.head, self._promised = head, decided.promised or self._promised
         self.commits += bool(decided.receipts)
         self.written += decided.facts
         self._cache.store(decided.overlay.changed)
@@ -215,7 +225,10 @@ class Committer:
     # Deciding.
 
     def _decide(self, requests: Sequence[Request]) -> Decided:
-        decided = Decided(Overlay(self._cache.fetch, self._fact_at), trusting=not self._wary)
+        if self._promised.position != self.head.position:
+            self._promised = promised.read(self._recorder, self.head.position, self._promised)
+        overlay = Overlay(self._cache.fetch, self._fact_at, self._promised.fen)
+        decided = Decided(overlay, trusting=not self._wary)
         digests = [_digest_or_no(request) for request in requests]
         sound = [
             request

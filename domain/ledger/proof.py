@@ -26,7 +26,8 @@ from domain.eventstore.recorder import (
     digest_of,
 )
 from domain.kernel import Entry, Recorded
-from domain.ledger import codec
+from domain.ledger import codec, promised
+from domain.ledger.capacity import CapacityBook
 from domain.ledger.controls import ItemBook, PositionBook
 from domain.ledger.seals import SealChain
 from domain.ledger.unit import WITH_ENTRY
@@ -59,7 +60,8 @@ class _Enough(Exception):
 class _Books:
     """What the facts so far add up to."""
 
-    def __init__(self, report: Callable[[str, str, str], None]) -> None:
+    def __init__(self, report: Callable[[str, str, str], None], kept: dict[int, int]) -> None:
+        """`kept`: what snapshots say was promised, by position."""
         self._report = report
         self._balances: dict[str, int] = {}  # account -> debits − credits, fen
         self._identity_fen = 0
@@ -68,12 +70,14 @@ class _Books:
         self._touched: set[str] = set()
         self._items = ItemBook(report)
         self._positions = PositionBook(report)
+        self.capacity = CapacityBook(report, kept)
 
     def take(self, recorded: Recorded) -> None:
         fact = recorded.fact
         where = f"position {recorded.position} ({recorded.reference})"
         self._items.take(recorded, where)
         self._positions.take(recorded, where)
+        self.capacity.take(recorded)
         if isinstance(fact, account.Posted):
             self._posted(recorded, fact, where)
         elif isinstance(fact, day.Opened):
@@ -187,7 +191,7 @@ def _one_line(error: Exception) -> str:
 
 
 def _walk(recorder: LedgerRecorder, report: Any, progress: Progress, away: Away) -> None:
-    books = _Books(report)
+    books = _Books(report, _kept_promises(recorder))
     head = GENESIS
     seals = SealChain(recorder, report)
     end = recorder.head()  # Whatever is committed from now on is for the next run to prove.
@@ -211,15 +215,32 @@ def _walk(recorder: LedgerRecorder, report: Any, progress: Progress, away: Away)
                 except (codec.UnknownFact, AttributeError, TypeError) as unknown:
                     report("decoding", f"position {row.position}", str(unknown))
             books.end_commit(commit.number)
+            books.capacity.end_commit(commit.number, commit.last_position)
         seals.take(commit)
         # Go on from what the row claims, so that one bad commit is one finding.
         head = head._replace(number=commit.number, position=commit.last_position, hash=commit.hash)
         progress(head.position, end.position)
     seals.end(head)
+    books.capacity.end(head.position)
     newest = recorder.head()
     beyond = recorder.read_log(newest.position, 1)
     if beyond and recorder.head() == newest:  # Else it came with a commit made in between.
         report("gaps", f"position {beyond[0].position}", "stands in no commit of the log")
+
+
+def _kept_promises(recorder: LedgerRecorder) -> dict[int, int]:
+    """What snapshots say was promised, by position; what cannot be read is found with them."""
+    kept: dict[int, int] = {}
+    with suppress(Exception):
+        position = BEFORE_ALL
+        while page := recorder.read_snapshots(promised.STREAM, position, SNAPSHOTS_PAGE):
+            ours = [row for row in page if row.stream == promised.STREAM]
+            found = ((row.version, promised.decoded(row)) for row in ours)
+            kept |= {at: fen for at, fen in found if fen is not None}
+            if len(ours) < len(page):
+                break
+            position = ours[-1].version
+    return kept
 
 
 def _check_hashes(
@@ -255,6 +276,12 @@ def _check_snapshots(recorder: LedgerRecorder, report: Any) -> None:
             if type(snapshot.version) is not int:  # SQLite keeps any type anywhere.
                 report("snapshot", where, "cannot be read")
                 raise _Enough
+            if snapshot.stream == promised.STREAM:
+                # Compared with the facts on the walk through the log.
+                if promised.decoded(snapshot) is None:
+                    report("snapshot", where, "cannot be read")
+                stream, version, state = snapshot.stream, snapshot.version, None
+                continue
             if snapshot.stream != stream:
                 stream, version = snapshot.stream, 0
                 state = _initial(stream)

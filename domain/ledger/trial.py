@@ -6,6 +6,7 @@ from typing import Any
 from domain.commands import COMMANDS
 from domain.eventstore.recorder import LedgerRecorder
 from domain.kernel import Request, StateT, Stream
+from domain.ledger import promised
 from domain.ledger.states import fold_stream, fold_streams
 from domain.ledger.unit import Held, Overlay, UnitOfWork
 from domain.refusals import Refused
@@ -21,7 +22,8 @@ class Trial:
     def __init__(self, recorder: LedgerRecorder, requests: Iterable[Request] = ()) -> None:
         """`requests` are those to be decided: what they need is read in one query."""
         self._recorder = recorder
-        self._overlay = Overlay(self._fetch, lambda _: None)
+        promised_fen = promised.read(recorder, recorder.head().position).fen
+        self._overlay = Overlay(self._fetch, lambda _: None, promised_fen)
         streams: set[Stream[Any]] = {
             Stream(stream)
             for one in requests

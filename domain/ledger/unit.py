@@ -28,6 +28,7 @@ from domain.kernel import (
     category,
 )
 from domain.ledger import codec
+from domain.ledger.capacity import PROMISES, refuse_beyond
 from domain.ledger.controls import OPEN_ITEMS
 from domain.policies import REACTIONS
 from domain.refusals import Code, Refused
@@ -95,10 +96,17 @@ class Known(dict[str, Held]):
 
 
 class Overlay:
-    """What one commit has decided so far. `fetch` reads a stream's committed state."""
+    """What one commit has decided so far. `fetch` reads a stream's committed state; `promised_fen`
+    is what the ledger has promised to post."""
 
-    def __init__(self, fetch: Callable[[str], Held], fact_at: Callable[[str], Fact | None]) -> None:
+    def __init__(
+        self,
+        fetch: Callable[[str], Held],
+        fact_at: Callable[[str], Fact | None],
+        promised_fen: int = 0,
+    ) -> None:
         self.fact_at = fact_at
+        self.promised_fen = promised_fen
         self.known = Known(fetch)
         self.changed: dict[str, Held] = {}  # What was decided, alone.
         self.slots: list[Slot | Merging] = []
@@ -119,6 +127,7 @@ class Overlay:
         """Take over what a command decided."""
         self.known.update(unit.own)
         self.changed.update(unit.own)
+        self.promised_fen += unit.promised_fen
         at_us, actor, command_id = unit.at_us, unit.actor, unit.command_id
         for stream, version, fact, cause in unit.staged:
             if type(fact) in MERGEABLE:
@@ -206,6 +215,7 @@ class UnitOfWork:
         "command_id",
         "overlay",
         "own",
+        "promised_fen",
         "staged",
     )
 
@@ -216,6 +226,7 @@ class UnitOfWork:
         self.command_id = command_id
         self.cause = ""
         self.own: dict[str, Held] = {}
+        self.promised_fen = 0  # By this command.
         self.staged: list[tuple[str, int, Fact, str]] = []
         self._queue: list[Reaction[Any, Any]] = []
         # Streams recorded to whose aggregates have open items, and how those are read.
@@ -256,12 +267,21 @@ class UnitOfWork:
             else:
                 merge_key = None
                 version += 1
+            if kind in PROMISES:
+                self._promise(state, fact)
             self.own[stream] = (version, evolve(state, fact), merge_key)
             self.staged.append((stream, version, fact, self.cause))
             if kind in WITH_ENTRY and fact.entry is not None:  # type: ignore[attr-defined]
                 self._post(fact.entry, f"{stream}#{version}")  # type: ignore[attr-defined]
             if kind in REACTIONS:
                 self._queue.append(Reaction(Stream(stream), version, fact))
+
+    def _promise(self, state: Any, fact: Fact) -> None:
+        promise = PROMISES[type(fact)]
+        fen = promise.fen(state, fact)
+        self.promised_fen += fen
+        if fen > 0:  # Who gives something back is never refused.
+            refuse_beyond(promise, self.overlay.promised_fen + self.promised_fen)
 
     def _post(self, entry: Entry, reference: str) -> None:
         """Post an entry to its accounts, all lines or none; floors hold for the whole entry."""

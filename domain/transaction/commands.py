@@ -6,7 +6,7 @@ from typing import Literal
 from domain.accounting.rules import refund as refund_rules
 from domain.fields import checked_number, checked_text
 from domain.kernel import Command, Stream, Unit
-from domain.money import fen
+from domain.money import MAX_TAKEN_FEN, fen
 from domain.payment.commands import issue
 from domain.payment.instruction import Declined, Outcome, Succeeded, Unknown
 from domain.payment.outcomes import refund_kept
@@ -54,7 +54,7 @@ def refund_transaction(unit: Unit, command: RefundTransaction) -> dict[str, obje
     Raises what `transaction.refuse_refund` raises, REFUND_EXISTS, AMOUNT_INVALID.
     """
     refund_no = checked_number(command.refund_no, "refund_no")
-    amount_fen = fen(command.amount_fen, "amount_fen")
+    amount_fen = fen(command.amount_fen, "amount_fen", most=MAX_TAKEN_FEN)
     refund_stream, stream = refund.stream(refund_no), transaction.stream(command.transaction_id)
     asked = unit.load(refund_stream)
     if refund.is_repeat(asked, command.transaction_id, amount_fen):

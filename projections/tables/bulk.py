@@ -57,7 +57,10 @@ def add_rows(
     key: Sequence[str],
     add: Sequence[str],
 ) -> None:
-    """Add full rows; where the key is there, add to the numbers in the `add` columns."""
+    """Add full rows; where the key is there, add to the numbers in the `add` columns.
+
+    Raises IntegrityError or DataError when a sum is no 64-bit number any more.
+    """
     merge_rows(connection, table, rows, key, add=add)
 
 
@@ -74,8 +77,9 @@ def merge_rows(
     if not rows:
         return
     kinds = _kinds(table, tuple(column.name for column in table.columns))
-    conflict = _on_conflict(table, tuple(key), tuple(replace), tuple(add))
-    if connection.dialect.name == "sqlite":
+    server = connection.dialect.name == "postgresql"
+    conflict = _on_conflict(table, tuple(key), tuple(replace), tuple(add), server)
+    if not server:
         _sqlite_many(connection, _insert_sqlite(table) + conflict, kinds, rows)
     else:
         _postgres_arrays(connection, _insert_postgres(table) + conflict, kinds, rows)
@@ -173,11 +177,22 @@ def _insert_postgres(table: Table) -> str:
 
 @lru_cache(maxsize=1000)
 def _on_conflict(
-    table: Table, key: tuple[str, ...], replace: tuple[str, ...], add: tuple[str, ...]
+    table: Table,
+    key: tuple[str, ...],
+    replace: tuple[str, ...],
+    add: tuple[str, ...],
+    server: bool,
 ) -> str:
     sets = [f"{quoted(name)} = excluded.{quoted(name)}" for name in replace]
-    own = quoted(table.name)
-    sets += [f"{quoted(c)} = {own}.{quoted(c)} + excluded.{quoted(c)}" for c in add]
+    for name in add:
+        total = f"{quoted(table.name)}.{quoted(name)} + excluded.{quoted(name)}"
+        if not server:
+            # Beyond 64 bits SQLite goes on with a REAL, which is not the sum. Its NULL is refused
+            # by the column, as PostgreSQL refuses the sum itself.
+            if table.columns[name].nullable:
+                raise TypeError(f"{table.name}.{name} is added to: it must be NOT NULL")
+            total = f"iif(typeof({total}) = 'integer', {total}, NULL)"
+        sets.append(f"{quoted(name)} = {total}")
     target = f" ON CONFLICT ({_listed(key)}) "
     return target + (f"DO UPDATE SET {', '.join(sets)}" if sets else "DO NOTHING")
 

@@ -58,7 +58,7 @@ def test_zero_is_an_amount_where_the_door_says_so() -> None:
     assert parse_fen("-5", "amount_fen", minimum=-10) == -5
 
 
-@pytest.mark.parametrize(("text", "value"), [("1", 1), ("007", 7), ("1000000000000000", 10**15)])
+@pytest.mark.parametrize(("text", "value"), [("1", 1), ("007", 7), ("1000000000000", 10**12)])
 def test_ascii_digits_are_read_as_fen(text: str, value: int) -> None:
     assert parse_fen(text, "amount_fen") == value
 
@@ -85,7 +85,7 @@ def test_ascii_digits_are_read_as_fen(text: str, value: int) -> None:
         ("²", Code.AMOUNT_INVALID),
         ("0", Code.AMOUNT_INVALID),
         ("-5", Code.AMOUNT_INVALID),
-        ("1000000000000001", Code.AMOUNT_TOO_LARGE),
+        ("1000000000001", Code.AMOUNT_TOO_LARGE),
         ("9" * 31, Code.AMOUNT_TOO_LARGE),
         ("9" * 100_000, Code.AMOUNT_TOO_LARGE),
     ],

@@ -6,6 +6,8 @@ import random
 import pytest
 from hypothesis import settings
 
+from domain.ledger import promised
+from domain.ledger.proof import verify_log
 from domain.settlement import batch
 from tests.ledger.market import MERCHANTS, PEOPLE, Market
 
@@ -63,5 +65,9 @@ def test_a_long_life_of_a_market(seed: int) -> None:
         assert any(getattr(fact, "recovered_fen", 0) for fact in facts)
         assert any(getattr(fact, "carry_out_fen", 0) > 0 for fact in facts)
         assert any(isinstance(fact, batch.Sealed) and not fact.count for fact in facts)
+        recorder = market.ledger.recorder
+        assert verify_log(recorder) == [], "more was posted than had been promised, for one"
+        at = recorder.head().position
+        assert promised.read(recorder, at) == market.ledger._committer._promised
     finally:
         market.teardown()

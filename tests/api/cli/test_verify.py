@@ -330,3 +330,17 @@ def test_a_version_that_knows_no_seals_is_refused_by_the_database(migrated_url: 
     engine.dispose()
     with open_recorder(parse_database_url(migrated_url)).writing() as session:
         assert session.head.number == 0
+
+
+@pytest.mark.parametrize("figure", ["9.3e18", "1.5", "'12'||'x'"])
+def test_a_figure_that_is_no_whole_number_is_found(market: Terminal, figure: str) -> None:
+    """SQLite keeps any type anywhere."""
+    if market.url.startswith("postgresql"):
+        pytest.skip("its columns take whole numbers alone")
+    assert found(market) == []
+    with unseen(market.url) as connection:
+        change = f"UPDATE trial_movements SET debit_fen = {figure} WHERE code = '2241.01'"  # noqa: S608
+        assert connection.execute(text(change)).rowcount == 1
+    assert [(one["check"], one["where"]) for one in found(market)] == [
+        ("projection", "trial_balance")
+    ]

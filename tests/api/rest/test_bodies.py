@@ -41,7 +41,7 @@ AMOUNTS = [
     ("-0", "amount_invalid"),
     ("-1", "amount_invalid"),
     ("-9223372036854775809", "amount_too_large"),
-    ("1000000000000001", "amount_too_large"),
+    ("1000000000001", "amount_too_large"),
     ("9223372036854775807", "amount_too_large"),
     ("9223372036854775808", "amount_too_large"),
     ("1" + "0" * 30, "amount_too_large"),

@@ -19,7 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
 )
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
 from projections.tables.bulk import (
@@ -119,6 +119,26 @@ def test_numbers_are_added(connection: Connection) -> None:
     add_rows(connection, TABLE, rows, KEY, ("amount_fen", "count"))
     add_rows(connection, TABLE, rows, KEY, ("amount_fen", "count"))
     assert stored(connection) == [(*r[:2], r[2] * 2, r[3] * 2, *r[4:]) for r in rows]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_sum_beyond_64_bits_is_refused_and_never_becomes_another_number(
+    connection: Connection, sign: int
+) -> None:
+    most = 2**63 - 1 if sign > 0 else -(2**63)
+    row = (*EMPTY[:2], most - sign, *EMPTY[3:])
+    one = (*EMPTY[:2], sign, *EMPTY[3:])
+    add_rows(connection, TABLE, [row], KEY, ("amount_fen",))
+    add_rows(connection, TABLE, [one], KEY, ("amount_fen",))
+    assert stored(connection) == [(*EMPTY[:2], most, *EMPTY[3:])]
+    with pytest.raises((IntegrityError, DataError)), connection.begin_nested():
+        add_rows(connection, TABLE, [one], KEY, ("amount_fen",))
+
+
+def test_only_a_column_that_is_never_null_is_added_to(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        with pytest.raises(TypeError, match="NOT NULL"):
+            add_rows(connection, TABLE, [FULL], KEY, ("rank",))
 
 
 def test_one_batch_adds_to_some_columns_and_sets_others(connection: Connection) -> None:

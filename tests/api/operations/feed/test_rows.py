@@ -48,7 +48,7 @@ BAD_AMOUNTS = {
     "1_000": "amount_invalid",
     "0x10": "amount_invalid",
     "True": "amount_invalid",
-    "1000000000000001": "amount_too_large",
+    "1000000000001": "amount_too_large",
     "9" * 5000: "amount_too_large",
 }
 BAD_ITEMS = ["0", "-1", "1.0", "", " 1", "１", "NaN", "99999999999"]

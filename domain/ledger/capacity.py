@@ -1,0 +1,120 @@
+"""Capacity: all that the ledger has promised to post, counted, and where the door closes.
+
+Every sum of money is kept in signed 64-bit columns. No account, day or total can leave them while
+all that was ever posted, and all that may still be posted without asking at the door again, is
+below 2^63 together. That sum is *promised*: one number for the whole ledger.
+
+    a payment is started        + SHARES × amount: everything it can come to is counted at once
+    it is declined              − the same: nothing was posted, nothing will be
+    a transfer, a reversal      + what its entry debits
+    a payout is paid again      + what that can come to
+
+What posts later (a success, a release, a settlement, a refund, a return) promises nothing: it was
+counted at the door. So only who starts something can hear `ledger_full`, never an outcome.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from domain.accounting import account, reversal
+from domain.kernel import Fact, Recorded
+from domain.payment import payment, transfer
+from domain.refusals import Code, Refused
+from domain.settlement import batch
+
+LAST_FEN = 2**63 - 1  # The largest number of a column.
+DOOR_FEN = 2**62  # Members start nothing beyond; the other half is for the operators' own steps.
+
+# How much can be debited in all for each fen of a payment, on all accounts together.
+#   order     1 purchase, 1 release; of what falls due 1, and 3 for its payout: instructed, paid,
+#             returned (what recovers a debt costs 2 in place of 4); a refund after release 3:
+#             taken back 1, advanced into the reserve 1, paid to the buyer 1. One before release
+#             takes 2 in place of all but the purchase. Sent back whole: 2.
+#   recharge  1 purchase, or 2 when it is sent back.
+SHARES: dict[payment.Purpose, int] = {"order": 9, "recharge": 2}
+PAYOUT_SHARES = 3  # Instructed; paid or failed; returned.
+
+
+def _started(started: payment.Started) -> int:
+    return SHARES[started.purpose] * started.amount_fen
+
+
+def _turned(_state: reversal.State, fact: reversal.Reversed) -> int:
+    return sum(line.debit_fen for line in fact.entry.lines)
+
+
+class Promise(NamedTuple):
+    """What a fact adds to what is promised, in fen, given the state of its stream before it; and
+    whether a member may start it, or only an operator."""
+
+    fen: Callable[[Any, Any], int]
+    by_operators: bool = False
+
+
+PROMISES: dict[type[Fact], Promise] = {
+    payment.Started: Promise(lambda _, fact: _started(fact)),
+    payment.Declined: Promise(lambda state, _: -_started(state.started)),
+    transfer.Transferred: Promise(lambda _, fact: fact.amount_fen),
+    reversal.Reversed: Promise(_turned, by_operators=True),
+    batch.PayoutRetried: Promise(
+        lambda _, fact: PAYOUT_SHARES * fact.amount_fen, by_operators=True
+    ),
+}
+
+
+def refuse_beyond(promise: Promise, promised_fen: int) -> None:
+    """Raises Refused(LEDGER_FULL) when `promised_fen` would be more than who asks may come to."""
+    if promised_fen > (LAST_FEN if promise.by_operators else DOOR_FEN):
+        raise Refused(Code.LEDGER_FULL)
+
+
+class CapacityBook:
+    """For `verify`: what is promised and what was posted, from the facts alone."""
+
+    def __init__(self, report: Callable[[str, str, str], None], kept: dict[int, int]) -> None:
+        """`kept`: what snapshots say was promised, by position."""
+        self._report = report
+        self._kept = kept
+        self._started: dict[str, payment.State] = {}  # Payments without an outcome.
+        self._promised_fen = 0
+        self._posted_fen = 0
+        self._said = False
+
+    def take(self, recorded: Recorded) -> None:
+        fact, stream = recorded.fact, recorded.stream
+        if isinstance(fact, account.Posted):
+            self._posted_fen += sum(line.debit_fen for line in fact.lines)
+        elif isinstance(fact, payment.Succeeded):
+            self._started.pop(stream, None)
+        elif promise := PROMISES.get(type(fact)):
+            state = self._started.pop(stream, None)
+            if isinstance(fact, payment.Declined) and state is None:
+                return  # Never started: another check's finding.
+            self._promised_fen += promise.fen(state, fact)
+            if isinstance(fact, payment.Started):
+                self._started[stream] = payment.State("paying", fact)
+
+    def end_commit(self, number: int, position: int) -> None:
+        """Once for each thing that is wrong: what follows cannot be right either."""
+        where = f"commit {number}"
+        kept_fen = self._kept.pop(position, self._promised_fen)
+        if kept_fen != self._promised_fen:
+            said = f"{kept_fen} fen are kept as promised, the facts give {self._promised_fen}"
+            self._report("capacity", where, said)
+        if self._said:
+            return
+        if self._posted_fen > LAST_FEN:
+            said = f"{self._posted_fen} fen were posted in all: sums have left 64 bits"
+            self._report("capacity", where, said)
+            self._said = True
+        elif self._posted_fen > self._promised_fen:
+            said = f"{self._posted_fen} fen were posted, {self._promised_fen} promised at the door"
+            self._report("capacity", where, said)
+            self._said = True
+
+    def end(self, position: int) -> None:
+        """What is kept for where no commit ends was never right; beyond `position` the log goes on,
+        and the next run will tell."""
+        for at in sorted(self._kept):
+            if at <= position:
+                self._report("capacity", f"position {at}", "is kept where no commit ends")
