@@ -4,12 +4,14 @@ import operator
 from typing import Annotated, Any
 
 import strawberry
+from msgspec.structs import asdict
 from strawberry import ID
 
 from api.graphql.enums import AccountStatus, AccountType
 from api.graphql.money import Money
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, connection
-from api.graphql.plan.roots import ROOTS, Arguments, Keyed, Listed
+from api.graphql.plan.books import Books
+from api.graphql.plan.roots import ROOTS, Arguments, Keyed, Listed, Whole
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Date
 from api.graphql.scope import Scope
@@ -98,5 +100,19 @@ def _filters(scope: Scope, arguments: Arguments) -> dict[str, Any]:
 
 
 _SEES = (("code", "owner"), Scope.may_see_account)
-ROOTS["account"] = Keyed(balances.TABLE.c.account, "id", _SEES, unless="as_of")
+
+
+def _as_of(
+    books: Books, scope: Scope, arguments: Arguments, _columns: tuple[str, ...]
+) -> dict[str, Any] | None:
+    values = {"account": arguments["id"], "as_of": arguments["as_of"]}
+    rows = books.rows(books.prepared(account_days.as_of_query, frozenset(values)), values)
+    if not rows:
+        return None
+    found = account_days.account_of(arguments["id"], rows[0])
+    return asdict(found) if scope.may_see_account(found.code, found.owner) else None
+
+
+_AS_OF = Whole(_as_of, lambda _columns: 1, frozenset({account_days.DAYS.name}))
+ROOTS["account"] = Keyed(balances.TABLE.c.account, "id", _SEES, "as_of", _AS_OF)
 ROOTS["accounts"] = Listed(balances.LISTING, _filters, _SEES, counted=False)

@@ -1,13 +1,20 @@
 """How far the ledger is, and how far its read models are: `ledger`, `projections`."""
 
-from sqlalchemy import Connection, column, select, table
+from typing import Any
+
+from sqlalchemy import Connection, Select, column, select, table
 
 from api.graphql.describing import object_type
 from api.graphql.enums import ProjectionState
+from api.graphql.plan.books import Books
+from api.graphql.plan.roots import ROOTS, Arguments, Whole
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Instant
+from api.graphql.scope import Scope
+from api.graphql.shapes import of, shape, shape_of
 from projections.engine.checkpoints import Checkpoint, load
 from projections.registry import READ_MODELS
+from projections.tables.listing import Names
 
 _COMMITS = table(
     "commit_log",
@@ -18,14 +25,18 @@ _COMMITS = table(
 )
 
 
-@object_type
+def _hex(digest: bytes) -> str:
+    return bytes(digest).hex()
+
+
+@shape()
 class Ledger:
     """The newest commit: the last position of the ledger, when it was recorded, and the hash that
     chains all commits up to it (hex SHA-256)."""
 
-    position: BigInt
+    position: BigInt = of("last_position")
     recorded_at: Instant
-    hash: str
+    hash: str = of("hash", make=_hex)
 
 
 @object_type
@@ -42,15 +53,14 @@ class Projection:
 
 
 def _head(connection: Connection) -> Ledger | None:
+    row = connection.execute(_newest(frozenset())).first()
+    return None if row is None else shape_of(Ledger).node(row)
+
+
+def _newest(_names: Names) -> Select[Any]:
     log = _COMMITS.c
     query = select(log.last_position, log.recorded_at_us, log.hash)
-    row = connection.execute(query.order_by(log.number.desc()).limit(1)).first()
-    if row is None:
-        return None
-    position, recorded_at_us, digest = row
-    return Ledger(
-        position=BigInt(position), recorded_at=Instant(recorded_at_us), hash=bytes(digest).hex()
-    )
+    return query.order_by(log.number.desc()).limit(1)
 
 
 def _projections(connection: Connection) -> list[Projection]:
@@ -86,3 +96,17 @@ async def ledger(info: Info) -> Ledger | None:
 async def projections(info: Info) -> list[Projection]:
     """Every read model against the head of the ledger."""
     return await info.context.read(_projections)
+
+
+def _read(
+    books: Books, _scope: Scope, _arguments: Arguments, _columns: tuple[str, ...]
+) -> dict[str, Any] | None:
+    rows = books.rows(books.prepared(_newest, frozenset()), {})
+    return (
+        dict(zip(("last_position", "recorded_at_us", "hash"), rows[0], strict=True))
+        if rows
+        else None
+    )
+
+
+ROOTS["ledger"] = Whole(_read, lambda _columns: 1, frozenset())

@@ -5,12 +5,13 @@ found by the key, however long the history. What has no accounting date of its o
 counts on the day that was open; what came before the books were opened counts before every date.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import astuple
-from sqlalchemy import BigInteger, Column, Connection, Date, Table, select
+from sqlalchemy import BigInteger, Column, Connection, Date, Select, Table, select
 
 from domain.accounting import account as accounts_of_chart
 from domain.accounting.chart import CHART, split_id
@@ -21,6 +22,7 @@ from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.models import balances
 from projections.models.balances import Account, Change, Changes
 from projections.tables.bulk import fetch_rows, upsert_rows
+from projections.tables.listing import Names, given
 from projections.tables.paging import sought_text
 
 BEFORE_THE_BOOKS = date(1, 1, 1)
@@ -161,16 +163,21 @@ _COLUMNS = [DAYS.c[name] for name in End.__struct_fields__]
 
 def account_as_of(connection: Connection, account_id: str, as_of: date) -> Account | None:
     """An account as it was at the end of an accounting date; None: it was not open yet."""
-    query = (
-        select(*_COLUMNS)
-        .where(DAYS.c.account == sought_text(account_id, "account"))
-        .where(DAYS.c.accounting_date <= as_of)
-        .order_by(DAYS.c.accounting_date.desc())
-        .limit(1)
-    )
-    row = connection.execute(query).first()
-    if row is None:
-        return None
+    values = {"account": sought_text(account_id, "account"), "as_of": as_of}
+    row = connection.execute(as_of_query(frozenset(values)), values).first()
+    return None if row is None else account_of(account_id, row)
+
+
+def as_of_query(_names: Names) -> Select[Any]:
+    """What `account` had come to at the end of `as_of`, which are bind parameters."""
+    on = DAYS.c.accounting_date
+    mine = DAYS.c.account == given("account", DAYS.c.account)
+    query = select(*_COLUMNS).where(mine, on <= given("as_of", on))
+    return query.order_by(on.desc()).limit(1)
+
+
+def account_of(account_id: str, row: Sequence[Any]) -> Account:
+    """An account from a row of `as_of_query`."""
     end = End(*row)
     code, owner = split_id(account_id)
     line = CHART[code]

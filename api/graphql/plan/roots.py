@@ -413,12 +413,13 @@ def _cursor(name: str, *key: Any) -> str:
 
 class Keyed(NamedTuple):
     """One object by its key: the row whose column `key` is the argument `named`, if the caller
-    `sees` it. With the argument `unless` it is another question."""
+    `sees` it. With the argument `unless` it is another question, answered by `other`."""
 
     key: Column[Any]
     named: str
     sees: Sees | None = None
     unless: str = ""
+    other: "Whole | None" = None
 
     def compiled(self, one: Selected, role: Role) -> Compiled:
         level = _Level(one, role, alone=True)
@@ -432,11 +433,12 @@ class Keyed(NamedTuple):
         selected = [columns[name] for name in code.columns] or [self.key]
         query = select(*selected).where(self.key == parameter(self.named, self.key))
         statements: dict[Dialect, Rendered] = {}
+        other = self.other.compiled(one, role) if self.other else None
 
         def read(books: Books, given: Given) -> Any:
             arguments = given.arguments
-            if self.unless and arguments[self.unless] is not None:
-                raise Unplanned(self.unless)
+            if other and arguments[self.unless] is not None:
+                return other.read(books, given)
             statement = statements.get(books.dialect)
             if statement is None:
                 statement = statements[books.dialect] = rendered(query, books.dialect)
@@ -454,7 +456,9 @@ class Keyed(NamedTuple):
 
         tables = frozenset({str(self.key.table.name), *level.tables})
         guarded = 1 if level.guard else 0
-        return Compiled(read, 1 + guarded + level.statements, tables)
+        return Compiled(
+            read, 1 + guarded + level.statements, tables | (other.tables if other else set())
+        )
 
 
 class Plain(NamedTuple):
