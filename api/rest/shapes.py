@@ -11,6 +11,7 @@ from domain.channel.channels import CHANNELS
 from domain.money import BASIS, MAX_FEN
 from domain.order.order import MAX_LINES
 from domain.payment.commands import LONGEST_ID
+from domain.settlement.published import FIRST_YEAR, LAST_YEAR, MAX_VERSION
 from domain.texts import HALF, REFUSED
 
 Shape = dict[str, Any]
@@ -91,12 +92,33 @@ SHAPES: Mapping[str, Shape] = {
         "pattern": f"^[a-z]{{1,20}}-{_NAME}[A-Za-z0-9_.-]{{0,120}}#[1-9][0-9]{{0,9}}$",
     },
 }
-# Named alike in two commands, and null in one of them alone.
+_DAYS: Shape = {
+    "type": "array",
+    "items": DATE,
+    "uniqueItems": True,
+    "maxItems": 366,
+    "description": "days of that year, ascending; holidays are weekdays, makeup days are not",
+}
+# Named alike in other commands, or in themselves too short a word to be a name for all.
 OWN: Mapping[tuple[str, str], Shape] = {
+    ("PublishCalendar", "version"): {"type": "integer", "minimum": 1, "maximum": MAX_VERSION},
+    ("PublishCalendar", "published"): DATE,
+    ("PublishCalendar", "source"): TEXT,
+    ("YearDays", "year"): {"type": "integer", "minimum": FIRST_YEAR, "maximum": LAST_YEAR},
+    ("YearDays", "holidays"): _DAYS,
+    ("YearDays", "makeup_workdays"): _DAYS,
     ("RegisterMember", "settlement_cycle"): _nullable(CYCLE),
     ("SetSettlementTerms", "settlement_cycle"): CYCLE,
 }
-MORE: Mapping[str, Shape] = {"lines": {"minItems": 1, "maxItems": MAX_LINES}}
+MORE: Mapping[str, Shape] = {
+    "lines": {"minItems": 1, "maxItems": MAX_LINES},
+    "years": {
+        "minItems": 1,
+        "maxItems": LAST_YEAR - FIRST_YEAR + 1,
+        "description": "one entry for each year, ascending",
+    },
+    "payee": {"description": "another member than the payer"},
+}
 
 
 def shaped(kind: str, name: str, schema: Shape) -> Shape:
