@@ -105,7 +105,7 @@ OWN: Mapping[tuple[str, str], Shape] = {
     ("PublishCalendar", "published"): DATE,
     ("PublishCalendar", "source"): TEXT,
     ("YearDays", "year"): {"type": "integer", "minimum": FIRST_YEAR, "maximum": LAST_YEAR},
-    ("YearDays", "holidays"): _DAYS,
+    ("YearDays", "holidays"): {**_DAYS, "minItems": 1},
     ("YearDays", "makeup_workdays"): _DAYS,
     ("RegisterMember", "settlement_cycle"): _nullable(CYCLE),
     ("SetSettlementTerms", "settlement_cycle"): CYCLE,
@@ -123,8 +123,8 @@ MORE: Mapping[str, Shape] = {
 
 def shaped(kind: str, name: str, schema: Shape) -> Shape:
     """The schema of a command's field, with all that is asked of it."""
-    own = OWN.get((kind, name)) or SHAPES.get(name)
-    return dict(own) if own else {**schema, **MORE.get(name, {})}
+    own = OWN.get((kind, name)) or SHAPES.get(name) or schema
+    return {**own, **MORE.get(name, {})}
 
 
 def exactly_one(names: tuple[str, ...]) -> list[Shape]:

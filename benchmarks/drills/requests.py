@@ -178,11 +178,11 @@ def _run(send: Callable[[], None], seed: int, count: int) -> None:
     seeded(seed)(quiet(send))()
 
 
-def _allowed(label: str, role: Role) -> Callable[[int, str], str | None]:
+def _allowed(label: str, role: Role) -> Callable[[int], str | None]:
     """What a role may be answered: a success only where the table of access has it."""
     permission = PERMISSIONS.get(label)
 
-    def wrong(status: int, _code: str) -> str | None:
+    def wrong(status: int) -> str | None:
         if permission is not None and status < 400 and role not in permission.roles:
             return f"{role} may not, and did"
         return None

@@ -10,8 +10,18 @@ from domain.kernel import Recorded
 from domain.ledger.ledger import Ledger
 
 PAGE = 5_000
-# What a merchant may bring about: sales and refunds of its own, its own staff.
-STREAMS = ("order-", "transaction-", "payment-", "refund-", "instruction-", "account-", "member-")
+# What a merchant may bring about: sales and refunds of its own, which its batches collect, and its
+# own staff.
+STREAMS = (
+    "order-",
+    "transaction-",
+    "payment-",
+    "refund-",
+    "instruction-",
+    "account-",
+    "member-",
+    "settlement-",
+)
 
 
 def wrongly_written(url: str, market: Market) -> list[str]:
