@@ -84,7 +84,7 @@ class Operations:
     def cases(self, label: str) -> st.SearchStrategy[Any]:
         """Cases of one operation."""
         operation = self._generated[label]
-        fits = operation.as_strategy(generation_mode=self._modes[0])
+        fits: st.SearchStrategy[Any] = operation.as_strategy(generation_mode=self._modes[0])
         if not list(operation.iter_parameters()) and not operation.body:
             return fits  # Nothing about it can be wrong.
         fails = operation.as_strategy(generation_mode=self._modes[1])

@@ -53,11 +53,11 @@ WORDS: Mapping[str, Sequence[str]] = {
 
 
 class Query(NamedTuple):
-    """`clean`: nothing in it is meant to be refused for its form."""
+    """`by_url`: it is sent by GET."""
 
     text: str
     variables: dict[str, Any]
-    clean: bool
+    by_url: bool = False
 
 
 class Queries:
@@ -73,14 +73,13 @@ class Queries:
         return st.builds(self._drawn, st.data(), st.integers(0, 19))
 
     def _drawn(self, data: st.DataObject, luck: int) -> Query:
-        writer = _Writer(self, data)
-        query = writer.query()
+        query = _Writer(self, data).query()._replace(by_url=luck % 5 == 1)
         if luck:
             return query
         place = data.draw(st.integers(0, len(query.text)))
         more = data.draw(st.sampled_from(("", "{", "}", '"', "#", "...", "$", "\u0000", "é", "(")))
         broken = query.text[:place] + more + query.text[place + 1 :]
-        return Query(broken, query.variables, False)
+        return query._replace(text=broken)
 
     def everything(self) -> list[tuple[str, str]]:
         """For each root field a query of all below it, on names that stand in the books."""
@@ -126,14 +125,13 @@ class _Writer:
         self._fragments: list[str] = []
         self._declared: list[str] = []
         self._variables: dict[str, Any] = {}
-        self._clean = True
 
     def query(self) -> Query:
         selection = self._selection(self._queries.root, 1)
         declared = f"({', '.join(self._declared)})" if self._declared else ""
         head = "query Q" + declared if declared or self._chance(3) else ""
         text = "\n".join([f"{head} {selection}", *self._fragments])
-        return Query(text, self._variables, self._clean)
+        return Query(text, self._variables)
 
     def _chance(self, of: int) -> bool:
         return self._data.draw(st.integers(1, of)) == of
@@ -198,7 +196,6 @@ class _Writer:
 
     def _value(self, root: str, name: str, kind: GraphQLInputType) -> Any:
         if self._chance(10):
-            self._clean = False
             return self._pick(NONSENSE)
         inner = kind.of_type if isinstance(kind, GraphQLNonNull) else kind
         assert not isinstance(inner, GraphQLList), "no argument is a list"

@@ -12,7 +12,7 @@ from benchmarks.drills.generating.findings import Findings
 from benchmarks.drills.generating.queries import Query
 
 TIMEOUT_S = 30
-STATUSES = frozenset({200, 400, 429, 503})  # With a good key, JSON, and a body of 1 MiB at most.
+STATUSES = frozenset({200, 400, 414, 429, 503})  # With a good key, JSON, and 1 MiB at most.
 
 
 class Reader:
@@ -33,17 +33,23 @@ class Reader:
         self._session = requests.Session()
         self._session.headers["Authorization"] = f"Bearer {key}"
         self._session.headers["Content-Type"] = "application/json"
-        self.asked: set[str] = set()
-        self.answered: set[str] = set()
+        self.asked: set[str] = set()  # Fields of the schema that an answer was compared for.
 
     def close(self) -> None:
         self._session.close()
 
     def send(self, query: Query, where: str = "") -> None:
-        sent = json.dumps({"query": query.text, "variables": query.variables})
-        shown = f"{query.text}\n{json.dumps(query.variables)}"
+        variables = json.dumps(query.variables)
+        sent = f'{{"query": {json.dumps(query.text)}, "variables": {variables}}}'
+        shown = f"{query.text}\n{variables}"
         try:
-            answer = self._session.post(self._url, data=sent, timeout=TIMEOUT_S)
+            if query.by_url:
+                asked = {"query": query.text, "variables": variables}
+                answer = self._session.get(self._url, params=asked, timeout=TIMEOUT_S)
+            else:
+                answer = self._session.post(self._url, data=sent, timeout=TIMEOUT_S)
+        except UnicodeError:
+            return  # Half of a surrogate pair stands in no URL.
         except requests.exceptions.RequestException as error:
             self._findings.fault("no answer", where or "graphql", shown, error)
             return
