@@ -59,15 +59,15 @@ def served(url: str, orders: int = ORDERS) -> Iterator[Served]:
     """A server on an empty place for a ledger; it ends with the block, however that ends."""
     migrate(url)
     operator, auditor = _market(url, orders)
-    with running(url) as (host, port, pid):
+    with running(url, "--roll-days") as (host, port, pid):
         yield Served(host, port, pid, operator, auditor)
 
 
 @contextmanager
-def running(url: str, log: IO[str] | None = None) -> Iterator[tuple[str, int, int]]:
+def running(url: str, *options: str, log: IO[str] | None = None) -> Iterator[tuple[str, int, int]]:
     """A server on a ledger: host, port and process; its log goes into a file, if one is given."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "api.cli", "serve", "--port", "0", "--json", "--roll-days"],
+        [sys.executable, "-m", "api.cli", "serve", "--port", "0", "--json", *options],
         env={**environment(), "ZHANGFANG_DATABASE": url},
         stdout=subprocess.PIPE,
         stderr=log,

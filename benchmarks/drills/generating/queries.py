@@ -72,6 +72,10 @@ class Queries:
     def any(self) -> st.SearchStrategy[Query]:
         return st.builds(self._drawn, st.data(), st.integers(0, 19))
 
+    def whole(self) -> st.SearchStrategy[Query]:
+        """Queries that nobody has broken; their values may be nonsense."""
+        return st.builds(lambda data: _Writer(self, data).query(), st.data())
+
     def _drawn(self, data: st.DataObject, luck: int) -> Query:
         query = _Writer(self, data).query()._replace(by_url=luck % 5 == 1)
         if luck:
