@@ -47,6 +47,24 @@ def show(report: Report, console: Console) -> None:
                 for one in report.rebuild
             ),
         )
+    if report.feed:
+        _table(
+            console,
+            "A feed: checked whole, then imported for a while",
+            ("backend", "rows", "rows/s", "MiB at 25, 50, 100 %", "import rows/s", "MiB", "peak"),
+            (
+                (
+                    one.backend,
+                    f"{one.rows:,}",
+                    f"{one.checked_per_second:,}",
+                    ", ".join(map(str, one.check_mib)),
+                    f"{one.imported_per_second:,}",
+                    ", ".join(map(str, one.import_mib)),
+                    str(one.peak_mib),
+                )
+                for one in report.feed
+            ),
+        )
     _beside(report, console)
 
 
