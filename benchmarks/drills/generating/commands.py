@@ -191,8 +191,6 @@ class _Fitting:
                 return False
             if not validator.is_valid(unquote(value) if place == "path" else value):
                 return False
-        if case.query:
-            return False
         given = case.body
         if isinstance(given, schemathesis.core.NotSet):
             return not self._body_required
