@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.context import AppContext
 from api.graphql.app import GraphQLReads, graphql_app
 from api.http.connections import Crowd
+from api.http.cors import Cors
 from api.http.doors import Doors
 from api.http.errors import HANDLERS, REFUSALS_PAGE, Handler, refusals_page
 from api.http.metrics import Metrics
@@ -37,9 +38,12 @@ class _Asgi:
 
 
 class _Application(FastAPI):
+    origins: tuple[str, ...] = ()
+
     def build_middleware_stack(self) -> ASGIApp:
         """The guard stands outside of everything, so that also what fails is answered with it."""
-        return Doors(super().build_middleware_stack())
+        whole = super().build_middleware_stack()
+        return Doors(Cors(whole, self.origins) if self.origins else whole)
 
 
 def create_app(
@@ -73,6 +77,7 @@ def create_app(
         exception_handlers=handlers,
     )
     app.state.graphql = reads
+    app.origins = settings.cors_origins
     app.include_router(routes.router(context))
     app.include_router(end_of_day.router(context))
     app.include_router(health.router(context, metrics))

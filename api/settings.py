@@ -24,6 +24,9 @@ from domain.refusals import Code, Refused
 PREFIX = "ZHANGFANG_"
 DEFAULT_DATABASE = "sqlite:///zhangfang.db"
 ENV_FILE = ".env"
+_ORIGIN = re.compile(
+    r"https?://([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(:[1-9][0-9]{0,4})?"
+)
 _RATE = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour)")
 
 
@@ -64,6 +67,17 @@ def _rate(given: Any) -> Any:
     return given
 
 
+def _origins(given: Any) -> Any:
+    """Exact origins as browsers write them: no path, no `*`, no port that goes without saying."""
+    if isinstance(given, str):
+        given = tuple(one.strip() for one in given.split(","))
+    for one in given:
+        implied = ":443" if one.startswith("https:") else ":80"
+        if not _ORIGIN.fullmatch(one) or one.endswith(implied):
+            raise ValueError(": origins as in https://books.example.com, with commas between")
+    return given
+
+
 Port = Annotated[int, _whole(0, 65_535, "a port")]
 Seconds = Annotated[int, _whole(1, 3_600, "a number of seconds from 1 to 3600")]
 
@@ -93,6 +107,8 @@ class Settings(BaseSettings):
     idle_seconds: Seconds = 5
     # Requests of one API key; a query counts by its cost.
     rate: Annotated[str, BeforeValidator(_rate)] = "1000/second"
+    # Origins whose pages may talk to the server from a browser; exact ones, none by default.
+    cors_origins: Annotated[tuple[str, ...], BeforeValidator(_origins)] = ()
     # The most values that one GraphQL query may ask for.
     query_cost: Annotated[int, _whole(100, 10_000_000, "a number from 100 to 10000000")] = 25_000
 

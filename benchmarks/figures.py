@@ -63,6 +63,26 @@ class Rebuild(Struct, frozen=True):
     live_per_second: int
 
 
+class Feed(Struct, frozen=True):
+    """A generated feed checked whole, as a dry run does it, and then imported for a while, in a
+    process of its own.
+
+    `check_mib`: the process's memory when 25, 50 and 100 % of the rows were read;
+    `checked_peak_mib` the most of it until they were compared with the books, too. `import_mib`:
+    when half of the import's time was over, and all of it. `peak_mib`: the most of all.
+    """
+
+    backend: Backend
+    rows: int
+    checked_per_second: int
+    check_mib: tuple[int, int, int]
+    checked_peak_mib: int
+    imported: int
+    imported_per_second: int
+    import_mib: tuple[int, int]
+    peak_mib: int
+
+
 class Floor(Struct, frozen=True):
     """The rows of 256 transfers a commit, inserted raw; and how many transfers that would be."""
 
@@ -85,5 +105,6 @@ class Report(Struct):
     lifecycles: list[Lifecycles] = field(default_factory=list)
     visible: list[Visible] = field(default_factory=list)
     rebuild: list[Rebuild] = field(default_factory=list)
+    feed: list[Feed] = field(default_factory=list)
     floor: list[Floor] = field(default_factory=list)
     library: list[Library] = field(default_factory=list)

@@ -47,6 +47,7 @@ def show(report: Report, console: Console) -> None:
                 for one in report.rebuild
             ),
         )
+    _feed(report, console)
     _beside(report, console)
 
 
@@ -77,6 +78,27 @@ def _transfers(report: Report, console: Console) -> None:
     columns = ("backend", "callers", "shape", "per s", "p50 ms", "p99 ms")
     beside = ("hot %", "floor %", "x library")  # Of uniform; of the floor; of the plain library.
     _table(console, "Durable transfers", columns + beside, rows)
+
+
+def _feed(report: Report, console: Console) -> None:
+    if report.feed:
+        _table(
+            console,
+            "A feed: checked whole, then imported for a while",
+            ("backend", "rows", "rows/s", "MiB at 25, 50, 100 %", "import rows/s", "MiB", "peak"),
+            (
+                (
+                    one.backend,
+                    f"{one.rows:,}",
+                    f"{one.checked_per_second:,}",
+                    ", ".join(map(str, one.check_mib)),
+                    f"{one.imported_per_second:,}",
+                    ", ".join(map(str, one.import_mib)),
+                    str(one.peak_mib),
+                )
+                for one in report.feed
+            ),
+        )
 
 
 def _beside(report: Report, console: Console) -> None:

@@ -14,7 +14,7 @@ import msgspec
 import typer
 from rich.console import Console
 
-from benchmarks import floor, library, lifecycles, rebuild, transfers, visible
+from benchmarks import feeds, floor, library, lifecycles, rebuild, transfers, visible
 from benchmarks.databases import Databases, databases
 from benchmarks.figures import BACKENDS, Backend, Report
 from benchmarks.report import show
@@ -32,6 +32,7 @@ class Kind(StrEnum):
     LIFECYCLES = "lifecycles"
     VISIBLE = "visible"
     REBUILD = "rebuild"
+    FEED = "feed"
     FLOOR = "floor"
     LIBRARY = "library"
 
@@ -87,6 +88,10 @@ def run(
                 facts = int(seconds * rebuild.FACTS_PER_SECOND)
                 with made.ledger(backend) as url:
                     report.rebuild.append(rebuild.measure(url, backend, facts, tell))
+        if Kind.FEED in kinds:
+            for backend in wanted:
+                with made.ledger(backend) as url:
+                    report.feed.append(feeds.measure(url, backend, seconds, tell))
     return report
 
 
@@ -163,7 +168,7 @@ def command(
         ),
     ] = None,
 ) -> None:
-    """Measure durable transfers, lifecycles and rebuilds beside the floor and the plain library."""
+    """Measure transfers, lifecycles, rebuilds, feeds beside the floor and the plain library."""
     progress = Console(stderr=True)
     backends: list[Backend] = [one.value for one in backend or ()]
     try:

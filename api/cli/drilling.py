@@ -4,6 +4,7 @@ It is bounded in connections, bytes and seconds, and its ledger is gone with it,
 drills stand with the benchmarks and are loaded only when they are asked for.
 """
 
+import secrets
 from typing import Annotated, Any, Literal
 
 import typer
@@ -13,6 +14,9 @@ from api.cli.output import FOUND, JsonOption, Say, answering
 from domain.refusals import Code, Refused
 
 app = typer.Typer(no_args_is_help=True, help="Attack a server of its own and see how it bears it.")
+
+INSTALL = "it needs Schemathesis and Hypothesis, which are not here: pip install 'zhangfang[dev]'"
+SECONDS = 60
 
 BackendOption = Annotated[
     Literal["sqlite", "postgresql"], typer.Option("--backend", help="The database to drill on.")
@@ -49,6 +53,71 @@ def doors(
         _say(say, found)
         if not found["passed"]:
             raise typer.Exit(FOUND)
+
+
+@app.command("requests")
+def generated(
+    seconds: Annotated[
+        int | None, typer.Option(min=1, max=86_400, help="For how long; 60 unless --examples.")
+    ] = None,
+    examples: Annotated[
+        int | None,
+        typer.Option(min=1, max=100_000, help="So many of each operation in each role."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**32, help="The same seed, the same requests.")
+    ] = None,
+    backend: BackendOption = "sqlite",
+    postgres: PostgresOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Generated REST requests and GraphQL queries of every role; then the books are verified."""
+    from benchmarks.databases import databases
+
+    with answering(None, as_json, interrupted=UNTOUCHED) as say:
+        if seconds is not None and examples is not None:
+            raise Refused(Code.REQUEST_INVALID, "examples", "either --seconds or --examples")
+        try:
+            from benchmarks.drills.requests import drill
+        except ModuleNotFoundError as missing:
+            detail = f"{INSTALL} ({missing.name})"
+            raise Refused(Code.REQUEST_INVALID, "requests", detail) from None
+        chosen = secrets.randbelow(2**32) if seed is None else seed
+        limit = SECONDS if seconds is None and examples is None else seconds
+        if not say.as_json:
+            say.err.print(f"seed {chosen}")
+        try:
+            with databases([backend], postgres) as made, made.empty(backend) as url:
+                found = drill(
+                    url,
+                    say.err.print if not say.as_json else lambda _: None,
+                    seed=chosen,
+                    seconds=limit,
+                    examples=examples,
+                )
+        except RuntimeError as error:
+            raise Refused(Code.REQUEST_INVALID, "backend", str(error)) from None
+        if say.as_json:
+            say.json({"backend": backend, **found})
+        _say_requests(say, found)
+        if not found["passed"]:
+            raise typer.Exit(FOUND)
+
+
+def _say_requests(say: Say, found: dict[str, Any]) -> None:
+    table = Table("Status", title=f"{found['requests']:,} requests, seed {found['seed']}")
+    table.add_column("Answers", justify="right")
+    for status, count in found["statuses"].items():
+        table.add_row(status, f"{count:,}")
+    say.table(table)
+    for one in found["faults"]:
+        say.line(f"{one['kind']}: {one['where']}", "bold red")
+        say.line(f"  {one['request']}")
+        say.line(f"  {one['answer']}")
+    for one in found["incidents"]:
+        say.line(one)
+    say.line("The books verify." if found["books"]["clean"] else "The books DO NOT VERIFY.")
+    say.line("passed" if found["passed"] else "NOT PASSED")
 
 
 def _say(say: Say, found: dict[str, Any]) -> None:

@@ -190,12 +190,17 @@ def router(context: AppContext, metrics: Metrics) -> APIRouter:
 
     routes = APIRouter()
     for path, serve, summary, extra in (
-        ("/health", health, "Alive, database reachable, what is wrong", _answers(EXAMPLE)),
+        (
+            "/health",
+            health,
+            "Alive, database reachable, what is wrong",
+            _answers(EXAMPLE, _HEALTH, {"type": "object", "required": ["status"]}),
+        ),
         (
             "/ready",
             ready,
             "Whether commands and queries can be served now; if not, why",
-            _answers({"ready": True, "hindrances": []}),
+            _answers({"ready": True, "hindrances": []}, _READY, _READY),
         ),
         ("/metrics", figures, "Figures for Prometheus", _FIGURES),
     ):
@@ -216,19 +221,41 @@ def _json(status: int, body: object) -> Response:
     return Response(msgspec.json.encode(body), status, media_type="application/json")
 
 
-def _answers(example: dict[str, Any]) -> dict[str, Any]:
-    content = {"application/json": {"schema": {"type": "object"}, "example": example}}
+def _answers(example: dict[str, Any], yes: dict[str, Any], no: dict[str, Any]) -> dict[str, Any]:
     return {
         "responses": {
-            "200": {"description": "Yes", "content": content},
+            "200": {
+                "description": "Yes",
+                "content": {"application/json": {"schema": yes, "example": example}},
+            },
             "503": {
                 "description": "No; what hinders it is named",
-                "content": {"application/json": {"schema": {"type": "object"}}},
+                "content": {"application/json": {"schema": no}},
             },
         }
     }
 
 
+def _object(**properties: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+_TEXT, _COUNT = {"type": "string"}, {"type": "integer", "minimum": 0}
+_TEXTS = {"type": "array", "items": _TEXT}
+_LAG = _object(name=_TEXT, position=_COUNT, lag_events=_COUNT, lag_seconds=_COUNT, state=_TEXT)
+_HEALTH = _object(
+    status=_TEXT,
+    position=_COUNT,
+    projections={"type": "array", "items": _LAG},
+    worker=_TEXT,
+    wrong=_TEXTS,
+)
+_READY = _object(ready={"type": "boolean"}, hindrances=_TEXTS)
 _FIGURES: dict[str, Any] = {
     "responses": {
         "200": {

@@ -12,6 +12,7 @@ from domain.member.member import Product
 from domain.money import BASIS, MAX_FEN, MAX_TAKEN_FEN
 from domain.order.order import MAX_LINES
 from domain.payment.commands import LONGEST_ID
+from domain.settlement.published import FIRST_YEAR, LAST_YEAR, MAX_VERSION
 from domain.texts import HALF, REFUSED
 
 Shape = dict[str, Any]
@@ -93,21 +94,42 @@ SHAPES: Mapping[str, Shape] = {
         "pattern": f"^[a-z]{{1,20}}-{_NAME}[A-Za-z0-9_.-]{{0,120}}#[1-9][0-9]{{0,9}}$",
     },
 }
-# Named alike in several commands, and not the same in all of them.
+_DAYS: Shape = {
+    "type": "array",
+    "items": DATE,
+    "uniqueItems": True,
+    "maxItems": 366,
+    "description": "days of that year, ascending; holidays are weekdays, makeup days are not",
+}
+# Named alike in several commands, and not the same in all of them; or too short to name one thing.
 OWN: Mapping[tuple[str, str], Shape] = {
     ("HoldMoney", "amount_fen"): {**_amount(1), "maximum": MAX_TAKEN_FEN},
     ("RefundTransaction", "amount_fen"): {**_amount(1), "maximum": MAX_TAKEN_FEN},
+    ("PublishCalendar", "version"): {"type": "integer", "minimum": 1, "maximum": MAX_VERSION},
+    ("PublishCalendar", "published"): DATE,
+    ("PublishCalendar", "source"): TEXT,
+    ("YearDays", "year"): {"type": "integer", "minimum": FIRST_YEAR, "maximum": LAST_YEAR},
+    ("YearDays", "holidays"): {**_DAYS, "minItems": 1},
+    ("YearDays", "makeup_workdays"): _DAYS,
     ("RegisterMember", "settlement_cycle"): _nullable(CYCLE),
     ("SetSettlementTerms", "settlement_cycle"): CYCLE,
     ("SetDebtLimit", "limit_fen"): {"anyOf": [_amount(0), {"type": "null"}]},
 }
-MORE: Mapping[str, Shape] = {"lines": {"minItems": 1, "maxItems": MAX_LINES}}
+MORE: Mapping[str, Shape] = {
+    "lines": {"minItems": 1, "maxItems": MAX_LINES},
+    "years": {
+        "minItems": 1,
+        "maxItems": LAST_YEAR - FIRST_YEAR + 1,
+        "description": "one entry for each year, ascending",
+    },
+    "payee": {"description": "another member than the payer"},
+}
 
 
 def shaped(kind: str, name: str, schema: Shape) -> Shape:
     """The schema of a command's field, with all that is asked of it."""
-    own = OWN.get((kind, name)) or SHAPES.get(name)
-    return dict(own) if own else {**schema, **MORE.get(name, {})}
+    own = OWN.get((kind, name)) or SHAPES.get(name) or schema
+    return {**own, **MORE.get(name, {})}
 
 
 def exactly_one(names: tuple[str, ...]) -> list[Shape]:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -58,10 +59,18 @@ def served(url: str, orders: int = ORDERS) -> Iterator[Served]:
     """A server on an empty place for a ledger; it ends with the block, however that ends."""
     migrate(url)
     operator, auditor = _market(url, orders)
+    with running(url, "--roll-days") as (host, port, pid):
+        yield Served(host, port, pid, operator, auditor)
+
+
+@contextmanager
+def running(url: str, *options: str, log: IO[str] | None = None) -> Iterator[tuple[str, int, int]]:
+    """A server on a ledger: host, port and process; its log goes into a file, if one is given."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "api.cli", "serve", "--port", "0", "--json", "--roll-days"],
-        env={**_environment(), "ZHANGFANG_DATABASE": url},
+        [sys.executable, "-m", "api.cli", "serve", "--port", "0", "--json", *options],
+        env={**environment(), "ZHANGFANG_DATABASE": url},
         stdout=subprocess.PIPE,
+        stderr=log,
         text=True,
         start_new_session=True,  # Ctrl-C is for the drill, which then ends its server.
         preexec_fn=_few_descriptors,
@@ -69,7 +78,7 @@ def served(url: str, orders: int = ORDERS) -> Iterator[Served]:
     try:
         found = urlsplit(_first_answer(process)["urls"]["health"])
         assert found.hostname and found.port
-        yield Served(found.hostname, found.port, process.pid, operator, auditor)
+        yield found.hostname, found.port, process.pid
     finally:
         process.terminate()
         try:
@@ -79,7 +88,7 @@ def served(url: str, orders: int = ORDERS) -> Iterator[Served]:
             process.wait()
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """This process's, without settings: the drill is of what is there by default."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith("ZHANGFANG_")}
     return kept | {"PYTHONPATH": str(ROOT)}

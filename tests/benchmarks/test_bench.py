@@ -34,6 +34,17 @@ FIELDS = {
         "rss_mib",
         "live_per_second",
     },
+    "feed": {
+        "backend",
+        "rows",
+        "checked_per_second",
+        "check_mib",
+        "checked_peak_mib",
+        "imported",
+        "imported_per_second",
+        "import_mib",
+        "peak_mib",
+    },
     "floor": {"backend", "rows_per_second", "transfers_per_second"},
     "library": {"backend", "transfers_per_second"},
 }
@@ -85,7 +96,8 @@ def test_every_figure_is_there_and_nothing_is_left(
                 assert figures and all(figure > 0 for figure in figures), (kind, name)
     assert {(one["callers"], one["shape"]) for one in found["transfers"]} == CASES
     assert all(one["p50_ms"] <= one["p99_ms"] for one in found["transfers"])
-    assert [len(found[kind]) for kind in ("lifecycles", "rebuild", "floor", "library")] == [1] * 4
+    others = ("lifecycles", "rebuild", "feed", "floor", "library")
+    assert [len(found[kind]) for kind in others] == [1] * 5
     assert found["rebuild"][0]["facts"] >= rebuild.FACTS_PER_SECOND * 2 // 10
 
     assert list(tmp_path.iterdir()) == []

@@ -29,6 +29,7 @@ from tests.feed_expectation import expected_books
 from tests.stories.books import import_feed, open_books, statement_of
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "online-retail"
+HEAD = "c3457c25d52a02fc"  # Of the real quarter through March: today and for ever, anywhere.
 MAY_2011_US = day_end_us(date(2011, 4, 30))
 real_data = pytest.mark.skipif(not REAL.exists(), reason="the real feed does not lie beside us")
 
@@ -78,6 +79,7 @@ def test_the_real_quarter_settles_to_the_fen(database_url: str) -> None:
         assert {one.code for one in importer.rejects} == {Code.TRANSACTION_NOT_FOUND}
         check_statements(desk, REAL)
         check_books(desk)
+        assert desk.ledger.head().hash.hex().startswith(HEAD)
 
 
 @pytest.mark.postgresql
