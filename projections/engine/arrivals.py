@@ -13,6 +13,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -23,7 +24,7 @@ from projections.engine.wakeup import WakeUp, seconds
 
 REREAD_MS = 500
 POLL_MS = 10  # How often a SQLite file is asked for what another process wrote.
-RETRY_MS = 1_000
+RETRY_MS = 500
 
 States = Mapping[str, Checkpoint]
 
@@ -34,6 +35,13 @@ def rows_channel(recorder: LedgerRecorder) -> str:
     """Where PostgreSQL is notified of rows that were written; empty on SQLite."""
     channel = getattr(recorder, "channel", "")  # Of commits of the log.
     return channel and f"{channel}_rows"
+
+
+class Mark(NamedTuple):
+    """How often something was seen, or hinted at."""
+
+    seen: int
+    hints: int
 
 
 class _Waiter(Struct, eq=False):
@@ -52,15 +60,23 @@ class Arrivals:
         self._waiting: dict[int, _Waiter] = {}
         self._numbers = itertools.count()
         self._seen = 0  # How often `reached` was called.
+        self._hints = 0  # How many hints came while nobody waited.
 
     @property
     def waiting(self) -> int:
         """How many wait now."""
         return len(self._waiting)
 
-    def mark(self) -> int:
-        """What to take before the checkpoints are read: what is seen after it is not missed."""
-        return self._seen
+    def mark(self) -> Mark:
+        """What to take before the checkpoints are read: what comes after it is not missed."""
+        with self._lock:
+            return Mark(self._seen, self._hints)
+
+    def hinted(self) -> bool:
+        """The checkpoints may have moved. True when somebody waits to hear where they are."""
+        with self._lock:
+            self._hints += not self._waiting
+            return bool(self._waiting)
 
     def reached(self, states: States) -> None:
         """The read models were seen there, after the commit. Wakes those who waited for it."""
@@ -78,13 +94,15 @@ class Arrivals:
             with suppress(RuntimeError):  # The loop is closed: nobody waits there any more.
                 loop.call_soon_threadsafe(_resolve, arrived)
 
-    async def wait(self, names: Sequence[str], position: int, mark: int, timeout_ms: int) -> None:
+    async def wait(self, names: Sequence[str], position: int, mark: Mark, timeout_ms: int) -> None:
         """Until the read models named hold every fact up to a position, or one of them is paused,
         by what was seen since `mark`; or until the time is over. Look again afterwards."""
         loop = asyncio.get_running_loop()
         waiter = _Waiter(loop, loop.create_future(), names, position)
         with self._lock:
-            if self._seen != mark and self._settled(waiter):
+            if self._hints != mark.hints:
+                return
+            if self._seen != mark.seen and self._settled(waiter):
                 return
             number = next(self._numbers)
             self._waiting[number] = waiter
@@ -139,7 +157,7 @@ class Follower:
     def _run(self) -> None:
         while not self._stop.is_set():
             self._wakeup.wait(self._reread_ms)
-            if not self._arrivals.waiting:
+            if not self._arrivals.hinted():
                 continue
             try:
                 self._arrivals.reached(self._load())
