@@ -163,7 +163,8 @@ def command(
         ),
     ] = None,
 ) -> None:
-    """Measure durable transfers, lifecycles and rebuilds beside the floor and the plain library."""
+    """Measure transfers, lifecycles, how soon commits are visible, and rebuilds, beside the floor
+    and the plain library."""
     progress = Console(stderr=True)
     backends: list[Backend] = [one.value for one in backend or ()]
     try:

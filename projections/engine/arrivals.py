@@ -52,9 +52,13 @@ class _Waiter(Struct, eq=False):
 
 
 class Arrivals:
-    """Where the read models were last seen, and who waits for them to go on. Thread-safe."""
+    """Where the read models were last seen, and who waits for them to go on. Thread-safe.
 
-    def __init__(self) -> None:
+    `told`: a projector of this process keeps it up to date.
+    """
+
+    def __init__(self, *, told: bool = False) -> None:
+        self._told = told
         self._lock = threading.Lock()
         self._states: dict[str, Checkpoint] = {}
         self._waiting: dict[int, _Waiter] = {}
@@ -72,6 +76,12 @@ class Arrivals:
         with self._lock:
             return Mark(self._seen, self._hints)
 
+    def coming(self, names: Sequence[str], position: int) -> bool:
+        """Whether a projector here is known not to have got there yet: there is nothing to look at
+        before it says so."""
+        with self._lock:
+            return self._told and not self._settled(names, position)
+
     def hinted(self) -> bool:
         """The checkpoints may have moved. True when somebody waits to hear where they are."""
         with self._lock:
@@ -87,7 +97,7 @@ class Arrivals:
                 return
             woken: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
             for number, waiter in list(self._waiting.items()):
-                if self._settled(waiter):
+                if self._settled(waiter.names, waiter.position):
                     del self._waiting[number]
                     woken.setdefault(waiter.loop, []).append(waiter.arrived)
         for loop, arrived in woken.items():
@@ -102,7 +112,7 @@ class Arrivals:
         with self._lock:
             if self._hints != mark.hints:
                 return
-            if self._seen != mark.seen and self._settled(waiter):
+            if self._seen != mark.seen and self._settled(names, position):
                 return
             number = next(self._numbers)
             self._waiting[number] = waiter
@@ -113,8 +123,8 @@ class Arrivals:
             with self._lock:
                 self._waiting.pop(number, None)
 
-    def _settled(self, waiter: _Waiter) -> bool:
-        late = behind(self._states, waiter.names, waiter.position)
+    def _settled(self, names: Sequence[str], position: int) -> bool:
+        late = behind(self._states, names, position)
         return not late or any(state.state == PAUSED for state in late)
 
 

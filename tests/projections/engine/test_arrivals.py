@@ -184,3 +184,15 @@ def test_while_somebody_waits_the_checkpoints_are_read_again_without_any_hint() 
     finally:
         follower.stop()
     assert len(reads) == 3
+
+
+def test_who_is_told_by_a_projector_need_not_look_before_it_gets_there() -> None:
+    for told in (False, True):
+        arrivals = Arrivals(told=told)
+        assert arrivals.coming(NAMES, 10) is told, "not seen yet"
+        arrivals.reached(at(9))
+        assert arrivals.coming(NAMES, 10) is told
+        arrivals.reached(at(9, PAUSED))
+        assert not arrivals.coming(NAMES, 10), "it will not get there"
+        arrivals.reached(at(10))
+        assert not arrivals.coming(NAMES, 10)
