@@ -120,7 +120,7 @@ def open_context(
     ledger = Ledger.open(database_url, clock=clock)
     reads = sqlalchemy_engine(ledger.database, read_only=True)
     writes = sqlalchemy_engine(ledger.database)
-    arrivals = Arrivals()
+    arrivals = Arrivals(told=projections)
     projector = Projector(
         ledger.recorder, writes, tuple(READ_MODELS.values()), on_written=arrivals.reached
     )

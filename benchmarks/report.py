@@ -30,6 +30,8 @@ def show(report: Report, console: Console) -> None:
                 for one in report.lifecycles
             ),
         )
+    if report.visible:
+        _visible(report, console)
     if report.rebuild:
         _table(
             console,
@@ -49,6 +51,24 @@ def show(report: Report, console: Console) -> None:
         )
     _feed(report, console)
     _beside(report, console)
+
+
+def _visible(report: Report, console: Console) -> None:
+    rows = (
+        (
+            one.backend,
+            f"{one.p50_ms:.1f}",
+            f"{one.p99_ms:.1f}",
+            f"{one.lifecycles_per_second:,}",
+            f"{one.loaded_p50_ms:.1f}",
+            f"{one.loaded_p99_ms:.1f}",
+        )
+        for one in report.visible
+    )
+    columns = ("backend", "p50 ms", "p99 ms", "beside lifecycles/s", "p50 ms", "p99 ms")
+    _table(
+        console, "Commit to visible by GraphQL's atLeast: at rest, and under load", columns, rows
+    )
 
 
 def _transfers(report: Report, console: Console) -> None:

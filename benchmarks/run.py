@@ -168,7 +168,7 @@ def command(
         ),
     ] = None,
 ) -> None:
-    """Measure transfers, lifecycles, rebuilds, feeds beside the floor and the plain library."""
+    """Measure what is asked for, beside the floor and the plain library."""
     progress = Console(stderr=True)
     backends: list[Backend] = [one.value for one in backend or ()]
     try:

@@ -90,16 +90,17 @@ class Reads(Scope):
         deadline = time.monotonic_ns() + self._wait_ms * 1_000_000
         while True:
             mark = self._arrivals.mark()
-            states = await self.read(lambda connection: checkpoints.load(connection, names))
-            behind = checkpoints.behind(states, names, position)
-            if not behind:
-                return
-            await self._view.close()
-            paused = any(state.state == checkpoints.PAUSED for state in behind)
             left_ms = (deadline - time.monotonic_ns()) // 1_000_000
-            if paused or left_ms <= 0:
-                where = ", ".join(f"{state.name} is at {state.position}" for state in behind)
-                raise Refused(Code.BUSY, "atLeast", f"not yet at {position}: {where}")
+            if left_ms <= 0 or not self._arrivals.coming(names, position):
+                states = await self.read(lambda connection: checkpoints.load(connection, names))
+                behind = checkpoints.behind(states, names, position)
+                if not behind:
+                    return
+                await self._view.close()
+                paused = any(state.state == checkpoints.PAUSED for state in behind)
+                if paused or left_ms <= 0:
+                    where = ", ".join(f"{state.name} is at {state.position}" for state in behind)
+                    raise Refused(Code.BUSY, "atLeast", f"not yet at {position}: {where}")
             await self._arrivals.wait(names, position, mark, left_ms)
 
     async def close(self) -> None:

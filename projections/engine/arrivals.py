@@ -13,6 +13,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -23,7 +24,7 @@ from projections.engine.wakeup import WakeUp, seconds
 
 REREAD_MS = 500
 POLL_MS = 10  # How often a SQLite file is asked for what another process wrote.
-RETRY_MS = 1_000
+RETRY_MS = 500
 
 States = Mapping[str, Checkpoint]
 
@@ -36,6 +37,13 @@ def rows_channel(recorder: LedgerRecorder) -> str:
     return channel and f"{channel}_rows"
 
 
+class Mark(NamedTuple):
+    """How often something was seen, or hinted at."""
+
+    seen: int
+    hints: int
+
+
 class _Waiter(Struct, eq=False):
     loop: asyncio.AbstractEventLoop
     arrived: "asyncio.Future[None]"
@@ -44,23 +52,41 @@ class _Waiter(Struct, eq=False):
 
 
 class Arrivals:
-    """Where the read models were last seen, and who waits for them to go on. Thread-safe."""
+    """Where the read models were last seen, and who waits for them to go on. Thread-safe.
 
-    def __init__(self) -> None:
+    `told`: a projector of this process keeps it up to date.
+    """
+
+    def __init__(self, *, told: bool = False) -> None:
+        self._told = told
         self._lock = threading.Lock()
         self._states: dict[str, Checkpoint] = {}
         self._waiting: dict[int, _Waiter] = {}
         self._numbers = itertools.count()
         self._seen = 0  # How often `reached` was called.
+        self._hints = 0  # How many hints came while nobody waited.
 
     @property
     def waiting(self) -> int:
         """How many wait now."""
         return len(self._waiting)
 
-    def mark(self) -> int:
-        """What to take before the checkpoints are read: what is seen after it is not missed."""
-        return self._seen
+    def mark(self) -> Mark:
+        """What to take before the checkpoints are read: what comes after it is not missed."""
+        with self._lock:
+            return Mark(self._seen, self._hints)
+
+    def coming(self, names: Sequence[str], position: int) -> bool:
+        """Whether a projector here is known not to have got there yet: there is nothing to look at
+        before it says so."""
+        with self._lock:
+            return self._told and not self._settled(names, position)
+
+    def hinted(self) -> bool:
+        """The checkpoints may have moved. True when somebody waits to hear where they are."""
+        with self._lock:
+            self._hints += not self._waiting
+            return bool(self._waiting)
 
     def reached(self, states: States) -> None:
         """The read models were seen there, after the commit. Wakes those who waited for it."""
@@ -71,20 +97,22 @@ class Arrivals:
                 return
             woken: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
             for number, waiter in list(self._waiting.items()):
-                if self._settled(waiter):
+                if self._settled(waiter.names, waiter.position):
                     del self._waiting[number]
                     woken.setdefault(waiter.loop, []).append(waiter.arrived)
         for loop, arrived in woken.items():
             with suppress(RuntimeError):  # The loop is closed: nobody waits there any more.
                 loop.call_soon_threadsafe(_resolve, arrived)
 
-    async def wait(self, names: Sequence[str], position: int, mark: int, timeout_ms: int) -> None:
+    async def wait(self, names: Sequence[str], position: int, mark: Mark, timeout_ms: int) -> None:
         """Until the read models named hold every fact up to a position, or one of them is paused,
         by what was seen since `mark`; or until the time is over. Look again afterwards."""
         loop = asyncio.get_running_loop()
         waiter = _Waiter(loop, loop.create_future(), names, position)
         with self._lock:
-            if self._seen != mark and self._settled(waiter):
+            if self._hints != mark.hints:
+                return
+            if self._seen != mark.seen and self._settled(names, position):
                 return
             number = next(self._numbers)
             self._waiting[number] = waiter
@@ -95,8 +123,8 @@ class Arrivals:
             with self._lock:
                 self._waiting.pop(number, None)
 
-    def _settled(self, waiter: _Waiter) -> bool:
-        late = behind(self._states, waiter.names, waiter.position)
+    def _settled(self, names: Sequence[str], position: int) -> bool:
+        late = behind(self._states, names, position)
         return not late or any(state.state == PAUSED for state in late)
 
 
@@ -139,7 +167,7 @@ class Follower:
     def _run(self) -> None:
         while not self._stop.is_set():
             self._wakeup.wait(self._reread_ms)
-            if not self._arrivals.waiting:
+            if not self._arrivals.hinted():
                 continue
             try:
                 self._arrivals.reached(self._load())

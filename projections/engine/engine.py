@@ -273,7 +273,7 @@ class Projector:
             on_written=on_written,
         )
         self._one_at_a_time = threading.Lock()
-        self._states: States | None = None  # Where `run` left everybody; None: to be read.
+        self._states: States | None = None  # Where everybody was left; None: to be read.
         self.trouble: str | None = None  # What the database said, while `run` cannot go on.
 
     def catch_up(
@@ -282,7 +282,8 @@ class Projector:
         """Bring every running read model to `until` (None: the head); each one's position."""
         with self._one_at_a_time:
             self.prepare()
-            states = self._runner.catch_up(until, on_progress)
+            self._states = None
+            states = self._states = self._runner.catch_up(until, on_progress)
             self._on_written(states)  # Others may have moved them.
         return {name: state.position for name, state in states.items()}
 
@@ -341,7 +342,8 @@ class Projector:
 
     def resume(self, name: str) -> bool:
         """Let a paused read model try the fact again; False when it was not paused."""
-        with writing(self._engine) as connection:
+        with self._one_at_a_time, writing(self._engine) as connection:
+            self._states = None
             return checkpoints.resume(connection, name)
 
     def status(self, now_us: int) -> list[Status]:

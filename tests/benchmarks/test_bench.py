@@ -26,6 +26,14 @@ FIELDS = {
         "callers",
         "callers_per_second",
     },
+    "visible": {
+        "backend",
+        "p50_ms",
+        "p99_ms",
+        "lifecycles_per_second",
+        "loaded_p50_ms",
+        "loaded_p99_ms",
+    },
     "rebuild": {
         "backend",
         "facts",
@@ -48,6 +56,7 @@ FIELDS = {
     "floor": {"backend", "rows_per_second", "transfers_per_second"},
     "library": {"backend", "transfers_per_second"},
 }
+SINGLE = ("lifecycles", "visible", "rebuild", "feed", "floor", "library")  # One line a backend.
 TEXTS = {"backend", "shape"}
 CASES = {(callers, shape) for callers in (1, 8, 32, 256) for shape in ("uniform", "hot")}
 
@@ -96,8 +105,7 @@ def test_every_figure_is_there_and_nothing_is_left(
                 assert figures and all(figure > 0 for figure in figures), (kind, name)
     assert {(one["callers"], one["shape"]) for one in found["transfers"]} == CASES
     assert all(one["p50_ms"] <= one["p99_ms"] for one in found["transfers"])
-    others = ("lifecycles", "rebuild", "feed", "floor", "library")
-    assert [len(found[kind]) for kind in others] == [1] * 5
+    assert [len(found[kind]) for kind in SINGLE] == [1] * 5
     assert found["rebuild"][0]["facts"] >= rebuild.FACTS_PER_SECOND * 2 // 10
 
     assert list(tmp_path.iterdir()) == []

@@ -345,3 +345,26 @@ def test_a_fact_is_decoded_once_and_only_if_somebody_wants_it(made: Books) -> No
     models = (TALLIES, OTHER, second)
     Projector(made.recorder, made.engine, models, decode=decode).catch_up()  # type: ignore[arg-type]
     assert seen == list(range(1, 11))
+
+
+def test_a_page_that_somebody_else_has_written_is_taken_as_written(made: Books) -> None:
+    """`run` remembers where everybody stands; whoever moves them meanwhile is believed."""
+    mine, other = projector(made), projector(made)
+    stop, wakeup = threading.Event(), WakeUp()
+    thread = threading.Thread(target=mine.run, args=(stop, wakeup))
+    thread.start()
+    try:
+        for start in range(0, 40, 10):
+            append(made.recorder, facts(10, start))
+            other.catch_up()
+            wakeup.wake()
+            assert made.reaches(start + 10, ["tallies", "releases"], 10_000)
+        append(made.recorder, facts(10, 40))
+        wakeup.wake()
+        assert made.reaches(50, ["tallies", "releases"], 10_000)
+    finally:
+        stop.set()
+        wakeup.close()
+        thread.join()
+    assert mine.trouble is None
+    assert_whole(made)
