@@ -8,6 +8,7 @@ from typing import Any
 import anyio.to_thread
 from fastapi import FastAPI
 from msgspec.structs import replace
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -27,22 +28,35 @@ from api.settings import Settings
 from api.web import pages
 
 
-class _Asgi:
-    """An ASGI application as a route of its own: a plain function would be taken for a handler."""
+async def _nowhere(_request: Request) -> Response:
+    raise HTTPException(404)
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+
+class _Reads:
+    """Takes what is asked of /graphql to its own application, and all else to the routes: looking
+    through those for it takes longer than most queries."""
+
+    route = Route("/graphql", _nowhere)
+
+    def __init__(self, graphql: ASGIApp, routes: ASGIApp) -> None:
+        self._graphql = graphql
+        self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(scope, receive, send)
+        if scope["type"] == "http" and scope["path"] == "/graphql":
+            scope["route"] = self.route  # For the log.
+            await self._graphql(scope, receive, send)
+        else:
+            await self._routes(scope, receive, send)
 
 
 class _Application(FastAPI):
     origins: tuple[str, ...] = ()
+    graphql: ASGIApp
 
     def build_middleware_stack(self) -> ASGIApp:
         """The guard stands outside of everything, so that also what fails is answered with it."""
-        whole = super().build_middleware_stack()
+        whole: ASGIApp = _Reads(self.graphql, super().build_middleware_stack())
         return Doors(Cors(whole, self.origins) if self.origins else whole)
 
 
@@ -84,7 +98,7 @@ def create_app(
     app.router.routes.append(Route(REFUSALS_PAGE, _refusals, include_in_schema=False))
     app.router.routes.append(Route("/", _home, include_in_schema=False))
     app.router.routes.append(Route("/docs", _docs, include_in_schema=False))
-    app.router.routes.append(Route("/graphql", _Asgi(graphql_app(context, reads))))
+    app.graphql = graphql_app(context, reads)
     app.router.routes.append(pages.assets())
     found: dict[str, Any] = {}
 

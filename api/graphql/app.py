@@ -21,7 +21,7 @@ from strawberry.types.graphql import OperationType
 
 from api.context import AppContext
 from api.graphql.asked import GRAPHQL_JSON, HTML, JSON, Asked, asked_by_url, wanted_type
-from api.graphql.cost import MOST_COST, cost_of, refuse_costly
+from api.graphql.cost import MOST_COST, kept_cost, refuse_costly
 from api.graphql.errors import error_bodies, error_body, refusal_error
 from api.graphql.lanes import Lanes
 from api.graphql.limits import Documents, Prepared
@@ -88,7 +88,7 @@ class GraphQLReads:
                 return _encoded({"errors": error_bodies(prepared.errors, prepared.document)})
             prepared.refuse_choice(asked.operation_name)
             named = asked.operation_name or None
-            cost = cost_of(graphql_schema(), prepared, named, asked.variables or {})
+            cost = kept_cost(graphql_schema(), prepared, named, asked.variables or {})
             refuse_costly(cost, self._most_cost)
         except GraphQLError as error:
             return _encoded({"errors": [error_body(error)]})

@@ -32,6 +32,7 @@ from domain.refusals import Code, Refused
 from projections.tables.paging import MAX_FIRST
 
 MOST_COST = 25_000
+MOST_KEPT = 100  # Costs of one document.
 LIST = 5  # Rows of a list that has no page size: the entries of a transaction, its lines.
 LONG_LISTS = {"rows": 50, "clearingPositions": 100}
 ROWS = frozenset({"edges", "nodes"})  # What a page size multiplies.
@@ -68,6 +69,21 @@ def cost_of(
     }
     given.update(variables)
     return _Costs(schema, fragments, given).of(chosen.selection_set, schema.query_type, 1)
+
+
+def kept_cost(
+    schema: GraphQLSchema, prepared: Prepared, operation: str | None, variables: Mapping[str, Any]
+) -> int:
+    """The same, remembered with the document: only variables that are numbers change it."""
+    numbers = [(name, value) for name, value in variables.items() if isinstance(value, int)]
+    place = (operation, *sorted(numbers)) if numbers else (operation,)
+    costs = prepared.plans.costs
+    cost = costs.get(place)
+    if cost is None:
+        if len(costs) >= MOST_KEPT:
+            costs.clear()
+        cost = costs[place] = cost_of(schema, prepared, operation, variables)
+    return cost
 
 
 class _Costs:

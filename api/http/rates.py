@@ -7,7 +7,7 @@ import math
 import time
 
 from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage
+from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
 
 from api.http.errors import Problem
@@ -15,6 +15,49 @@ from api.http.keys import Caller
 from domain.refusals import Code, Refused
 
 OFF = "off"
+MOST_COUNTED = 10_000  # Keys; those whose window is over are forgotten before there are more.
+
+
+class Counters(Storage):
+    """Counts in the memory of one process. The library's own starts a thread for every window of a
+    key, which takes longer than a query."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._counts: dict[str, list[float]] = {}  # What was counted, and when its window ends.
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        return ValueError
+
+    def check(self) -> bool:
+        return True
+
+    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        now = time.time()
+        count = self._counts.get(key)
+        if count is None or count[1] <= now:
+            if len(self._counts) >= MOST_COUNTED:
+                self._counts = {k: v for k, v in self._counts.items() if v[1] > now}
+            count = self._counts[key] = [0, now + expiry]
+        count[0] += amount
+        return int(count[0])
+
+    def get(self, key: str) -> int:
+        count = self._counts.get(key)
+        return int(count[0]) if count is not None and count[1] > time.time() else 0
+
+    def get_expiry(self, key: str) -> float:
+        count = self._counts.get(key)
+        return count[1] if count is not None else time.time()
+
+    def reset(self) -> int | None:
+        counted = len(self._counts)
+        self._counts.clear()
+        return counted
+
+    def clear(self, key: str) -> None:
+        self._counts.pop(key, None)
 
 
 class Rates:
@@ -22,7 +65,7 @@ class Rates:
 
     def __init__(self, rate: str = OFF) -> None:
         self._limit: RateLimitItem | None = None if rate == OFF else parse(rate)
-        self._limiter = None if rate == OFF else FixedWindowRateLimiter(MemoryStorage())
+        self._limiter = None if rate == OFF else FixedWindowRateLimiter(Counters())
 
     def charge(self, caller: Caller, requests: int = 1) -> None:
         """Count requests of a caller. Raises Problem 429, which says when to come back."""

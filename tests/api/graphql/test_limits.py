@@ -171,6 +171,7 @@ def test_the_entries_of_a_page_are_one_query(
     monkeypatch.setattr(books, "check_stock", lambda *_given, **_how: None)
     books.read("{ ledger { position } }")  # The key is known from here on.
     stock.clear()
+    planned.clear()
     engine = books.context.engine
     event.listen(engine, "before_cursor_execute", note)
     try:
