@@ -13,6 +13,7 @@ from api.context import AppContext
 from api.graphql.app import GraphQLReads, graphql_app
 from benchmarks.drills.generating.writing import Query
 
+PATIENCE_S = 20
 _INCIDENT = re.compile(rb'"incident":"[0-9a-f]+"')
 
 
@@ -78,7 +79,11 @@ class Asking:
         return Compared(planned, stock, why)
 
     def _ask(self, body: bytes, who: str) -> Answer:
-        status, found = self._loop.run_until_complete(_sent(self._app, body, self._keys[who]))
+        sending = asyncio.wait_for(_sent(self._app, body, self._keys[who]), PATIENCE_S)
+        try:
+            status, found = self._loop.run_until_complete(sending)
+        except TimeoutError:
+            return Answer(504, b"no answer")
         return Answer(status, _INCIDENT.sub(b'"incident":""', found))
 
 
