@@ -42,6 +42,7 @@ from domain.refusals import Code, Refused
 SMALL = 1_000  # Values that are answered in some ten milliseconds.
 LARGE_AT_ONCE = 2  # Plans that answer with more, so that those of small ones never wait for them.
 REQUEST_COST = 1_000  # So many values count as one more request.
+FAILED = "failed: "  # What the reason begins with when a plan has failed.
 _HEADERS = {"Cache-Control": "no-store"}
 
 
@@ -111,7 +112,7 @@ class GraphQLReads:
             self.stock["refused"] += 1
             wait_ms = 0
         except Exception as error:
-            self.stock[type(error).__name__] += 1
+            self.stock[f"{FAILED}{type(error).__name__}"] += 1
             _log.warning("not answered by its plan: %r", error)
         run = partial(self._run, caller, asked, prepared.document, wait_ms)
         return await (run(self._limiter) if small else self._lanes.run(run))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from starlette.types import ASGIApp
 
 from api.context import AppContext
-from api.graphql.app import GraphQLReads, graphql_app
+from api.graphql.app import FAILED, GraphQLReads, graphql_app
 from benchmarks.drills.generating.writing import Query
 
 PATIENCE_S = 20
@@ -39,6 +39,8 @@ class Compared(NamedTuple):
             return "a defect"
         if b'"incident"' in self.planned.body or self.planned.status >= 500:
             return "a defect of the plan"
+        if self.why and self.why.startswith(FAILED):
+            return f"a plan {self.why}"
         return "" if self.planned == self.stock else "the answers differ"
 
     @property
