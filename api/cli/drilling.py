@@ -105,7 +105,8 @@ def generated(
 
 
 def _say_requests(say: Say, found: dict[str, Any]) -> None:
-    table = Table("Status", title=f"{found['requests']:,} requests, seed {found['seed']}")
+    say.line(f"{found['requests']:,} requests in {found['seconds']:,} s, seed {found['seed']}")
+    table = Table("Status")
     table.add_column("Answers", justify="right")
     for status, count in found["statuses"].items():
         table.add_row(status, f"{count:,}")
