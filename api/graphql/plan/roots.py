@@ -102,9 +102,7 @@ class _Level:
     others, with what is read beside its own rows: children of all of them, and for an object that
     is `alone` the pages in it. `objects` are the expressions of the object under each."""
 
-    def __init__(
-        self, one: Selected, role: Role, *also: Selected, alone: bool = False
-    ) -> None:
+    def __init__(self, one: Selected, role: Role, *also: Selected, alone: bool = False) -> None:
         self.code = Code()
         self.of = shaped(one)
         self._role = role
