@@ -91,6 +91,7 @@ def create_app(
         exception_handlers=handlers,
     )
     app.state.graphql = reads
+    metrics.queries = reads.counts
     app.origins = settings.cors_origins
     app.include_router(routes.router(context))
     app.include_router(end_of_day.router(context))

@@ -6,7 +6,7 @@ a scraper can send a key, and behind a proxy everybody seems to come from the lo
 """
 
 from collections import Counter as Counts
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -26,10 +26,12 @@ BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 
 
 class Metrics:
-    """The figures of one server on one ledger. `crowd` are its connections, if it has any."""
+    """The figures of one server on one ledger. `crowd` are its connections, if it has any;
+    `queries` says how many GraphQL answers came of plans and of the stock executor."""
 
     def __init__(self, context: AppContext) -> None:
         self.crowd: Crowd | None = None
+        self.queries: Callable[[], Mapping[str, int]] | None = None
         self.registry = CollectorRegistry()
         self._commits = self._counter("zhangfang_commits", "Commits of this process.")
         self._facts = self._counter("zhangfang_facts", "Facts committed by this process.")
@@ -91,6 +93,7 @@ class _Looked(Collector):
                 continue  # Readiness says what is wrong; the other figures are there.
         yield from self._worker()
         yield from self._doors()
+        yield from self._queries()
 
     def _ledger(self) -> Iterator[Metric]:
         head = self._context.ledger.head()
@@ -132,6 +135,15 @@ class _Looked(Collector):
             for status, count in sorted(crowd.refused.items()):
                 refused.add_metric([str(status)], count)
             yield refused
+
+    def _queries(self) -> Iterator[Metric]:
+        if self._metrics.queries is not None:
+            answers = CounterMetricFamily(
+                "zhangfang_graphql_answers", "Of plans, and of the stock executor.", labels=["by"]
+            )
+            for by, count in self._metrics.queries().items():
+                answers.add_metric([by], count)
+            yield answers
 
 
 def _gauge(name: str, said: str, value: int) -> Metric:

@@ -127,3 +127,17 @@ def test_missing_tables_are_missed_by_those_who_ask_for_them(own_books: Books) -
     with own_books.context.writes.begin() as connection:
         connection.execute(text("DROP TABLE statement_lines"))
     assert in_view(own_books, lambda view: view.read(members)) == 0
+
+
+def test_a_field_that_is_late_holds_nothing_when_its_request_has_failed(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One field is refused, and the answer has no data: another was still to read."""
+    monkeypatch.setattr(books.graphql, "planning", False)
+    late = "{ edges { node { no lines { merchantId } } } totalCount }"
+    for number in range(THREADS + 2):
+        refused = 'b: orders(after: "x") { totalCount }'
+        query = f"{{ a{number}: orders {late} {refused} c: orders {late} }}"
+        assert books.ask(query)["data"] is None
+    assert books.read("{ orders { totalCount } }")
+    assert books.graphql._limiter.borrowed_tokens == 0
