@@ -127,6 +127,12 @@ def test_a_node_may_have_several_names(books: Books) -> None:
     assert len(found["more"][0]["node"]["lines"]) == len(found["edges"][0]["a"]["lines"]) == 2
 
 
+@pytest.mark.usefixtures("no_stock")
+def test_fields_that_no_rebuild_swaps_are_read_together(books: Books) -> None:
+    found = books.read("{ a: ledger { position } b: ledger { hash } c: ledger { __typename } }")
+    assert found["a"]["position"] and found["b"]["hash"]
+
+
 @pytest.mark.parametrize("flag", [None, True, False, "absent"])
 def test_a_flag_that_is_null_is_no_value(books: Books, flag: object) -> None:
     """Both executors are asked by `post`."""
