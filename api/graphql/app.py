@@ -6,6 +6,7 @@ GraphQL's `errors`.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -41,6 +42,7 @@ from domain.refusals import Code, Refused
 SMALL = 1_000  # Values that are answered in some ten milliseconds.
 LARGE_AT_ONCE = 2  # Plans that answer with more, so that those of small ones never wait for them.
 REQUEST_COST = 1_000  # So many values count as one more request.
+FAILED = "failed: "  # What the reason begins with when a plan has failed.
 _HEADERS = {"Cache-Control": "no-store"}
 
 
@@ -57,6 +59,8 @@ class GraphQLReads:
     ) -> None:
         self.documents = Documents(graphql_schema())
         self.planning = True  # Off: the stock executor answers everything.
+        self.planned = 0  # Answers of plans; those of the stock executor, by why.
+        self.stock: Counter[str] = Counter()
         self._context = context
         self._wait_ms = wait_ms
         self._most_cost = most_cost
@@ -99,12 +103,16 @@ class GraphQLReads:
         self._context.rates.charge(caller, cost // REQUEST_COST)
         small, wait_ms = cost <= SMALL, self._wait_ms
         try:
-            return await self._planned(caller, asked, prepared, small=small)
-        except Unplanned:
-            pass
+            body = await self._planned(caller, asked, prepared, small=small)
+            self.planned += 1
+            return body
+        except Unplanned as why:
+            self.stock[str(why)] += 1
         except Refused:  # It has waited for `atLeast` as long as anybody waits.
+            self.stock["refused"] += 1
             wait_ms = 0
         except Exception as error:
+            self.stock[f"{FAILED}{type(error).__name__}"] += 1
             _log.warning("not answered by its plan: %r", error)
         run = partial(self._run, caller, asked, prepared.document, wait_ms)
         return await (run(self._limiter) if small else self._lanes.run(run))

@@ -168,4 +168,4 @@ ROOTS["settlementBatches"] = Listed(model.LISTING, _filters)
 CHILDREN["SettlementBatch", "payouts"] = Children(
     PAYOUTS, "batch_id", "batch_id", ("batch_id", "number")
 )
-NESTED["SettlementBatch", "items"] = Listed(ITEMS, _items_of)
+NESTED["SettlementBatch", "items"] = Listed(ITEMS, _items_of, parent=("batch_id",))

@@ -118,4 +118,6 @@ def _statements(columns: tuple[str, ...]) -> int:
 
 _TABLES = frozenset(table.name for table in model.MODEL.tables)
 ROOTS["merchantStatement"] = Whole(_read, _statements, _TABLES)
-NESTED["MerchantStatement", "lines"] = Listed(model.LISTING, _lines_of, counted=False)
+NESTED["MerchantStatement", "lines"] = Listed(
+    model.LISTING, _lines_of, counted=False, parent=_ASKED
+)

@@ -101,8 +101,11 @@ class _Level:
     """One object type at one place of a selection, with what is read beside its own rows: children
     of all of them, and for an object that is `alone` the pages in it."""
 
-    def __init__(self, one: Selected, role: Role, *, alone: bool = False) -> None:
-        self.code = Code()
+    def __init__(
+        self, one: Selected, role: Role, *, alone: bool = False, code: Code | None = None
+    ) -> None:
+        self.code = code or Code()
+        self._first = 0
         self.of = shaped(one)
         self._role = role
         guard = GUARDS.get(self.of.name) if role == MERCHANT else None
@@ -120,6 +123,8 @@ class _Level:
         if place in INLINE:
             return self._inline(INLINE[place], one)
         if place in NESTED and self._alone:
+            for name in NESTED[place].parent:
+                self.code.cell(name)
             self.pages.append(_Nested(NESTED[place], one, self._role))
             return f"n{len(self.pages) - 1}"
         children = CHILDREN.get(place)
@@ -297,13 +302,15 @@ ONES_OWN: Sees = (("merchant",), Scope.may_see)
 class Listed(NamedTuple):
     """A connection over a list. `filters` are its arguments as the list's values, narrowed to what
     the caller may see; `sees` is what a row must pass beyond that; `counted`: it has a count;
-    `beside` are tables that its filters look at."""
+    `beside` are tables that its filters look at, `parent` the columns that they take of the object
+    that the list stands in."""
 
     listing: Listing[Any]
     filters: Filters
     sees: Sees | None = None
     counted: bool = True
     beside: frozenset[str] = frozenset()
+    parent: tuple[str, ...] = ()
 
     def compiled(self, one: Selected, role: Role) -> Compiled:
         page = _Page(self, one, role)
