@@ -1,6 +1,7 @@
 """Server processes on the loopback, what they and their database connections take of the CPU, and
 a client with one connection."""
 
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -24,16 +25,22 @@ PROGRAMS = {
 _TIMEOUT_S = 60
 
 
-class Spent(Struct, frozen=True):
-    """CPU so far, in ms: of a server's process, and of each database process that serves it."""
+Cpu = dict[int, float]  # Of each thread, in ms.
 
-    server: float
-    database: dict[int, float]
+
+class Spent(Struct, frozen=True):
+    """CPU so far: of a server's process, and of the database's processes that serve it."""
+
+    server: Cpu
+    database: Cpu
 
     def since(self, before: "Spent") -> tuple[float, float]:
-        """What server and database took after `before`."""
-        database = sum(ms - before.database.get(pid, 0.0) for pid, ms in self.database.items())
-        return self.server - before.server, database
+        """What server and database took after `before`, in ms."""
+        return _since(self.server, before.server), _since(self.database, before.database)
+
+
+def _since(now: Cpu, before: Cpu) -> float:
+    return sum(ms - before.get(thread, 0.0) for thread, ms in now.items())
 
 
 class Server:
@@ -56,7 +63,10 @@ class Server:
 
     def spent(self) -> Spent:
         """Raises RuntimeError when the database's processes are not on this machine."""
-        return Spent(_cpu_ms(self._pid), {pid: _cpu_ms(pid) for pid in self._backends()})
+        database: Cpu = {}
+        for pid in self._backends():
+            database |= _cpu(pid)
+        return Spent(_cpu(self._pid), database)
 
     def _backends(self) -> list[int]:
         if self._admin is None:
@@ -71,15 +81,18 @@ class Server:
         return pids
 
 
-def _cpu_ms(pid: int) -> float:
-    """What the threads of a process have run, user and system."""
-    tasks = PROC / str(pid) / "task"
-    try:
-        times_ns = [int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()]
-    except OSError:  # A system that keeps no such record; it has the one in clock ticks.
+def _cpu(pid: int) -> Cpu:
+    """What each thread of a process has run, user and system."""
+    threads = PROC / str(pid) / "task"
+    if not (PROC / str(pid) / "schedstat").exists():
+        # A system that keeps no such record has one in clock ticks.
         fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) * 10.0
-    return sum(times_ns) / 1e6
+        return {pid: (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")}
+    found = {}
+    for thread in threads.iterdir():
+        with suppress(OSError):  # It has just ended.
+            found[int(thread.name)] = int((thread / "schedstat").read_text().split()[0]) / 1e6
+    return found
 
 
 @contextmanager
