@@ -60,12 +60,14 @@ LEAF = Size(0, 0, 0, 0, Counter())
 
 class Kept:
     """What was made of a document, and stays with it: its plans (`plan/plans.py`), by operation,
-    role and the values of the variables `flags`, and what it costs."""
+    role and the values of the variables `flags`, and what it costs, by operation and the values of
+    the variables `sizes`."""
 
-    __slots__ = ("costs", "flags", "known")
+    __slots__ = ("costs", "flags", "known", "sizes")
 
     def __init__(self) -> None:
         self.flags: tuple[str, ...] | None = None
+        self.sizes: tuple[str, ...] | None = None
         self.known: dict[tuple[Any, ...], Any] = {}
         self.costs: dict[tuple[Any, ...], int] = {}
 

@@ -29,9 +29,7 @@ MOST_FINDINGS = 10
 TELL_EVERY = 500
 
 
-def drill(
-    url: str, tell: Callable[[str], None], *, seed: int, documents: int
-) -> dict[str, Any]:
+def drill(url: str, tell: Callable[[str], None], *, seed: int, documents: int) -> dict[str, Any]:
     """Ask so many generated queries of an empty place for a ledger, after one of each root field.
     `passed` is what it comes to."""
     began = time.monotonic()
@@ -63,11 +61,12 @@ def comparing(url: str) -> Iterator[tuple["Comparing", Queries]]:
     market = open_market(url)
     with open_desk(url) as context:
         stranger = create_key(context.writes, "merchant", market.strangers[0], utc_us, "drill")
-        asking = Asking(context, {**market.keys, STRANGER: stranger})
+        keys = {str(role): key for role, key in market.keys.items()}
+        asking = Asking(context, {**keys, STRANGER: stranger})
         try:
             schema = graphql_schema()
             cursors = _cursors(asking, Queries(schema, market.known))
-            callers = (*sorted(market.keys), STRANGER)
+            callers = (*sorted(keys), STRANGER)
             yield Comparing(asking, callers), Queries(schema, {**market.known, **cursors})
         finally:
             asking.close()

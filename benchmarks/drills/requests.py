@@ -24,8 +24,9 @@ from api.http.keys import Role
 from benchmarks.drills.generating.commands import Operations, Sender
 from benchmarks.drills.generating.findings import Findings
 from benchmarks.drills.generating.market import ROLES, Market, open_market
-from benchmarks.drills.generating.queries import Queries, Query
+from benchmarks.drills.generating.queries import Queries
 from benchmarks.drills.generating.reads import Reader
+from benchmarks.drills.generating.writing import Query
 from benchmarks.drills.generating.wrote import wrongly_written
 from benchmarks.drills.served import environment, running
 from migrations.run import migrate

@@ -98,25 +98,27 @@ INLINE: dict[tuple[str, str], Inline] = {}
 
 
 class _Level:
-    """One object type at one place of a selection, with what is read beside its own rows: children
-    of all of them, and for an object that is `alone` the pages in it."""
+    """One object type at one place of a selection, under the name it has there or `also` under
+    others, with what is read beside its own rows: children of all of them, and for an object that
+    is `alone` the pages in it. `objects` are the expressions of the object under each."""
 
-    def __init__(
-        self, one: Selected, role: Role, *, alone: bool = False, code: Code | None = None
-    ) -> None:
-        self.code = code or Code()
-        self._first = 0
+    def __init__(self, one: Selected, role: Role, *also: Selected, alone: bool = False) -> None:
+        self.code = Code()
         self.of = shaped(one)
         self._role = role
         guard = GUARDS.get(self.of.name) if role == MERCHANT else None
         self.guard = _Guarded(guard) if guard else None
-        self.guarded = any(field.source.whole for field in shown_of(self.of, one.inner))
+        inner = [field for named in (one, *also) for field in named.inner]
+        self.guarded = any(field.source.whole for field in shown_of(self.of, inner))
         if guard:
             self.code.whole = f"{self.code.cell(guard.by)} not in others"
         self.below: list[_Below] = []
         self.pages: list[_Nested] = []
         self._alone = alone
-        self.object = object_of(self.code, self.of, one.inner, self._more)
+        self.objects = [
+            object_of(self.code, self.of, named.inner, self._more) for named in (one, *also)
+        ]
+        self.object = self.objects[0]
 
     def _more(self, one: Selected) -> str:
         place = (self.of.name, one.name)
@@ -329,10 +331,8 @@ class _Page:
         self._columns = {str(column.key): column for column in listed.listing.columns}
         nodes = [inner for edges in one.inner if edges.name == "edges" for inner in edges.inner]
         self._count = listed.counted and selects(one.inner, "totalCount")
-        levels = [(node, _Level(node, role)) for node in nodes if node.name == "node"]
-        if len(levels) > 1:
-            raise Unplanned("several nodes in a list")
-        self._level = levels[0][1] if levels else None
+        self._nodes = [node for node in nodes if node.name == "node"]
+        self._level = _Level(self._nodes[0], role, *self._nodes[1:]) if self._nodes else None
         self._code = self._level.code if self._level else Code()
         self._statements: dict[Any, tuple[Rendered, Any]] = {}
         self._counts: dict[Any, Rendered] = {}
@@ -396,8 +396,9 @@ class _Page:
         if self._turns:
             of = code.named(partial(_cursor, self._listed.listing.name))
             place = f"{of}({', '.join(code.cell(name) for name in order)})"
-        node = level.object if level else ""
-        page = connection_of(code, self._one, lambda _field: node, place)
+        objects = level.objects if level else []
+        written = dict(zip(map(id, self._nodes), objects, strict=True))
+        page = connection_of(code, self._one, lambda field: written[id(field)], place)
         below = level.arguments if level else []
         return code.function("page", ["rows", "more", "after", "count", *below], [f"return {page}"])
 

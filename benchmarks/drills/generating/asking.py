@@ -1,4 +1,4 @@
-"""Asks /graphql in this process twice, of plans and of the stock executor, and compares the bytes."""
+"""Asks /graphql in this process twice, with plans and without, and compares the bytes."""
 
 import asyncio
 import json

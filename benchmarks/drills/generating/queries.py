@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from benchmarks.drills.generating.writing import Manner, Query, Writer
 
 MOST_DEPTH = 6
+ANY = Manner()
 PLANNED = Manner(nonsense=60, unknown=12, unreached=6)
 NONSENSE: tuple[Any, ...] = (
     None, "", 0, -1, 101, 2**31, 2**63, -(2**63) - 1, 10**40, 1.5, True, [], {}, [[1]], {"a": None},
@@ -62,11 +63,11 @@ class Queries:
     def any(self) -> st.SearchStrategy[Query]:
         return st.builds(self._drawn, st.randoms(), st.integers(0, 19))
 
-    def whole(self, manner: Manner = Manner()) -> st.SearchStrategy[Query]:
+    def whole(self, manner: Manner = ANY) -> st.SearchStrategy[Query]:
         """Queries that nobody has broken; their values may be nonsense."""
         return st.builds(lambda random: self.written(random, manner), st.randoms())
 
-    def written(self, random: Random, manner: Manner = Manner()) -> Query:
+    def written(self, random: Random, manner: Manner = ANY) -> Query:
         """The query that these random numbers write."""
         return Writer(self.root, self.sought, NONSENSE, manner, random).query()
 

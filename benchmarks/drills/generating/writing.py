@@ -235,9 +235,7 @@ class Writer:
         self._repeats += 1
         return self._written(kind.fields[entry.name], places, key, entry, depth)
 
-    def _written(
-        self, of: GraphQLField, places: Places, key: str, entry: Entry, depth: int
-    ) -> str:
+    def _written(self, of: GraphQLField, places: Places, key: str, entry: Entry, depth: int) -> str:
         self._fields += 1
         for outer in self._open:
             outer.height = max(outer.height, depth)
@@ -355,8 +353,10 @@ def _composite(one: GraphQLField) -> bool:
 def _fits(place: Place, other: Place) -> bool:
     return all(
         key not in place
-        or (place[key].name, place[key].said) == (entry.name, entry.said)
-        and _fits(place[key].below, entry.below)
+        or (
+            (place[key].name, place[key].said) == (entry.name, entry.said)
+            and _fits(place[key].below, entry.below)
+        )
         for key, entry in other.items()
     )
 
