@@ -2,7 +2,8 @@
 
 Each is a server process of its own on the same ledger, asked over HTTP on the loopback, one request
 after the other. They are asked in turns, and so are the ledger and its longer brother: whatever
-slows the machine down for a while slows all down. A figure is the median of its turns.
+slows the machine down for a while slows all down. Waits and rates are medians of the turns; CPU is
+that of the best quarter of them, because others on the machine can only add to it.
 """
 
 import os
@@ -29,7 +30,7 @@ from projections.models.merchant_statements import ENDS
 from projections.models.transactions import TABLE as TRANSACTIONS
 
 SCALE = 10
-MOST_TURNS = 9
+MOST_TURNS = 15
 SHORTEST_S = 0.1  # Of a turn, if there is to be more than one.
 WARM = 12  # Requests that are not counted: statements are prepared by then.
 WARM_AGAIN = 3  # At the beginning of a turn: the key is looked up again.
@@ -64,9 +65,11 @@ class Seen:
         self.per_second: list[float] = []
 
     @property
-    def cpu_ms(self) -> float:
-        turns = zip(self.server_ms, self.database_ms, strict=True)
-        return median(server + database for server, database in turns)
+    def cpu_ms(self) -> tuple[float, float]:
+        """Of a request, of the server and of the database, in the turn that a quarter of all were
+        better than."""
+        turns = sorted(zip(self.server_ms, self.database_ms, strict=True), key=sum)
+        return turns[len(turns) // 4]
 
 
 def measure(
@@ -203,12 +206,12 @@ def _figures(
         ledger,
         rows,
         int(median(plan.per_second)),
-        round(plan.cpu_ms, 3),
-        round(median(plan.server_ms), 3),
-        round(median(plan.database_ms), 3),
+        round(sum(plan.cpu_ms), 3),
+        round(plan.cpu_ms[0], 3),
+        round(plan.cpu_ms[1], 3),
         round(waits[len(waits) // 2] * 1000, 3),
         round(waits[len(waits) * 99 // 100] * 1000, 3),
-        round(stock.cpu_ms, 3),
-        round(floor.cpu_ms, 3),
+        round(sum(stock.cpu_ms), 3),
+        round(sum(floor.cpu_ms), 3),
         query.aim_ms if backend == "postgresql" else None,
     )
