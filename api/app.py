@@ -1,6 +1,6 @@
 """The HTTP application: REST commands, GraphQL reads, health, and the pages that document them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -73,16 +73,7 @@ def create_app(
     context = replace(context, rates=Rates(settings.rate))
     metrics = Metrics(context)
     metrics.crowd = crowd
-    most_cost = settings.query_cost
-    folder = {}
-    if settings.documents:
-        folder = read_folder(graphql_schema(), settings.documents, most_cost)
-    reads = GraphQLReads(
-        context,
-        most_cost=most_cost,
-        folder=folder,
-        only_registered=settings.only_registered,
-    )
+    reads = _reads(context, settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -107,13 +98,20 @@ def create_app(
     app.origins = settings.cors_origins
     app.include_router(routes.router(context))
     app.include_router(end_of_day.router(context))
-    app.include_router(documents.router(context, reads.registered, most_cost))
+    app.include_router(documents.router(context, reads.registered, settings.query_cost))
     app.include_router(health.router(context, metrics))
-    app.router.routes.append(Route(REFUSALS_PAGE, _refusals, include_in_schema=False))
-    app.router.routes.append(Route("/", _home, include_in_schema=False))
-    app.router.routes.append(Route("/docs", _docs, include_in_schema=False))
     app.graphql = graphql_app(context, reads)
-    app.router.routes.append(pages.assets())
+    app.router.routes += [
+        Route(REFUSALS_PAGE, _refusals, include_in_schema=False),
+        Route("/", _home, include_in_schema=False),
+        Route("/docs", _docs, include_in_schema=False),
+        pages.assets(),
+    ]
+    app.openapi = _described(app)  # type: ignore[method-assign]
+    return app
+
+
+def _described(app: FastAPI) -> Callable[[], dict[str, Any]]:
     found: dict[str, Any] = {}
 
     def openapi() -> dict[str, Any]:
@@ -121,8 +119,19 @@ def create_app(
             found.update(document(app, routes.ENDPOINTS))
         return found
 
-    app.openapi = openapi  # type: ignore[method-assign]
-    return app
+    return openapi
+
+
+def _reads(context: AppContext, settings: Settings) -> GraphQLReads:
+    most_cost, folder = settings.query_cost, {}
+    if settings.documents:
+        folder = read_folder(graphql_schema(), settings.documents, most_cost)
+    return GraphQLReads(
+        context,
+        most_cost=most_cost,
+        folder=folder,
+        only_registered=settings.only_registered,
+    )
 
 
 async def _home(_request: Request) -> Response:

@@ -123,7 +123,10 @@ def text_of(file: Path, field: str = SETTING) -> str:
     """A file's text. Raises Refused(REQUEST_INVALID) on `field`, which names the file."""
     try:
         with file.open("rb") as opened:
-            return opened.read(4 * MAX_LENGTH + 4).decode()  # No character has more than 4 bytes.
+            raw = opened.read(4 * MAX_LENGTH + 1)
+        if len(raw) <= 4 * MAX_LENGTH:  # No character has more bytes.
+            return raw.decode()
+        said = f"above {MAX_LENGTH} characters"
     except UnicodeDecodeError as error:
         said = f"byte {error.start} is not UTF-8"
     except OSError as error:

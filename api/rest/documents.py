@@ -34,11 +34,14 @@ EXAMPLE = {
     "created_by": "operator:k3v9x0a1b2c4",
 }
 SHORT = {name: value for name, value in EXAMPLE.items() if name != "document"}
-SUMMARIES = {
-    f"POST {PATH}": "Register a GraphQL document",
-    f"GET {PATH}": "The registered documents, without their texts",
-    f"GET {ONE}": "A registered document",
-    f"DELETE {ONE}": "Retire a registered document",
+OPERATIONS: dict[str, tuple[str, dict[str, Any]]] = {  # What each does, and answers.
+    f"POST {PATH}": ("Register a GraphQL document", EXAMPLE),
+    f"GET {PATH}": ("The registered documents, without their texts", {"documents": [SHORT]}),
+    f"GET {ONE}": ("A registered document", EXAMPLE),
+    f"DELETE {ONE}": (
+        "Retire a registered document",
+        {"id": EXAMPLE["id"], "retired": True},
+    ),
 }
 Answering = Callable[[Request], Awaitable[Any]]
 
@@ -80,24 +83,29 @@ def router(context: AppContext, known: Registered, most_cost: int) -> APIRouter:
         return {"id": sought, "retired": True}
 
     routes = APIRouter()
-    for name, serve, example in (
-        (f"POST {PATH}", add, EXAMPLE),
-        (f"GET {PATH}", list_all, {"documents": [SHORT]}),
-        (f"GET {ONE}", get, EXAMPLE),
-        (f"DELETE {ONE}", retire, {"id": EXAMPLE["id"], "retired": True}),
+    for name, serve in (
+        (f"POST {PATH}", add),
+        (f"GET {PATH}", list_all),
+        (f"GET {ONE}", get),
+        (f"DELETE {ONE}", retire),
     ):
-        method, path = name.split(" ")
-        routes.add_api_route(
-            path,
-            _answering(serve),
-            methods=[method],
-            summary=SUMMARIES[name],
-            operation_id=operation_id(name),
-            tags=["documents"],
-            openapi_extra=_described(name, example),
-            response_class=Response,
-        )
+        _add_route(routes, name, serve)
     return routes
+
+
+def _add_route(routes: APIRouter, name: str, serve: Answering) -> None:
+    method, path = name.split(" ")
+    summary, example = OPERATIONS[name]
+    routes.add_api_route(
+        path,
+        _answering(serve),
+        methods=[method],
+        summary=summary,
+        operation_id=operation_id(name),
+        tags=["documents"],
+        openapi_extra=_described(name, example),
+        response_class=Response,
+    )
 
 
 def said(one: Document, *, text: bool = True) -> dict[str, Any]:
