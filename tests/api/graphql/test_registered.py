@@ -24,7 +24,7 @@ from tests.api.graphql.conftest import Books
 BALANCED = "{ trialBalance { balanced } }"
 MEMBER = "query member($id: ID!) { member(id: $id) { id kind } }"
 TWO = "query a { ledger { position } } query b { trialBalance { balanced } }"
-LARGE = "transactions(first: 200) { edges { node { id entries { account } } } }"
+LARGE = "transactions(first: 200) { edges { node { id entries { reference } } } }"
 NOBODYS = f"sha256:{'0' * 64}"
 
 
