@@ -1,8 +1,7 @@
 """The HTTP application: REST commands, GraphQL reads, health, and the pages that document them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import anyio.to_thread
@@ -16,13 +15,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.context import AppContext
 from api.graphql.app import GraphQLReads, graphql_app
+from api.graphql.registered import read_folder
+from api.graphql.schema import graphql_schema
+from api.graphql.tags import release
 from api.http.connections import Crowd
 from api.http.cors import Cors
 from api.http.doors import Doors
 from api.http.errors import HANDLERS, REFUSALS_PAGE, Handler, refusals_page
 from api.http.metrics import Metrics
 from api.http.rates import Rates
-from api.rest import end_of_day, health, routes
+from api.rest import documents, end_of_day, health, routes
 from api.rest.openapi import document
 from api.settings import Settings
 from api.web import pages
@@ -64,12 +66,14 @@ def create_app(
     context: AppContext, settings: Settings | None = None, crowd: Crowd | None = None
 ) -> FastAPI:
     """The application on an open ledger. The context's runners live as long as the server, and the
-    ledger is closed with it. `crowd` are the server's connections, for the figures."""
+    ledger is closed with it. `crowd` are the server's connections, for the figures.
+
+    Raises Refused(REQUEST_INVALID, "ZHANGFANG_DOCUMENTS") for a folder with a bad document."""
     settings = settings or Settings()
     context = replace(context, rates=Rates(settings.rate))
     metrics = Metrics(context)
     metrics.crowd = crowd
-    reads = GraphQLReads(context, most_cost=settings.query_cost)
+    reads = _reads(context, settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -83,7 +87,7 @@ def create_app(
     handlers: dict[int | type[Exception], Handler] = dict(HANDLERS.items())
     app = _Application(
         title="Zhangfang",
-        version=_version(),
+        version=release(),
         lifespan=lifespan,
         docs_url=None,  # Its page would load from elsewhere; ours is at the same place.
         redoc_url=None,
@@ -94,12 +98,20 @@ def create_app(
     app.origins = settings.cors_origins
     app.include_router(routes.router(context))
     app.include_router(end_of_day.router(context))
+    app.include_router(documents.router(context, reads.registered, settings.query_cost))
     app.include_router(health.router(context, metrics))
-    app.router.routes.append(Route(REFUSALS_PAGE, _refusals, include_in_schema=False))
-    app.router.routes.append(Route("/", _home, include_in_schema=False))
-    app.router.routes.append(Route("/docs", _docs, include_in_schema=False))
     app.graphql = graphql_app(context, reads)
-    app.router.routes.append(pages.assets())
+    app.router.routes += [
+        Route(REFUSALS_PAGE, _refusals, include_in_schema=False),
+        Route("/", _home, include_in_schema=False),
+        Route("/docs", _docs, include_in_schema=False),
+        pages.assets(),
+    ]
+    app.openapi = _described(app)  # type: ignore[method-assign]
+    return app
+
+
+def _described(app: FastAPI) -> Callable[[], dict[str, Any]]:
     found: dict[str, Any] = {}
 
     def openapi() -> dict[str, Any]:
@@ -107,8 +119,19 @@ def create_app(
             found.update(document(app, routes.ENDPOINTS))
         return found
 
-    app.openapi = openapi  # type: ignore[method-assign]
-    return app
+    return openapi
+
+
+def _reads(context: AppContext, settings: Settings) -> GraphQLReads:
+    most_cost, folder = settings.query_cost, {}
+    if settings.documents:
+        folder = read_folder(graphql_schema(), settings.documents, most_cost)
+    return GraphQLReads(
+        context,
+        most_cost=most_cost,
+        folder=folder,
+        only_registered=settings.only_registered,
+    )
 
 
 async def _home(_request: Request) -> Response:
@@ -121,10 +144,3 @@ async def _docs(_request: Request) -> Response:
 
 async def _refusals(_request: Request) -> Response:
     return PlainTextResponse(refusals_page(), media_type="text/markdown")
-
-
-def _version() -> str:
-    try:
-        return version("zhangfang")
-    except PackageNotFoundError:  # Run from a tree that was not installed.
-        return "0"
