@@ -1,5 +1,6 @@
 """The HTTP application: REST commands, GraphQL reads, health, and the pages that document them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -22,10 +23,13 @@ from api.http.doors import Doors
 from api.http.errors import HANDLERS, REFUSALS_PAGE, Handler, refusals_page
 from api.http.metrics import Metrics
 from api.http.rates import Rates
+from api.http.shared import Place
 from api.rest import end_of_day, health, routes
 from api.rest.openapi import document
 from api.settings import Settings
 from api.web import pages
+
+TELL_S = 0.5
 
 
 async def _nowhere(_request: Request) -> Response:
@@ -61,22 +65,28 @@ class _Application(FastAPI):
 
 
 def create_app(
-    context: AppContext, settings: Settings | None = None, crowd: Crowd | None = None
+    context: AppContext,
+    settings: Settings | None = None,
+    crowd: Crowd | None = None,
+    place: Place | None = None,
 ) -> FastAPI:
     """The application on an open ledger. The context's runners live as long as the server, and the
-    ledger is closed with it. `crowd` are the server's connections, for the figures."""
-    settings = settings or Settings()
-    context = replace(context, rates=Rates(settings.rate))
-    metrics = Metrics(context)
-    metrics.crowd = crowd
+    ledger is closed with it. `crowd` are the connections, for the figures; `place` is this process
+    among others of the server, if there are any."""
+    settings, place = settings or Settings(), place or Place()
+    context = replace(context, rates=Rates(settings.rate, place.counted))
+    metrics = Metrics(context, place, crowd)
     reads = GraphQLReads(context, most_cost=settings.query_cost)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         context.start()
+        telling = None if place.alone else asyncio.create_task(_tell(metrics))
         try:
             yield
         finally:
+            if telling is not None:
+                telling.cancel()
             await anyio.to_thread.run_sync(reads.close)
             await anyio.to_thread.run_sync(context.close)
 
@@ -109,6 +119,13 @@ def create_app(
 
     app.openapi = openapi  # type: ignore[method-assign]
     return app
+
+
+async def _tell(metrics: Metrics) -> None:
+    """Tell the server's other processes how things stand here, and that this one answers."""
+    while True:
+        metrics.publish()
+        await asyncio.sleep(TELL_S)
 
 
 async def _home(_request: Request) -> Response:
