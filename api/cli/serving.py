@@ -263,11 +263,12 @@ def serve_on(
     import uvicorn  # Here and not above: the other commands start faster without them.
 
     from api.app import create_app
+    from api.http.accepting import SharingServer
     from api.http.connections import Crowd, GuardedProtocol
 
     process = None if place is None else place.process + 1
     logs.configure(settings.log, settings.log_level, process=process)
-    crowd = Crowd(limits_of(settings))
+    crowd = Crowd(limits_of(settings), place)
     config = uvicorn.Config(
         create_app(context, settings, crowd, place),
         http=partial(GuardedProtocol, crowd),  # type: ignore[arg-type]  # Called as a class is.
@@ -284,7 +285,8 @@ def serve_on(
     # The server handles signals while it runs, and raises them again once everything is closed.
     before = signal.signal(signal.SIGTERM, _end)
     try:
-        uvicorn.Server(config).run(sockets=[listener])
+        server = uvicorn.Server(config) if place is None else SharingServer(config, crowd, place)
+        server.run(sockets=[listener])
     finally:
         signal.signal(signal.SIGTERM, before)
 

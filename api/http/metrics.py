@@ -8,9 +8,7 @@ Whoever may read them is an auditor or an operator: they tell how the institutio
 a scraper can send a key, and behind a proxy everybody seems to come from the loopback.
 """
 
-import threading
 from bisect import bisect_left
-from collections import Counter as Counts
 from collections.abc import Iterator
 from itertools import accumulate
 
@@ -51,8 +49,6 @@ class Metrics:
         self.place = place or Place()
         self.crowd = crowd
         self._context = context
-        self._publishing = threading.Lock()  # By the server's loop, and when figures are asked for.
-        self._told: Counts[int] = Counts()
         self._rounds_before = self.place.row[shared.ROUNDS]  # Of a process that died.
         self._registry = CollectorRegistry()
         self._registry.register(_Looked(self, context))
@@ -65,20 +61,12 @@ class Metrics:
 
     def publish(self) -> None:
         """Say how things stand in this process, for whichever process is asked."""
-        row, context = self.place.row, self._context
-        worker = context.worker
-        with self._publishing:
-            if worker is not None:
-                row[shared.WORKER] = shared.WORKER_STATES.index(worker.status.state)
-                row[shared.ROUNDS] = self._rounds_before + worker.status.rounds
-            row[shared.TROUBLE] = context.projector.trouble is not None
-            if self.crowd is not None:
-                row[shared.OPEN] = self.crowd.open
-                refused = Counts(self.crowd.refused)
-                for status, count in (refused - self._told).items():
-                    row[shared.TURNED_AWAY + GUARDED.index(status)] += count
-                self._told = refused
-            self.place.beat()
+        row, worker = self.place.row, self._context.worker
+        if worker is not None:
+            row[shared.WORKER] = shared.WORKER_STATES.index(worker.status.state)
+            row[shared.ROUNDS] = self._rounds_before + worker.status.rounds
+        row[shared.TROUBLE] = self._context.projector.trouble is not None
+        self.place.beat()
 
     def _batched(self, batch: Batched) -> None:
         """In the committer's thread."""

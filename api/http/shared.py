@@ -53,10 +53,9 @@ class Figures:
         return [sum(column) for column in zip(*rows, strict=True)]
 
     def gone(self, process: int) -> None:
-        """A process has died: what is *now* is no more, what was counted stays."""
-        row = self.row(process)
-        for figure in (BEAT_NS, WORKER, TROUBLE, OPEN):
-            row[figure] = 0
+        """A process has died, and its connections with it; what was counted stays. That it does not
+        answer is seen when it is not soon back."""
+        self.row(process)[OPEN] = 0
 
 
 class Place:
@@ -100,6 +99,16 @@ class Place:
         now_ns, figures = time.monotonic_ns(), self.figures
         beats = [figures.row(process)[BEAT_NS] for process in range(figures.processes)]
         return sum(now_ns - beat_ns <= AWAY_NS for beat_ns in beats if beat_ns)
+
+    def others_have_fewer(self, connections: int) -> bool:
+        """Whether another process that answers has fewer connections than that."""
+        now_ns, figures = time.monotonic_ns(), self.figures
+        for process in range(figures.processes):
+            row = figures.row(process)
+            fewer = row[OPEN] < connections and process != self.process
+            if fewer and now_ns - row[BEAT_NS] <= AWAY_NS:
+                return True
+        return False
 
     def worker_elsewhere(self) -> str:
         """How the worker of the first process is, for one that has none."""
