@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -22,6 +22,7 @@ from api.http.cors import Cors
 from api.http.doors import Doors
 from api.http.errors import HANDLERS, REFUSALS_PAGE, Handler, refusals_page
 from api.http.metrics import Metrics
+from api.http.passing import Deciding, PassedOn
 from api.http.rates import Rates
 from api.http.shared import Place
 from api.rest import end_of_day, health, routes
@@ -75,18 +76,18 @@ def create_app(
     among others of the server, if there are any."""
     settings, place = settings or Settings(), place or Place()
     context = replace(context, rates=Rates(settings.rate, place.counted))
+    if not place.first:
+        context = replace(context, passed_on=PassedOn(context.ledger, place, place.ends[0]))
     metrics = Metrics(context, place, crowd)
     reads = GraphQLReads(context, most_cost=settings.query_cost)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         context.start()
-        telling = None if place.alone else asyncio.create_task(_tell(metrics))
         try:
-            yield
+            async with nullcontext() if place.alone else _among_others(context, metrics):
+                yield
         finally:
-            if telling is not None:
-                telling.cancel()
             await anyio.to_thread.run_sync(reads.close)
             await anyio.to_thread.run_sync(context.close)
 
@@ -119,6 +120,20 @@ def create_app(
 
     app.openapi = openapi  # type: ignore[method-assign]
     return app
+
+
+@asynccontextmanager
+async def _among_others(context: AppContext, metrics: Metrics) -> AsyncIterator[None]:
+    """What a process does for and with the others of its server."""
+    place = metrics.place
+    commands = context.passed_on or Deciding(context.ledger, place, place.ends)
+    await commands.start()
+    telling = asyncio.create_task(_tell(metrics))
+    try:
+        yield
+    finally:
+        telling.cancel()
+        await commands.close()
 
 
 async def _tell(metrics: Metrics) -> None:

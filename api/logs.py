@@ -69,7 +69,7 @@ def configure(
     it is one of several of a server."""
 
     def numbered(_logger: Any, _method: str, event: EventDict) -> EventDict:
-        return event if process is None else event | {"process": process}
+        return event if process is None else {**event, "process": process}
 
     # A record's name is its logger's: structlog's own way of asking for it needs its own loggers.
     shared: list[Callable[..., Any]] = [

@@ -114,8 +114,10 @@ def _serve_with_others(
     """Serve in several processes until told to stop; this one only watches them."""
     import api.app  # noqa: F401  # Loaded once, for all of them.
     from api.cli.workers import Workers
+    from api.http.passing import pair
 
     figures, counted = Figures(settings.workers), CountedTogether(settings.workers)
+    pairs = [pair() for _ in range(settings.workers - 1)]  # Of the first with each other one.
 
     def work(number: int, well: Callable[[], None]) -> None:
         with (
@@ -123,7 +125,8 @@ def _serve_with_others(
             closing(opened(first=number == 0)) as context,
         ):
             well()
-            serve_on(context, listener, settings, Place(figures, number, counted))
+            ends = [first for first, _ in pairs] if number == 0 else [pairs[number - 1][1]]
+            serve_on(context, listener, settings, Place(figures, number, counted, ends))
 
     background = ("read models", "worker")[: 1 + worker] if settings.background else ()
     logs.configure(settings.log, settings.log_level, process=0)

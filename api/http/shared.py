@@ -9,8 +9,9 @@ them. A number is one aligned word of 8 bytes, so nobody reads half of one. Whoe
 the place of a process that died goes on in its row, so that no counter falls.
 """
 
+import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from api.http.counting import CountedTogether, numbers
 from domain.refusals import Code
@@ -27,9 +28,9 @@ GUARDED = (400, 408, 413, 414, 431, 503)  # Statuses that the guard of the conne
 CODES = tuple(Code)
 
 # Where a figure stands in a row.
-BEAT_NS, WORKER, ROUNDS, TROUBLE, OPEN = range(5)  # As they are now.
-COMMITS, FACTS, FAILED, COMMANDS, QUEUED_NS, TOOK_NS = range(5, 11)  # Counted up.
-REFUSED = 11
+BEAT_NS, WORKER, ROUNDS, TROUBLE, OPEN, DECIDES = range(6)  # As they are now.
+COMMITS, FACTS, FAILED, COMMANDS, QUEUED_NS, TOOK_NS = range(6, 12)  # Counted up.
+REFUSED = 12
 TURNED_AWAY = REFUSED + len(CODES)
 QUEUED = TURNED_AWAY + len(GUARDED)  # How many turns fell into each bucket, the last one open.
 TOOK = QUEUED + len(BUCKETS) + 1
@@ -55,13 +56,15 @@ class Figures:
     def gone(self, process: int) -> None:
         """A process has died, and its connections with it; what was counted stays. That it does not
         answer is seen when it is not soon back."""
-        self.row(process)[OPEN] = 0
+        row = self.row(process)
+        row[OPEN] = row[DECIDES] = 0
 
 
 class Place:
     """A process's place among those of its server. Only the first has worker and read models.
 
-    `counted`: where several count how often a key asks; a process alone counts for itself.
+    `counted`: where several count how often a key asks; a process alone counts for itself. `ends`:
+    sockets of the first process to each other one, or of another one to the first.
     """
 
     def __init__(
@@ -69,11 +72,13 @@ class Place:
         figures: Figures | None = None,
         process: int = 0,
         counted: CountedTogether | None = None,
+        ends: Sequence[socket.socket] = (),
     ) -> None:
         self.figures = figures or Figures()
         self.process = process
         self.row = self.figures.row(process)
         self.counted = counted
+        self.ends = ends
         if counted is not None:
             counted.process = process
 
@@ -88,6 +93,15 @@ class Place:
     def beat(self) -> None:
         """Say that this process answers."""
         self.row[BEAT_NS] = time.monotonic_ns()
+
+    def decide(self, does: bool) -> None:
+        """Say whether this process decides what others pass on."""
+        self.beat()
+        self.row[DECIDES] = time.monotonic_ns() if does else 0
+
+    def deciding(self) -> int:
+        """Which life of the first process decides what is passed on to it; 0: none does."""
+        return 0 if self.first_is_away else self.figures.row(0)[DECIDES]
 
     @property
     def first_is_away(self) -> bool:
