@@ -82,6 +82,8 @@ class CountedTogether:
                 self._keys[place] = mark
                 return place
         self._keys[home] = mark
+        for number in range(home * self._processes, (home + 1) * self._processes):
+            self._counts[number] = 0
         return home
 
     def _is_counted(self, place: int, window: int) -> bool:
