@@ -1,7 +1,8 @@
 """The HTTP application: REST commands, GraphQL reads, health, and the pages that document them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 import anyio.to_thread
@@ -23,11 +24,15 @@ from api.http.cors import Cors
 from api.http.doors import Doors
 from api.http.errors import HANDLERS, REFUSALS_PAGE, Handler, refusals_page
 from api.http.metrics import Metrics
+from api.http.passing import Deciding, PassedOn
 from api.http.rates import Rates
+from api.http.shared import Place
 from api.rest import documents, end_of_day, health, routes
 from api.rest.openapi import document
 from api.settings import Settings
 from api.web import pages
+
+TELL_S = 0.5
 
 
 async def _nowhere(_request: Request) -> Response:
@@ -63,23 +68,29 @@ class _Application(FastAPI):
 
 
 def create_app(
-    context: AppContext, settings: Settings | None = None, crowd: Crowd | None = None
+    context: AppContext,
+    settings: Settings | None = None,
+    crowd: Crowd | None = None,
+    place: Place | None = None,
 ) -> FastAPI:
     """The application on an open ledger. The context's runners live as long as the server, and the
-    ledger is closed with it. `crowd` are the server's connections, for the figures.
+    ledger is closed with it. `crowd` are the connections, for the figures; `place` is this process
+    among others of the server, if there are any.
 
     Raises Refused(REQUEST_INVALID, "ZHANGFANG_DOCUMENTS") for a folder with a bad document."""
-    settings = settings or Settings()
-    context = replace(context, rates=Rates(settings.rate))
-    metrics = Metrics(context)
-    metrics.crowd = crowd
+    settings, place = settings or Settings(), place or Place()
+    context = replace(context, rates=Rates(settings.rate, place.counted))
+    if not place.first:
+        context = replace(context, passed_on=PassedOn(context.ledger, place, place.ends[0]))
+    metrics = Metrics(context, place, crowd)
     reads = _reads(context, settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         context.start()
         try:
-            yield
+            async with nullcontext() if place.alone else _among_others(context, metrics):
+                yield
         finally:
             await anyio.to_thread.run_sync(reads.close)
             await anyio.to_thread.run_sync(context.close)
@@ -132,6 +143,27 @@ def _reads(context: AppContext, settings: Settings) -> GraphQLReads:
         folder=folder,
         only_registered=settings.only_registered,
     )
+
+
+@asynccontextmanager
+async def _among_others(context: AppContext, metrics: Metrics) -> AsyncIterator[None]:
+    """What a process does for and with the others of its server."""
+    place = metrics.place
+    commands = context.passed_on or Deciding(context.ledger, place, place.ends)
+    await commands.start()
+    telling = asyncio.create_task(_tell(metrics))
+    try:
+        yield
+    finally:
+        telling.cancel()
+        await commands.close()
+
+
+async def _tell(metrics: Metrics) -> None:
+    """Tell the server's other processes how things stand here, and that this one answers."""
+    while True:
+        metrics.publish()
+        await asyncio.sleep(TELL_S)
 
 
 async def _home(_request: Request) -> Response:

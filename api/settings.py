@@ -92,7 +92,9 @@ class Settings(BaseSettings):
     # Where to listen.
     host: str = "127.0.0.1"
     port: Port = 8000
-    # Whether worker and projections run in the server's process.
+    # Processes that serve; the first has the worker and the projections.
+    workers: Annotated[int, _whole(1, 64, "a number of processes from 1 to 64")] = 1
+    # Whether worker and projections run in the server's (first) process.
     background: Annotated[bool, BeforeValidator(_switch)] = True
     # What the log looks like, and from which level on a line is written.
     log: Annotated[Literal["text", "json"], _one_of("text", "json")] = "text"

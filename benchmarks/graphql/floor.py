@@ -213,7 +213,7 @@ def floor_app(context: AppContext) -> ASGIApp:
         asked = _decoder.decode(await read_body(request))
         given = asked.variables or {}
         after = given.get("after")
-        name = names[asked.query, after is not None]
+        name = names[asked.query or "", after is not None]
         values = {"merchant": caller.member, **given}
         if after is not None:
             values |= _PLACES[name](after)
