@@ -10,7 +10,9 @@ from api.graphql.enums import StatementKind
 from api.graphql.money import Money
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, connection
 from api.graphql.plan.books import Books
-from api.graphql.plan.roots import NESTED, ROOTS, Arguments, Listed, Whole
+from api.graphql.plan.declared import NESTED, ROOTS, Arguments
+from api.graphql.plan.pages import Listed
+from api.graphql.plan.roots import Whole
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Date, Instant
 from api.graphql.scope import NOBODY, Scope
