@@ -10,7 +10,7 @@ from api.cli.opening import open_desk
 from api.cli.output import FOUND, DatabaseOption, JsonOption, answering
 from domain.kernel import iso_time
 from domain.ledger.ledger import utc_us
-from domain.refusals import Code, Refused
+from domain.refusals import Refused
 
 MAKER = "operator:command line"
 
@@ -33,7 +33,7 @@ def add(
         try:
             registered.check_document(graphql_schema(), text, load_settings().query_cost)
         except Refused as no:
-            raise Refused(Code.REQUEST_INVALID, "file", f"{file}: {no.detail}") from None
+            raise Refused(no.code, "file", f"{file}: {no.detail}") from None
         with open_desk(say.database_url) as context:
             made = registered.add_document(context.writes, text, MAKER, utc_us)
         if say.as_json:

@@ -74,7 +74,7 @@ def checked_id(document_id: str, field: str = "documentId") -> str:
 def check_document(schema: GraphQLSchema, text: str, most_cost: int = MOST_COST) -> None:
     """That a text may be registered: within the limits, valid, and at most so costly by itself.
 
-    Raises Refused(REQUEST_INVALID, "document"), which says on which line.
+    Raises Refused(DOCUMENT_INVALID, "document"), which says on which line.
     """
     if len(text) > MAX_LENGTH:
         raise _invalid(f"above {MAX_LENGTH} characters")
@@ -94,7 +94,7 @@ def check_document(schema: GraphQLSchema, text: str, most_cost: int = MOST_COST)
 
 
 def _invalid(detail: str, line: int = 1) -> Refused:
-    return Refused(Code.REQUEST_INVALID, "document", f"line {line}: {detail}")
+    return Refused(Code.DOCUMENT_INVALID, "document", f"line {line}: {detail}")
 
 
 def read_folder(schema: GraphQLSchema, folder: str, most_cost: int = MOST_COST) -> dict[str, str]:
@@ -137,7 +137,7 @@ def text_of(file: Path, field: str = SETTING) -> str:
 def add_document(engine: Engine, text: str, by: str, clock: Callable[[], int]) -> Document:
     """Keep a text that was checked; the one that is kept, which may have been there before.
 
-    Raises Refused(REQUEST_INVALID, "document") when there are too many.
+    Raises Refused(DOCUMENT_INVALID, "document") when there are too many.
     """
     made = Document(id_of(text), text, clock(), by)
     columns = DOCUMENTS.c
@@ -150,7 +150,7 @@ def add_document(engine: Engine, text: str, by: str, clock: Callable[[], int]) -
         connection.execute(DOCUMENTS.delete().where(columns.id == made.id))  # Of another text.
         if (connection.scalar(select(func.count()).select_from(DOCUMENTS)) or 0) >= MOST:
             detail = f"there are {MOST} documents already: retire one that nobody asks for"
-            raise Refused(Code.REQUEST_INVALID, "document", detail)
+            raise Refused(Code.DOCUMENT_INVALID, "document", detail)
         row_of = {name: getattr(made, name) for name in made.__struct_fields__}
         connection.execute(DOCUMENTS.insert(), row_of)
     return made

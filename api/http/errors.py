@@ -36,6 +36,7 @@ STATUS: dict[Code, int] = {
     Code.AMOUNT_TOO_LARGE: 422,
     Code.DATE_INVALID: 422,
     Code.TEXT_INVALID: 422,
+    Code.DOCUMENT_INVALID: 422,
     Code.DOCUMENT_UNKNOWN: 404,
     Code.MEMBER_EXISTS: 409,
     Code.MEMBER_NOT_FOUND: 404,

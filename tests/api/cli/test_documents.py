@@ -40,21 +40,21 @@ def test_a_document_is_added_asked_for_and_retired(terminal: Terminal, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("content", "detail"),
+    ("content", "code", "detail"),
     [
-        ("{\n  nothing }", "line 2: Cannot query field 'nothing'"),
-        ("", "line 1: Syntax Error"),
-        (None, "No such file"),
+        ("{\n  nothing }", "document_invalid", "line 2: Cannot query field 'nothing'"),
+        ("", "document_invalid", "line 1: Syntax Error"),
+        (None, "request_invalid", "No such file"),
     ],
 )
 def test_a_file_that_is_no_document_is_refused(
-    terminal: Terminal, tmp_path: Path, content: str | None, detail: str
+    terminal: Terminal, tmp_path: Path, content: str | None, code: str, detail: str
 ) -> None:
     file = tmp_path / "a.graphql"
     if content is not None:
         file.write_text(content)
     error = terminal("document", "add", file, "--json").refused()
-    assert (error["code"], error["field"]) == ("request_invalid", "file")
+    assert (error["code"], error["field"]) == (code, "file")
     assert detail in error["detail"] and str(file) in error["detail"]
 
 
