@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.context import AppContext
@@ -107,19 +107,26 @@ def create_app(
     )
     app.state.graphql = reads
     app.origins = settings.cors_origins
-    app.include_router(routes.router(context))
-    app.include_router(end_of_day.router(context))
-    app.include_router(documents.router(context, reads.registered, settings.query_cost))
-    app.include_router(health.router(context, metrics))
     app.graphql = graphql_app(context, reads)
-    app.router.routes += [
+    for router in (
+        routes.router(context),
+        end_of_day.router(context),
+        documents.router(context, reads.registered, settings.query_cost),
+        health.router(context, metrics),
+    ):
+        app.include_router(router)
+    app.router.routes += _pages()
+    app.openapi = _described(app)  # type: ignore[method-assign]
+    return app
+
+
+def _pages() -> list[BaseRoute]:
+    return [
         Route(REFUSALS_PAGE, _refusals, include_in_schema=False),
         Route("/", _home, include_in_schema=False),
         Route("/docs", _docs, include_in_schema=False),
         pages.assets(),
     ]
-    app.openapi = _described(app)  # type: ignore[method-assign]
-    return app
 
 
 def _described(app: FastAPI) -> Callable[[], dict[str, Any]]:

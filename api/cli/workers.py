@@ -20,6 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
@@ -141,7 +142,8 @@ class Workers:
         code = REFUSED
         try:
             signal.set_wakeup_fd(-1)
-            os.setpgid(0, 0)  # Ctrl-C is for the parent, which says what is to be done.
+            with suppress(OSError):
+                os.setpgid(0, 0)  # Ctrl-C is for the parent, which says what is to be done.
             for one in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
                 signal.signal(one, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})

@@ -9,8 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from statistics import median
 from typing import Any
 from urllib.parse import urlsplit
@@ -85,7 +85,7 @@ class Several:
         except FileNotFoundError:
             return 0
         other = self.pids[1 - number]
-        return next((pid for pid in now if pid != other), 0)
+        return next((pid for pid in now if pid != other and runs(pid)), 0)
 
 
 def send(
@@ -94,8 +94,9 @@ def send(
     path: str,
     body: Any = None,
     key: str | None = None,
+    more: Mapping[str, str] | None = None,
 ) -> tuple[int, Any]:
-    headers = {"content-type": "application/json"}
+    headers = {"content-type": "application/json", **(more or {})}
     if key is not None:
         headers["authorization"] = f"Bearer {key}"
     content = None if method == "GET" else json.dumps({} if body is None else body)
@@ -195,8 +196,11 @@ def test_new_connections_are_dealt_out_evenly(books: Terminal) -> None:
 def connections_of(pid: int) -> int:
     """Open sockets of a process; those of its databases do not change while nobody asks."""
     folder = f"/proc/{pid}/fd"
-    links = [os.readlink(f"{folder}/{name}") for name in os.listdir(folder)]
-    return sum(link.startswith("socket:") for link in links)
+    count = 0
+    for name in os.listdir(folder):
+        with suppress(FileNotFoundError):  # Closed since.
+            count += os.readlink(f"{folder}/{name}").startswith("socket:")
+    return count
 
 
 def test_who_waits_in_the_second_process_is_woken(books: Terminal) -> None:
@@ -410,6 +414,8 @@ def test_a_ledger_that_is_not_there_is_refused_once(lone: Terminal) -> None:
 def test_a_number_of_processes_that_cannot_be_is_refused(
     lone: Terminal, wrong: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert lone("serve", "--workers", wrong, "--json").refused()["field"] == "workers"
+    with lone.process("serve", "--workers", wrong, "--json") as process:
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, json.loads(said)["error"]["field"]) == (2, "workers")
     monkeypatch.setenv("ZHANGFANG_WORKERS", wrong)
     assert lone("serve", "--json").refused()["field"] == "ZHANGFANG_WORKERS"
