@@ -30,8 +30,8 @@ from projections.models.merchant_statements import ENDS
 from projections.models.transactions import TABLE as TRANSACTIONS
 
 SCALE = 10
-MOST_TURNS = 15
-SHORTEST_S = 0.1  # Of a turn, if there is to be more than one.
+MOST_TURNS = 25
+SHORTEST_S = 0.05  # Of a turn, if there is to be more than one.
 WARM = 12  # Requests that are not counted: statements are prepared by then.
 WARM_AGAIN = 3  # At the beginning of a turn: the key is looked up again.
 Tell = Callable[[str], None]
