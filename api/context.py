@@ -9,11 +9,14 @@ from msgspec import Struct
 from sqlalchemy import Engine
 
 from api.http.bearer import KeyRing
+from api.http.passing import PassedOn
 from api.http.rates import Rates
 from api.operations.desk import Desk
 from api.operations.worker import FEW_DAYS, Worker
 from domain.channel.port import ChannelPort
 from domain.eventstore.database import sqlalchemy_engine
+from domain.kernel import Request
+from domain.ledger.answer import Answer
 from domain.ledger.ledger import Ledger, utc_us
 from projections.engine import checkpoints
 from projections.engine.arrivals import Arrivals, Follower, rows_channel
@@ -60,7 +63,8 @@ class AppContext(Struct, frozen=True):
 
     `background` is started with the server and stopped before the ledger closes, last one first.
     `writes` is the engine the projector writes read models with; `rates` says how often a key may
-    ask; `arrivals` wakes who waits for the read models.
+    ask; `arrivals` wakes who waits for the read models. `passed_on`: another process of the server
+    decides commands.
     """
 
     desk: Desk
@@ -70,6 +74,13 @@ class AppContext(Struct, frozen=True):
     background: tuple[Background, ...] = ()
     rates: Rates = msgspec.field(default_factory=Rates)
     arrivals: Arrivals = msgspec.field(default_factory=Arrivals)
+    passed_on: PassedOn | None = None
+
+    async def submit(self, request: Request) -> Answer:
+        """Decide one request, durably. Raises as `Ledger.submit_async` does."""
+        if self.passed_on is not None:
+            return await self.passed_on.submit(request)
+        return await self.ledger.submit_async(request)
 
     @property
     def ledger(self) -> Ledger:

@@ -50,19 +50,33 @@ def _redact(_logger: Any, _method: str, event: EventDict) -> EventDict:
 
 
 def _as_text(_logger: Any, _method: str, event: EventDict) -> str:
-    """`2026-11-25T03:04:05Z warning  zhangfang.worker [9f86d081] message`."""
+    """`2026-11-25T03:04:05Z warning  zhangfang.worker [9f86d081] message`; of several processes
+    with `process 2` before the logger."""
     request = f" [{event['request_id']}]" if "request_id" in event else ""
-    line = f"{event['time']} {event['level']:8} {event['logger']}{request} {event['event']}"
+    process = f"process {event['process']} " if "process" in event else ""
+    where = f"{process}{event['logger']}{request}"
+    line = f"{event['time']} {event['level']:8} {where} {event['event']}"
     return f"{line}\n{event['exception']}" if "exception" in event else line
 
 
-def configure(form: Literal["text", "json"], level: str, stream: TextIO | None = None) -> None:
-    """Make the process's log look so; calling it again changes it."""
+def configure(
+    form: Literal["text", "json"],
+    level: str,
+    stream: TextIO | None = None,
+    process: int | None = None,
+) -> None:
+    """Make the process's log look so; calling it again changes it. `process` is its number, when
+    it is one of several of a server."""
+
+    def numbered(_logger: Any, _method: str, event: EventDict) -> EventDict:
+        return event if process is None else {**event, "process": process}
+
     # A record's name is its logger's: structlog's own way of asking for it needs its own loggers.
     shared: list[Callable[..., Any]] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
+        numbered,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         structlog.processors.format_exc_info,
         _redact,

@@ -92,7 +92,9 @@ class Settings(BaseSettings):
     # Where to listen.
     host: str = "127.0.0.1"
     port: Port = 8000
-    # Whether worker and projections run in the server's process.
+    # Processes that serve; the first has the worker and the projections.
+    workers: Annotated[int, _whole(1, 64, "a number of processes from 1 to 64")] = 1
+    # Whether worker and projections run in the server's (first) process.
     background: Annotated[bool, BeforeValidator(_switch)] = True
     # What the log looks like, and from which level on a line is written.
     log: Annotated[Literal["text", "json"], _one_of("text", "json")] = "text"
@@ -111,6 +113,10 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], BeforeValidator(_origins)] = ()
     # The most values that one GraphQL query may ask for.
     query_cost: Annotated[int, _whole(100, 10_000_000, "a number from 100 to 10000000")] = 25_000
+    # A folder of GraphQL documents that are registered at the start; none when empty.
+    documents: str = ""
+    # Whether merchants' keys may ask for registered documents alone.
+    only_registered: Annotated[bool, BeforeValidator(_switch)] = False
 
     @classmethod
     def settings_customise_sources(

@@ -1,14 +1,15 @@
-"""`zhangfang serve` and `run`: REST, GraphQL, worker and projections in one process."""
+"""`zhangfang serve` and `run`: REST, GraphQL, worker and projections, in one process unless more
+are asked for."""
 
 import errno
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +19,8 @@ from api.cli.opening import open_desk, open_serving
 from api.cli.output import DatabaseOption, JsonOption, Say, answering
 from api.context import AppContext
 from api.http import keys
+from api.http.counting import CountedTogether
+from api.http.shared import Figures, Place
 from api.operations.story import MERCHANT
 from api.operations.upgrade import bring_up_to_date
 from api.operations.worker import FEW_DAYS
@@ -53,6 +56,16 @@ RollDaysOption = Annotated[
         "a week is left to operators.",
     ),
 ]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=64,
+        metavar="N",
+        help="Processes that serve; else $ZHANGFANG_WORKERS, else 1. The first has the worker and "
+        "the read models.",
+    ),
+]
 NoWorkerOption = Annotated[
     bool, typer.Option("--no-worker", help="Carry nothing out here: another process does.")
 ]
@@ -64,23 +77,61 @@ def serve(
     no_auto_day: NoAutoDayOption = False,
     roll_days: RollDaysOption = False,
     no_worker: NoWorkerOption = False,
+    workers: WorkersOption = None,
     database: DatabaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C."""
     with answering(database, as_json, interrupted=STOPPED) as say:
-        settings = settings_for(say, host, port)
-        with listening(settings) as listener:
-            context = open_serving(
+        settings = settings_for(say, host, port, workers)
+
+        def opened(*, first: bool = True) -> AppContext:
+            return open_serving(
                 say.database_url,
                 auto_day=not no_auto_day,
                 days_behind=EVER if roll_days else FEW_DAYS,
                 worker=not no_worker,
-                background=settings.background,
+                background=first and settings.background,
             )
-            with closing(context):
+
+        with listening(settings) as listener:
+            if settings.workers > 1:
+                _serve_with_others(say, listener, settings, opened, worker=not no_worker)
+                return
+            with closing(opened()) as context:
                 say_urls(say, listener)
                 serve_on(context, listener, settings)
+
+
+def _serve_with_others(
+    say: Say,
+    listener: socket.socket,
+    settings: Settings,
+    opened: Callable[..., AppContext],
+    *,
+    worker: bool,
+) -> None:
+    """Serve in several processes until told to stop; this one only watches them."""
+    import api.app  # noqa: F401  # Loaded once, for all of them.
+    from api.cli.workers import Workers
+    from api.http.passing import pair
+
+    figures, counted = Figures(settings.workers), CountedTogether(settings.workers)
+    pairs = [pair() for _ in range(settings.workers - 1)]  # Of the first with each other one.
+
+    def work(number: int, well: Callable[[], None]) -> None:
+        with (
+            answering(say.database_url, say.as_json, interrupted=STOPPED),
+            closing(opened(first=number == 0)) as context,
+        ):
+            well()
+            ends = [first for first, _ in pairs] if number == 0 else [pairs[number - 1][1]]
+            serve_on(context, listener, settings, Place(figures, number, counted, ends))
+
+    background = ("read models", "worker")[: 1 + worker] if settings.background else ()
+    logs.configure(settings.log, settings.log_level, process=0)
+    workers = Workers(settings.workers, work, figures.gone)
+    workers.run(lambda: say_urls(say, listener, processes=_processes(workers.pids, background)))
 
 
 def run(
@@ -125,9 +176,11 @@ def _make_keys(say: Say) -> dict[str, str]:
         }
 
 
-def settings_for(say: Say, host: str | None, port: int | None) -> Settings:
+def settings_for(
+    say: Say, host: str | None, port: int | None, workers: int | None = None
+) -> Settings:
     """The environment's settings, but for what the command line says. Raises Refused."""
-    given = {"database": say.database_url, "host": host, "port": port}
+    given = {"database": say.database_url, "host": host, "port": port, "workers": workers}
     named = {name: value for name, value in given.items() if value is not None}
     return Settings(**(load_settings().model_dump() | named))
 
@@ -170,15 +223,24 @@ def base_url(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def say_urls(say: Say, listener: socket.socket, made: Mapping[str, str] | None = None) -> None:
-    """Where it is served, and keys by role; with --json as the one answer of the command."""
+def say_urls(
+    say: Say,
+    listener: socket.socket,
+    made: Mapping[str, str] | None = None,
+    processes: Sequence[dict[str, Any]] = (),
+) -> None:
+    """Where it is served, keys by role, and the processes if there are several; with --json as the
+    one answer of the command."""
     base = base_url(listener)
     urls = {"graphql": f"{base}/graphql", "openapi": f"{base}/docs", "health": f"{base}/health"}
     if say.as_json:
-        say.json({"urls": urls, **({"keys": made} if made else {})})
+        several = {"workers": len(processes), "processes": processes} if processes else {}
+        say.json({"urls": urls, **({"keys": made} if made else {}), **several})
     say.line(f"GraphiQL   {urls['graphql']}")
     say.line(f"OpenAPI    {urls['openapi']}")
     say.line(f"Health     {urls['health']}")
+    for one in processes:
+        say.line(f"Process {one['process']}  pid {one['pid']}: {', '.join(one['does'])}")
     for role, key in (made or {}).items():
         whose = f"{role} {MERCHANT}" if role == "merchant" else role
         say.line(f"Key        {key}  ({whose})")
@@ -187,17 +249,31 @@ def say_urls(say: Say, listener: socket.socket, made: Mapping[str, str] | None =
     sys.stdout.flush()
 
 
-def serve_on(context: AppContext, listener: socket.socket, settings: Settings) -> None:
-    """Serve on a socket until told to stop. A SIGTERM ends with exit code 0."""
+def _processes(pids: Sequence[int], background: Sequence[str]) -> list[dict[str, Any]]:
+    """Number, pid and work of each; the first has what runs in the background."""
+    doors = ["commands", "queries"]
+    return [
+        {"process": number, "pid": pid, "does": [*doors, *background] if number == 1 else doors}
+        for number, pid in enumerate(pids, 1)
+    ]
+
+
+def serve_on(
+    context: AppContext, listener: socket.socket, settings: Settings, place: Place | None = None
+) -> None:
+    """Serve on a socket until told to stop, in this process alone unless it has a place among
+    others. A SIGTERM ends with exit code 0."""
     import uvicorn  # Here and not above: the other commands start faster without them.
 
     from api.app import create_app
+    from api.http.accepting import SharingServer
     from api.http.connections import Crowd, GuardedProtocol
 
-    logs.configure(settings.log, settings.log_level)
-    crowd = Crowd(limits_of(settings))
+    process = None if place is None else place.process + 1
+    logs.configure(settings.log, settings.log_level, process=process)
+    crowd = Crowd(limits_of(settings), place)
     config = uvicorn.Config(
-        create_app(context, settings, crowd),
+        create_app(context, settings, crowd, place),
         http=partial(GuardedProtocol, crowd),  # type: ignore[arg-type]  # Called as a class is.
         ws="none",
         backlog=BACKLOG,
@@ -212,7 +288,8 @@ def serve_on(context: AppContext, listener: socket.socket, settings: Settings) -
     # The server handles signals while it runs, and raises them again once everything is closed.
     before = signal.signal(signal.SIGTERM, _end)
     try:
-        uvicorn.Server(config).run(sockets=[listener])
+        server = uvicorn.Server(config) if place is None else SharingServer(config, crowd, place)
+        server.run(sockets=[listener])
     finally:
         signal.signal(signal.SIGTERM, before)
 

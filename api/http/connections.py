@@ -12,7 +12,7 @@ a newcomer told to come back.
 """
 
 import asyncio
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from typing import Any
 
 from msgspec import Struct
@@ -22,6 +22,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from api.http.errors import Problem, problem_response
+from api.http.shared import GUARDED, OPEN, TURNED_AWAY, Place
 from domain.refusals import Code, Refused
 
 try:
@@ -60,17 +61,25 @@ def affordable(wanted: int, reserved: int = RESERVED) -> int:
 
 
 class Crowd:
-    """The connections of one server. `refused` counts what was turned away, by status."""
+    """The connections of one process. How many there are, and how many were turned away, stands in
+    the process's place among the others of its server."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, place: Place | None = None) -> None:
         self.limits = limits
-        self.open = 0
-        self.refused: Counter[int] = Counter()
+        self._row = (place or Place()).row
         self._waited_for: OrderedDict[GuardedProtocol, None] = OrderedDict()
+
+    @property
+    def open(self) -> int:
+        """How many there are now."""
+        return self._row[OPEN]
+
+    def turned_away(self, status: int) -> None:
+        self._row[TURNED_AWAY + GUARDED.index(status)] += 1
 
     def admit(self, one: "GuardedProtocol") -> bool:
         """Whether there is room, or somebody gives way."""
-        self.open += 1
+        self._row[OPEN] += 1
         if self.open > self.limits.connections:
             if not self._waited_for:
                 return False
@@ -86,7 +95,7 @@ class Crowd:
         self._waited_for.pop(one, None)
 
     def left(self, one: "GuardedProtocol") -> None:
-        self.open -= 1
+        self._row[OPEN] -= 1
         self._waited_for.pop(one, None)
 
 
@@ -135,7 +144,7 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         self._over = True
         self._disarm()
-        self._crowd.refused[status] += 1
+        self._crowd.turned_away(status)
         self._crowd.has_heard(self)
         under_way = self.cycle is not None and not self.cycle.response_complete
         if not (under_way and (self.cycle.response_started or self.pipeline)):

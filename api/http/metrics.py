@@ -1,20 +1,32 @@
-"""Figures for Prometheus, of this process: what is counted when it happens costs a few additions
-per commit; the rest is looked up when somebody asks.
+"""Figures for Prometheus: what is counted when it happens costs a few additions per commit; the
+rest is looked up when somebody asks.
+
+Of several processes of a server any one answers for all: counters and connections are added up,
+what is looked up in the database is the same for each.
 
 Whoever may read them is an auditor or an operator: they tell how the institution's business goes,
 a scraper can send a key, and behind a proxy everybody seems to come from the loopback.
 """
 
-from collections import Counter as Counts
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.context import AppContext
+from api.http import shared
 from api.http.connections import Crowd
+from api.http.shared import BUCKETS, CODES, GUARDED, Place
 from domain.eventstore.recorder import PersistenceError
 from domain.ledger.answer import Answer
 from domain.ledger.ledger import Batched
@@ -22,63 +34,64 @@ from projections.models.instructions import count_open
 
 CONTENT_TYPE = "text/plain; version=1.0.0; charset=utf-8"
 NS = 1_000_000_000
-BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_BOUNDS_NS = [int(bound * NS) for bound in BUCKETS]
+_REFUSED_AT = {code: shared.REFUSED + number for number, code in enumerate(CODES)}
+_LABELS = [*map(floatToGoString, BUCKETS), "+Inf"]
 
 
 class Metrics:
-    """The figures of one server on one ledger. `crowd` are its connections, if it has any;
-    `queries` says how many GraphQL answers came of plans and of the stock executor."""
+    """The figures of one server on one ledger, counted by this process in its `place`. `crowd` are
+    its connections, if it has any."""
 
-    def __init__(self, context: AppContext) -> None:
-        self.crowd: Crowd | None = None
-        self.queries: Callable[[], Mapping[str, int]] | None = None
-        self.registry = CollectorRegistry()
-        self._commits = self._counter("zhangfang_commits", "Commits of this process.")
-        self._facts = self._counter("zhangfang_facts", "Facts committed by this process.")
-        self._failed = self._counter("zhangfang_commits_failed", "Turns that recorded nothing.")
-        self._requests = self._counter("zhangfang_commands", "Commands that were decided.")
-        self._refused = Counter(
-            "zhangfang_refusals", "Commands refused, by code.", ["code"], registry=self.registry
-        )
-        self._queued = self._histogram("zhangfang_queue_seconds", "From arrival to the committer.")
-        self._took = self._histogram("zhangfang_commit_seconds", "To decide and write one batch.")
-        self.registry.register(_Looked(self, context))
+    def __init__(
+        self, context: AppContext, place: Place | None = None, crowd: Crowd | None = None
+    ) -> None:
+        self.place = place or Place()
+        self.crowd = crowd
+        self._context = context
+        self._rounds_before = self.place.row[shared.ROUNDS]  # Of a process that died.
+        self._registry = CollectorRegistry()
+        self._registry.register(_Looked(self, context))
         context.ledger.on_batch(self._batched)
 
     def text(self) -> bytes:
         """All of it, as Prometheus reads it. Asks the database: not for the event loop."""
-        return generate_latest(self.registry)
+        self.publish()
+        return generate_latest(self._registry)
 
-    def _counter(self, name: str, said: str) -> Counter:
-        return Counter(name, said, registry=self.registry)
-
-    def _histogram(self, name: str, said: str) -> Histogram:
-        return Histogram(name, said, buckets=BUCKETS, registry=self.registry)
+    def publish(self) -> None:
+        """Say how things stand in this process, for whichever process is asked."""
+        row, worker = self.place.row, self._context.worker
+        if worker is not None:
+            row[shared.WORKER] = shared.WORKER_STATES.index(worker.status.state)
+            row[shared.ROUNDS] = self._rounds_before + worker.status.rounds
+        row[shared.TROUBLE] = self._context.projector.trouble is not None
+        self.place.beat()
 
     def _batched(self, batch: Batched) -> None:
         """In the committer's thread."""
-        self._queued.observe(batch.queued_ns / NS)
-        self._took.observe(batch.took_ns / NS)
+        row = self.place.row
+        row[shared.QUEUED + bisect_left(_BOUNDS_NS, batch.queued_ns)] += 1
+        row[shared.QUEUED_NS] += batch.queued_ns
+        row[shared.TOOK + bisect_left(_BOUNDS_NS, batch.took_ns)] += 1
+        row[shared.TOOK_NS] += batch.took_ns
         if batch.answers is None:
-            self._failed.inc()
+            row[shared.FAILED] += 1
             return
-        self._commits.inc(batch.commits)
-        self._facts.inc(batch.facts)
-        self._requests.inc(len(batch.answers))
-        codes = [
-            one.refused.code
-            for one in batch.answers
-            if isinstance(one, Answer) and one.refused is not None
-        ]
-        for code, count in Counts(codes).items():
-            self._refused.labels(code.value).inc(count)
+        row[shared.COMMITS] += batch.commits
+        row[shared.FACTS] += batch.facts
+        row[shared.COMMANDS] += len(batch.answers)
+        for one in batch.answers:
+            if isinstance(one, Answer) and one.refused is not None:
+                row[_REFUSED_AT[one.refused.code]] += 1
 
 
 class _Looked(Collector):
     """What is looked up when it is asked for."""
 
     def __init__(self, metrics: Metrics, context: AppContext) -> None:
-        self._metrics = metrics
+        self._place = metrics.place
+        self._has_doors = metrics.crowd is not None
         self._context = context
 
     def describe(self) -> Iterator[Metric]:
@@ -86,6 +99,7 @@ class _Looked(Collector):
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
+        yield from self._counted()
         for look in (self._ledger, self._read_models, self._instructions):
             try:
                 yield from list(look())
@@ -93,7 +107,32 @@ class _Looked(Collector):
                 continue  # Readiness says what is wrong; the other figures are there.
         yield from self._worker()
         yield from self._doors()
-        yield from self._queries()
+
+    def _counted(self) -> Iterator[Metric]:
+        commits, facts, failed, commands, queued_ns, took_ns = self._place.figures.sums(
+            shared.COMMITS, 6
+        )
+        yield _counter("zhangfang_commits", "Commits of this server.", commits)
+        yield _counter("zhangfang_facts", "Facts committed by this server.", facts)
+        yield _counter("zhangfang_commits_failed", "Turns that recorded nothing.", failed)
+        yield _counter("zhangfang_commands", "Commands that were decided.", commands)
+        refused = CounterMetricFamily(
+            "zhangfang_refusals", "Commands refused, by code.", labels=["code"]
+        )
+        for code, count in self._place.refusals():
+            refused.add_metric([code], count)
+        yield refused
+        yield self._histogram(
+            "zhangfang_queue_seconds", "From arrival to the committer.", shared.QUEUED, queued_ns
+        )
+        yield self._histogram(
+            "zhangfang_commit_seconds", "To decide and write one batch.", shared.TOOK, took_ns
+        )
+
+    def _histogram(self, name: str, said: str, first: int, sum_ns: int) -> Metric:
+        counts = accumulate(self._place.figures.sums(first, len(_LABELS)))
+        buckets = list(zip(_LABELS, counts, strict=True))
+        return HistogramMetricFamily(name, said, buckets=buckets, sum_value=sum_ns / NS)
 
     def _ledger(self) -> Iterator[Metric]:
         head = self._context.ledger.head()
@@ -117,33 +156,35 @@ class _Looked(Collector):
         yield found
 
     def _worker(self) -> Iterator[Metric]:
-        worker = self._context.worker
-        if worker is not None:
-            rounds = CounterMetricFamily("zhangfang_worker_rounds", "Rounds the worker finished.")
-            rounds.add_metric([], worker.status.rounds)
-            yield rounds
-            trouble = int(worker.status.state == "trouble")
+        """Only the first process has one."""
+        row = self._place.figures.row(0)
+        if state := row[shared.WORKER]:
+            yield _counter(
+                "zhangfang_worker_rounds", "Rounds the worker finished.", row[shared.ROUNDS]
+            )
+            trouble = int(shared.WORKER_STATES[state] == "trouble")
             yield _gauge("zhangfang_worker_trouble", "1: its last round failed.", trouble)
 
     def _doors(self) -> Iterator[Metric]:
-        crowd = self._metrics.crowd
-        if crowd is not None:
-            yield _gauge("zhangfang_connections", "Open connections.", crowd.open)
-            refused = CounterMetricFamily(
-                "zhangfang_connections_refused", "Closed by the guard.", labels=["status"]
-            )
-            for status, count in sorted(crowd.refused.items()):
+        if not self._has_doors:
+            return
+        figures = self._place.figures
+        [now_open] = figures.sums(shared.OPEN, 1)
+        yield _gauge("zhangfang_connections", "Open connections.", now_open)
+        refused = CounterMetricFamily(
+            "zhangfang_connections_refused", "Closed by the guard.", labels=["status"]
+        )
+        counts = figures.sums(shared.TURNED_AWAY, len(GUARDED))
+        for status, count in zip(GUARDED, counts, strict=True):
+            if count:
                 refused.add_metric([str(status)], count)
-            yield refused
+        yield refused
+        if not self._place.alone:
+            yield _gauge("zhangfang_processes", "That serve.", self._place.answering())
 
-    def _queries(self) -> Iterator[Metric]:
-        if self._metrics.queries is not None:
-            answers = CounterMetricFamily(
-                "zhangfang_graphql_answers", "Of plans, and of the stock executor.", labels=["by"]
-            )
-            for by, count in self._metrics.queries().items():
-                answers.add_metric([by], count)
-            yield answers
+
+def _counter(name: str, said: str, value: int) -> Metric:
+    return CounterMetricFamily(name, said, value=value)
 
 
 def _gauge(name: str, said: str, value: int) -> Metric:

@@ -1,6 +1,7 @@
 """How often a key may ask: so many requests in a second, minute or hour, whatever they are.
 
-A GraphQL query counts as more requests the more it costs. Each process counts for itself.
+A GraphQL query counts as more requests the more it costs. The processes of one server count
+together, so that a key has one limit however many they are.
 """
 
 import math
@@ -10,6 +11,7 @@ from limits import RateLimitItem, parse
 from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
 
+from api.http.counting import CountedTogether
 from api.http.errors import Problem
 from api.http.keys import Caller
 from domain.refusals import Code, Refused
@@ -60,12 +62,38 @@ class Counters(Storage):
         self._counts.pop(key, None)
 
 
-class Rates:
-    """One limit for every key. `rate` is such as `1000/second`, or off."""
+class _Together(Counters):
+    """Counts that several processes share. Windows begin when the clock says so, for all alike."""
 
-    def __init__(self, rate: str = OFF) -> None:
-        self._limit: RateLimitItem | None = None if rate == OFF else parse(rate)
-        self._limiter = None if rate == OFF else FixedWindowRateLimiter(Counters())
+    def __init__(self, counted: CountedTogether, seconds: int) -> None:
+        super().__init__()
+        self._counted = counted
+        self._seconds = seconds
+
+    def _began(self) -> int:
+        return int(time.time()) // self._seconds * self._seconds
+
+    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        return self._counted.add(key, self._began(), amount)
+
+    def get(self, key: str) -> int:
+        return self._counted.add(key, self._began(), 0)
+
+    def get_expiry(self, key: str) -> float:
+        return self._began() + self._seconds
+
+
+class Rates:
+    """One limit for every key. `rate` is such as `1000/second`, or off; `together` is where several
+    processes count."""
+
+    def __init__(self, rate: str = OFF, together: CountedTogether | None = None) -> None:
+        self._limit: RateLimitItem | None = None
+        self._limiter: FixedWindowRateLimiter | None = None
+        if rate != OFF:
+            self._limit = limit = parse(rate)
+            counters = _Together(together, limit.get_expiry()) if together else Counters()
+            self._limiter = FixedWindowRateLimiter(counters)
 
     def charge(self, caller: Caller, requests: int = 1) -> None:
         """Count requests of a caller. Raises Problem 429, which says when to come back."""

@@ -5,7 +5,8 @@ Alive is whoever can answer and reach the database; ready, who can also do what 
 table is there, no read model that operations rely on is paused, the worker is well. Both say what
 is not.
 The worker is `working`, `waiting` (somebody else runs the operations, or the books lie far back),
-in `trouble` (the log says which) or `none here`.
+in `trouble` (the log says which) or `none here`. Of several processes of a server each tells of the
+worker and the projections of the first, which are `away` while it does not answer.
 """
 
 import asyncio
@@ -24,10 +25,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.context import AppContext
+from api.graphql.registered import DOCUMENTS
 from api.http.access import refuse_reader
 from api.http.bearer import authorization
 from api.http.keys import API_KEYS
 from api.http.metrics import CONTENT_TYPE, Metrics
+from api.http.shared import AWAY, Place
 from api.operations.desk import RELIED_ON
 from api.rest.openapi import problems
 from projections.engine.checkpoints import CHECKPOINTS, RUNNING
@@ -45,6 +48,7 @@ _PROBES: dict[str, TextClause | Any] = {
         for table in (
             CHECKPOINTS,
             API_KEYS,
+            DOCUMENTS,
             *(table for model in READ_MODELS.values() for table in model.tables),
         )
     },
@@ -75,7 +79,7 @@ class Condition(Struct, frozen=True):
     hindrances: tuple[str, ...]
 
 
-def look(context: AppContext, tables: "Tables") -> Condition:
+def look(context: AppContext, tables: "Tables", place: Place) -> Condition:
     """Look at everything a server needs. Asks the database: not for the event loop."""
     try:
         position = context.ledger.head().position
@@ -85,12 +89,14 @@ def look(context: AppContext, tables: "Tables") -> Condition:
         _log.warning("the database does not answer", exc_info=True)
         return Condition(False, {"status": UNREACHABLE}, (UNREACHABLE,))
     paused = [one.name for one in found if one.state != RUNNING]
-    worker = context.worker.status.state if context.worker else "none here"
+    worker = context.worker.status.state if context.worker else place.worker_elsewhere()
     hindrances = [f"table {name} cannot be read" for name in missing]
     hindrances += [f"read model {name} is paused" for name in paused if name in RELIED_ON]
     if worker == "trouble":
         hindrances.append("the worker is in trouble")
-    if context.projector.trouble is not None:
+    if worker == AWAY:
+        hindrances.append("the process with the worker and the projections does not answer")
+    if context.projector.trouble is not None or place.trouble_elsewhere():
         hindrances.append("the projections are in trouble")
     noticed = [f"read model {name} is paused" for name in paused if name not in RELIED_ON]
     status = "ok"
@@ -148,8 +154,9 @@ class _Looking:
     """Looks once for all who ask while another look is under way: however many ask, the database
     answers one of them at a time, and everybody learns what was true after they asked."""
 
-    def __init__(self, context: AppContext) -> None:
+    def __init__(self, context: AppContext, place: Place) -> None:
         self._context = context
+        self._place = place
         self._limiter = anyio.CapacityLimiter(1)
         self._tables = Tables()
         self._running: asyncio.Task[Condition] | None = None
@@ -165,13 +172,13 @@ class _Looking:
             await asyncio.wait([before])
         self._running, self._next = self._next, None
         return await anyio.to_thread.run_sync(
-            look, self._context, self._tables, limiter=self._limiter
+            look, self._context, self._tables, self._place, limiter=self._limiter
         )
 
 
 def router(context: AppContext, metrics: Metrics) -> APIRouter:
     """The routes of this page."""
-    looking = _Looking(context)
+    looking = _Looking(context, metrics.place)
     scraping = anyio.CapacityLimiter(1)
 
     async def health(_request: Request) -> Response:

@@ -82,7 +82,7 @@ def _handler(
         wanted = Request(
             request_number(request, caller, endpoint, made), context.clock(), caller.actor, made
         )
-        answer = await context.ledger.submit_async(wanted)
+        answer = await context.submit(wanted)
         return respond(endpoint.status, answer, made, caller)
 
     return command

@@ -22,7 +22,7 @@ from strawberry.utils.str_converters import to_snake_case
 from api.graphql.access import ACCESS, check_arguments
 from api.graphql.limits import Prepared
 from api.graphql.plan.books import Books, Readers
-from api.graphql.plan.roots import ROOTS, Arguments, Compiled, Given
+from api.graphql.plan.declared import ROOTS, Arguments, Compiled, Given
 from api.graphql.plan.selecting import (
     TYPENAME,
     Selected,
