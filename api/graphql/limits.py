@@ -12,6 +12,7 @@ together for a text, and a document seen before costs one look-up.
 import hashlib
 import sys
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import anyio
@@ -39,7 +40,8 @@ MAX_REPEATS = 30  # Fields that one selection names again, under the same name.
 MAX_LENGTH = 20_000  # Characters of a text: comments are no tokens, but read and kept with it.
 SHORT = 1_000  # Characters that are parsed and validated in a few milliseconds.
 PREPARED_AT_ONCE = 2
-REMEMBERED_BYTES = 8 * 1024 * 1024
+REMEMBERED_BYTES = 16 * 1024 * 1024  # Of documents and what is kept with them.
+MOST_PLANS = 24  # Of one document.
 TOKEN_BYTES = 1_200  # Measured: 500 to 1,400 of a token with its node.
 
 
@@ -59,11 +61,12 @@ LEAF = Size(0, 0, 0, 0, Counter())
 
 
 class Kept:
-    """What was made of a document, and stays with it: its plans (`plan/plans.py`), by operation,
-    role and the values of the variables `flags`; what it costs, by operation and the values of the
-    variables `sizes`; and whether nothing but the read models decides its answers (`tags.py`)."""
+    """What was made of a document, and stays with it, in so many `bytes`: its plans
+    (`plan/plans.py`), by operation, role and the values of the variables `flags`; what it costs,
+    by operation and the values of the variables `sizes`; and whether nothing but the read models
+    decides its answers (`tags.py`)."""
 
-    __slots__ = ("costs", "flags", "known", "sizes", "steady")
+    __slots__ = ("bytes", "costs", "flags", "known", "sizes", "steady", "told")
 
     def __init__(self) -> None:
         self.flags: tuple[str, ...] | None = None
@@ -71,6 +74,18 @@ class Kept:
         self.known: dict[tuple[Any, ...], Any] = {}
         self.costs: dict[tuple[Any, ...], int] = {}
         self.steady: bool | None = None
+        self.bytes = 0
+        self.told: Callable[[int], None] | None = None  # Of a document that is remembered.
+
+    def keep(self, place: tuple[Any, ...], plan: Any, size: int) -> None:
+        """A plan of about so many bytes, among at most MOST_PLANS."""
+        if len(self.known) >= MOST_PLANS:
+            self.known.clear()
+            size -= self.bytes
+        self.known[place] = plan
+        self.bytes += size
+        if self.told is not None:
+            self.told(size)
 
 
 class Prepared(NamedTuple):
@@ -246,9 +261,15 @@ class Documents:
             return
         if mark not in self._kept:  # It may have been prepared twice at the same time.
             self._kept[mark] = (made, size)
-            self.bytes += size
+            made.plans.told = self._grown
+            self._grown(size + made.plans.bytes)
+
+    def _grown(self, size: int) -> None:
+        self.bytes += size
         while self.bytes > self._most_bytes:
-            self.bytes -= self._kept.popitem(last=False)[1][1]
+            made, taken = self._kept.popitem(last=False)[1]
+            made.plans.told = None
+            self.bytes -= taken + made.plans.bytes
 
 
 def _bytes_of(query: str, made: Prepared) -> int:

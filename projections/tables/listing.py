@@ -19,6 +19,7 @@ from sqlalchemy import (
     Select,
     bindparam,
     case,
+    func,
     select,
     tuple_,
 )
@@ -28,6 +29,7 @@ from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.elements import ColumnElement
 
 from projections.tables.paging import (
+    MOST_COUNTED,
     Page,
     after_key,
     checked_first,
@@ -44,6 +46,7 @@ T = TypeVar("T")
 
 LIMIT = "limit"
 _AFTER = "after_{}"
+KEPT = 1_024  # Statements of each kind, of all lists: some 2 kB each as a text.
 
 
 class Narrowed(NamedTuple):
@@ -135,6 +138,26 @@ class Listing(Struct, Generic[T], frozen=True, eq=False):
         found[LIMIT] = checked_first(first) + 1
         return names, found
 
+    def text(
+        self,
+        columns: tuple[ColumnElement[Any], ...],
+        names: Names,
+        dialect: Dialect,
+        *,
+        descending: bool = False,
+        after: bool = False,
+    ) -> "Rendered":
+        """The statement of a page as a driver takes it."""
+        return _text(self, columns, names, dialect, descending, after)
+
+    def count_text(self, names: Names, dialect: Dialect) -> "Rendered":
+        """The statement that counts what filters leave, up to one more than anybody counts."""
+        return _count_text(self, names, dialect)
+
+    def order(self, names: Names) -> tuple[str, ...]:
+        """The names of the columns that order the list under these filters."""
+        return _order(self, names)
+
     def page(
         self,
         connection: Connection,
@@ -162,7 +185,12 @@ class Listing(Struct, Generic[T], frozen=True, eq=False):
         return count_up_to(connection, query.params(**values))
 
 
-@lru_cache(maxsize=1_024)
+@lru_cache(maxsize=KEPT)
+def _order(listing: Listing[Any], names: Names) -> tuple[str, ...]:
+    return tuple(str(column.key) for column in listing.narrowed(names).order)
+
+
+@lru_cache(maxsize=KEPT)
 def _statement(
     listing: Listing[Any],
     columns: tuple[ColumnElement[Any], ...],
@@ -216,3 +244,23 @@ def rendered(statement: ClauseElement, dialect: Dialect) -> Rendered:
     compiled: Any = statement.compile(dialect=_DIALECTS[dialect])
     constants = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
     return Rendered(str(compiled), tuple(compiled.positiontup or ()), constants)
+
+
+@lru_cache(maxsize=KEPT)
+def _text(
+    listing: Listing[Any],
+    columns: tuple[ColumnElement[Any], ...],
+    names: Names,
+    dialect: Dialect,
+    descending: bool,
+    after: bool,
+) -> Rendered:
+    made = _statement.__wrapped__(listing, columns, names, descending, after)
+    return rendered(made, dialect)
+
+
+@lru_cache(maxsize=KEPT)
+def _count_text(listing: Listing[Any], names: Names, dialect: Dialect) -> Rendered:
+    order, conditions, _ = listing.narrowed(names)
+    some = select(order[-1]).where(*conditions).limit(MOST_COUNTED + 1).subquery()
+    return rendered(select(func.count()).select_from(some), dialect)

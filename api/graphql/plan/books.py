@@ -10,7 +10,7 @@ import logging
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date
 from functools import lru_cache
@@ -52,7 +52,7 @@ class Books(Protocol):
     def keys(self, name: str, keys: list[str]) -> dict[str, Any]:
         """The parameter of a statement that takes any number of keys."""
 
-    def view(self, tables: Iterable[str]) -> Any:
+    def view(self, tables: Collection[str]) -> Any:
         """A context in which all statements see one state of these tables."""
 
     def close(self) -> None: ...
@@ -84,7 +84,7 @@ class SqliteBooks(Books):
         return {name: msgspec.json.encode(keys).decode()}
 
     @contextmanager
-    def view(self, tables: Iterable[str]) -> Iterator[None]:
+    def view(self, tables: Collection[str]) -> Iterator[None]:
         self._connection.execute("BEGIN")
         try:
             yield
@@ -115,13 +115,14 @@ class PostgresBooks(Books):
         return {name: keys}
 
     @contextmanager
-    def view(self, tables: Iterable[str]) -> Iterator[None]:
+    def view(self, tables: Collection[str]) -> Iterator[None]:
         connection = self._connection
         names = sql.SQL(", ").join(sql.Identifier(name) for name in sorted(tables))
         with connection.pipeline():
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
             # Before anything is read, as in view.py: a swap in the middle would show empty tables.
-            connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(names))
+            if tables:
+                connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(names))
         try:
             yield
         finally:

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from graphql import GraphQLError
 from graphql.execution.values import get_argument_values
-from sqlalchemy import func, select
 
 from api.graphql.plan.books import Books
 from api.graphql.plan.coding import Code, connection_of, selects
@@ -16,10 +15,8 @@ from api.graphql.plan.selecting import Selected, Unplanned
 from api.graphql.scope import Scope
 from api.http.keys import Role
 from domain.refusals import Refused
-from projections.tables.listing import Dialect, Listing, Rendered, rendered
+from projections.tables.listing import Dialect, Listing
 from projections.tables.paging import MOST_COUNTED, checked_first, cursor
-
-MOST_KEPT = 64  # Statements of one field of one plan: one for each set of arguments given.
 
 
 class Listed(NamedTuple):
@@ -59,8 +56,7 @@ class _Page:
         self._nodes = [node for node in nodes if node.name == "node"]
         self._level = Level(self._nodes[0], role, *self._nodes[1:]) if self._nodes else None
         self._code = self._level.code if self._level else Code()
-        self._statements: dict[Any, tuple[Rendered, Any]] = {}
-        self._counts: dict[Any, Rendered] = {}
+        self._last: tuple[Any, Any] = (None, None)
         self._one = one
         self._sees = [self._code.cell(name) for name in listed.sees[0]] if listed.sees else []
         self._turns = selects(one.inner, "cursor", "startCursor", "endCursor")
@@ -96,24 +92,21 @@ class _Page:
         return shown(rows, more, after, count, *kids)
 
     def _prepared(self, dialect: Dialect, names: frozenset[str], turned: bool, after: bool) -> Any:
+        """The statement and the function for these filters; those of the last ones are at hand."""
         place = (dialect, names, turned, after)
-        known = self._statements.get(place)
-        if known is None:
-            order = self._listed.listing.narrowed(names).order
-            if len(self._statements) >= MOST_KEPT:
-                self._statements.clear()
-            shown = self._function(tuple(str(column.key) for column in order))
-            columns = tuple(self._columns[name] for name in self._code.columns)
-            query = self._listed.listing.statement(
-                columns or (order[-1],), names, descending=turned, after=after
-            )
-            known = self._statements[place] = (rendered(query, dialect), shown)
+        last, known = self._last
+        if place == last:
+            return known
+        listing = self._listed.listing
+        order = listing.order(names)
+        shown = self._shown.get(order)
+        if shown is None:
+            shown = self._shown[order] = self._written(order)
+        columns = tuple(self._columns[name] for name in self._code.columns or order[-1:])
+        statement = listing.text(columns, names, dialect, descending=turned, after=after)
+        known = (statement, shown)
+        self._last = (place, known)
         return known
-
-    def _function(self, order: tuple[str, ...]) -> Any:
-        if order not in self._shown:
-            self._shown[order] = self._written(order)
-        return self._shown[order]
 
     def _written(self, order: tuple[str, ...]) -> Any:
         code, level = self._code, self._level
@@ -128,15 +121,8 @@ class _Page:
         return code.function("page", ["rows", "more", "after", "count", *below], [f"return {page}"])
 
     def _counted(self, books: Books, filters: Mapping[str, Any]) -> Any:
-        names = frozenset(filters)
-        place = (books.dialect, names)
-        known = self._counts.get(place)
-        if known is None:
-            order, conditions, _ = self._listed.listing.narrowed(names)
-            some = select(order[-1]).where(*conditions).limit(MOST_COUNTED + 1).subquery()
-            query = select(func.count()).select_from(some)
-            known = self._counts[place] = rendered(query, books.dialect)
-        counted = books.rows(known, filters)[0][0]
+        statement = self._listed.listing.count_text(frozenset(filters), books.dialect)
+        counted = books.rows(statement, filters)[0][0]
         return str(counted) if counted <= MOST_COUNTED else None
 
 

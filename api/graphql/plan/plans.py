@@ -27,6 +27,7 @@ from api.graphql.plan.selecting import (
     TYPENAME,
     Selected,
     Unplanned,
+    count_of,
     flags_of,
     operation_of,
     selected,
@@ -36,7 +37,8 @@ from api.http.keys import Caller, Role
 from domain.refusals import Refused
 
 MOST_FLAGS = 4  # Variables of `@include` and `@skip`: sixteen plans of one operation.
-MOST_PLANS = 24  # Of one document.
+PLAN_BYTES = 8_000  # About what a plan takes, and each field of it: rather too many than too few.
+FIELD_BYTES = 1_500
 _encode = msgspec.json.Encoder().encode
 Wait = Callable[[int, Sequence[str]], Awaitable[None]]
 
@@ -98,6 +100,7 @@ class Plan:
         role: Role,
     ) -> None:
         tree = selected(schema, prepared.document, operation, flags)
+        self.bytes = PLAN_BYTES + FIELD_BYTES * count_of(tree)
         self._typenames = {one.key: one.within.name for one in tree if one.name == TYPENAME}
         self._keys = [one.key for one in tree]
         self._roots = [PlannedRoot(schema, one, role) for one in tree if one.name != TYPENAME]
@@ -178,9 +181,8 @@ class Plans:
         place = (name, role, *(given.get(flag) for flag in kept.flags))
         plan = kept.known.get(place)
         if plan is None:
-            if len(kept.known) >= MOST_PLANS:
-                kept.known.clear()
-            plan = kept.known[place] = self._made(prepared, operation, given, role)
+            plan = self._made(prepared, operation, given, role)
+            kept.keep(place, plan, plan.bytes if isinstance(plan, Plan) else len(plan))
         if isinstance(plan, str):
             raise Unplanned(plan)
         known: Plan = plan

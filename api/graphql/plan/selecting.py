@@ -4,7 +4,7 @@ Validation has shown that what is merged fits together, and that every fragment 
 is spread in: the schema has no interfaces.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from graphql import (
@@ -49,6 +49,11 @@ class Selected(Struct):
     def of(self) -> str:
         """The name of the type of its values."""
         return get_named_type(self.type).name if self.type else "String"
+
+
+def count_of(tree: Iterable[Selected]) -> int:
+    """How many fields a tree has."""
+    return sum(1 + count_of(one.inner) for one in tree)
 
 
 def operation_of(document: DocumentNode, name: str | None) -> OperationDefinitionNode:

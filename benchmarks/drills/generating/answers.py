@@ -54,18 +54,23 @@ def wrong_envelope(answer: Any) -> str | None:
 
 
 class Shapes:
-    """Compares the data of an answer with a document that the schema takes."""
+    """Compares the data of an answer with a document that the schema takes, and the operation that
+    was chosen of it, if there are several."""
 
-    def __init__(self, schema: GraphQLSchema, document: DocumentNode) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, document: DocumentNode, operation: str | None = None
+    ) -> None:
         self._schema = schema
         self._fragments = {
             one.name.value: one
             for one in document.definitions
             if isinstance(one, FragmentDefinitionNode)
         }
-        (self._operation,) = [
+        operations = [
             one for one in document.definitions if isinstance(one, OperationDefinitionNode)
         ]
+        named = [one for one in operations if one.name and one.name.value == operation]
+        self._operation = (named or operations)[0]
         self.asked: set[str] = set()
 
     def wrong(self, data: Any) -> Iterator[str]:

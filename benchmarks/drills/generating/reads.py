@@ -40,11 +40,15 @@ class Reader:
 
     def send(self, query: Query, where: str = "") -> None:
         variables = json.dumps(query.variables)
-        sent = f'{{"query": {json.dumps(query.text)}, "variables": {variables}}}'
+        named = json.dumps(query.operation_name)
+        sent = f'{{"query": {json.dumps(query.text)}, "variables": {variables}, '
+        sent += f'"operationName": {named}}}'
         shown = f"{query.text}\n{variables}"
         try:
             if query.by_url:
                 asked = {"query": query.text, "variables": variables}
+                if query.operation_name is not None:
+                    asked["operationName"] = query.operation_name
                 answer = self._session.get(self._url, params=asked, timeout=TIMEOUT_S)
             else:
                 answer = self._session.post(self._url, data=sent, timeout=TIMEOUT_S)
@@ -84,7 +88,7 @@ class Reader:
             return [] if said.get("data") is None else ["a query that is not valid has data"]
         if said.get("data") is None:
             return []
-        shapes = Shapes(self._schema, document)
+        shapes = Shapes(self._schema, document, query.operation_name)
         wrong = list(shapes.wrong(said["data"]))
         self.asked |= shapes.asked
         return wrong

@@ -190,3 +190,64 @@ def test_many_root_fields_read_at_once(books: Books) -> None:
     answer = books.read(f"{{ {query} }}")
     assert len(answer) == MAX_ALIASES
     assert len({str(value) for value in answer.values()}) == 1
+
+
+def test_a_cost_is_not_remembered_for_other_page_sizes(books: Books) -> None:
+    """10.0 is a page size as 10 is; what was asked for first must not be taken for the other."""
+    reads = GraphQLReads(books.context, most_cost=500)
+    text = (
+        "query($n: Int!) { orders(first: $n) { edges { node { no state items: lastPosition } } } }"
+    )
+
+    async def costs(size: object) -> bool:
+        answer = await reads.answer(AUDITOR, Asked(text, {"n": size, "other": 1}))
+        return "data" not in answer
+
+    assert [anyio.run(costs, size) for size in (1.0, 100.0, 1, 100, 2.0)] == [
+        False, True, False, True, False,
+    ]  # fmt: skip
+    kept = next(iter(reads.documents._kept.values()))[0].plans
+    assert set(kept.costs) == {(None, 1), (None, 2), (None, 100)}
+    reads.close()
+
+
+def test_what_nobody_asks_for_is_not_kept_with_a_document(books: Books) -> None:
+    """Variables are a caller's to name and to fill."""
+    reads = GraphQLReads(books.context)
+    text = """query A($f: Boolean!) { ledger { hash @include(if: $f) } }
+      query B($f: ID!) { account(id: $f) { id } }"""
+
+    async def ask(number: int) -> None:
+        variables = {"f": f"1001.{number:02d}" * 9, f"x{number}": number}
+        await reads.answer(AUDITOR, Asked(text, variables, "B"))
+        await reads.answer(AUDITOR, Asked(text, {"f": number % 2 == 0, "y": number}, "A"))
+
+    for number in range(30):
+        anyio.run(ask, number)
+    kept = next(iter(reads.documents._kept.values()))[0].plans
+    assert (len(kept.known), len(kept.costs), reads.planned) == (3, 2, 60)
+    reads.close()
+
+
+def test_plans_count_among_the_bytes_of_documents(books: Books) -> None:
+    reads = GraphQLReads(books.context)
+    reads.documents._most_bytes = 1_000_000
+    flags = ["a", "b", "c", "d"]
+
+    async def ask(number: int, bits: int) -> None:
+        fields = " ".join(f"id @include(if: ${flag})" for flag in flags)
+        declared = ", ".join(f"${flag}: Boolean!" for flag in flags)
+        text = f'query({declared}) {{ x{number}: account(id: "1001.01") {{ code {fields} }} }}'
+        values = {flag: bool(bits >> place & 1) for place, flag in enumerate(flags)}
+        assert "errors" not in await reads.answer(AUDITOR, Asked(text, values))
+
+    seen = set()
+    for number in range(8):
+        for bits in range(16):
+            anyio.run(ask, number, bits)
+            documents = reads.documents
+            assert documents.bytes == sum(s + m.plans.bytes for m, s in documents._kept.values())
+            assert documents.bytes <= 1_000_000
+            seen.add(len(documents._kept))
+    assert max(seen) > 1 and reads.planned == 128
+    reads.close()

@@ -18,7 +18,7 @@ from projections.rebuilding.rebuild import rebuild
 from projections.registry import READ_MODELS
 from projections.tables.listing import Rendered
 from tests.api.graphql.conftest import TEA_ORDERS, Books
-from tests.examples import BUYER, BUYER_NAME, MERCHANT, PAY_DAY
+from tests.examples import BATCH_ID, BUYER, BUYER_NAME, MERCHANT, PAY_DAY
 
 MEMBERS = "{ members(first: 100) { edges { node { id kind operators { id } } } } }"
 OTHERS = f"""{{ a: account(id: "2241.02.{MERCHANT}") {{ balance {{ minor }} }}
@@ -110,6 +110,35 @@ def test_a_view_is_one_state_whatever_is_written(own_books: Books) -> None:
 def test_nothing_can_be_written_there(own_books: Books) -> None:
     with _plan_books(own_books) as reading, pytest.raises(Exception, match=r"read.?only"):
         reading.rows(Rendered("DELETE FROM members", (), {}), {})
+
+
+@pytest.mark.usefixtures("no_stock")
+def test_a_page_in_an_object_needs_nothing_of_it_to_be_selected(books: Books) -> None:
+    query = f'{{ settlementBatch(id: "{BATCH_ID}") {{ items {{ totalCount }} }} }}'
+    assert books.read(query)["settlementBatch"]["items"]["totalCount"] != "0"
+
+
+@pytest.mark.usefixtures("no_stock")
+def test_a_node_may_have_several_names(books: Books) -> None:
+    query = """{ orders { edges { a: node { no lines { merchantId } } b: node { state } }
+      more: edges { node { lines { amount { minor } } } } } }"""
+    found = books.read(query)["orders"]
+    assert found["edges"][0]["a"]["no"] == "JD1001" and found["edges"][0]["b"]["state"]
+    assert len(found["more"][0]["node"]["lines"]) == len(found["edges"][0]["a"]["lines"]) == 2
+
+
+@pytest.mark.usefixtures("no_stock")
+def test_fields_that_no_rebuild_swaps_are_read_together(books: Books) -> None:
+    found = books.read("{ a: ledger { position } b: ledger { hash } c: ledger { __typename } }")
+    assert found["a"]["position"] and found["b"]["hash"]
+
+
+@pytest.mark.parametrize("flag", [None, True, False, "absent"])
+def test_a_flag_that_is_null_is_no_value(books: Books, flag: object) -> None:
+    """Both executors are asked by `post`."""
+    query = """query($f: Boolean = true) { ledger { position hash @include(if: $f) }
+      orders(first: 1) { edges @skip(if: $f) { node { no } } } }"""
+    books.ask(query, **({} if flag == "absent" else {"f": flag}))
 
 
 def test_threads_compile_one_plan_at_once(books: Books) -> None:

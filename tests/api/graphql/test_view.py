@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from api.graphql.lanes import AT_ONCE, LANES
 from api.graphql.reads import THREADS
 from api.graphql.view import View
 from domain.clearing.commands import OpenBooks
@@ -127,3 +128,20 @@ def test_missing_tables_are_missed_by_those_who_ask_for_them(own_books: Books) -
     with own_books.context.writes.begin() as connection:
         connection.execute(text("DROP TABLE statement_lines"))
     assert in_view(own_books, lambda view: view.read(members)) == 0
+
+
+def test_a_field_that_is_late_holds_nothing_when_its_request_has_failed(books: Books) -> None:
+    """One field is refused at once, and there is no data: another was still to begin reading."""
+    query = """query($day: Date = "2010-12-08") {
+      transaction(id: "x") { id } clearingPositions(date: $day) { channel } }"""
+    for _ in range(THREADS + 1):
+        assert books.ask(query, day=None)["data"] is None
+    assert books.graphql._limiter.borrowed_tokens == 0
+    many = query.replace(
+        "clearing",
+        "transactions(first: 100) { edges { node { id orderNo state "
+        "buyerId subject items mode channel paymentNo createdAt paidAt } } } clearing",
+    )
+    for _ in range(LANES * AT_ONCE + 1):
+        assert books.ask(many, day=None)["data"] is None
+    assert books.read("{ ledger { position } }", day=None)
