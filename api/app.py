@@ -61,6 +61,14 @@ class _Application(FastAPI):
     origins: tuple[str, ...] = ()
     graphql: ASGIApp
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As Starlette does it. FastAPI would look for telemetry first, which nobody here uses and
+        which takes as long as reading an account."""
+        scope["app"] = self
+        if self.middleware_stack is None:
+            self.middleware_stack = self.build_middleware_stack()
+        await self.middleware_stack(scope, receive, send)
+
     def build_middleware_stack(self) -> ASGIApp:
         """The guard stands outside of everything, so that also what fails is answered with it."""
         whole: ASGIApp = _Reads(self.graphql, super().build_middleware_stack())
@@ -80,8 +88,8 @@ def create_app(
     Raises Refused(REQUEST_INVALID, "ZHANGFANG_DOCUMENTS") for a folder with a bad document."""
     settings, place = settings or Settings(), place or Place()
     context = replace(context, rates=Rates(settings.rate, place.counted))
-    if not place.first:
-        context = replace(context, passed_on=PassedOn(context.ledger, place, place.ends[0]))
+    passed_on = None if place.first else PassedOn(context.ledger, place, place.ends[0])
+    context = replace(context, passed_on=passed_on)
     metrics = Metrics(context, place, crowd)
     reads = _reads(context, settings)
 
@@ -106,6 +114,7 @@ def create_app(
         exception_handlers=handlers,
     )
     app.state.graphql = reads
+    metrics.queries = reads.counts
     app.origins = settings.cors_origins
     app.graphql = graphql_app(context, reads)
     for router in (

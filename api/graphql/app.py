@@ -117,6 +117,10 @@ class GraphQLReads:
         self._large_readers.close()
         self._lanes.close()
 
+    def counts(self) -> dict[str, int]:
+        """How many answers came of plans and of the stock executor, since the server began."""
+        return {"plan": self.planned, "stock": self.stock.total()}
+
     async def answer(self, caller: Caller, asked: Asked) -> dict[str, Any]:
         """The GraphQL response: `data`, `errors` or both. Raises as `answer_bytes` does."""
         answer: dict[str, Any] = msgspec.json.decode(await self.answer_bytes(caller, asked))

@@ -33,6 +33,8 @@ from strawberry.schema.schema import validate_document
 from api.http.nesting import MAX_NESTING, refuse_deep_graphql
 from domain.refusals import Code, Refused
 
+MOST_ASKED = 8  # Sets of variables of one document that are remembered as arguments.
+SHORT_VARIABLES = 300  # Bytes.
 MAX_TOKENS = 2_000
 MAX_DEPTH = 12
 MAX_ALIASES = 30
@@ -62,25 +64,35 @@ LEAF = Size(0, 0, 0, 0, Counter())
 
 class Kept:
     """What was made of a document, and stays with it, in so many `bytes`: its plans
-    (`plan/plans.py`), by operation, role and the values of the variables `flags`; what it costs, by
-    operation and the values of the variables `sizes`; and whether nothing but the read models
+    (`plan/plans.py`), by operation, role and the values of the variables `flags`; what it costs,
+    by operation and the values of the variables `sizes`; and whether nothing but the read models
     decides its answers (`tags.py`)."""
 
-    __slots__ = ("bytes", "costs", "flags", "known", "sizes", "steady", "told")
+    __slots__ = ("asked", "bytes", "costs", "flags", "known", "sizes", "steady", "told")
 
     def __init__(self) -> None:
         self.flags: tuple[str, ...] | None = None
         self.sizes: tuple[str, ...] | None = None
         self.known: dict[tuple[Any, ...], Any] = {}
+        self.asked: dict[tuple[Any, ...], Any] = {}  # Plans with arguments, by the variables given.
         self.costs: dict[tuple[Any, ...], int] = {}
         self.steady: bool | None = None
         self.bytes = 0
         self.told: Callable[[int], None] | None = None  # Of a document that is remembered.
 
+    def remember(self, place: tuple[Any, ...], asked: Any, size: int) -> None:
+        """A plan with the arguments of one set of variables, if they are short: dashboards ask the
+        same again and again."""
+        if size <= SHORT_VARIABLES:
+            if len(self.asked) >= MOST_ASKED:
+                self.asked.clear()
+            self.asked[place] = asked
+
     def keep(self, place: tuple[Any, ...], plan: Any, size: int) -> None:
         """A plan of about so many bytes, among at most MOST_PLANS."""
         if len(self.known) >= MOST_PLANS:
             self.known.clear()
+            self.asked.clear()
             size -= self.bytes
         self.known[place] = plan
         self.bytes += size
@@ -277,7 +289,7 @@ def _bytes_of(query: str, made: Prepared) -> int:
 
     Its nodes hold their tokens, and those, comments too, parts of the text.
     """
-    size = 16_384 + 2 * sys.getsizeof(query)
+    size = 24_576 + 2 * sys.getsizeof(query)
     token = made.document.loc.start_token if made.document.loc else None
     while token is not None:
         size += TOKEN_BYTES

@@ -1,5 +1,6 @@
 """A merchant's statement: `merchantStatement`."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec.structs import asdict
@@ -98,14 +99,22 @@ def _wanted(scope: Scope, arguments: Arguments) -> model.Wanted:
 def _read(
     books: Books, scope: Scope, arguments: Arguments, columns: tuple[str, ...]
 ) -> dict[str, Any] | None:
-    """What was asked for, and the figures if any is selected; else only that it exists."""
+    """What was asked for, and the figures if any is selected."""
     wanted = _wanted(scope, arguments)
-    values = values_of(wanted, instants=False)
-    figures = [name for name in columns if name not in _ASKED]
-    names = frozenset(values) if figures else frozenset({"merchant"})
-    rows = books.rows(books.prepared(model.figures_query, names), values)
-    found = dict(zip(model.FIGURES, rows[0], strict=True)) if rows else None
+    if not _statements(columns):
+        return asdict(wanted)
+    found = _figures(books, values_of(wanted, instants=False))
     return None if found is None else {**asdict(wanted), **found}
+
+
+def _figures(books: Books, values: Mapping[str, Any]) -> dict[str, int] | None:
+    rows = books.rows(books.prepared(model.figures_query, frozenset(values)), values)
+    return dict(zip(model.FIGURES, rows[0], strict=True)) if rows else None
+
+
+def _exists(books: Books, values: Mapping[str, Any], columns: tuple[str, ...]) -> bool:
+    """Whether the merchant does; with figures that is known by them."""
+    return bool(_statements(columns)) or bool(_figures(books, {"merchant": values["merchant"]}))
 
 
 def _lines_of(_scope: Scope, arguments: Arguments) -> dict[str, Any]:
@@ -120,7 +129,7 @@ def _statements(columns: tuple[str, ...]) -> int:
 
 
 _TABLES = frozenset(table.name for table in MODEL.tables)
-ROOTS["merchantStatement"] = Whole(_read, _statements, _TABLES)
+ROOTS["merchantStatement"] = Whole(_read, _statements, _TABLES, _exists)
 NESTED["MerchantStatement", "lines"] = Listed(
     model.LISTING, _lines_of, counted=False, parent=_ASKED
 )

@@ -9,7 +9,7 @@ a scraper can send a key, and behind a proxy everybody seems to come from the lo
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -39,9 +39,13 @@ _REFUSED_AT = {code: shared.REFUSED + number for number, code in enumerate(CODES
 _LABELS = [*map(floatToGoString, BUCKETS), "+Inf"]
 
 
+_ANSWERS = {"plan": shared.PLANNED, "stock": shared.STOCK}
+
+
 class Metrics:
     """The figures of one server on one ledger, counted by this process in its `place`. `crowd` are
-    its connections, if it has any."""
+    its connections, if it has any; `queries` says how many GraphQL answers came of plans and of the
+    stock executor."""
 
     def __init__(
         self, context: AppContext, place: Place | None = None, crowd: Crowd | None = None
@@ -50,6 +54,8 @@ class Metrics:
         self.crowd = crowd
         self._context = context
         self._rounds_before = self.place.row[shared.ROUNDS]  # Of a process that died.
+        self.queries: Callable[[], Mapping[str, int]] | None = None
+        self._answers_before = [self.place.row[at] for at in _ANSWERS.values()]
         self._registry = CollectorRegistry()
         self._registry.register(_Looked(self, context))
         context.ledger.on_batch(self._batched)
@@ -65,6 +71,10 @@ class Metrics:
         if worker is not None:
             row[shared.WORKER] = shared.WORKER_STATES.index(worker.status.state)
             row[shared.ROUNDS] = self._rounds_before + worker.status.rounds
+        if self.queries is not None:
+            counts = self.queries()
+            for (by, at), before in zip(_ANSWERS.items(), self._answers_before, strict=True):
+                row[at] = before + counts[by]
         row[shared.TROUBLE] = self._context.projector.trouble is not None
         self.place.beat()
 
@@ -122,6 +132,12 @@ class _Looked(Collector):
         for code, count in self._place.refusals():
             refused.add_metric([code], count)
         yield refused
+        answers = CounterMetricFamily(
+            "zhangfang_graphql_answers", "Of plans, and of the stock executor.", labels=["by"]
+        )
+        for by, at in _ANSWERS.items():
+            answers.add_metric([by], self._place.figures.sums(at, 1)[0])
+        yield answers
         yield self._histogram(
             "zhangfang_queue_seconds", "From arrival to the committer.", shared.QUEUED, queued_ns
         )

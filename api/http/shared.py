@@ -30,7 +30,8 @@ CODES = tuple(Code)
 # Where a figure stands in a row.
 BEAT_NS, WORKER, ROUNDS, TROUBLE, OPEN, DECIDES = range(6)  # As they are now.
 COMMITS, FACTS, FAILED, COMMANDS, QUEUED_NS, TOOK_NS = range(6, 12)  # Counted up.
-REFUSED = 12
+PLANNED, STOCK = range(12, 14)  # GraphQL answers.
+REFUSED = 14
 TURNED_AWAY = REFUSED + len(CODES)
 QUEUED = TURNED_AWAY + len(GUARDED)  # How many turns fell into each bucket, the last one open.
 TOOK = QUEUED + len(BUCKETS) + 1

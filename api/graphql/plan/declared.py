@@ -93,8 +93,9 @@ class Nested(Protocol):
     tables: set[str]
     statements: int
 
-    def read(self, books: Books, given: Given, parent: Arguments) -> Any:
-        """The page; `parent` are the object's columns. Raises Unplanned."""
+    def read(self, books: Books, given: Given, parent: Arguments) -> tuple[Any, bool]:
+        """The page, and whether it has rows; `parent` are the object's columns. Raises
+        Unplanned."""
 
 
 class Nesting(Protocol):

@@ -96,9 +96,10 @@ class Level:
         assert self.guard is not None
         return self.guard.read(books, scope, self.code.columns.index(self.guard.by), rows)
 
-    def read_pages(self, books: Books, given: Given, parent: Arguments) -> list[Any]:
-        """What `n0`, `n1`, … are, for the object with these values."""
-        return [page.read(books, given, parent) for page in self.pages]
+    def read_pages(self, books: Books, given: Given, parent: Arguments) -> tuple[list[Any], bool]:
+        """What `n0`, `n1`, … are, for the object with these values; whether any has rows."""
+        found = [page.read(books, given, parent) for page in self.pages]
+        return [page for page, _ in found], any(rows for _, rows in found)
 
     @property
     def arguments(self) -> list[str]:

@@ -36,7 +36,7 @@ class Listed(NamedTuple):
         page = _Page(self, one, role)
 
         def read(books: Books, given: Given) -> Any:
-            return page.read(books, given.scope, given.arguments)
+            return page.read(books, given.scope, given.arguments)[0]
 
         return Compiled(read, page.statements, frozenset(page.tables))
 
@@ -71,7 +71,8 @@ class _Page:
     def statements(self) -> int:
         return 1 + self._count + (self._level.statements if self._level else 0)
 
-    def read(self, books: Books, scope: Scope, arguments: Arguments) -> Any:
+    def read(self, books: Books, scope: Scope, arguments: Arguments) -> tuple[Any, bool]:
+        """The page, and whether it has rows."""
         listed, after, first = self._listed, arguments["after"], arguments["first"]
         filters = listed.filters(scope, arguments)
         turned = bool(arguments.get("newest_first", False))
@@ -89,7 +90,7 @@ class _Page:
             rows = [row for row in rows if may(scope, *(row[place] for place in places))]
         count = self._counted(books, filters) if self._count else None
         kids = self._level.kids(books, scope, rows) if self._level else []
-        return shown(rows, more, after, count, *kids)
+        return shown(rows, more, after, count, *kids), bool(rows)
 
     def _prepared(self, dialect: Dialect, names: frozenset[str], turned: bool, after: bool) -> Any:
         """The statement and the function for these filters; those of the last ones are at hand."""
@@ -139,7 +140,7 @@ class _Nested:
         self._node = one.node
         self.tables, self.statements = self._page.tables, self._page.statements
 
-    def read(self, books: Books, given: Given, parent: Arguments) -> Any:
+    def read(self, books: Books, given: Given, parent: Arguments) -> tuple[Any, bool]:
         try:
             arguments = get_argument_values(self._field, self._node, given.variables)
             checked_first(arguments["first"])

@@ -152,10 +152,15 @@ class Plans:
     ) -> bytes:
         """The answer of a request as JSON. Raises Unplanned, Refused(BUSY, "atLeast"), and what the
         databases raise."""
-        chosen = operation_of(prepared.document, operation)
-        coerced = self._coerced(chosen, variables)
-        plan = self._plan(prepared, chosen, coerced, caller.role)
-        arguments = plan.arguments(coerced)
+        place = (operation, caller.role, _encode(variables))
+        asked = prepared.plans.asked.get(place)
+        if asked is None:
+            chosen = operation_of(prepared.document, operation)
+            coerced = self._coerced(chosen, variables)
+            plan = self._plan(prepared, chosen, coerced, caller.role)
+            asked = (plan, plan.arguments(coerced), coerced)
+            prepared.plans.remember(place, asked, len(place[-1]))
+        plan, arguments, coerced = asked
         await plan.wait(arguments, wait)
         scope = Scope(caller)
         return await readers.run(lambda books: plan.answer(books, scope, arguments, coerced))

@@ -56,7 +56,7 @@ class Keyed(NamedTuple):
             if level.guard and not mine:
                 return None
             parent = dict(zip(code.columns, rows[0], strict=True)) if level.pages else {}
-            pages = level.read_pages(books, given, parent)
+            pages, _ = level.read_pages(books, given, parent)
             return shown(rows[0], *level.kids(books, given.scope, rows, others), *pages)
 
         tables = frozenset({str(self.key.table.name), *level.tables})
@@ -95,11 +95,13 @@ class Plain(NamedTuple):
 
 class Whole(NamedTuple):
     """An object that is no row of a table. `row` reads values for the columns that are selected of
-    it; None: there is no such object. `statements` says how many of them it runs for some."""
+    it; None: there is no such object. `statements` says how many of them it runs for some.
+    `exists` is asked where `row` did not look: rows in one of its pages are answer enough."""
 
     row: Callable[[Books, Scope, Arguments, tuple[str, ...]], Mapping[str, Any] | None]
     statements: Callable[[tuple[str, ...]], int]
     tables: frozenset[str]
+    exists: Callable[[Books, Mapping[str, Any], tuple[str, ...]], bool] | None = None
 
     def compiled(self, one: Selected, role: Role) -> Compiled:
         level = Level(one, role, alone=True)
@@ -110,7 +112,9 @@ class Whole(NamedTuple):
             values = self.row(books, given.scope, given.arguments, columns)
             if values is None:
                 return None
-            pages = level.read_pages(books, given, values)
+            pages, rows = level.read_pages(books, given, values)
+            if not rows and self.exists and not self.exists(books, values, columns):
+                return None
             return shown(tuple(values[name] for name in columns), *pages)
 
         if level.below:
