@@ -88,8 +88,8 @@ def create_app(
     Raises Refused(REQUEST_INVALID, "ZHANGFANG_DOCUMENTS") for a folder with a bad document."""
     settings, place = settings or Settings(), place or Place()
     context = replace(context, rates=Rates(settings.rate, place.counted))
-    passed_on = None if place.first else PassedOn(context.ledger, place, place.ends[0])
-    context = replace(context, passed_on=passed_on)
+    if not place.first:
+        context = replace(context, passed_on=PassedOn(context.ledger, place, place.ends[0]))
     metrics = Metrics(context, place, crowd)
     reads = _reads(context, settings)
 
@@ -103,7 +103,6 @@ def create_app(
             await anyio.to_thread.run_sync(reads.close)
             await anyio.to_thread.run_sync(context.close)
 
-    handlers: dict[int | type[Exception], Handler] = dict(HANDLERS.items())
     app = _Application(
         title="Zhangfang",
         version=release(),
@@ -111,7 +110,7 @@ def create_app(
         docs_url=None,  # Its page would load from elsewhere; ours is at the same place.
         redoc_url=None,
         redirect_slashes=False,
-        exception_handlers=handlers,
+        exception_handlers=dict[int | type[Exception], Handler](HANDLERS.items()),
     )
     app.state.graphql = reads
     metrics.queries = reads.counts
