@@ -176,6 +176,7 @@ def test_each_process_answers_alive_and_ready_and_says_what_it_does(books: Termi
 
 def test_new_connections_are_dealt_out_evenly(books: Terminal) -> None:
     with serving(books) as server:
+        time.sleep(1)  # Until what was asked at the start has hung up.
         before = [connections_of(pid) for pid in server.pids]
         held = [server.connect() for _ in range(20)]
         for connection in held:
@@ -185,9 +186,9 @@ def test_new_connections_are_dealt_out_evenly(books: Terminal) -> None:
         def all_there() -> bool:
             now = [connections_of(pid) for pid in server.pids]
             found[:] = [after - was for after, was in zip(now, before, strict=True)]
-            return sum(found) == 20
+            return sum(found) >= 19  # One of another kind may have been closed since.
 
-        assert wait_until(all_there, 10), found
+        assert wait_until(all_there, 8), found  # Silent ones are closed after 10 s.
         assert min(found) >= 8, found
         for connection in held:
             connection.close()
@@ -304,7 +305,7 @@ def test_the_log_says_which_process_wrote_a_line(
     monkeypatch.setenv("ZHANGFANG_LOG", "json")
     monkeypatch.setenv("ZHANGFANG_LOG_LEVEL", "info")
     with serving(books) as server:
-        for number in (0, 1):
+        for number in (1, 0):  # A line is written after the answer: not by who is killed next.
             with server.of(number) as connection:
                 send(connection, "GET", "/health")
         os.kill(server.pids[1], signal.SIGKILL)
