@@ -1,9 +1,8 @@
 """The HTTP application: REST commands, GraphQL reads, health, and the pages that document them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import anyio.to_thread
@@ -12,11 +11,14 @@ from msgspec.structs import replace
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.context import AppContext
 from api.graphql.app import GraphQLReads, graphql_app
+from api.graphql.registered import read_folder
+from api.graphql.schema import graphql_schema
+from api.graphql.tags import release
 from api.http.connections import Crowd
 from api.http.cors import Cors
 from api.http.doors import Doors
@@ -25,7 +27,7 @@ from api.http.metrics import Metrics
 from api.http.passing import Deciding, PassedOn
 from api.http.rates import Rates
 from api.http.shared import Place
-from api.rest import end_of_day, health, routes
+from api.rest import documents, end_of_day, health, routes
 from api.rest.openapi import document
 from api.settings import Settings
 from api.web import pages
@@ -73,13 +75,15 @@ def create_app(
 ) -> FastAPI:
     """The application on an open ledger. The context's runners live as long as the server, and the
     ledger is closed with it. `crowd` are the connections, for the figures; `place` is this process
-    among others of the server, if there are any."""
+    among others of the server, if there are any.
+
+    Raises Refused(REQUEST_INVALID, "ZHANGFANG_DOCUMENTS") for a folder with a bad document."""
     settings, place = settings or Settings(), place or Place()
     context = replace(context, rates=Rates(settings.rate, place.counted))
     if not place.first:
         context = replace(context, passed_on=PassedOn(context.ledger, place, place.ends[0]))
     metrics = Metrics(context, place, crowd)
-    reads = GraphQLReads(context, most_cost=settings.query_cost)
+    reads = _reads(context, settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -94,7 +98,7 @@ def create_app(
     handlers: dict[int | type[Exception], Handler] = dict(HANDLERS.items())
     app = _Application(
         title="Zhangfang",
-        version=_version(),
+        version=release(),
         lifespan=lifespan,
         docs_url=None,  # Its page would load from elsewhere; ours is at the same place.
         redoc_url=None,
@@ -103,14 +107,29 @@ def create_app(
     )
     app.state.graphql = reads
     app.origins = settings.cors_origins
-    app.include_router(routes.router(context))
-    app.include_router(end_of_day.router(context))
-    app.include_router(health.router(context, metrics))
-    app.router.routes.append(Route(REFUSALS_PAGE, _refusals, include_in_schema=False))
-    app.router.routes.append(Route("/", _home, include_in_schema=False))
-    app.router.routes.append(Route("/docs", _docs, include_in_schema=False))
     app.graphql = graphql_app(context, reads)
-    app.router.routes.append(pages.assets())
+    for router in (
+        routes.router(context),
+        end_of_day.router(context),
+        documents.router(context, reads.registered, settings.query_cost),
+        health.router(context, metrics),
+    ):
+        app.include_router(router)
+    app.router.routes += _pages()
+    app.openapi = _described(app)  # type: ignore[method-assign]
+    return app
+
+
+def _pages() -> list[BaseRoute]:
+    return [
+        Route(REFUSALS_PAGE, _refusals, include_in_schema=False),
+        Route("/", _home, include_in_schema=False),
+        Route("/docs", _docs, include_in_schema=False),
+        pages.assets(),
+    ]
+
+
+def _described(app: FastAPI) -> Callable[[], dict[str, Any]]:
     found: dict[str, Any] = {}
 
     def openapi() -> dict[str, Any]:
@@ -118,8 +137,19 @@ def create_app(
             found.update(document(app, routes.ENDPOINTS))
         return found
 
-    app.openapi = openapi  # type: ignore[method-assign]
-    return app
+    return openapi
+
+
+def _reads(context: AppContext, settings: Settings) -> GraphQLReads:
+    most_cost, folder = settings.query_cost, {}
+    if settings.documents:
+        folder = read_folder(graphql_schema(), settings.documents, most_cost)
+    return GraphQLReads(
+        context,
+        most_cost=most_cost,
+        folder=folder,
+        only_registered=settings.only_registered,
+    )
 
 
 @asynccontextmanager
@@ -153,10 +183,3 @@ async def _docs(_request: Request) -> Response:
 
 async def _refusals(_request: Request) -> Response:
     return PlainTextResponse(refusals_page(), media_type="text/markdown")
-
-
-def _version() -> str:
-    try:
-        return version("zhangfang")
-    except PackageNotFoundError:  # Run from a tree that was not installed.
-        return "0"

@@ -113,6 +113,10 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], BeforeValidator(_origins)] = ()
     # The most values that one GraphQL query may ask for.
     query_cost: Annotated[int, _whole(100, 10_000_000, "a number from 100 to 10000000")] = 25_000
+    # A folder of GraphQL documents that are registered at the start; none when empty.
+    documents: str = ""
+    # Whether merchants' keys may ask for registered documents alone.
+    only_registered: Annotated[bool, BeforeValidator(_switch)] = False
 
     @classmethod
     def settings_customise_sources(

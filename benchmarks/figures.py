@@ -98,6 +98,29 @@ class Library(Struct, frozen=True):
     transfers_per_second: int
 
 
+class GraphQL(Struct, frozen=True):
+    """A query over HTTP, by one connection: CPU of a request (ms) by its plan, of the server's
+    process and of its database's together and each, beside the stock executor (`stock_cpu_ms`) and
+    a hand-written route of one SQL statement (`floor_cpu_ms`).
+
+    `aim_ms`: what issue 8 wants of `cpu_ms` on PostgreSQL, measured elsewhere; None on SQLite.
+    """
+
+    backend: Backend
+    name: str
+    ledger: str
+    rows: int
+    per_second: int
+    cpu_ms: float
+    server_cpu_ms: float
+    database_cpu_ms: float
+    p50_ms: float
+    p99_ms: float
+    stock_cpu_ms: float
+    floor_cpu_ms: float
+    aim_ms: float | None
+
+
 class Report(Struct):
     """One run. What was not asked for is empty."""
 
@@ -108,3 +131,4 @@ class Report(Struct):
     feed: list[Feed] = field(default_factory=list)
     floor: list[Floor] = field(default_factory=list)
     library: list[Library] = field(default_factory=list)
+    queries: list[GraphQL] = field(default_factory=list)

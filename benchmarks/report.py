@@ -51,6 +51,38 @@ def show(report: Report, console: Console) -> None:
         )
     _feed(report, console)
     _beside(report, console)
+    _queries(report, console)
+
+
+def _queries(report: Report, console: Console) -> None:
+    """With `x floor`: how often the hand-written route could answer; `stock x`: how much more the
+    stock executor takes; `growth`: of CPU, from the shortest ledger to this one."""
+    if not report.queries:
+        return
+    shortest: dict[tuple[str, str], float] = {}
+    rows = []
+    for one in report.queries:
+        least = shortest.setdefault((one.backend, one.name), one.cpu_ms)
+        rows.append(
+            (
+                one.backend,
+                one.name,
+                one.ledger,
+                f"{one.per_second:,}",
+                f"{one.p50_ms:.2f}",
+                f"{one.p99_ms:.2f}",
+                f"{one.server_cpu_ms:.2f} + {one.database_cpu_ms:.2f}",
+                f"{one.floor_cpu_ms:.2f}",
+                f"{one.cpu_ms / one.floor_cpu_ms:.1f}",
+                f"{one.stock_cpu_ms / one.cpu_ms:.1f}",
+                f"{one.cpu_ms / least - 1:+.0%}",
+                "" if one.aim_ms is None else f"{one.aim_ms:.2f}",
+            )
+        )
+    columns = ("backend", "query", "ledger", "per s", "p50 ms", "p99 ms", "CPU ms")
+    beside = ("floor", "x floor", "stock x", "growth", "aim")
+    title = "GraphQL over HTTP, CPU of a request: server + database"
+    _table(console, title, columns + beside, rows)
 
 
 def _visible(report: Report, console: Console) -> None:
@@ -155,7 +187,7 @@ def _table(
     console.print(f"\n[bold]{title}[/bold]")
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=0)
     for column in columns:
-        left = column in ("backend", "shape")
+        left = column in ("backend", "shape", "query", "ledger")
         table.add_column(column, justify="left" if left else "right", no_wrap=True)
     for row in rows:
         table.add_row(*row)

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import msgspec
@@ -17,6 +18,7 @@ from rich.console import Console
 from benchmarks import feeds, floor, library, lifecycles, rebuild, transfers, visible
 from benchmarks.databases import Databases, databases
 from benchmarks.figures import BACKENDS, Backend, Report
+from benchmarks.graphql import measuring
 from benchmarks.report import show
 from domain.ledger.ledger import Ledger
 
@@ -35,6 +37,10 @@ class Kind(StrEnum):
     FEED = "feed"
     FLOOR = "floor"
     LIBRARY = "library"
+    GRAPHQL = "graphql"
+
+
+ON_REQUEST = (Kind.GRAPHQL,)  # It imports a quarter of trade, and ten times as much.
 
 
 class BackendName(StrEnum):
@@ -64,14 +70,17 @@ def run(
     seconds: float = SECONDS,
     postgres: str | None = None,
     tell: Tell = lambda _: None,
+    scale: int = measuring.SCALE,
+    feed: Path | None = None,
 ) -> Report:
-    """Measure, `seconds` per case; no kinds or no backends named means all of them.
+    """Measure, `seconds` per case; no kinds named means all but those on request, no backends all.
 
+    `scale` and `feed` are for queries: how much longer the longer ledger is, and what is imported.
     `postgres`: the URL of a database in which schemas may be made; without it a server is started.
     `tell` hears what is going on. Raises RuntimeError when no PostgreSQL can be started, Refused
     and the database's errors.
     """
-    kinds = tuple(only) or tuple(Kind)
+    kinds = tuple(only) or tuple(kind for kind in Kind if kind not in ON_REQUEST)
     wanted = tuple(backends) or BACKENDS
     report = Report()
     with databases(wanted, postgres) as made:
@@ -92,6 +101,11 @@ def run(
             for backend in wanted:
                 with made.ledger(backend) as url:
                     report.feed.append(feeds.measure(url, backend, seconds, tell))
+        if Kind.GRAPHQL in kinds:
+            for backend in wanted:
+                report.queries += measuring.measure(
+                    made, backend, seconds, tell, scale=scale, feed=feed
+                )
     return report
 
 
@@ -150,6 +164,7 @@ def _terminated_like_interrupted() -> Iterator[None]:
 
 
 def command(
+    kinds: Annotated[list[Kind] | None, typer.Argument(help="The same as --only.")] = None,
     only: Annotated[
         list[Kind] | None, typer.Option(help="What to measure; may be given again.")
     ] = None,
@@ -167,13 +182,21 @@ def command(
             help="A database in which schemas may be made; else a server is started.",
         ),
     ] = None,
+    scale: Annotated[
+        int, typer.Option(min=1, max=100, help="graphql: how much longer the longer ledger is.")
+    ] = measuring.SCALE,
+    feed: Annotated[
+        Path | None, typer.Option(help="graphql: what is imported; else the real quarter.")
+    ] = None,
 ) -> None:
-    """Measure what is asked for, beside the floor and the plain library."""
+    """Measure what is asked for, beside the floor and the plain library; graphql, which imports a
+    quarter and more, only when it is named."""
     progress = Console(stderr=True)
     backends: list[Backend] = [one.value for one in backend or ()]
     try:
         with _terminated_like_interrupted():
-            report = run(only or (), backends, seconds, postgres, progress.print)
+            wanted = [*(kinds or ()), *(only or ())]
+            report = run(wanted, backends, seconds, postgres, progress.print, scale, feed)
     except KeyboardInterrupt:
         progress.print("interrupted; everything made for the run is removed")
         raise typer.Exit(130) from None

@@ -28,6 +28,9 @@ REVOKE UPDATE, DELETE ON cell_0.api_keys FROM zhangfang_app;
 
 GRANT UPDATE (revoked_at_us) ON cell_0.api_keys TO zhangfang_app;
 
+-- A document is registered and retired; under its id there is never another text.
+REVOKE UPDATE ON cell_0.registered_documents FROM zhangfang_app;
+
 REVOKE INSERT, UPDATE, DELETE ON cell_0.alembic_version, cell_0.upgrades FROM zhangfang_app;
 
 REVOKE SELECT ON cell_0.api_keys FROM zhangfang_reader;

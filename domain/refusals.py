@@ -21,6 +21,8 @@ class Code(StrEnum):
     AMOUNT_TOO_LARGE = "amount_too_large"
     DATE_INVALID = "date_invalid"
     TEXT_INVALID = "text_invalid"
+    DOCUMENT_INVALID = "document_invalid"
+    DOCUMENT_UNKNOWN = "document_unknown"
     # Members and their terms.
     MEMBER_EXISTS = "member_exists"
     MEMBER_NOT_FOUND = "member_not_found"
@@ -97,6 +99,8 @@ MEANING: dict[Code, str] = {
     Code.AMOUNT_TOO_LARGE: "An amount is above the largest one the ledger takes.",
     Code.DATE_INVALID: "A date or time is malformed or outside the range the ledger takes.",
     Code.TEXT_INVALID: "A text is empty, too long, or has what none may have (docs/texts.md).",
+    Code.DOCUMENT_INVALID: "The document is no valid query, is above a limit, or is one too many.",
+    Code.DOCUMENT_UNKNOWN: "No document is registered under this id: send its text.",
     Code.MEMBER_EXISTS: "A member with this id is already registered.",
     Code.MEMBER_NOT_FOUND: "No member has this id.",
     Code.MEMBER_KIND_WRONG: "The member is personal where an enterprise is needed, or the reverse.",

@@ -6,7 +6,7 @@ anew.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,12 +21,13 @@ log = logging.getLogger("zhangfang.migrations")
 
 
 def create_table(name: str, *columns: Column[Any]) -> bool:
-    """Make a table, unless it is there with these columns and this key. True when there was none
-    of this name."""
+    """Make a table, unless it is there with these columns and this key, or with those of today: a
+    rebuild has made what later migrations would add, too. True when there was none of this name."""
     connection = op.get_bind()
     inspector = sa.inspect(connection)
     if inspector.has_table(name):
-        if _there(connection, name) == [_described(connection, column) for column in columns]:
+        there = _there(connection, name)
+        if there in (_all_described(connection, columns), _of_today(connection, name)):
             return False
         log.warning("%s had other columns: it was replaced, and its rows are made anew", name)
         op.drop_table(name)
@@ -86,6 +87,19 @@ def _there(connection: Connection, table: str) -> list[tuple[str, str, bool, boo
         )
         for column in inspector.get_columns(table)
     ]
+
+
+def _of_today(connection: Connection, name: str) -> list[tuple[str, str, bool, bool]] | None:
+    """The table of a read model, as this version's rebuild makes it; None: it has none."""
+    tables = [table for model in READ_MODELS.values() for table in model.tables]
+    found = next((table for table in tables if table.name == name), None)
+    return None if found is None else _all_described(connection, found.columns)
+
+
+def _all_described(
+    connection: Connection, columns: Iterable[Column[Any]]
+) -> list[tuple[str, str, bool, bool]]:
+    return [_described(connection, column) for column in columns]
 
 
 def _described(connection: Connection, column: Column[Any]) -> tuple[str, str, bool, bool]:

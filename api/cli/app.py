@@ -14,6 +14,7 @@ from api.cli import (
     calendars,
     demo,
     desk,
+    documents,
     drilling,
     events,
     export,
@@ -80,6 +81,7 @@ app.add_typer(feeds.app, name="feed")
 app.command("desk")(desk.desk)
 app.add_typer(export.app, name="export")
 app.add_typer(keys.app, name="key")
+app.add_typer(documents.app, name="document")
 app.add_typer(calendars.app, name="calendar")
 app.command("verify")(verifying.verify)
 app.add_typer(drilling.app, name="drill")

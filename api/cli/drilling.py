@@ -17,6 +17,7 @@ app = typer.Typer(no_args_is_help=True, help="Attack a server of its own and see
 
 INSTALL = "it needs Schemathesis and Hypothesis, which are not here: pip install 'zhangfang[dev]'"
 SECONDS = 60
+DOCUMENTS = 5_000
 
 BackendOption = Annotated[
     Literal["sqlite", "postgresql"], typer.Option("--backend", help="The database to drill on.")
@@ -104,8 +105,65 @@ def generated(
             raise typer.Exit(FOUND)
 
 
+@app.command("graphql")
+def documents(
+    count: Annotated[
+        int, typer.Option("--documents", min=1, max=1_000_000, help="How many are generated.")
+    ] = DOCUMENTS,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**32, help="The same seed, the same documents.")
+    ] = None,
+    backend: BackendOption = "sqlite",
+    postgres: PostgresOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Generated GraphQL documents, answered by plans and by the stock executor, byte for byte."""
+    from benchmarks.databases import databases
+
+    with answering(None, as_json, interrupted=UNTOUCHED) as say:
+        try:
+            from benchmarks.drills.graphql import drill
+        except ModuleNotFoundError as missing:
+            detail = f"{INSTALL} ({missing.name})"
+            raise Refused(Code.REQUEST_INVALID, "graphql", detail) from None
+        chosen = secrets.randbelow(2**32) if seed is None else seed
+        tell = say.err.print if not say.as_json else _nothing
+        tell(f"seed {chosen}")
+        try:
+            with databases([backend], postgres) as made, made.empty(backend) as url:
+                found = drill(url, tell, seed=chosen, documents=count)
+        except RuntimeError as error:  # No PostgreSQL to be had.
+            raise Refused(Code.REQUEST_INVALID, "backend", str(error)) from None
+        if say.as_json:
+            say.json({"backend": backend, **found})
+        _say_documents(say, found)
+        if not found["passed"]:
+            raise typer.Exit(FOUND)
+
+
+def _nothing(_said: str) -> None:
+    """What is said on the way is for a person."""
+
+
+def _say_documents(say: Say, found: dict[str, Any]) -> None:
+    table = Table("Answers", title=f"{found['documents']:,} documents, seed {found['seed']}")
+    table.add_column("Count", justify="right")
+    for kind, count in found["answers"].items():
+        table.add_row(kind, f"{count:,}")
+    say.table(table)
+    say.line(f"{found['planned_percent']} % of the answers without errors came of plans")
+    for why, count in found["stock_because"].items():
+        say.line(f"  stock: {why} ({count:,})")
+    for one in found["findings"]:
+        say.line(f"{one['fault']}: {one['role']}, document {one['seed']}", "bold red")
+        for name in ("query", "operation_name", "variables", "shrunk", "planned", "stock"):
+            say.line(f"  {name}: {one[name]}")
+    say.line("passed" if found["passed"] else "NOT PASSED")
+
+
 def _say_requests(say: Say, found: dict[str, Any]) -> None:
-    table = Table("Status", title=f"{found['requests']:,} requests, seed {found['seed']}")
+    say.line(f"{found['requests']:,} requests in {found['seconds']:,} s, seed {found['seed']}")
+    table = Table("Status")
     table.add_column("Answers", justify="right")
     for status, count in found["statuses"].items():
         table.add_row(status, f"{count:,}")

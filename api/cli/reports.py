@@ -16,9 +16,10 @@ from api.operations.feed.rejects import csv_row
 from domain.kernel import iso_time
 from domain.money import decimal_text
 from domain.refusals import Code, Refused
-from projections.models import clearing_positions, merchant_statements, trial_balance
+from projections.models import clearing_positions, statements, trial_balance
 from projections.models.clearing_positions import ClearingPosition
-from projections.models.merchant_statements import Statement, StatementLine
+from projections.models.merchant_statements import MODEL
+from projections.models.statements import Statement, StatementLine
 from projections.rebuilding.digest import snapshot
 
 FIGURES = (
@@ -62,7 +63,7 @@ def statement(
             raise Refused(Code.DATE_INVALID, "to", f"{end} is before {first}")
         with open_desk(say.database_url) as context:
             context.desk.catch_up()
-            with snapshot(context.engine, list(merchant_statements.MODEL.tables)) as view:
+            with snapshot(context.engine, list(MODEL.tables)) as view:
                 figures, lines = read_statement(view, merchant, first, end)
         if as_csv:
             typer.echo(_csv(lines), nl=False)
@@ -76,13 +77,13 @@ def read_statement(
     connection: Connection, merchant: str, from_: date | None, to: date | None
 ) -> tuple[Statement, list[StatementLine]]:
     """The figures and all their lines, in one view. Raises Refused(MEMBER_NOT_FOUND)."""
-    figures = merchant_statements.statement(connection, merchant, from_, to)
+    figures = statements.statement(connection, merchant, from_, to)
     if figures is None:
         raise Refused(Code.MEMBER_NOT_FOUND, "merchant", f"no merchant has the id {merchant!r}")
     lines: list[StatementLine] = []
     after = None
     while True:
-        page = merchant_statements.lines(connection, merchant, from_, to, after=after)
+        page = statements.lines(connection, merchant, from_, to, after=after)
         lines += page.items
         if not page.has_next:
             return figures, lines

@@ -11,7 +11,9 @@ from api.graphql.enums import AccountStatus, AccountType
 from api.graphql.money import Money
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, connection
 from api.graphql.plan.books import Books
-from api.graphql.plan.roots import ROOTS, Arguments, Keyed, Listed, Whole
+from api.graphql.plan.declared import ROOTS, Arguments
+from api.graphql.plan.pages import Listed
+from api.graphql.plan.roots import Keyed, Whole
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Date
 from api.graphql.scope import Scope

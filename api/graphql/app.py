@@ -1,14 +1,18 @@
 """The GraphQL endpoint: queries by POST as JSON or by GET, and GraphiQL for a browser's GET.
 
+A GET has an entity tag (`tags.py`): whoever asks again under a tag that is still right is answered
+304, before anything is read. A query is a text, or the id of a registered one (`registered.py`).
+
 What is wrong with the request around the document (method, key, type, size, JSON) is answered as a
 problem document, as REST does; what is wrong with the document or happens while it runs, as
 GraphQL's `errors`.
 """
 
 import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 import msgspec
@@ -20,16 +24,26 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.types.graphql import OperationType
 
 from api.context import AppContext
-from api.graphql.asked import GRAPHQL_JSON, HTML, JSON, Asked, asked_by_url, wanted_type
+from api.graphql.asked import (
+    GRAPHQL_JSON,
+    HTML,
+    JSON,
+    Asked,
+    asked_by_url,
+    checked_asked,
+    wanted_type,
+)
 from api.graphql.cost import MOST_COST, kept_cost, refuse_costly
 from api.graphql.errors import error_bodies, error_body, refusal_error
 from api.graphql.lanes import Lanes
-from api.graphql.limits import Documents, Prepared
+from api.graphql.limits import Documents, Prepared, mark_of
 from api.graphql.plan.books import Readers
 from api.graphql.plan.plans import Plans
 from api.graphql.plan.selecting import Unplanned
 from api.graphql.reads import THREADS, WAIT_MS, Reads
+from api.graphql.registered import Registered, checked_id
 from api.graphql.schema import SCHEMA, graphql_schema
+from api.graphql.tags import Tags, matches
 from api.http.bearer import authorization
 from api.http.bodies import read_body, refuse_other_types
 from api.http.errors import HANDLERS, Problem
@@ -41,25 +55,57 @@ from domain.refusals import Code, Refused
 SMALL = 1_000  # Values that are answered in some ten milliseconds.
 LARGE_AT_ONCE = 2  # Plans that answer with more, so that those of small ones never wait for them.
 REQUEST_COST = 1_000  # So many values count as one more request.
+FAILED = "failed: "  # What the reason begins with when a plan has failed.
+REGISTERED_BYTES = 32 * 1024 * 1024  # Of registered documents, parsed: no stranger's takes that.
 _HEADERS = {"Cache-Control": "no-store"}
-
 
 _log = logging.getLogger("zhangfang.api")
 _decoder = msgspec.json.Decoder(Asked)
 _encoder = msgspec.json.Encoder()
 
 
+class Answer(NamedTuple):
+    """A GraphQL response as JSON; `whole`: it has no errors."""
+
+    body: bytes
+    whole: bool
+
+
+class Ready(NamedTuple):
+    """A query that may run: its text, the digest of that, what it is parsed, what it may cost."""
+
+    asked: Asked
+    query: str
+    mark: bytes
+    prepared: Prepared
+    cost: int
+
+
 class GraphQLReads:
     """Answers queries from the read models of one ledger. `close` it with the server."""
 
     def __init__(
-        self, context: AppContext, wait_ms: int = WAIT_MS, most_cost: int = MOST_COST
+        self,
+        context: AppContext,
+        wait_ms: int = WAIT_MS,
+        most_cost: int = MOST_COST,
+        folder: Mapping[str, str] | None = None,
+        *,
+        only_registered: bool = False,
     ) -> None:
+        """`folder` are documents that are registered here, by id. With `only_registered` a
+        merchant's key may ask for registered ones alone."""
         self.documents = Documents(graphql_schema())
+        self.registered = Registered(context.engine, folder)
+        self.most_cost = most_cost
         self.planning = True  # Off: the stock executor answers everything.
+        self.planned = 0  # Answers of plans; those of the stock executor, by why.
+        self.stock: Counter[str] = Counter()
         self._context = context
         self._wait_ms = wait_ms
-        self._most_cost = most_cost
+        self._only_registered = only_registered
+        self._registered_documents = Documents(graphql_schema(), REGISTERED_BYTES)
+        self._tags = Tags(context)
         self._limiter = anyio.CapacityLimiter(THREADS)
         self._lanes = Lanes()
         self._readers = Readers(context.ledger.database)
@@ -77,45 +123,84 @@ class GraphQLReads:
         return answer
 
     async def answer_bytes(self, caller: Caller, asked: Asked) -> bytes:
-        """The GraphQL response as JSON.
+        """The GraphQL response as JSON. Raises as `ready` and `read` do."""
+        ready = await self.ready(caller, asked)
+        return (ready if isinstance(ready, Answer) else await self.read(caller, ready)).body
 
-        Raises Refused(REQUEST_INVALID, "operationName") when no operation is chosen, Refused(BUSY)
-        when too many large queries wait, and Problem 429 when it costs more than the key may.
+    async def ready(self, caller: Caller, asked: Asked) -> Ready | Answer:
+        """What is asked, made ready to run; an answer with errors when it cannot be.
+
+        Raises Refused(REQUEST_INVALID, "operationName") when no operation is chosen, and
+        Refused(BUSY) when a document cannot be looked up.
         """
         try:
-            prepared = await self.documents.prepared(asked.query)
+            query, mark, documents = await self._query(caller, asked)
+            prepared = await documents.prepared(query, mark)
             if prepared.errors:
-                return _encoded({"errors": error_bodies(prepared.errors, prepared.document)})
+                errors = error_bodies(prepared.errors, prepared.document)
+                return Answer(_encoded({"errors": errors}), whole=False)
             prepared.refuse_choice(asked.operation_name)
             named = asked.operation_name or None
             cost = kept_cost(graphql_schema(), prepared, named, asked.variables or {})
-            refuse_costly(cost, self._most_cost)
+            refuse_costly(cost, self.most_cost)
         except GraphQLError as error:
-            return _encoded({"errors": [error_body(error)]})
+            return Answer(_encoded({"errors": [error_body(error)]}), whole=False)
         except Refused as refused:
-            if refused.field != "query":
+            if refused.field not in ("query", "documentId"):
                 raise
-            return _encoded({"errors": [error_body(refusal_error(refused))]})
-        self._context.rates.charge(caller, cost // REQUEST_COST)
-        small, wait_ms = cost <= SMALL, self._wait_ms
+            errors = [error_body(refusal_error(refused))]
+            return Answer(_encoded({"errors": errors}), whole=False)
+        return Ready(asked, query, mark, prepared, cost)
+
+    async def _query(self, caller: Caller, asked: Asked) -> tuple[str, bytes, Documents]:
+        """The text that is asked for, its digest, and where it is remembered.
+
+        Raises Refused on "query" or "documentId", and Refused(BUSY)."""
+        if asked.document_id is not None:
+            mark = bytes.fromhex(checked_id(asked.document_id).partition(":")[2])
+            return await self.registered.text(asked.document_id), mark, self._registered_documents
+        query = asked.query or ""
+        mark = mark_of(query)
+        if self._only_registered and caller.role == "merchant":
+            if not await self.registered.holds(query):
+                detail = "merchants' keys may ask for registered documents alone"
+                raise Refused(Code.NOT_ALLOWED, "query", detail)
+            return query, mark, self._registered_documents
+        return query, mark, self.documents
+
+    async def tag(self, caller: Caller, ready: Ready, media_type: str) -> str | None:
+        """The entity tag of an answer that is yet to be read; None: it has none."""
+        return await self._tags.tag(caller, ready.prepared, ready.mark, ready.asked, media_type)
+
+    async def read(self, caller: Caller, ready: Ready) -> Answer:
+        """The answer of a query.
+
+        Raises Refused(BUSY) when too many large queries wait, and Problem 429 when it costs more
+        than the key may.
+        """
+        self._context.rates.charge(caller, ready.cost // REQUEST_COST)
+        small, wait_ms = ready.cost <= SMALL, self._wait_ms
         try:
-            return await self._planned(caller, asked, prepared, small=small)
-        except Unplanned:
-            pass
+            body = await self._planned(caller, ready, small=small)
+            self.planned += 1
+            return Answer(body, whole=True)
+        except Unplanned as why:
+            self.stock[str(why)] += 1
         except Refused:  # It has waited for `atLeast` as long as anybody waits.
+            self.stock["refused"] += 1
             wait_ms = 0
         except Exception as error:
+            self.stock[f"{FAILED}{type(error).__name__}"] += 1
             _log.warning("not answered by its plan: %r", error)
-        run = partial(self._run, caller, asked, prepared.document, wait_ms)
+        run = partial(self._run, caller, ready, wait_ms)
         return await (run(self._limiter) if small else self._lanes.run(run))
 
-    async def _planned(
-        self, caller: Caller, asked: Asked, prepared: Prepared, *, small: bool
-    ) -> bytes:
+    async def _planned(self, caller: Caller, ready: Ready, *, small: bool) -> bytes:
         """The answer of a plan. Raises Unplanned when it is for the stock executor to answer, or to
         say why not; Refused(BUSY, "atLeast"); and what the databases raise."""
         if not self.planning:
             raise Unplanned("plans are off")
+        asked, prepared = ready.asked, ready.prepared
 
         async def wait(position: int, names: Sequence[str]) -> None:
             reads = self._reads(caller, prepared.document, self._wait_ms, self._limiter)
@@ -141,15 +226,15 @@ class GraphQLReads:
     async def _run(
         self,
         caller: Caller,
-        asked: Asked,
-        document: DocumentNode,
+        ready: Ready,
         wait_ms: int,
         limiter: anyio.CapacityLimiter,
-    ) -> bytes:
+    ) -> Answer:
+        asked, document = ready.asked, ready.prepared.document
         reads = self._reads(caller, document, wait_ms, limiter)
         try:
             result = await SCHEMA.execute(
-                asked.query,
+                ready.query,
                 variable_values=asked.variables,
                 context_value=reads,
                 operation_name=asked.operation_name or None,
@@ -161,7 +246,7 @@ class GraphQLReads:
         body: dict[str, Any] = {"data": result.data}
         if result.errors:
             body["errors"] = error_bodies(result.errors, document)
-        return _encoded(body)
+        return Answer(_encoded(body), whole=not result.errors)
 
 
 def _encoded(body: dict[str, Any]) -> bytes:
@@ -175,18 +260,28 @@ def graphql_app(context: AppContext, reads: GraphQLReads) -> ASGIApp:
         if request.method not in ("GET", "HEAD", "POST"):
             raise HTTPException(405, headers={"Allow": "GET, HEAD, POST"})
         by_url = request.method != "POST"
-        asks = "query" in request.query_params
+        asks = "query" in request.query_params or "documentId" in request.query_params
         wanted = wanted_type(request.headers.get("accept"), page=not asks)
         if by_url and wanted == HTML:
             return page("graphiql.html")
         caller = await context.keys.caller(authorization(request))
         context.rates.charge(caller)
         asked = asked_by_url(request) if by_url else await _asked(request)
-        body = await reads.answer_bytes(caller, asked)
-        # Of this type alone a client can tell by the status that there is no data.
-        none = wanted == GRAPHQL_JSON and not body.startswith(b'{"data":')
+        ready = await reads.ready(caller, asked)
         media_type = JSON if wanted == HTML else wanted
-        return Response(body, 400 if none else 200, _HEADERS, media_type=media_type)
+        tag = None
+        if isinstance(ready, Answer):
+            answer = ready
+        else:
+            if by_url:  # Before anything is read: an answer is never older than its tag.
+                tag = await reads.tag(caller, ready, media_type)
+            if tag is not None and matches(request.headers.getlist("if-none-match"), tag):
+                return Response(None, 304, _revalidated(tag))
+            answer = await reads.read(caller, ready)
+        headers = _revalidated(tag) if tag is not None and answer.whole else _HEADERS
+        # Of this type alone a client can tell by the status that there is no data.
+        none = wanted == GRAPHQL_JSON and not answer.body.startswith(b'{"data":')
+        return Response(answer.body, 400 if none else 200, headers, media_type=media_type)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -201,6 +296,15 @@ def graphql_app(context: AppContext, reads: GraphQLReads) -> ASGIApp:
     return app
 
 
+def _revalidated(tag: str) -> dict[str, str]:
+    """Kept by the caller alone, who asks each time whether it is still right."""
+    return {
+        "ETag": tag,
+        "Cache-Control": "private, no-cache",
+        "Vary": "Authorization, Accept",
+    }
+
+
 def _handled(error: Exception) -> type[Exception]:
     return next(kind for kind in HANDLERS if isinstance(error, kind))
 
@@ -211,7 +315,7 @@ async def _asked(request: Request) -> Asked:
     raw = await read_body(request)
     try:
         refuse_deep_json(raw.decode())
-        return _decoder.decode(raw)
+        return checked_asked(_decoder.decode(raw), "body")
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         detail = f"one JSON object with `query` is needed: {error}"
         raise Refused(Code.REQUEST_INVALID, "body", detail) from None

@@ -15,16 +15,28 @@ from domain.refusals import Code, Refused
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
 HTML = "text/html"
-PARAMETERS = ("query", "variables", "operationName", "extensions")
+PARAMETERS = ("query", "documentId", "variables", "operationName", "extensions")
 
 
 class Asked(Struct, frozen=True):
-    """A request's JSON body. `extensions` may be sent, and nothing is done with it."""
+    """A request's JSON body: a `query`, or the id of a registered document (`registered.py`).
+    `extensions` may be sent, and nothing is done with it."""
 
-    query: str
+    query: str | None = None
     variables: dict[str, Any] | None = None
     operation_name: str | None = msgspec.field(default=None, name="operationName")
     extensions: dict[str, Any] | None = None
+    document_id: str | None = msgspec.field(default=None, name="documentId")
+
+
+def checked_asked(asked: Asked, missing: str) -> Asked:
+    """Asked for in one way. Raises Refused(REQUEST_INVALID): `missing` is where neither stands."""
+    if asked.query is not None and asked.document_id is not None:
+        detail = "either `documentId` or `query` is needed, not both"
+        raise Refused(Code.REQUEST_INVALID, "documentId", detail)
+    if asked.query is None and asked.document_id is None:
+        raise Refused(Code.REQUEST_INVALID, missing, "`query` or `documentId` is needed")
+    return asked
 
 
 def asked_by_url(request: Request) -> Asked:
@@ -38,9 +50,7 @@ def asked_by_url(request: Request) -> Asked:
     for name in ("variables", "extensions"):
         if name in found:
             found[name] = _object(found[name], name)
-    if "query" not in found:
-        raise Refused(Code.REQUEST_INVALID, "query", "the parameter is missing")
-    return msgspec.convert(found, Asked)
+    return checked_asked(msgspec.convert(found, Asked), "query")
 
 
 def _object(text: str, name: str) -> dict[str, Any] | None:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from graphql import (
+    ArgumentNode,
+    DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
@@ -23,7 +25,9 @@ from graphql import (
     OperationDefinitionNode,
     SelectionSetNode,
     VariableNode,
+    Visitor,
     get_named_type,
+    visit,
 )
 
 from api.graphql.limits import Prepared
@@ -74,16 +78,43 @@ def cost_of(
 def kept_cost(
     schema: GraphQLSchema, prepared: Prepared, operation: str | None, variables: Mapping[str, Any]
 ) -> int:
-    """The same, remembered with the document: only variables that are numbers change it."""
-    numbers = [(name, value) for name, value in variables.items() if isinstance(value, int)]
-    place = (operation, *sorted(numbers)) if numbers else (operation,)
-    costs = prepared.plans.costs
-    cost = costs.get(place)
+    """The same, remembered with the document: of the variables only page sizes change it."""
+    kept = prepared.plans
+    if kept.sizes is None:
+        kept.sizes = _sizes_of(prepared.document)
+    sizes = {name: page_size(variables[name]) for name in kept.sizes if name in variables}
+    place = (operation, *(sizes.get(name) for name in kept.sizes))
+    cost = kept.costs.get(place)
     if cost is None:
-        if len(costs) >= MOST_KEPT:
-            costs.clear()
-        cost = costs[place] = cost_of(schema, prepared, operation, variables)
+        if len(kept.costs) >= MOST_KEPT:
+            kept.costs.clear()
+        cost = kept.costs[place] = cost_of(schema, prepared, operation, sizes)
     return cost
+
+
+def page_size(value: Any) -> int:
+    """How many rows a page size may give; what is none is refused when the field is read."""
+    try:
+        return max(1, min(int(value), MAX_FIRST))
+    except (TypeError, ValueError):
+        return MAX_FIRST
+
+
+def _sizes_of(document: DocumentNode) -> tuple[str, ...]:
+    """The variables that stand for a page size."""
+    finder = _Sizes()
+    visit(document, finder)
+    return tuple(sorted(finder.found))
+
+
+class _Sizes(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+
+    def enter_argument(self, node: ArgumentNode, *_rest: object) -> None:
+        if node.name.value == "first" and isinstance(node.value, VariableNode):
+            self.found.add(node.value.name.value)
 
 
 class _Costs:
@@ -150,10 +181,7 @@ class _Costs:
                 value = getattr(argument.value, "value", MAX_FIRST)
                 if isinstance(argument.value, VariableNode):
                     value = self._variables.get(argument.value.name.value, DEFAULT_FIRST)
-        try:
-            return max(1, min(int(value), MAX_FIRST))
-        except (TypeError, ValueError):
-            return MAX_FIRST
+        return page_size(value)
 
 
 def _is_list(kind: Any) -> bool:

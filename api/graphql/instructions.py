@@ -9,7 +9,9 @@ from api.graphql.access import one_of
 from api.graphql.enums import InstructionPurpose, InstructionState
 from api.graphql.money import Money
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, NewestFirst, connection
-from api.graphql.plan.roots import ROOTS, Arguments, Keyed, Listed
+from api.graphql.plan.declared import ROOTS, Arguments
+from api.graphql.plan.pages import Listed
+from api.graphql.plan.roots import Keyed
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Instant
 from api.graphql.scope import Scope

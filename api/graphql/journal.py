@@ -8,7 +8,8 @@ from strawberry import ID
 
 from api.graphql.money import Money
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, connection
-from api.graphql.plan.roots import ROOTS, Arguments, Children, Listed
+from api.graphql.plan.declared import ROOTS, Arguments, Children
+from api.graphql.plan.pages import Listed
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Date, Instant
 from api.graphql.scope import NOBODY, Scope

@@ -7,7 +7,8 @@ from sqlalchemy import Connection, Select, column, select, table
 from api.graphql.describing import object_type
 from api.graphql.enums import ProjectionState
 from api.graphql.plan.books import Books
-from api.graphql.plan.roots import ROOTS, Arguments, Whole
+from api.graphql.plan.declared import ROOTS, Arguments
+from api.graphql.plan.roots import Whole
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Instant
 from api.graphql.scope import Scope

@@ -60,14 +60,17 @@ LEAF = Size(0, 0, 0, 0, Counter())
 
 class Kept:
     """What was made of a document, and stays with it: its plans (`plan/plans.py`), by operation,
-    role and the values of the variables `flags`, and what it costs."""
+    role and the values of the variables `flags`; what it costs, by operation and the values of the
+    variables `sizes`; and whether nothing but the read models decides its answers (`tags.py`)."""
 
-    __slots__ = ("costs", "flags", "known")
+    __slots__ = ("costs", "flags", "known", "sizes", "steady")
 
     def __init__(self) -> None:
         self.flags: tuple[str, ...] | None = None
+        self.sizes: tuple[str, ...] | None = None
         self.known: dict[tuple[Any, ...], Any] = {}
         self.costs: dict[tuple[Any, ...], int] = {}
+        self.steady: bool | None = None
 
 
 class Prepared(NamedTuple):
@@ -198,6 +201,13 @@ def prepare(schema: GraphQLSchema, query: str) -> Prepared:
     return Prepared(document, errors, operations, Kept())
 
 
+def mark_of(query: str) -> bytes:
+    """The digest of a text. Raises Refused(REQUEST_INVALID, "query") for one that is too long."""
+    if len(query) > MAX_LENGTH:
+        raise Refused(Code.REQUEST_INVALID, "query", f"above {MAX_LENGTH} characters")
+    return hashlib.sha256(query.encode("utf-8", "surrogatepass")).digest()
+
+
 class Documents:
     """Prepared documents by the digest of their text, the most recently used, in so many bytes.
 
@@ -211,11 +221,11 @@ class Documents:
         self._limiter = anyio.CapacityLimiter(PREPARED_AT_ONCE)
         self.bytes = self.hits = self.misses = 0
 
-    async def prepared(self, query: str) -> Prepared:
-        """Raises GraphQLError (syntax, tokens), Refused (limits)."""
-        if len(query) > MAX_LENGTH:
-            raise Refused(Code.REQUEST_INVALID, "query", f"above {MAX_LENGTH} characters")
-        mark = hashlib.sha256(query.encode("utf-8", "surrogatepass")).digest()
+    async def prepared(self, query: str, mark: bytes | None = None) -> Prepared:
+        """The document of a text; `mark` is its digest, for a caller who has it.
+
+        Raises GraphQLError (syntax, tokens), Refused (limits)."""
+        mark = mark or mark_of(query)
         found = self._kept.get(mark)
         if found is not None:
             self.hits += 1

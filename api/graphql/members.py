@@ -9,7 +9,9 @@ from api.graphql.access import one_of
 from api.graphql.enums import MemberKind, OperatorRole, Product
 from api.graphql.money import Money
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, connection
-from api.graphql.plan.roots import CHILDREN, ROOTS, Arguments, Children, Keyed, Listed
+from api.graphql.plan.declared import CHILDREN, ROOTS, Arguments, Children
+from api.graphql.plan.pages import Listed
+from api.graphql.plan.roots import Keyed
 from api.graphql.reads import Info
 from api.graphql.scalars import Date, Instant
 from api.graphql.scope import Scope

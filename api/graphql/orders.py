@@ -9,16 +9,9 @@ from api.graphql.describing import resolved
 from api.graphql.enums import OrderState, TransactionMode
 from api.graphql.money import Money
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, NewestFirst, connection_of
-from api.graphql.plan.roots import (
-    CHILDREN,
-    GUARDS,
-    ROOTS,
-    Arguments,
-    Children,
-    Guard,
-    Keyed,
-    Listed,
-)
+from api.graphql.plan.declared import CHILDREN, GUARDS, ROOTS, Arguments, Children, Guard
+from api.graphql.plan.pages import Listed
+from api.graphql.plan.roots import Keyed
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Instant
 from api.graphql.scope import Scope

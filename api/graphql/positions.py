@@ -5,7 +5,8 @@ from typing import Any
 from strawberry import ID
 
 from api.graphql.money import Money
-from api.graphql.plan.roots import ROOTS, Arguments, Plain
+from api.graphql.plan.declared import ROOTS, Arguments
+from api.graphql.plan.roots import Plain
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Date
 from api.graphql.scope import Scope

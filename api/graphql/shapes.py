@@ -9,6 +9,7 @@ takes `Shape.node`, the plans (`plan/`) take the expressions that write a field'
 import types
 import typing
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from enum import Enum
 from typing import Any, Generic, NamedTuple, TypeVar, dataclass_transform
 
@@ -18,7 +19,8 @@ from strawberry.utils.str_converters import to_camel_case
 
 from api.graphql.describing import description_of
 from api.graphql.money import Money, money
-from api.graphql.scalars import BigInt, Date, Instant, date_time_text
+from api.graphql.scalars import BigInt, Date, Instant
+from domain.kernel import EPOCH
 from domain.money import CURRENCY
 
 ClassT = TypeVar("ClassT", bound=type)
@@ -46,12 +48,13 @@ _KINDS: Mapping[object, Kind] = {
     int: Kind("number", "", _same, "{}"),
     bool: Kind("flag", "", bool, "bool({})"),
     BigInt: Kind("number", "", _same, "str({})"),
-    # SQLite keeps a date as its text, which `str` makes of a date.
-    Date: Kind("date", "", _same, "str({})"),
-    Instant: Kind("instant", "_us", _same, "instant({})"),
+    # SQLite keeps a date as its text; the encoder writes one as that text, and an instant as the
+    # scalar does.
+    Date: Kind("date", "", _same, "{}"),
+    Instant: Kind("instant", "_us", _same, "epoch + delta(0, 0, {})"),
     Money: Kind("money", "_fen", _same, ""),
 }
-NAMESPACE: Mapping[str, Any] = {"instant": date_time_text}
+NAMESPACE: Mapping[str, Any] = {"epoch": EPOCH, "delta": timedelta}
 
 
 class Source(NamedTuple):

@@ -10,13 +10,16 @@ from api.graphql.enums import StatementKind
 from api.graphql.money import Money
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, connection
 from api.graphql.plan.books import Books
-from api.graphql.plan.roots import NESTED, ROOTS, Arguments, Listed, Whole
+from api.graphql.plan.declared import NESTED, ROOTS, Arguments
+from api.graphql.plan.pages import Listed
+from api.graphql.plan.roots import Whole
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Date, Instant
 from api.graphql.scope import NOBODY, Scope
 from api.graphql.shapes import of, shape, shape_of
 from api.graphql.spans import From, To
-from projections.models import merchant_statements as model
+from projections.models import statements as model
+from projections.models.merchant_statements import MODEL
 from projections.tables.listing import values_of
 from projections.tables.paging import checked_first
 
@@ -116,6 +119,8 @@ def _statements(columns: tuple[str, ...]) -> int:
     return 1 if any(name not in _ASKED for name in columns) else 0
 
 
-_TABLES = frozenset(table.name for table in model.MODEL.tables)
+_TABLES = frozenset(table.name for table in MODEL.tables)
 ROOTS["merchantStatement"] = Whole(_read, _statements, _TABLES)
-NESTED["MerchantStatement", "lines"] = Listed(model.LISTING, _lines_of, counted=False)
+NESTED["MerchantStatement", "lines"] = Listed(
+    model.LISTING, _lines_of, counted=False, parent=_ASKED
+)

@@ -11,7 +11,9 @@ from api.graphql.enums import TransactionMode, TransactionState
 from api.graphql.journal import Entry, entries_below, entries_of
 from api.graphql.money import Money
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, NewestFirst, connection
-from api.graphql.plan.roots import CHILDREN, ONES_OWN, ROOTS, Arguments, Keyed, Listed
+from api.graphql.plan.declared import CHILDREN, ONES_OWN, ROOTS, Arguments
+from api.graphql.plan.pages import Listed
+from api.graphql.plan.roots import Keyed
 from api.graphql.plan.selecting import Unplanned
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Date, Instant

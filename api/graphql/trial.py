@@ -8,7 +8,8 @@ from msgspec.structs import asdict, astuple
 from api.graphql.enums import AccountType
 from api.graphql.money import Money
 from api.graphql.plan.books import Books
-from api.graphql.plan.roots import INLINE, ROOTS, Arguments, Inline, Whole
+from api.graphql.plan.declared import INLINE, ROOTS, Arguments, Inline
+from api.graphql.plan.roots import Whole
 from api.graphql.reads import Info
 from api.graphql.scalars import Date
 from api.graphql.scope import Scope

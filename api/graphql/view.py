@@ -24,23 +24,26 @@ _LOCK = text(f"LOCK TABLE {_TABLES} IN ACCESS SHARE MODE")
 
 
 class View:
-    """Opened by the first query, at what is there then. `close` it at the end of the request.
+    """Opened by the first query, at what is there then. `end` it at the end of the request: when a
+    field has failed, others may still be on their way, and must not open it again.
 
     `limiter` says how many requests may have one at once.
     """
 
-    __slots__ = ("_admitted", "_connection", "_engine", "_limiter", "_one_query")
+    __slots__ = ("_admitted", "_connection", "_ended", "_engine", "_limiter", "_one_query")
 
     def __init__(self, engine: Engine, limiter: anyio.CapacityLimiter) -> None:
         self._engine = engine
         self._limiter = limiter
         self._one_query = anyio.Lock()
-        self._admitted = False
+        self._admitted = self._ended = False
         self._connection: Connection | None = None
 
     async def read(self, query: Callable[[Connection], ResultT]) -> ResultT:
         """The result of a query. After an error the next query has a view of its own."""
         async with self._one_query:
+            if self._ended:  # Nobody waits for it.
+                raise anyio.get_cancelled_exc_class()
             if not self._admitted:
                 await self._limiter.acquire_on_behalf_of(self)
                 self._admitted = True
@@ -54,6 +57,11 @@ class View:
         """What is read from now on is read at a newer position."""
         async with self._one_query:
             await self._end()
+
+    async def end(self) -> None:
+        """Nothing is read any more."""
+        self._ended = True
+        await self.close()
 
     def _run(self, query: Callable[[Connection], ResultT]) -> ResultT:
         if self._connection is None:

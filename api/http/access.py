@@ -86,6 +86,10 @@ PERMISSIONS: dict[str, Permission] = {
     "POST /v1/instructions/{instruction_id}/outcome": OPERATOR,
     "POST /v1/channels/{channel}/register": OPERATOR,
     "POST /v1/calendars": OPERATOR,
+    "POST /v1/documents": OPERATOR,
+    "GET /v1/documents": OPERATOR,
+    "GET /v1/documents/{document_id}": OPERATOR,
+    "DELETE /v1/documents/{document_id}": OPERATOR,
 }
 
 

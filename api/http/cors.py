@@ -16,8 +16,8 @@ from api.http.errors import Problem, problem_response
 from domain.refusals import Code, Refused
 
 METHODS = ("GET", "HEAD", "POST", "DELETE")
-HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id")
-SHOWN = ("Idempotent-Replayed", "Retry-After", "X-Request-Id")
+HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "X-Request-Id")
+SHOWN = ("ETag", "Idempotent-Replayed", "Retry-After", "X-Request-Id")
 KEPT_S = 600  # How long a browser may remember the answer to a preflight.
 _VARY = (b"vary", b"Origin")
 

@@ -25,6 +25,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.context import AppContext
+from api.graphql.registered import DOCUMENTS
 from api.http.access import refuse_reader
 from api.http.bearer import authorization
 from api.http.keys import API_KEYS
@@ -47,6 +48,7 @@ _PROBES: dict[str, TextClause | Any] = {
         for table in (
             CHECKPOINTS,
             API_KEYS,
+            DOCUMENTS,
             *(table for model in READ_MODELS.values() for table in model.tables),
         )
     },

@@ -99,7 +99,12 @@ def answers(status: int, result: Mapping[str, Any]) -> dict[str, Any]:
             }
         },
     }
-    return {str(status): accepted, **problems(*_ERRORS)}
+    return {str(status): accepted, **every_problem()}
+
+
+def every_problem() -> dict[str, Any]:
+    """Every way to be refused."""
+    return problems(*_ERRORS)
 
 
 def problems(*statuses: str) -> dict[str, Any]:

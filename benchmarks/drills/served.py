@@ -5,7 +5,7 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -64,11 +64,17 @@ def served(url: str, orders: int = ORDERS) -> Iterator[Served]:
 
 
 @contextmanager
-def running(url: str, *options: str, log: IO[str] | None = None) -> Iterator[tuple[str, int, int]]:
+def running(
+    url: str,
+    *options: str,
+    log: IO[str] | None = None,
+    program: Sequence[str] = ("api.cli",),
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[tuple[str, int, int]]:
     """A server on a ledger: host, port and process; its log goes into a file, if one is given."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "api.cli", "serve", "--port", "0", "--json", *options],
-        env={**environment(), "ZHANGFANG_DATABASE": url},
+        [sys.executable, "-m", *program, "serve", "--port", "0", "--json", *options],
+        env={**environment(), **(settings or {}), "ZHANGFANG_DATABASE": url},
         stdout=subprocess.PIPE,
         stderr=log,
         text=True,

@@ -22,6 +22,7 @@ from domain.refusals import Code, Refused
 
 BUSY_TIMEOUT_S = 30
 SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}", re.ASCII)
+KEPT_CONNECTIONS = 10  # Of a pool: as many as read at once (`api/graphql/reads.py`).
 IMMEDIATE = "begin_immediate"  # Execution option: this SQLite transaction is going to write.
 
 # A connection that went silent is noticed in half a minute, so that a commit whose answer was lost
@@ -144,6 +145,7 @@ def sqlalchemy_engine(database: Database, *, read_only: bool = False) -> Engine:
         URL.create("postgresql+psycopg", database=database.name),
         connect_args=database.connection_arguments | {"options": options},
         pool_pre_ping=True,
+        pool_size=KEPT_CONNECTIONS,
     )
 
 

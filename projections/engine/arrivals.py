@@ -4,13 +4,15 @@
     projector elsewhere ── NOTIFY, or the file changed ──▶ checkpoints read ──▶ those who wait
 
 Waiting holds no thread and no connection. A hint may be lost: while anybody waits the checkpoints
-are read again at least every 500 ms, once for all of them.
+are read again at least every 500 ms, once for all of them. So they are while anybody asks where
+the read models stand (`known`), which then costs no look at the database.
 """
 
 import asyncio
 import itertools
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
@@ -25,6 +27,8 @@ from projections.engine.wakeup import WakeUp, seconds
 REREAD_MS = 500
 POLL_MS = 10  # How often a SQLite file is asked for what another process wrote.
 RETRY_MS = 500
+KNOWN_MS = 1_000  # What was seen longer ago than this may be no longer so.
+WATCHED_MS = 60_000  # So long after somebody asked what is known, it is kept fresh.
 
 States = Mapping[str, Checkpoint]
 
@@ -65,6 +69,10 @@ class Arrivals:
         self._numbers = itertools.count()
         self._seen = 0  # How often `reached` was called.
         self._hints = 0  # How many hints came while nobody waited.
+        self._told_ns: dict[str, int] = {}  # When a projector last told of each.
+        self._looked_ns = -KNOWN_MS * 1_000_000  # When the newest look at all of them began.
+        self._asked_ns = -WATCHED_MS * 1_000_000
+        self._known: bytes | None = None
 
     @property
     def waiting(self) -> int:
@@ -83,26 +91,49 @@ class Arrivals:
             return self._told and not self._settled(names, position)
 
     def hinted(self) -> bool:
-        """The checkpoints may have moved. True when somebody waits to hear where they are."""
+        """The checkpoints may have moved. True when somebody wants to hear where they are."""
         with self._lock:
             self._hints += not self._waiting
-            return bool(self._waiting)
+            if self._waiting:
+                return True
+            return time.monotonic_ns() - self._asked_ns < WATCHED_MS * 1_000_000
 
     def reached(self, states: States) -> None:
-        """The read models were seen there, after the commit. Wakes those who waited for it."""
+        """A projector says that they are there, after the commit. Wakes those who waited for it."""
         with self._lock:
-            self._seen += 1
-            self._states.update(states)
-            if not self._waiting:
+            self._told_ns.update(dict.fromkeys(states, time.monotonic_ns()))
+            woken = self._moved({**self._states, **states})
+        _wake(woken)
+
+    def looked(self, states: States, began_ns: int) -> None:
+        """All of them were read, from that monotonic instant on. Wakes those who waited for it.
+
+        What a projector told since then is kept: the look may have come before it."""
+        with self._lock:
+            if began_ns < self._looked_ns:
                 return
-            woken: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
-            for number, waiter in list(self._waiting.items()):
-                if self._settled(waiter.names, waiter.position):
-                    del self._waiting[number]
-                    woken.setdefault(waiter.loop, []).append(waiter.arrived)
-        for loop, arrived in woken.items():
-            with suppress(RuntimeError):  # The loop is closed: nobody waits there any more.
-                loop.call_soon_threadsafe(_resolve, arrived)
+            since = {name for name, told_ns in self._told_ns.items() if told_ns >= began_ns}
+            if not since:
+                self._looked_ns = began_ns
+            kept = {name: state for name, state in self._states.items() if name in since}
+            woken = self._moved({**states, **kept})
+        _wake(woken)
+
+    def known(self) -> bytes | None:
+        """Where all read models stand, and of which generation: equal bytes, equal places.
+
+        None when nobody looked within the last second; then somebody has to (`looked`). Whatever
+        the database showed a second ago is in it, so that what differs from it later is newer.
+        """
+        now_ns = time.monotonic_ns()
+        with self._lock:
+            self._asked_ns = now_ns
+            if now_ns - self._looked_ns > KNOWN_MS * 1_000_000:
+                return None
+            if self._known is None:
+                places = sorted((s.name, s.generation, s.position) for s in self._states.values())
+                self._known = repr(places).encode()
+            return self._known
 
     async def wait(self, names: Sequence[str], position: int, mark: Mark, timeout_ms: int) -> None:
         """Until the read models named hold every fact up to a position, or one of them is paused,
@@ -123,9 +154,28 @@ class Arrivals:
             with self._lock:
                 self._waiting.pop(number, None)
 
+    def _moved(
+        self, states: dict[str, Checkpoint]
+    ) -> dict[asyncio.AbstractEventLoop, list["asyncio.Future[None]"]]:
+        """Take over where they are. Returns who is to be woken; for those who hold the lock."""
+        self._seen += 1
+        self._states, self._known = states, None
+        woken: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+        for number, waiter in list(self._waiting.items()):
+            if self._settled(waiter.names, waiter.position):
+                del self._waiting[number]
+                woken.setdefault(waiter.loop, []).append(waiter.arrived)
+        return woken
+
     def _settled(self, names: Sequence[str], position: int) -> bool:
         late = behind(self._states, names, position)
         return not late or any(state.state == PAUSED for state in late)
+
+
+def _wake(woken: dict[asyncio.AbstractEventLoop, list["asyncio.Future[None]"]]) -> None:
+    for loop, arrived in woken.items():
+        with suppress(RuntimeError):  # The loop is closed: nobody waits there any more.
+            loop.call_soon_threadsafe(_resolve, arrived)
 
 
 def _resolve(arrived: "list[asyncio.Future[None]]") -> None:
@@ -169,8 +219,9 @@ class Follower:
             self._wakeup.wait(self._reread_ms)
             if not self._arrivals.hinted():
                 continue
+            began_ns = time.monotonic_ns()
             try:
-                self._arrivals.reached(self._load())
+                self._arrivals.looked(self._load(), began_ns)
             except Exception:  # The database's trouble passes; who waits has a time of its own.
                 log.warning("checkpoints cannot be read", exc_info=True)
                 self._stop.wait(seconds(RETRY_MS))

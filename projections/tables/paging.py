@@ -6,7 +6,8 @@ nothing a caller sends can reach the database in a form that it cannot take.
 """
 
 import binascii
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
+from binascii import b2a_base64
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from types import GenericAlias
@@ -60,9 +61,13 @@ def sought_text(value: str, field: str) -> str:
     return value
 
 
+_encode = msgspec.json.Encoder().encode
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
+
 def cursor(name: str, key: Key) -> str:
     """The cursor of a row of the list `name`, from its key values (text, int or date)."""
-    return urlsafe_b64encode(msgspec.json.encode((name, *key))).decode().rstrip("=")
+    return b2a_base64(_encode((name, *key)), newline=False).translate(_URL_SAFE, b"=").decode()
 
 
 def after_key(name: str, after: str, *types: Any) -> Key:

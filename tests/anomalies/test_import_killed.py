@@ -22,7 +22,8 @@ from domain.ledger.proof import verify_log
 from migrations.run import migrate
 from projections.engine.checkpoints import CHECKPOINTS
 from projections.engine.folding import live
-from projections.models import members, merchant_statements
+from projections.models import members
+from projections.models import statements as statement_model
 from projections.rebuilding.digest import digest
 from projections.rebuilding.rebuild import rebuild
 from projections.registry import READ_MODELS
@@ -60,9 +61,9 @@ def statements(desk: Desk) -> bytes:
     with desk.engine.connect() as connection:
         for merchant in members.members(connection, kind="enterprise").items:
             name, after = merchant.member_id, None
-            texts.append(msgspec.json.encode(merchant_statements.statement(connection, name)))
+            texts.append(msgspec.json.encode(statement_model.statement(connection, name)))
             while True:
-                page = merchant_statements.lines(connection, name, after=after)
+                page = statement_model.lines(connection, name, after=after)
                 texts += [msgspec.json.encode(line) for line in page.items]
                 if not page.has_next:
                     break

@@ -16,8 +16,9 @@ from benchmarks.databases import databases
 from benchmarks.drills.generating.answers import Shapes, wrong_envelope
 from benchmarks.drills.generating.findings import Findings
 from benchmarks.drills.generating.market import open_market
-from benchmarks.drills.generating.queries import Queries, Query
+from benchmarks.drills.generating.queries import Queries
 from benchmarks.drills.generating.reads import Reader
+from benchmarks.drills.generating.writing import Query
 from benchmarks.drills.generating.wrote import wrongly_written
 from benchmarks.drills.requests import drill
 from domain.kernel import Request

@@ -119,6 +119,8 @@ def _open(told: Story) -> None:
     told.do(members.AddOperator(MERCHANT, "WANG", "viewer"))
     told.do(members.RemoveOperator(MERCHANT, "WANG"))
     told.do(members.SetFeeRule(MERCHANT, date(2011, 1, 1), FeeRule(55, 0, 10, 2_000)))
+    told.do(members.SetDebtLimit(MERCHANT, date(2011, 1, 1), 50_000))
+    told.do(members.SignAgreement(TEA, "instant", date(2011, 1, 1)))
 
 
 def _first_week(told: Story) -> None:

@@ -19,13 +19,13 @@ from projections.models import (
     instructions,
     journal,
     members,
-    merchant_statements,
     orders,
     payments,
     refunds,
     settlement_batches,
     settlement_items,
     settlement_payouts,
+    statements,
     transactions,
     trial_balance,
 )
@@ -126,12 +126,10 @@ QUERIES: dict[str, Callable[[Connection], Any]] = {
         books, state="settled"
     ),
     "journal by account": _pages(journal.journal, f"2241.02.{MERCHANT}", **DATES),
-    "statement lines by merchant": _pages(merchant_statements.lines, MERCHANT),
-    "statement lines by merchant and date": _pages(merchant_statements.lines, MERCHANT, **DATES),
-    "figures by merchant": lambda books: merchant_statements.statement(books, MERCHANT),
-    "figures by merchant and date": lambda books: merchant_statements.statement(
-        books, MERCHANT, **DATES
-    ),
+    "statement lines by merchant": _pages(statements.lines, MERCHANT),
+    "statement lines by merchant and date": _pages(statements.lines, MERCHANT, **DATES),
+    "figures by merchant": lambda books: statements.statement(books, MERCHANT),
+    "figures by merchant and date": lambda books: statements.statement(books, MERCHANT, **DATES),
     "trial balance by now": trial_balance.trial_balance,
     "trial balance by date": lambda books: trial_balance.trial_balance(books, ON),
     "accounts": _pages(balances.accounts),

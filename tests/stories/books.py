@@ -14,7 +14,7 @@ from domain.ledger.ledger import Ledger
 from domain.member import member
 from migrations.run import migrate
 from projections.engine.engine import Projector
-from projections.models.merchant_statements import Statement, statement
+from projections.models.statements import Statement, statement
 from projections.registry import READ_MODELS
 
 EVER = (date(2000, 1, 1), date(2100, 1, 1))

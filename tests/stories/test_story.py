@@ -13,7 +13,7 @@ from api.operations.story import END, MERCHANT, STORY, TRADE_DAY, play, scripted
 from domain.ledger.proof import verify_log
 from migrations.run import migrate
 from projections.models import journal
-from projections.models.merchant_statements import statement
+from projections.models.statements import statement
 from projections.models.trial_balance import trial_balance
 
 STEPS = sum(len(chapter.steps) for chapter in STORY)

@@ -22,7 +22,7 @@ from strawberry.utils.str_converters import to_snake_case
 from api.graphql.access import ACCESS, check_arguments
 from api.graphql.limits import Prepared
 from api.graphql.plan.books import Books, Readers
-from api.graphql.plan.roots import ROOTS, Arguments, Compiled, Given
+from api.graphql.plan.declared import ROOTS, Arguments, Compiled, Given
 from api.graphql.plan.selecting import (
     TYPENAME,
     Selected,
@@ -37,7 +37,6 @@ from domain.refusals import Refused
 
 MOST_FLAGS = 4  # Variables of `@include` and `@skip`: sixteen plans of one operation.
 MOST_PLANS = 24  # Of one document.
-_UNKNOWN = object()
 _encode = msgspec.json.Encoder().encode
 Wait = Callable[[int, Sequence[str]], Awaitable[None]]
 
@@ -49,7 +48,7 @@ class PlannedRoot:
         root = ROOTS.get(one.name)
         access = ACCESS[one.name]
         if root is None or role not in access.roles:
-            raise Unplanned(one.name)
+            raise Unplanned(f"Query.{one.name}")
         self.key = one.key
         self.compiled: Compiled = root.compiled(one, role)
         self.models = access.models
@@ -173,15 +172,17 @@ class Plans:
         if kept.flags is None:
             kept.flags = flags_of(prepared.document)
         values = coerced.coerced if coerced is not None else {}
+        # In another operation a variable of this name may be anything: only a flag's value counts.
+        given = {flag: values[flag] for flag in kept.flags if isinstance(values.get(flag), bool)}
         name = operation.name.value if operation.name else ""
-        place = (name, role, *(values.get(flag) for flag in kept.flags))
-        plan = kept.known.get(place, _UNKNOWN)
-        if plan is _UNKNOWN:
+        place = (name, role, *(given.get(flag) for flag in kept.flags))
+        plan = kept.known.get(place)
+        if plan is None:
             if len(kept.known) >= MOST_PLANS:
                 kept.known.clear()
-            plan = kept.known[place] = self._made(prepared, operation, kept.flags, values, role)
-        if plan is None:
-            raise Unplanned("known to be for the stock executor")
+            plan = kept.known[place] = self._made(prepared, operation, given, role)
+        if isinstance(plan, str):
+            raise Unplanned(plan)
         known: Plan = plan
         return known
 
@@ -189,14 +190,13 @@ class Plans:
         self,
         prepared: Prepared,
         operation: OperationDefinitionNode,
-        flags: tuple[str, ...],
-        values: Mapping[str, Any],
+        flags: Mapping[str, bool],
         role: Role,
-    ) -> Plan | None:
+    ) -> Plan | str:
+        """The plan, or why there is none."""
         if len(flags) > MOST_FLAGS:
-            return None
+            return "flags"
         try:
-            given = {flag: bool(values.get(flag)) for flag in flags}
-            return Plan(self._schema, prepared, operation, given, role)
-        except Unplanned:
-            return None
+            return Plan(self._schema, prepared, operation, flags, role)
+        except Unplanned as reason:
+            return str(reason)

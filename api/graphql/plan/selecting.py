@@ -31,7 +31,7 @@ _CONDITIONS = ("include", "skip")
 
 
 class Unplanned(Exception):
-    """This is for the stock executor."""
+    """This is for the stock executor. It says why, in words of the schema and of this package."""
 
 
 class Selected(Struct):
@@ -143,7 +143,10 @@ class _Collector:
                 raise Unplanned(f"the directive @{name}")
             value = directive.arguments[0].value
             if isinstance(value, VariableNode):
-                holds = self._flags[value.name.value]
+                flag = value.name.value
+                if flag not in self._flags:  # Null, which is an error where the field is asked for.
+                    raise Unplanned("a flag is null")
+                holds = self._flags[flag]
             else:
                 holds = value.value
             if holds is not (name == "include"):

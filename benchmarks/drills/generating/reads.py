@@ -9,7 +9,7 @@ from graphql import GraphQLError, GraphQLSchema, parse, validate
 
 from benchmarks.drills.generating.answers import Shapes, wrong_envelope
 from benchmarks.drills.generating.findings import Findings
-from benchmarks.drills.generating.queries import Query
+from benchmarks.drills.generating.writing import Query
 
 TIMEOUT_S = 30
 STATUSES = frozenset({200, 400, 414, 429, 503})  # With a good key, JSON, and 1 MiB at most.

@@ -339,7 +339,7 @@ def test_a_figure_that_is_no_whole_number_is_found(market: Terminal, figure: str
         pytest.skip("its columns take whole numbers alone")
     assert found(market) == []
     with unseen(market.url) as connection:
-        change = f"UPDATE trial_movements SET debit_fen = {figure} WHERE code = '2241.01'"  # noqa: S608
+        change = f"UPDATE trial_days SET debit_fen = {figure} WHERE code = '2241.01'"  # noqa: S608
         assert connection.execute(text(change)).rowcount == 1
     assert [(one["check"], one["where"]) for one in found(market)] == [
         ("projection", "trial_balance")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from api.http.access import PERMISSIONS
+from api.rest import documents
 from api.rest.end_of_day import NAME as END_OF_DAY
 from api.rest.routes import ENDPOINTS
 from tests.api.conftest import Server, problem
@@ -19,12 +20,15 @@ def example(name: str, **path: str) -> tuple[str, str, dict[str, Any]]:
     method, template = name.split(" ")
     if name == END_OF_DAY:
         return method, template.format(date="2026-11-23"), {}
+    if name in documents.OPERATIONS:
+        body = {"document": documents.TEXT} if method == "POST" else {}
+        return method, template.format(document_id=documents.EXAMPLE["id"]), body
     endpoint = BY_NAME[name]
     return method, template.format(**{**endpoint.sample, **path}), dict(endpoint.body)
 
 
 def test_every_endpoint_stands_in_the_table_and_no_other() -> None:
-    assert set(PERMISSIONS) == {*BY_NAME, END_OF_DAY}
+    assert set(PERMISSIONS) == {*BY_NAME, END_OF_DAY, *documents.OPERATIONS}
     assert len(ENDPOINTS) == len(BY_NAME)
     for name, permission in PERMISSIONS.items():
         assert "operator" in permission.roles, name

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api.http.errors import STATUS
-from api.rest import end_of_day
+from api.rest import documents, end_of_day
 from api.rest.body import build
 from api.rest.routes import ENDPOINTS
 from domain.commands import COMMANDS
@@ -65,7 +65,10 @@ def test_every_operation_says_what_it_takes_and_answers(document: dict[str, Any]
         accepted = [code for code in operation["responses"] if code.startswith("2")]
         assert len(accepted) == 1
         content = operation["responses"][accepted[0]]["content"]["application/json"]
-        assert set(content["example"]) == {"result", "position", "replayed"}
+        if name in documents.OPERATIONS:
+            assert content["example"] == documents.OPERATIONS[name][1]
+        else:
+            assert set(content["example"]) == {"result", "position", "replayed"}
         refused = set(operation["responses"]) - set(accepted)
         assert {str(status) for status in STATUS.values()} < refused, name
 
@@ -84,6 +87,17 @@ def test_bodies_are_closed_and_amounts_are_integers(document: dict[str, Any]) ->
             given = set(content["example"])
             assert given <= set(content["schema"]["properties"]), name
             assert given >= set(content["schema"].get("required", [])), name
+
+
+def test_the_example_of_a_document_plays_through(server: Server) -> None:
+    for name, (_, example) in documents.OPERATIONS.items():
+        method, path = name.split(" ")
+        body = {"document": documents.TEXT} if method == "POST" else None
+        answer = server.ok(method, path.format(document_id=documents.EXAMPLE["id"]), body)
+        shown = answer["documents"][0] if "documents" in answer else answer
+        expected = example["documents"][0] if "documents" in example else example
+        assert set(shown) == set(expected)
+        assert shown["id"] == documents.EXAMPLE["id"]
 
 
 def test_the_problem_knows_every_code(document: dict[str, Any]) -> None:

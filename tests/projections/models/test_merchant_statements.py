@@ -12,7 +12,8 @@ from domain.accounting.entry import reversed_entry
 from domain.accounting.reversal import Reversed
 from domain.accounting.rules import settlement, transfer
 from domain.kernel import Entry
-from projections.models.merchant_statements import MODEL, Statement, StatementLine, lines, statement
+from projections.models.merchant_statements import MODEL
+from projections.models.statements import Statement, StatementLine, lines, statement
 from tests.examples import (
     BATCH_ID,
     BUYER,

@@ -11,7 +11,7 @@ from domain.accounting.rules import refund, release, settlement
 from domain.kernel import Fact
 from domain.settlement import batch
 from domain.transaction import transaction
-from projections.models import merchant_statements
+from projections.models import statements
 from projections.models.merchant_statements import KINDS, MODEL
 from tests.examples import BATCH_ID, EXAMPLES, MERCHANT, PAYOUT_CHANNEL, TRANSACTION_ID, log
 from tests.projections.applied import apply
@@ -94,8 +94,8 @@ def test_statements_add_up(
     to = from_ + timedelta(days=length)
     with books.begin_nested() as savepoint:
         apply(books, MODEL, log(*facts), size)
-        statement = merchant_statements.statement(books, MERCHANT, from_, to)
-        lines = merchant_statements.lines(books, MERCHANT, from_, to).items
+        statement = statements.statement(books, MERCHANT, from_, to)
+        lines = statements.lines(books, MERCHANT, from_, to).items
         savepoint.rollback()
     assert statement is not None
     assert statement.opening_fen == net_fen(facts, from_)

@@ -16,13 +16,13 @@ from projections.models import (
     instructions,
     journal,
     members,
-    merchant_statements,
     orders,
     payments,
     refunds,
     settlement_batches,
     settlement_items,
     settlement_payouts,
+    statements,
     transactions,
 )
 from projections.tables.paging import (
@@ -99,7 +99,7 @@ LISTS: list[Callable[..., Page[Any]]] = [
     settlement_batches.settlement_batches,
     members.members,
     lambda books, **options: journal.journal(books, "1001.01", **options),
-    lambda books, **options: merchant_statements.lines(books, MERCHANT, **options),
+    lambda books, **options: statements.lines(books, MERCHANT, **options),
     lambda books, **options: transactions.transactions(
         books, transactions.Wanted(text=SUBJECT[1:3]), newest_first=True, **options
     ),
@@ -158,8 +158,8 @@ LOOKUPS: list[Callable[[Connection, str], Any]] = [
     journal.journal,
     journal.entries_of,
     lambda books, text: clearing_positions.clearing_positions(books, date(2010, 12, 1), text),
-    merchant_statements.statement,
-    merchant_statements.lines,
+    statements.statement,
+    statements.lines,
     settlement_batches.settlement_batch,
     settlement_batches.settlement_batches,
     lambda books, text: settlement_payouts.payouts(books, [text]),
@@ -207,7 +207,7 @@ def test_the_ends_of_time_are_dates_like_others(told: Connection) -> None:
                 ).items
             ),
             len(journal.journal(told, "1001.01", from_, to).items),
-            len(merchant_statements.lines(told, MERCHANT, from_, to).items),
+            len(statements.lines(told, MERCHANT, from_, to).items),
             len(settlement_batches.settlement_batches(told, MERCHANT, from_, to).items),
         ]
         assert all(rows) if from_ < to else not any(rows)
