@@ -87,6 +87,11 @@ class Several:
         other = self.pids[1 - number]
         return next((pid for pid in now if pid != other and runs(pid)), 0)
 
+    def successor(self, number: int) -> int:
+        """Who was started in the place of a process that died."""
+        assert wait_until(lambda: self.child(number) not in (0, self.pids[number]), 15)
+        return self.child(number)
+
 
 def send(
     connection: http.client.HTTPConnection,
@@ -309,7 +314,7 @@ def test_the_log_says_which_process_wrote_a_line(
             with server.of(number) as connection:
                 send(connection, "GET", "/health")
         os.kill(server.pids[1], signal.SIGKILL)
-        assert wait_until(lambda: server.child(1), 10)
+        server.successor(1)
         server.process.terminate()
         _, said = server.process.communicate(timeout=60)
     lines = [json.loads(line) for line in said.splitlines()]
@@ -352,8 +357,7 @@ def test_a_process_that_is_killed_comes_back_and_nothing_is_lost(
         os.kill(server.pids[number], signal.SIGKILL)
         so_far = len(acknowledged)
         assert wait_until(lambda: len(acknowledged) > so_far + 20, 30), "the other serves on"
-        assert wait_until(lambda: server.child(number), 10), "it is started again"
-        server.pids[number] = server.child(number)
+        server.pids[number] = server.successor(number)
         so_far = len(acknowledged)
         assert wait_until(lambda: len(acknowledged) > so_far + 20, 30)
         stop.set()
