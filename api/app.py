@@ -87,9 +87,8 @@ def create_app(
 
     Raises Refused(REQUEST_INVALID, "ZHANGFANG_DOCUMENTS") for a folder with a bad document."""
     settings, place = settings or Settings(), place or Place()
-    context = replace(context, rates=Rates(settings.rate, place.counted))
-    if not place.first:
-        context = replace(context, passed_on=PassedOn(context.ledger, place, place.ends[0]))
+    passed_on = None if place.first else PassedOn(context.ledger, place, place.ends[0])
+    context = replace(context, rates=Rates(settings.rate, place.counted), passed_on=passed_on)
     metrics = Metrics(context, place, crowd)
     reads = _reads(context, settings)
 

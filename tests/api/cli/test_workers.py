@@ -1,151 +1,25 @@
-"""`zhangfang serve --workers 2`: real processes, one socket; they are killed, and end together."""
+"""`zhangfang serve --workers 2`: each process answers, and what is shared is shared."""
 
-import http.client
 import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from statistics import median
-from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
-from api.cli.opening import open_desk
-from tests.api.cli.terminal import Ran, Terminal
-from tests.api.cli.test_serve import first_answer
+from tests.api.cli.several import connections_of, register, send, serving
+from tests.api.cli.terminal import Terminal
 from tests.servers import wait_until
 
 pytestmark = [
     pytest.mark.timeout(180),
     pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc"),
 ]
-
-
-class Several:
-    """A server of two processes; `pids` are theirs, the first one's first."""
-
-    def __init__(self, process: "subprocess.Popen[str]", keys: dict[str, str]) -> None:
-        self.process = process
-        self.said = first_answer(process)
-        self.keys = keys
-        self.pids = [one["pid"] for one in self.said["processes"]]
-        where = urlsplit(self.said["urls"]["health"])
-        assert where.hostname and where.port
-        self.host, self.port = where.hostname, where.port
-        assert wait_until(lambda: self.figure("zhangfang_processes") == 2, 60)
-
-    def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection(self.host, self.port, timeout=30)
-
-    @contextmanager
-    def of(self, number: int) -> Iterator[http.client.HTTPConnection]:
-        """A connection that is the first process's, or the second's: the other cannot take it."""
-        other = self.pids[1 - number]
-        os.kill(other, signal.SIGSTOP)
-        try:
-            connection = self.connect()
-            status, _ = send(connection, "GET", "/docs")
-        finally:
-            os.kill(other, signal.SIGCONT)
-        assert status == 200
-        with closing(connection):
-            yield connection
-
-    def ask(
-        self, connection: http.client.HTTPConnection, method: str, path: str, body: Any = None
-    ) -> Any:
-        """As an operator; what must go well."""
-        status, answer = send(connection, method, path, body, self.keys["operator"])
-        assert status in (200, 201), (status, answer)
-        return answer
-
-    def figures(self) -> dict[str, float]:
-        """Of /metrics, as whichever process is asked gives them."""
-        with closing(self.connect()) as connection:
-            _, text = send(connection, "GET", "/metrics", key=self.keys["auditor"])
-        lines = re.findall(r"^(\w+(?:\{[^}]*\})?) (\S+)$", text, re.MULTILINE)
-        return {name: float(value) for name, value in lines}
-
-    def figure(self, name: str) -> float:
-        return self.figures()[name]
-
-    def child(self, number: int) -> int:
-        """The process that has that place now; 0 while nobody has it."""
-        path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
-        try:
-            with open(path) as file:
-                now = [int(pid) for pid in file.read().split()]
-        except FileNotFoundError:
-            return 0
-        other = self.pids[1 - number]
-        return next((pid for pid in now if pid != other and runs(pid)), 0)
-
-
-def send(
-    connection: http.client.HTTPConnection,
-    method: str,
-    path: str,
-    body: Any = None,
-    key: str | None = None,
-    more: Mapping[str, str] | None = None,
-) -> tuple[int, Any]:
-    headers = {"content-type": "application/json", **(more or {})}
-    if key is not None:
-        headers["authorization"] = f"Bearer {key}"
-    content = None if method == "GET" else json.dumps({} if body is None else body)
-    connection.request(method, path, content, headers)
-    answer = connection.getresponse()
-    text = answer.read().decode()
-    kind = answer.headers["content-type"]
-    return answer.status, json.loads(text) if "json" in kind else text
-
-
-@contextmanager
-def serving(terminal: Terminal, *options: str) -> Iterator[Several]:
-    keys = {
-        role: terminal("key", "create", "--role", role).out.strip()
-        for role in ("operator", "auditor")
-    }
-    words = ("serve", "--workers", "2", "--port", "0", "--no-auto-day", "--json", *options)
-    with terminal.process(*words) as process:
-        server = Several(process, keys)
-        try:
-            yield server
-        finally:
-            for pid in (*server.pids, *(server.child(0), server.child(1))):
-                if pid and runs(pid):
-                    os.kill(pid, signal.SIGCONT)
-            process.terminate()
-            try:
-                process.wait(60)
-            finally:
-                process.kill()
-
-
-def runs(pid: int) -> bool:
-    """Whether a process lives; one that nobody has buried yet does not."""
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def register(member: str) -> dict[str, str]:
-    return {"member_id": member, "kind": "personal", "name": member}
-
-
-def sound(terminal: Terminal) -> Ran:
-    ran = terminal("verify")
-    assert ran.code == 0, ran.out + ran.err
-    return ran
 
 
 # Answering.
@@ -176,6 +50,7 @@ def test_each_process_answers_alive_and_ready_and_says_what_it_does(books: Termi
 
 def test_new_connections_are_dealt_out_evenly(books: Terminal) -> None:
     with serving(books) as server:
+        time.sleep(1)  # Until what was asked at the start has hung up.
         before = [connections_of(pid) for pid in server.pids]
         held = [server.connect() for _ in range(20)]
         for connection in held:
@@ -185,22 +60,12 @@ def test_new_connections_are_dealt_out_evenly(books: Terminal) -> None:
         def all_there() -> bool:
             now = [connections_of(pid) for pid in server.pids]
             found[:] = [after - was for after, was in zip(now, before, strict=True)]
-            return sum(found) == 20
+            return sum(found) >= 19  # One of another kind may have been closed since.
 
-        assert wait_until(all_there, 10), found
+        assert wait_until(all_there, 8), found  # Silent ones are closed after 10 s.
         assert min(found) >= 8, found
         for connection in held:
             connection.close()
-
-
-def connections_of(pid: int) -> int:
-    """Open sockets of a process; those of its databases do not change while nobody asks."""
-    folder = f"/proc/{pid}/fd"
-    count = 0
-    for name in os.listdir(folder):
-        with suppress(FileNotFoundError):  # Closed since.
-            count += os.readlink(f"{folder}/{name}").startswith("socket:")
-    return count
 
 
 def test_who_waits_in_the_second_process_is_woken(books: Terminal) -> None:
@@ -304,11 +169,11 @@ def test_the_log_says_which_process_wrote_a_line(
     monkeypatch.setenv("ZHANGFANG_LOG", "json")
     monkeypatch.setenv("ZHANGFANG_LOG_LEVEL", "info")
     with serving(books) as server:
-        for number in (0, 1):
+        for number in (1, 0):  # A line is written after the answer: not by who is killed next.
             with server.of(number) as connection:
                 send(connection, "GET", "/health")
         os.kill(server.pids[1], signal.SIGKILL)
-        assert wait_until(lambda: server.child(1), 10)
+        server.successor(1)
         server.process.terminate()
         _, said = server.process.communicate(timeout=60)
     lines = [json.loads(line) for line in said.splitlines()]
@@ -317,105 +182,3 @@ def test_the_log_says_which_process_wrote_a_line(
     died = [line for line in lines if "signal 9" in line["event"]]
     assert [line["process"] for line in died] == [0]
     assert f"process 2 (pid {server.pids[1]})" in died[0]["event"]
-
-
-# Dying.
-
-
-@pytest.mark.parametrize("number", [0, 1], ids=["the first", "the second"])
-def test_a_process_that_is_killed_comes_back_and_nothing_is_lost(
-    books: Terminal, number: int
-) -> None:
-    with serving(books) as server:
-        acknowledged: list[str] = []
-        stop = threading.Event()
-
-        def work(name: str) -> None:
-            count = 0
-            while not stop.is_set():
-                try:
-                    with closing(server.connect()) as connection:
-                        while not stop.is_set():
-                            member = f"{name}x{count}"
-                            count += 1
-                            server.ask(connection, "POST", "/v1/members", register(member))
-                            acknowledged.append(member)
-                except (OSError, http.client.HTTPException):
-                    continue  # Its process died.
-
-        threads = [threading.Thread(target=work, args=(f"K{n}",)) for n in range(4)]
-        for thread in threads:
-            thread.start()
-        assert wait_until(lambda: len(acknowledged) > 20, 30)
-        commands = server.figure("zhangfang_commands_total")
-        os.kill(server.pids[number], signal.SIGKILL)
-        so_far = len(acknowledged)
-        assert wait_until(lambda: len(acknowledged) > so_far + 20, 30), "the other serves on"
-        assert wait_until(lambda: server.child(number), 10), "it is started again"
-        server.pids[number] = server.child(number)
-        so_far = len(acknowledged)
-        assert wait_until(lambda: len(acknowledged) > so_far + 20, 30)
-        stop.set()
-        for thread in threads:
-            thread.join(40)
-        assert not any(thread.is_alive() for thread in threads)
-        assert wait_until(lambda: server.figure("zhangfang_processes") == 2, 20)
-        assert server.figure("zhangfang_commands_total") >= commands + 40, "no counter falls"
-        with server.of(number) as connection:
-            assert wait_until(lambda: send(connection, "GET", "/ready")[0] == 200, 20)
-            last = acknowledged[-1]
-            query = f'{{ member(id: "{last}") {{ name }} }}'
-
-            def there() -> bool:
-                read = server.ask(connection, "POST", "/graphql", {"query": query})
-                return bool(read["data"]["member"] == {"name": last})
-
-            assert wait_until(there, 20), "somebody writes the read models again"
-    sound(books)
-    with open_desk(books.url) as desk:
-        lost = [one for one in acknowledged if not desk.ledger.version(f"member-{one}")]
-    assert not lost
-
-
-def test_no_child_outlives_a_parent_that_was_killed(books: Terminal) -> None:
-    with serving(books) as server:
-        server.process.kill()
-        server.process.wait(10)
-        assert wait_until(lambda: not any(map(runs, server.pids)), 30)
-    sound(books)
-
-
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)], ids=["SIGTERM", "Ctrl-C"]
-)
-def test_all_end_when_the_parent_is_told(
-    books: Terminal, number: signal.Signals, code: int
-) -> None:
-    with serving(books) as server:
-        with closing(server.connect()) as connection:
-            server.ask(connection, "POST", "/v1/members", register("LAST"))
-            server.process.send_signal(number)
-            _, said = server.process.communicate(timeout=60)
-        assert server.process.returncode == code, said
-        assert "Traceback" not in said
-        assert not any(map(runs, server.pids))
-    sound(books)
-
-
-def test_a_ledger_that_is_not_there_is_refused_once(lone: Terminal) -> None:
-    with lone.process("serve", "--workers", "2", "--port", "0", "--json") as process:
-        out, said = process.communicate(timeout=60)
-    assert (process.returncode, out) == (2, "")
-    error = json.loads(said)["error"]
-    assert error["field"] == "database" and "zhangfang init" in error["detail"]
-
-
-@pytest.mark.parametrize("wrong", ["0", "65", "two"])
-def test_a_number_of_processes_that_cannot_be_is_refused(
-    lone: Terminal, wrong: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with lone.process("serve", "--workers", wrong, "--json") as process:
-        _, said = process.communicate(timeout=60)
-    assert (process.returncode, json.loads(said)["error"]["field"]) == (2, "workers")
-    monkeypatch.setenv("ZHANGFANG_WORKERS", wrong)
-    assert lone("serve", "--json").refused()["field"] == "ZHANGFANG_WORKERS"

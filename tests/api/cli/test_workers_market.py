@@ -19,9 +19,9 @@ import pytest
 from api.cli.opening import open_desk
 from domain.kernel import shanghai_date
 from domain.ledger.ledger import utc_us
+from tests.api.cli.several import send
 from tests.api.cli.terminal import Terminal
 from tests.api.cli.test_serve import first_answer
-from tests.api.cli.test_workers import send
 
 pytestmark = pytest.mark.timeout(240)
 SELLERS, SALES, DAYS = 6, 5, 2
