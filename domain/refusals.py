@@ -156,7 +156,7 @@ MEANING: dict[Code, str] = {
     Code.BATCH_NOT_COLLECTING: "The settlement batch is already sealed.",
     Code.BATCH_STATE_WRONG: "The settlement batch is not in the state this step needs.",
     Code.BATCH_NOT_DUE: "The settlement batch is not due yet.",
-    Code.CHECKER_IS_MAKER: "Who sealed a batch may not review it.",
+    Code.CHECKER_IS_MAKER: "Who sealed a batch, or asked for a refund, may not check it.",
     Code.PAYOUT_NOT_FOUND: "The batch has no such payout in the state this step needs.",
     Code.BUSY: "The ledger could not take the command now; nothing was recorded, try again.",
 }

@@ -94,6 +94,7 @@ def serve(
                 background=first and settings.background,
             )
 
+        _check_documents(settings)  # Before anything is said to be served.
         with listening(settings) as listener:
             if settings.workers > 1:
                 _serve_with_others(say, listener, settings, opened, worker=not no_worker)
@@ -101,6 +102,15 @@ def serve(
             with closing(opened()) as context:
                 say_urls(say, listener)
                 serve_on(context, listener, settings)
+
+
+def _check_documents(settings: Settings) -> None:
+    """Raises Refused(REQUEST_INVALID, "ZHANGFANG_DOCUMENTS") for a folder with a bad document."""
+    from api.graphql.registered import read_folder
+    from api.graphql.schema import graphql_schema
+
+    if settings.documents:
+        read_folder(graphql_schema(), settings.documents, settings.query_cost)
 
 
 def _serve_with_others(

@@ -248,6 +248,8 @@ class GraphQLReads:
         finally:
             await reads.close()
         body: dict[str, Any] = {"data": result.data}
+        if result.data is None and not any(error.path for error in result.errors or ()):
+            body = {}  # Nothing ran, as GraphQL over HTTP says: a variable could not be taken.
         if result.errors:
             body["errors"] = error_bodies(result.errors, document)
         return Answer(_encoded(body), whole=not result.errors)

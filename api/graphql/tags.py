@@ -102,10 +102,11 @@ class Tags:
 
 
 def matches(given: Iterable[str], tag: str) -> bool:
-    """Whether the `If-None-Match` headers of a request name this tag; weakly, as RFC 9110 says."""
-    whole = ",".join(given).strip()
-    if whole == "*":
-        return True
+    """Whether the `If-None-Match` headers of a request name this tag; weakly, as RFC 9110 says.
+
+    `*` names whatever there is, and only reading would show whether that is a page or an error.
+    """
+    whole = ",".join(given)
     opaque = tag.removeprefix("W/")[1:-1]
     return any(one == opaque for one in _is_tag.findall(whole))
 

@@ -152,8 +152,8 @@ def _check(raw: Any, built: Any, path: str) -> None:
 
 def check_text(text: str, field: str) -> None:
     """Refused(TEXT_INVALID) for what no field may hold: too much, or what no text may have."""
-    detail = f"at most {MAX_TEXT} characters, none unprintable"
     if len(text) > MAX_TEXT:
+        detail = f"longer than any text: {len(text)} characters"
         raise Refused(Code.TEXT_INVALID, field, detail)
     if wrong := fault(text):
-        raise Refused(Code.TEXT_INVALID, field, f"{detail}: {wrong}")
+        raise Refused(Code.TEXT_INVALID, field, f"printable characters are needed: {wrong}")

@@ -179,7 +179,7 @@ def _need_asked(state: State) -> ApprovalRequested:
 
 def _need_other(asked: ApprovalRequested, checker: str) -> None:
     if checker == asked.maker:
-        raise Refused(Code.CHECKER_IS_MAKER, "actor", checker)
+        raise Refused(Code.CHECKER_IS_MAKER, "actor", f"{checker} has asked for this refund")
 
 
 def needed(state: State, stream: str) -> Requested:

@@ -5,7 +5,8 @@ digest it is asked for by. So they stand outside of the facts and of both chains
 """
 
 import sqlalchemy as sa
-from alembic import op
+
+from migrations.tables import create_table
 
 revision = "0007"
 down_revision = "0006"
@@ -17,7 +18,7 @@ TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 def upgrade() -> None:
     """Create the table, the same on either database."""
-    op.create_table(
+    create_table(
         "registered_documents",
         sa.Column("id", TEXT, primary_key=True),
         sa.Column("document", sa.Text, nullable=False),

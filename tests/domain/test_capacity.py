@@ -33,11 +33,16 @@ from tests.examples import BUYER, CHECKER, FRIEND, MERCHANT
 FREE = "FREE"  # Sells without a fee, is settled on the day.
 
 
-@pytest.fixture
-def books() -> Books:
+def opened() -> Books:
+    """Books in which every merchant may sell in mode instant."""
     books = Books().open()
     books.do(RegisterMember(FREE, "enterprise", "免费", FeeRule(0), "D+0"))
-    return books
+    return books.agree(FREE, MERCHANT, TEA)
+
+
+@pytest.fixture
+def books() -> Books:
+    return opened()
 
 
 def posted_fen(books: Books) -> int:
@@ -96,8 +101,7 @@ class Life:
     """Anything that may happen, in any order; after each step no more is posted than promised."""
 
     def __init__(self) -> None:
-        self.books = Books().open()
-        self.books.do(RegisterMember(FREE, "enterprise", "免费", FeeRule(0), "D+0"))
+        self.books = opened()
         self.days = Days(self.books)
         self.count = 0
         self.entries: list[str] = []

@@ -23,6 +23,7 @@ from projections.models import (
     settlement_batches,
     settlement_items,
     settlement_payouts,
+    statements,
     transactions,
     trial_balance,
 )
@@ -112,14 +113,14 @@ def test_each_statement_line_has_the_merchants_net_position(told: Connection) ->
             if line.account in own:
                 net_fen += line.credit_fen - line.debit_fen
             after[line.position] = net_fen
-        statement_lines = merchant_statements.lines(told, merchant).items
+        statement_lines = statements.lines(told, merchant).items
         assert [line.seq for line in statement_lines] == list(range(1, len(statement_lines) + 1))
         last_of_fact = {line.position: line for line in statement_lines}
         for position, last in last_of_fact.items():
             assert last.balance_fen == after[position], last
         assert statement_lines[-1].balance_fen == net_fen
         escrow = every_account(told)[f"2241.04.{merchant}"].balance_fen
-        statement = merchant_statements.statement(told, merchant)
+        statement = statements.statement(told, merchant)
         assert statement is not None
         assert (statement.closing_fen, statement.in_escrow_fen) == (net_fen, escrow)
         assert all(getattr(statement, f"{kind}_fen") for kind in ("sales", "fees", "settled"))
@@ -131,9 +132,9 @@ def test_every_statement_adds_up_and_goes_on_where_the_one_before_closed(
     seen_recovery = False
     for merchant in (MERCHANT, TEA, GONE):
         for from_, to in combinations(DAYS, 2):
-            statement = merchant_statements.statement(told, merchant, from_, to)
-            page = merchant_statements.lines(told, merchant, from_, to)
-            following = merchant_statements.statement(told, merchant, to)
+            statement = statements.statement(told, merchant, from_, to)
+            page = statements.lines(told, merchant, from_, to)
+            following = statements.statement(told, merchant, to)
             assert statement is not None and following is not None
             figures = {
                 kind: sum(line.amount_fen for line in page.items if line.kind == kind)
