@@ -142,7 +142,8 @@ class _Collector:
                 yield from self._spread(self._fragments[node.name.value].selection_set, seen)
 
     def _wanted(self, directives: Any) -> bool:
-        for directive in directives:
+        # `@skip` is looked at first, as the stock executor does: a flag that is null shows there.
+        for directive in sorted(directives, key=lambda one: one.name.value != "skip"):
             name = directive.name.value
             if name not in _CONDITIONS:
                 raise Unplanned(f"the directive @{name}")

@@ -213,3 +213,10 @@ class _plan_books:
 
 def _count(reading: PlanBooks) -> int:
     return int(reading.rows(Rendered("SELECT count(*) FROM members", (), {}), {})[0][0])
+
+
+def test_skip_is_looked_at_before_include(books: Books) -> None:
+    """A null flag is an error there, whatever stands before it; found by the drill."""
+    query = "query($f: Boolean = true) { ledger @include(if: false) @skip(if: $f) { hash } }"
+    assert books.read(query) == {}
+    assert books.refused(query, f=None) == ("request_invalid", "if")
