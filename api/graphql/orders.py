@@ -16,6 +16,7 @@ from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Instant
 from api.graphql.scope import Scope
 from api.graphql.shapes import of, shape, shape_of
+from api.graphql.sharing import shared_nodes
 from api.graphql.spans import From, To
 from domain.transaction.transaction import identity
 from projections.models import orders as model
@@ -62,15 +63,8 @@ _LINE, _SHAPE = shape_of(OrderLine), shape_of(Order)
 
 
 async def _nodes(info: Info, rows: Sequence[model.Order]) -> list[Order | None]:
-    """Orders as the caller may see them; None for one of others alone."""
-    if info.context.sees_everything:
-        return [_SHAPE.node(row) for row in rows]
-    lines = await info.context.order_lines.load_many([row.order_no for row in rows])
-    nodes: list[Order | None] = []
-    for row, those in zip(rows, lines, strict=True):
-        seen = [info.context.may_see(line.merchant) for line in those]
-        nodes.append(_SHAPE.node(row, whole=all(seen)) if any(seen) else None)
-    return nodes
+    numbers = [row.order_no for row in rows]
+    return await shared_nodes(info.context, _SHAPE, rows, numbers, info.context.order_lines)
 
 
 async def order(info: Info, no: ID) -> Order | None:

@@ -19,6 +19,7 @@ from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Instant
 from api.graphql.scope import Scope
 from api.graphql.shapes import of, shape, shape_of
+from api.graphql.sharing import shared_nodes
 from api.graphql.spans import From, To
 from domain.transaction.transaction import identity
 from projections.models import payments as model
@@ -78,15 +79,8 @@ _LINE, _SHAPE = shape_of(PaymentLine), shape_of(Payment)
 
 
 async def _nodes(info: Info, rows: Sequence[model.Payment]) -> list[Payment | None]:
-    """Payments as the caller may see them; None for one that is of others alone."""
-    if info.context.sees_everything:
-        return [_SHAPE.node(row) for row in rows]
-    lines = await info.context.payment_lines.load_many([row.payment_no for row in rows])
-    nodes: list[Payment | None] = []
-    for row, those in zip(rows, lines, strict=True):
-        seen = [info.context.may_see(line.merchant) for line in those]
-        nodes.append(_SHAPE.node(row, whole=all(seen)) if any(seen) else None)
-    return nodes
+    numbers = [row.payment_no for row in rows]
+    return await shared_nodes(info.context, _SHAPE, rows, numbers, info.context.payment_lines)
 
 
 async def payment(info: Info, no: ID) -> Payment | None:

@@ -33,7 +33,6 @@ from projections.tables.paging import (
     Page,
     after_key,
     checked_first,
-    count_up_to,
     day_start_us,
     page_of,
     sought_text,
@@ -180,9 +179,9 @@ class Listing(Struct, Generic[T], frozen=True, eq=False):
 
     def counted(self, connection: Connection, values: Values) -> int | None:
         """How many rows the filters leave; None for more than are counted on the fly."""
-        narrowed = self.narrowed(frozenset(values))
-        query = select(narrowed.order[-1]).where(*narrowed.conditions)
-        return count_up_to(connection, query.params(**values))
+        query = _counting(self, frozenset(values))
+        counted: int = connection.execute(query, dict(values)).scalar_one()
+        return counted if counted <= MOST_COUNTED else None
 
 
 @lru_cache(maxsize=KEPT)
@@ -260,7 +259,12 @@ def _text(
 
 
 @lru_cache(maxsize=KEPT)
-def _count_text(listing: Listing[Any], names: Names, dialect: Dialect) -> Rendered:
+def _counting(listing: Listing[Any], names: Names) -> Select[Any]:
     order, conditions, _ = listing.narrowed(names)
     some = select(order[-1]).where(*conditions).limit(MOST_COUNTED + 1).subquery()
-    return rendered(select(func.count()).select_from(some), dialect)
+    return select(func.count()).select_from(some)
+
+
+@lru_cache(maxsize=KEPT)
+def _count_text(listing: Listing[Any], names: Names, dialect: Dialect) -> Rendered:
+    return rendered(_counting.__wrapped__(listing, names), dialect)

@@ -199,10 +199,3 @@ def contains(
     same on both databases."""
     place = func.instr if connection.dialect.name == "sqlite" else func.strpos
     return place(column, sought) > 0
-
-
-def count_up_to(connection: Connection, query: Select[Any]) -> int | None:
-    """How many rows a query has; None when there are more than 1,000, which nobody counts."""
-    some = query.limit(MOST_COUNTED + 1).subquery()
-    counted: int = connection.execute(select(func.count()).select_from(some)).scalar_one()
-    return counted if counted <= MOST_COUNTED else None
