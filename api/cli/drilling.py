@@ -5,6 +5,8 @@ drills stand with the benchmarks and are loaded only when they are asked for.
 """
 
 import secrets
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import typer
@@ -15,6 +17,7 @@ from domain.refusals import Code, Refused
 
 app = typer.Typer(no_args_is_help=True, help="Attack a server of its own and see how it bears it.")
 
+Tell = Callable[[str], None]
 INSTALL = "it needs Schemathesis and Hypothesis, which are not here: pip install 'zhangfang[dev]'"
 SECONDS = 60
 DOCUMENTS = 5_000
@@ -40,20 +43,44 @@ def doors(
     as_json: JsonOption = False,
 ) -> None:
     """Large, slow, silent and costly requests, while a second client's go on."""
-    from benchmarks.databases import databases
     from benchmarks.drills.doors import drill
 
     with answering(None, as_json, interrupted=UNTOUCHED) as say:
-        try:
-            with databases([backend], postgres) as made, made.empty(backend) as url:
-                found = drill(url, say.err.print if not say.as_json else lambda _: None)
-        except RuntimeError as error:  # No PostgreSQL to be had, or the server did not start.
-            raise Refused(Code.REQUEST_INVALID, "backend", str(error)) from None
-        if say.as_json:
-            say.json({"backend": backend, **found})
-        _say(say, found)
-        if not found["passed"]:
-            raise typer.Exit(FOUND)
+        _run(say, backend, postgres, drill, _say)
+
+
+def _run(
+    say: Say,
+    backend: Literal["sqlite", "postgresql"],
+    postgres: str | None,
+    drill: Callable[[str, Tell], dict[str, Any]],
+    show: Callable[[Say, dict[str, Any]], None],
+) -> None:
+    """Run a drill on an empty ledger of its own and say what it found; Exit(FOUND) if it did."""
+    from benchmarks.databases import databases
+
+    try:
+        with databases([backend], postgres) as made, made.empty(backend) as url:
+            found = drill(url, _tell(say))
+    except RuntimeError as error:  # No PostgreSQL to be had, or the server did not start.
+        raise Refused(Code.REQUEST_INVALID, "backend", str(error)) from None
+    if say.as_json:
+        say.json({"backend": backend, **found})
+    show(say, found)
+    if not found["passed"]:
+        raise typer.Exit(FOUND)
+
+
+def _tell(say: Say) -> Tell:
+    """What is said on the way is for a person."""
+    return say.err.print if not say.as_json else lambda _: None
+
+
+def _seed(say: Say, seed: int | None) -> int:
+    """The seed that was given, or one that is said."""
+    chosen = secrets.randbelow(2**32) if seed is None else seed
+    _tell(say)(f"seed {chosen}")
+    return chosen
 
 
 @app.command("requests")
@@ -73,8 +100,6 @@ def generated(
     as_json: JsonOption = False,
 ) -> None:
     """Generated REST requests and GraphQL queries of every role; then the books are verified."""
-    from benchmarks.databases import databases
-
     with answering(None, as_json, interrupted=UNTOUCHED) as say:
         if seconds is not None and examples is not None:
             raise Refused(Code.REQUEST_INVALID, "examples", "either --seconds or --examples")
@@ -83,26 +108,10 @@ def generated(
         except ModuleNotFoundError as missing:
             detail = f"{INSTALL} ({missing.name})"
             raise Refused(Code.REQUEST_INVALID, "requests", detail) from None
-        chosen = secrets.randbelow(2**32) if seed is None else seed
         limit = SECONDS if seconds is None and examples is None else seconds
-        if not say.as_json:
-            say.err.print(f"seed {chosen}")
-        try:
-            with databases([backend], postgres) as made, made.empty(backend) as url:
-                found = drill(
-                    url,
-                    say.err.print if not say.as_json else lambda _: None,
-                    seed=chosen,
-                    seconds=limit,
-                    examples=examples,
-                )
-        except RuntimeError as error:
-            raise Refused(Code.REQUEST_INVALID, "backend", str(error)) from None
-        if say.as_json:
-            say.json({"backend": backend, **found})
-        _say_requests(say, found)
-        if not found["passed"]:
-            raise typer.Exit(FOUND)
+        chosen = _seed(say, seed)
+        asked = partial(drill, seed=chosen, seconds=limit, examples=examples)
+        _run(say, backend, postgres, asked, _say_requests)
 
 
 @app.command("graphql")
@@ -118,31 +127,14 @@ def documents(
     as_json: JsonOption = False,
 ) -> None:
     """Generated GraphQL documents, answered by plans and by the stock executor, byte for byte."""
-    from benchmarks.databases import databases
-
     with answering(None, as_json, interrupted=UNTOUCHED) as say:
         try:
             from benchmarks.drills.graphql import drill
         except ModuleNotFoundError as missing:
             detail = f"{INSTALL} ({missing.name})"
             raise Refused(Code.REQUEST_INVALID, "graphql", detail) from None
-        chosen = secrets.randbelow(2**32) if seed is None else seed
-        tell = say.err.print if not say.as_json else _nothing
-        tell(f"seed {chosen}")
-        try:
-            with databases([backend], postgres) as made, made.empty(backend) as url:
-                found = drill(url, tell, seed=chosen, documents=count)
-        except RuntimeError as error:  # No PostgreSQL to be had.
-            raise Refused(Code.REQUEST_INVALID, "backend", str(error)) from None
-        if say.as_json:
-            say.json({"backend": backend, **found})
-        _say_documents(say, found)
-        if not found["passed"]:
-            raise typer.Exit(FOUND)
-
-
-def _nothing(_said: str) -> None:
-    """What is said on the way is for a person."""
+        asked = partial(drill, seed=_seed(say, seed), documents=count)
+        _run(say, backend, postgres, asked, _say_documents)
 
 
 def _say_documents(say: Say, found: dict[str, Any]) -> None:
