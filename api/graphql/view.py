@@ -6,6 +6,7 @@ together, however many queries a request makes. It is one connection, used by on
 in a worker thread: the event loop never waits for the database.
 """
 
+import threading
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -14,6 +15,7 @@ import anyio.to_thread
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import ProgrammingError
 
+from domain.refusals import Code, Refused
 from projections.registry import READ_MODELS
 
 ResultT = TypeVar("ResultT")
@@ -27,15 +29,21 @@ class View:
     """Opened by the first query, at what is there then. `end` it at the end of the request: when a
     field has failed, others may still be on their way, and must not open it again.
 
+    A task that waits for a query can be cancelled, its thread can not: so what a thread opens and
+    what is closed is decided under a lock of threads.
+
     `limiter` says how many requests may have one at once.
     """
 
-    __slots__ = ("_admitted", "_connection", "_ended", "_engine", "_limiter", "_one_query")
+    __slots__ = (
+        "_admitted", "_connection", "_ended", "_engine", "_limiter", "_one_query", "_one_thread",
+    )  # fmt: skip
 
     def __init__(self, engine: Engine, limiter: anyio.CapacityLimiter) -> None:
         self._engine = engine
         self._limiter = limiter
         self._one_query = anyio.Lock()
+        self._one_thread = threading.Lock()
         self._admitted = self._ended = False
         self._connection: Connection | None = None
 
@@ -61,21 +69,46 @@ class View:
     async def end(self) -> None:
         """Nothing is read any more."""
         self._ended = True
-        await self.close()
+        try:
+            await self.close()
+        except BaseException:
+            self._give_up()
+            raise
 
     def _run(self, query: Callable[[Connection], ResultT]) -> ResultT:
-        if self._connection is None:
-            self._connection = _begun(self._engine)
-        return query(self._connection)
+        with self._one_thread:
+            if self._ended:
+                raise Refused(Code.BUSY, "query", "its request has ended")
+            if self._connection is None:
+                self._connection = _begun(self._engine)
+            return query(self._connection)
 
-    async def _end(self) -> None:
-        with anyio.CancelScope(shield=True):
+    def _close(self) -> None:
+        with self._one_thread:
             connection, self._connection = self._connection, None
             if connection is not None:
-                await anyio.to_thread.run_sync(connection.close)
-            if self._admitted:
-                self._admitted = False
-                self._limiter.release_on_behalf_of(self)
+                connection.close()
+
+    async def _end(self) -> None:
+        if not self._admitted:
+            return
+        try:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(self._close)
+        except BaseException:  # A shield of anyio is none against a task's `cancel`.
+            self._give_up()
+            raise
+        self._release()
+
+    def _give_up(self) -> None:
+        """Close without waiting for it."""
+        threading.Thread(target=self._close, name="closing", daemon=True).start()
+        self._release()
+
+    def _release(self) -> None:
+        if self._admitted:
+            self._admitted = False
+            self._limiter.release_on_behalf_of(self)
 
 
 def _begun(engine: Engine) -> Connection:

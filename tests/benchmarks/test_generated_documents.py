@@ -15,6 +15,7 @@ from api.graphql.plan import coding
 from api.graphql.schema import graphql_schema
 from api.graphql.shapes import Shown
 from benchmarks.databases import databases
+from benchmarks.drills.generating.asking import Answer, Compared
 from benchmarks.drills.generating.queries import PLANNED, Queries
 from benchmarks.drills.generating.shrinking import shrunk
 from benchmarks.drills.generating.writing import Query
@@ -97,6 +98,24 @@ def test_a_plan_that_breaks_is_found(
     monkeypatch.setattr(coding, "_page_info", lambda *_: "nothing_like_this")
     comparing.ask(Query("{ orders { pageInfo { hasNextPage } } }", {}), "here")
     assert {one["fault"] for one in comparing.findings} == {"a plan failed: NameError"}
+
+
+def test_time_alone_decides_which_of_two_failing_fields_is_told() -> None:
+    """That is no difference; everything else is one, and a plan has no such excuse."""
+
+    def told(path: str, data: object = None) -> Answer:
+        return Answer(200, json.dumps({"data": data, "errors": [{"path": [path]}]}).encode())
+
+    assert not Compared(told("a"), told("b"), "a flag is null").fault
+    other = Answer(200, b'{"data":null,"errors":[{"path":["a"],"message":"x"}]}')
+    for planned, stock, why in (
+        (told("a"), told("b"), ""),
+        (told("a"), other, "a flag is null"),
+        (told("a"), told("b", {}), "a flag is null"),
+        (told("a"), Answer(200, b'{"data":{}}'), "a flag is null"),
+        (told("a"), Answer(400, told("b").body), "a flag is null"),
+    ):
+        assert Compared(planned, stock, why).fault == "the answers differ"
 
 
 def test_a_document_without_what_does_not_show_it() -> None:

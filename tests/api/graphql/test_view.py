@@ -1,5 +1,6 @@
 """What one request reads stands at one position, whatever happens to the read models meanwhile."""
 
+import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -7,9 +8,10 @@ from typing import Any
 import anyio
 import anyio.to_thread
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from api.graphql import view as view_module
 from api.graphql.lanes import AT_ONCE, LANES
 from api.graphql.reads import THREADS
 from api.graphql.view import View
@@ -121,6 +123,69 @@ def test_a_query_that_is_given_up_leaves_nothing_behind(own_books: Books) -> Non
 
     own_books.catch_up()
     assert in_view(own_books, work) == 0
+
+
+@pytest.mark.parametrize("when", ["opening", "reading", "closing"])
+def test_a_cancelled_task_leaves_no_connection_open(
+    own_books: Books, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As graphql-core ends the fields of a request when one has failed: by `cancel`, which no
+    shield of anyio keeps away, while the thread goes on."""
+    reached, go_on = threading.Event(), threading.Event()
+    made: list[Connection] = []
+    begun = view_module._begun
+
+    def hold() -> None:
+        reached.set()
+        go_on.wait(10)
+
+    def opening(engine: Engine) -> Connection:
+        if when == "opening":
+            hold()
+        made.append(begun(engine))
+        return made[-1]
+
+    def reading(connection: Connection) -> int:
+        if when == "reading":
+            hold()
+        return members(connection)
+
+    monkeypatch.setattr(view_module, "_begun", opening)
+    if when == "closing":
+        close = View._close
+
+        def closing(self: View) -> None:
+            hold()
+            close(self)
+
+        monkeypatch.setattr(View, "_close", closing)
+
+    async def run() -> None:
+        limiter = anyio.CapacityLimiter(THREADS)
+        view = View(own_books.context.engine, limiter)
+
+        async def field() -> None:
+            await view.read(reading)
+            await view.close()
+
+        task = asyncio.ensure_future(field())
+        await anyio.to_thread.run_sync(reached.wait, 10)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        go_on.set()
+        await view.end()
+        with pytest.raises(asyncio.CancelledError):
+            await view.read(members)
+        for _ in range(500):
+            if made and all(one.closed for one in made):
+                break
+            await asyncio.sleep(0.01)
+        assert made and all(one.closed for one in made)
+        assert limiter.borrowed_tokens == 0
+
+    own_books.catch_up()
+    asyncio.run(run())
 
 
 def test_missing_tables_are_missed_by_those_who_ask_for_them(own_books: Books) -> None:
