@@ -14,11 +14,18 @@ Purpose = Literal["payment", "refund", "payout"]
 
 
 class Succeeded(Struct, frozen=True):
-    serial: str  # The channel's own number.
+    """`serial` is the channel's own number; `amount_fen` what it says was paid, None where it does
+    not say: then it is what was asked."""
+
+    serial: str
+    amount_fen: int | None = None
 
 
 class Declined(Struct, frozen=True):
+    """`by_channel`: for reasons of its own (down, over its limit), so that another may be tried."""
+
     reason: str
+    by_channel: bool = False
 
 
 class Unknown(Struct, frozen=True):
