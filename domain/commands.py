@@ -145,6 +145,9 @@ COMMANDS: dict[type[Command], Handling] = {
         lambda command: [instruction.stream(command.instruction_id)],
     ),
     paying.RechargeWallet: Handling("payment.recharge", paying.recharge_wallet, _member, _paid_by),
+    paying.SendBackRecharge: Handling(
+        "payment.send_back_recharge", paying.send_back_recharge, _paid_by
+    ),
     paying.TransferMoney: Handling(
         "transfer.transfer",
         paying.transfer_money,

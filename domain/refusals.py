@@ -62,7 +62,10 @@ class Code(StrEnum):
     PAYMENT_IN_PROGRESS = "payment_in_progress"
     PAYMENT_EXISTS = "payment_exists"
     PAYMENT_NOT_FOUND = "payment_not_found"
+    PAYMENT_STATE_WRONG = "payment_state_wrong"
     METHOD_UNKNOWN = "method_unknown"
+    PRODUCT_UNKNOWN = "product_unknown"
+    LEGS_INVALID = "legs_invalid"
     CHANNEL_UNKNOWN = "channel_unknown"
     CHANNEL_NOT_REGISTERED = "channel_not_registered"
     INSTRUCTION_EXISTS = "instruction_exists"
@@ -135,8 +138,11 @@ MEANING: dict[Code, str] = {
     Code.ORDER_LINES_INVALID: "An order needs 1 to 100 lines, one per merchant.",
     Code.PAYMENT_IN_PROGRESS: "Another payment of this order has no outcome yet.",
     Code.PAYMENT_EXISTS: "A payment with this number already exists.",
+    Code.PAYMENT_STATE_WRONG: "The payment is not in the state this step needs.",
     Code.PAYMENT_NOT_FOUND: "No payment has this number.",
     Code.METHOD_UNKNOWN: "No channel carries this payment method.",
+    Code.PRODUCT_UNKNOWN: "There is no such product.",
+    Code.LEGS_INVALID: "The legs are no plan for this payment.",
     Code.CHANNEL_UNKNOWN: "No channel has this name.",
     Code.CHANNEL_NOT_REGISTERED: "The channel is not registered in this ledger yet.",
     Code.INSTRUCTION_EXISTS: "An instruction with this id was already issued.",
@@ -190,6 +196,7 @@ MALFORMED = frozenset(
         Code.ACCOUNT_CODE_UNKNOWN,
         Code.ORDER_LINES_INVALID,
         Code.METHOD_UNKNOWN,
+        Code.PRODUCT_UNKNOWN,
     }
 )
 

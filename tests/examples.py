@@ -12,7 +12,7 @@ from datetime import date
 
 from domain.accounting import account, reversal
 from domain.accounting.entry import reversed_entry
-from domain.accounting.rules import purchase, release, settlement, transfer
+from domain.accounting.rules import composite, purchase, release, settlement, transfer
 from domain.accounting.rules import refund as refund_rules
 from domain.channel import channel
 from domain.clearing import day
@@ -23,6 +23,7 @@ from domain.money import FeeRule
 from domain.order import order
 from domain.payment import instruction, payment
 from domain.payment import transfer as transfers
+from domain.payment.plan import Leg, Share
 from domain.settlement import batch, carry, published
 from domain.transaction import refund, transaction
 
@@ -47,6 +48,9 @@ DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 REFERENCE = f"transaction-{TRANSACTION_ID}#2"
 MAKER, CHECKER = "operator:lin", "operator:zhao"
 
+LEGS = (Leg("channel", CHANNEL, CHANNEL, AMOUNT),)
+SHARES = (Share(0, "channel", CHANNEL, AMOUNT),)
+PARTS = (Share(0, "channel", CHANNEL, 1_000),)
 PURCHASE = purchase.escrow_purchase(PAY_DAY, CHANNEL, MERCHANT, AMOUNT)
 
 EXAMPLES: dict[str, Fact] = {
@@ -74,21 +78,27 @@ EXAMPLES: dict[str, Fact] = {
     "instruction.succeeded.1": instruction.Succeeded("JD20101201000001"),
     "instruction.declined.1": instruction.Declined("insufficient funds"),
     "instruction.unknown.1": instruction.Unknown("no answer within 30 s"),
-    "payment.started.1": payment.Started("order", ORDER_NO, BUYER, CHANNEL, AMOUNT),
-    "payment.succeeded.1": payment.Succeeded("order", ORDER_NO, CHANNEL, AMOUNT),
+    "payment.started.2": payment.Started("order", ORDER_NO, BUYER, AMOUNT, LEGS),
+    "payment.succeeded.2": payment.Succeeded("order", ORDER_NO, AMOUNT, 0),
+    "payment.leg_succeeded.1": payment.LegSucceeded(
+        1, 4_000, composite.leg_received(PAY_DAY, CHANNEL, 4_000)
+    ),
+    "payment.leg_declined.1": payment.LegDeclined(0, "insufficient funds"),
+    "payment.captured.1": payment.Captured(),
     "payment.wallet_recharged.1": payment.WalletRecharged(
         BUYER, 5_000, purchase.recharge(PAY_DAY, "WECHAT_PAY", BUYER, 5_000)
     ),
-    "payment.send_back_started.1": payment.SendBackStarted(
+    "payment.send_back_started.2": payment.SendBackStarted(
+        0,
         AMOUNT,
         f"2241.04.{MERCHANT} is closed",
         purchase.payment_to_send_back(PAY_DAY, CHANNEL, AMOUNT),
     ),
-    "payment.sent_back.1": payment.SentBack(
-        AMOUNT, refund_rules.refund_succeeded(PAY_DAY, CHANNEL, AMOUNT)
+    "payment.sent_back.2": payment.SentBack(
+        0, AMOUNT, "sent_back", refund_rules.refund_succeeded(PAY_DAY, CHANNEL, AMOUNT)
     ),
-    "payment.send_back_failed.1": payment.SendBackFailed(
-        AMOUNT, "card closed", refund_rules.refund_to_wallet(PAY_DAY, BUYER, AMOUNT)
+    "payment.send_back_failed.2": payment.SendBackFailed(
+        0, AMOUNT, "card closed", "kept", refund_rules.refund_to_wallet(PAY_DAY, BUYER, AMOUNT)
     ),
     "payment.declined.1": payment.Declined("order", ORDER_NO, "insufficient funds"),
     "payment.unknown.1": payment.BecameUnknown("no answer within 30 s"),
@@ -98,7 +108,7 @@ EXAMPLES: dict[str, Fact] = {
     "transaction.created.1": transaction.Created(
         ORDER_NO, MERCHANT, BUYER, AMOUNT, SUBJECT, 2, "escrow", FEE_RULE
     ),
-    "transaction.paid.1": transaction.Paid(PAYMENT_NO, CHANNEL, CONFIRM_BY, PURCHASE),
+    "transaction.paid.2": transaction.Paid(PAYMENT_NO, CONFIRM_BY, SHARES, PURCHASE),
     "transaction.completed.1": transaction.Completed("timer"),
     "transaction.cleared.1": transaction.Cleared(
         RELEASE_DAY, BATCH_ID, AMOUNT, FEE, NET, release.release(RELEASE_DAY, MERCHANT, AMOUNT, FEE)
@@ -127,15 +137,21 @@ EXAMPLES: dict[str, Fact] = {
     "transaction.refund_reserved.1": transaction.RefundReserved(REFUND_NO, 1_000),
     "transaction.reservation_ended.1": transaction.ReservationEnded(REFUND_NO, 1_000),
     "transaction.closed.1": transaction.Closed("not paid within 30 minutes"),
-    "refund.requested.1": refund.Requested(TRANSACTION_ID, BUYER, CHANNEL, 1_000),
+    "refund.requested.2": refund.Requested(TRANSACTION_ID, BUYER, 1_000, PARTS),
     "refund.approval_requested.1": refund.ApprovalRequested(
         TRANSACTION_ID, BUYER, CHANNEL, 1_000, 50_988, 50_000, MAKER
     ),
-    "refund.approved.1": refund.Approved(1_000, CHECKER),
+    "refund.approved.2": refund.Approved(1_000, CHECKER, PARTS),
     "refund.rejected.1": refund.Rejected("the goods never came back", CHECKER),
     "refund.succeeded.1": refund.Succeeded(refund_rules.refund_succeeded(PAY_DAY, CHANNEL, 1_000)),
     "refund.failed.1": refund.Failed(
         "card closed", refund_rules.refund_to_wallet(PAY_DAY, BUYER, 1_000)
+    ),
+    "refund.part_succeeded.1": refund.PartSucceeded(
+        0, 600, "", refund_rules.refund_succeeded(PAY_DAY, CHANNEL, 600)
+    ),
+    "refund.part_failed.1": refund.PartFailed(
+        1, 400, "card closed", "failed", refund_rules.refund_to_wallet(PAY_DAY, BUYER, 400)
     ),
     "refund.unknown.1": refund.BecameUnknown("no answer within 30 s"),
     "order.placed.1": order.Placed(

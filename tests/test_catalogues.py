@@ -117,6 +117,8 @@ def test_a_field_named_entry_is_an_entry_and_money_says_its_unit(name: str) -> N
                 "items",
                 "count",
                 "calendar_version",
+                "leg",
+                "part",
             }
         assert kind is not float
 

@@ -48,6 +48,7 @@ PAYOUT_IN_TRANSIT = "2241.05"
 MERCHANT_DEPOSIT = "2241.06"
 REFUND_IN_TRANSIT = "2241.07"
 CHANNEL_SURPLUS = "2241.08"
+PAYMENT_IN_TRANSIT = "2241.09"
 FEE_INCOME = "6001.01"
 WITHDRAWAL_FEE_INCOME = "6001.02"
 CHANNEL_COST = "6401.01"
@@ -75,6 +76,7 @@ CHART: dict[str, ChartAccount] = {
         ChartAccount(MERCHANT_DEPOSIT, "商户保证金/滚动准备金", "liability", "member", True),
         ChartAccount(REFUND_IN_TRANSIT, "待退款", "liability", "none", True),
         ChartAccount(CHANNEL_SURPLUS, "长款挂账", "liability", "channel", True),
+        ChartAccount(PAYMENT_IN_TRANSIT, "支付在途", "liability", "none", True),
         ChartAccount(FEE_INCOME, "收单手续费收入", "income", "none", False),
         ChartAccount(WITHDRAWAL_FEE_INCOME, "提现手续费收入", "income", "none", False),
         ChartAccount(CHANNEL_COST, "渠道成本", "expense", "none", False),

@@ -10,13 +10,22 @@ from collections.abc import Mapping
 from domain.accounting.chart import (
     CHANNEL_SHORTAGE,
     CHANNEL_SURPLUS,
+    PAYMENT_IN_TRANSIT,
     PAYOUT_IN_TRANSIT,
     REFUND_IN_TRANSIT,
     split_id,
 )
 from domain.kernel import Entry
 
-CONTROLLED = frozenset({PAYOUT_IN_TRANSIT, REFUND_IN_TRANSIT, CHANNEL_SURPLUS, CHANNEL_SHORTAGE})
+CONTROLLED = frozenset(
+    {
+        PAYOUT_IN_TRANSIT,
+        REFUND_IN_TRANSIT,
+        PAYMENT_IN_TRANSIT,
+        CHANNEL_SURPLUS,
+        CHANNEL_SHORTAGE,
+    }
+)
 
 OpenItems = Mapping[str, int]  # Fen by account; an item that is closed is left out.
 NONE: OpenItems = {}

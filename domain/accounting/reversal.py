@@ -2,10 +2,11 @@
 
 (none) ──reverse──▶ reversed
 
-Only an entry that nothing else stands on may be turned round: a transfer, a recharge, and each of
-their reversals. Every other entry belongs to a record that would go on as if the money were still
-there: a transaction its escrow, a refund or a payout the money in transit, a batch the pending
-money it is going to settle. Those are undone by their own step: a refund, a payout's return.
+Only an entry that nothing else stands on may be turned round: a transfer, and a reversal of one.
+Every other entry belongs to a record that would go on as if the money were still there: a
+transaction its escrow, a refund or a payout the money in transit, a batch the pending money it is
+going to settle, a recharge what its channel owes. Those are undone by their own step: a refund, a
+payout's return, a recharge that goes back through its channel.
 """
 
 from typing import assert_never
@@ -25,7 +26,7 @@ class Reversed(Fact, frozen=True):
 Event = Reversed
 
 PREFIX = "reversal-"  # Of the stream, and so of every reference to a fact that turned an entry.
-_REVERSIBLE = ("internal_transfer.1", "recharge.1")
+_REVERSIBLE = ("internal_transfer.1",)
 REVERSIBLE = frozenset(_REVERSIBLE) | {f"reversal_of_{rule}" for rule in _REVERSIBLE}
 
 

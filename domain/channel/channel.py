@@ -13,7 +13,6 @@ from msgspec import Struct
 
 from domain.channel.channels import FOUNDING, Channel
 from domain.kernel import Fact, Stream
-from domain.refusals import Code, Refused
 
 
 class ChannelRegistered(Fact, frozen=True):
@@ -39,12 +38,6 @@ def register(state: State, channel: Channel) -> list[Event]:
     if state.registered or channel.name in FOUNDING:
         return []
     return [ChannelRegistered(channel.name, channel.network, channel.pays_in, channel.pays_out)]
-
-
-def refuse_unregistered(state: State, name: str) -> None:
-    """Raises Refused(CHANNEL_NOT_REGISTERED): what it took could not be booked."""
-    if not state.registered:
-        raise Refused(Code.CHANNEL_NOT_REGISTERED, "method", f"{name} has no accounts here yet")
 
 
 def evolve(_state: State, event: Event) -> State:

@@ -8,7 +8,6 @@ there (`channel.py`): its accounts must exist before it takes anybody's money.
 from msgspec import Struct
 
 from domain.refusals import Code, Refused
-from domain.texts import quoted
 
 
 class Channel(Struct, frozen=True):
@@ -26,6 +25,8 @@ CHANNELS: dict[str, Channel] = {
         Channel("WECHAT_PAY", "NETSUNION", pays_in=True, pays_out=False),
         Channel("JD_PAY", "NETSUNION", pays_in=True, pays_out=False),
         Channel("CLOUD_QUICKPASS", "UNIONPAY", pays_in=True, pays_out=False),
+        Channel("UNIONPAY_CARD", "UNIONPAY", pays_in=True, pays_out=False),
+        Channel("NETSUNION_CARD", "NETSUNION", pays_in=True, pays_out=False),
         Channel("BANK_TRANSFER", "NETSUNION", pays_in=False, pays_out=True),
     )
 }
@@ -43,19 +44,6 @@ def channel_named(name: str) -> Channel:
     if channel is None:
         known = ", ".join(CHANNELS)
         raise Refused(Code.CHANNEL_UNKNOWN, "channel", f"{str(name)[:40]!r} is not one of {known}")
-    return channel
-
-
-def channel_for(method: str) -> Channel:
-    """The channel of a payment method, whether it is registered or not.
-
-    Raises Refused(METHOD_UNKNOWN).
-    """
-    channel = CHANNELS.get(method) if isinstance(method, str) else None
-    if channel is None or not channel.pays_in:
-        known = ", ".join(name for name, line in CHANNELS.items() if line.pays_in)
-        detail = f"{quoted(str(method)[:40])} is not one of {known}"
-        raise Refused(Code.METHOD_UNKNOWN, "method", detail)
     return channel
 
 

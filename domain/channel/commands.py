@@ -1,8 +1,9 @@
 """Commands of the channel subsystem: an operator registers a channel, so that it may be used."""
 
 from domain.channel import channel
-from domain.channel.channels import FOUNDING, Channel, channel_for, channel_named
+from domain.channel.channels import CHANNELS, FOUNDING, Channel, channel_named
 from domain.kernel import Command, Unit
+from domain.refusals import Code, Refused
 
 
 class RegisterChannel(Command, frozen=True):
@@ -19,12 +20,12 @@ def register_channel(unit: Unit, command: RegisterChannel) -> dict[str, object]:
     return {"channel": named.name, "network": named.network}
 
 
-def usable_channel(unit: Unit, method: str) -> Channel:
-    """The channel that carries a payment method here.
-
-    Raises METHOD_UNKNOWN, CHANNEL_NOT_REGISTERED.
-    """
-    found = channel_for(method)
-    if found.name not in FOUNDING:  # Those are not looked up: it runs for every payment.
-        channel.refuse_unregistered(unit.load(channel.stream(found.name)), found.name)
-    return found
+def usable_channel(unit: Unit, names: tuple[str, ...]) -> Channel:
+    """The first of some channels that has accounts here. Raises CHANNEL_NOT_REGISTERED."""
+    for name in names:
+        if name in FOUNDING:  # Those are not looked up: it runs for every payment.
+            return CHANNELS[name]
+        if unit.load(channel.stream(name)).registered:
+            return CHANNELS[name]
+    detail = f"{' and '.join(names)}: no accounts here yet"
+    raise Refused(Code.CHANNEL_NOT_REGISTERED, "method", detail)

@@ -30,13 +30,15 @@ DOOR_FEN = 2**62  # Members start nothing beyond; the other half is for the oper
 #             returned (what recovers a debt costs 2 in place of 4); a refund after release 3:
 #             taken back 1, advanced into the reserve 1, paid to the buyer 1. One before release
 #             takes 2 in place of all but the purchase. Sent back whole: 2.
+#             A plan of several legs waits for itself: 1 more.
 #   recharge  1 purchase, or 2 when it is sent back.
 SHARES: dict[payment.Purpose, int] = {"order": 9, "recharge": 2}
 PAYOUT_SHARES = 3  # Instructed; paid or failed; returned.
 
 
 def _started(started: payment.Started) -> int:
-    return SHARES[started.purpose] * started.amount_fen
+    waits = len(started.legs) > 1
+    return (SHARES[started.purpose] + waits) * started.amount_fen
 
 
 def _turned(_state: reversal.State, fact: reversal.Reversed) -> int:

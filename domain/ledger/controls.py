@@ -6,15 +6,16 @@ day from the instructions' own facts. The two ways share nothing but the facts.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from domain.accounting.chart import PAYOUT_IN_TRANSIT, REFUND_IN_TRANSIT
+from domain.accounting.chart import PAYMENT_IN_TRANSIT, PAYOUT_IN_TRANSIT, REFUND_IN_TRANSIT
 from domain.accounting.open_items import OpenItems, is_controlled, suspense_of
 from domain.clearing import day
 from domain.kernel import Fact, Recorded
 from domain.payment import instruction, payment
+from domain.payment.plan import MAX_LEGS, Share
 from domain.settlement import batch
 from domain.transaction import refund
 
@@ -38,11 +39,13 @@ class Item(NamedTuple):
 
 class Change(NamedTuple):
     """Items opened, and the name of one that is closed whole; "" for none. With `suspense`, what
-    was closed is open again on that account."""
+    was closed is open again on that account. `closes_all` begins the names of items that are closed
+    together, as many as there are."""
 
     opens: tuple[Item, ...] = ()
     closes: str = ""
     suspense: str = ""
+    closes_all: str = ""
 
 
 def _instructed(_stream: str, fact: batch.Instructed) -> Change:
@@ -55,22 +58,42 @@ def _returned(_stream: str, fact: batch.PayoutReturned) -> Change:
     return Change((Item(fact.payout_no, suspense, fact.amount_fen),) if suspense else ())
 
 
+def _parts(stream: str, parts: Sequence[Share], whole_fen: int = 0) -> Change:
+    """A refund's parts; an approval of a refund before parts were known names the whole."""
+    amounts_fen = [part.amount_fen for part in parts] or [whole_fen]
+    opened = (
+        Item(f"{stream}/{place}", REFUND_IN_TRANSIT, fen) for place, fen in enumerate(amounts_fen)
+    )
+    return Change(tuple(opened))
+
+
+def _send_back_started(stream: str, fact: payment.SendBackStarted) -> Change:
+    """What has no entry waits already, since its leg came in."""
+    if fact.entry is None:
+        return Change()
+    return Change((Item(f"{stream}/{fact.leg}", REFUND_IN_TRANSIT, fact.amount_fen),))
+
+
 # A fact that is not named here neither opens nor closes an item.
 CHANGES: dict[type[Fact], Callable[[str, Any], Change]] = {
-    refund.Requested: lambda stream, fact: Change(
-        (Item(stream, REFUND_IN_TRANSIT, fact.amount_fen),)
+    refund.Requested: lambda stream, fact: _parts(stream, fact.parts),
+    refund.Approved: lambda stream, fact: _parts(stream, fact.parts, fact.amount_fen),
+    refund.Succeeded: lambda stream, _: Change(closes=f"{stream}/0"),
+    refund.Failed: lambda stream, fact: Change(
+        closes=f"{stream}/0", suspense=suspense_of(fact.entry)
     ),
-    refund.Approved: lambda stream, fact: Change(
-        (Item(stream, REFUND_IN_TRANSIT, fact.amount_fen),)
+    refund.PartSucceeded: lambda stream, fact: Change(closes=f"{stream}/{fact.part}"),
+    refund.PartFailed: lambda stream, fact: Change(
+        closes=f"{stream}/{fact.part}", suspense=suspense_of(fact.entry)
     ),
-    refund.Succeeded: lambda stream, _: Change(closes=stream),
-    refund.Failed: lambda stream, fact: Change(closes=stream, suspense=suspense_of(fact.entry)),
-    payment.SendBackStarted: lambda stream, fact: Change(
-        (Item(stream, REFUND_IN_TRANSIT, fact.amount_fen),)
+    payment.LegSucceeded: lambda stream, fact: Change(
+        (Item(f"{stream}/{fact.leg}", PAYMENT_IN_TRANSIT, fact.amount_fen),)
     ),
-    payment.SentBack: lambda stream, _: Change(closes=stream),
+    payment.Captured: lambda stream, _: Change(closes_all=f"{stream}/"),
+    payment.SendBackStarted: _send_back_started,
+    payment.SentBack: lambda stream, fact: Change(closes=f"{stream}/{fact.leg}"),
     payment.SendBackFailed: lambda stream, fact: Change(
-        closes=stream, suspense=suspense_of(fact.entry)
+        closes=f"{stream}/{fact.leg}", suspense=suspense_of(fact.entry)
     ),
     batch.Instructed: _instructed,
     batch.PayoutRetried: lambda _, fact: Change(
@@ -106,6 +129,10 @@ class ItemBook:
             self._totals[closed.account] -= closed.amount_fen
             if change.suspense:
                 opened.append(closed._replace(account=change.suspense))
+        if change.closes_all:
+            for place in range(MAX_LEGS):
+                if closed := self._open.pop(f"{change.closes_all}{place}", None):
+                    self._totals[closed.account] -= closed.amount_fen
         for item in opened:
             if item.name in self._open:
                 self._report("open items", where, f"{item.name} is opened twice")

@@ -2,21 +2,24 @@
 
 from domain.accounting.chart import ESCROW, account_id
 from domain.accounting.commands import is_closed, refuse_unbookable
+from domain.accounting.rules.composite import composite_purchase
 from domain.accounting.rules.purchase import escrow_purchase
-from domain.channel.commands import usable_channel
 from domain.fields import checked_member_id, checked_number, checked_text
-from domain.kernel import DAY_US, Command, Reaction, Unit, shanghai_date
+from domain.kernel import DAY_US, Command, Entry, Reaction, Unit, shanghai_date
 from domain.member import member
 from domain.money import MAX_FEN, fen
 from domain.order import order
 from domain.order.order import MAX_ITEMS, MAX_LINES, Mode, OrderLine
 from domain.payment import payment
-from domain.payment.commands import start_payment
+from domain.payment.commands import LegAsked, planned, release_wallet, start_payment
 from domain.payment.outcomes import send_back
+from domain.payment.plan import Share, shares
+from domain.payment.protocol import PRODUCTS, ProductCode
 from domain.refusals import Code, Refused
 from domain.transaction import transaction
 
 CONFIRM_AFTER_US = 7 * DAY_US
+_PRODUCT_OF: dict[Mode, ProductCode] = {"escrow": "ESCROW_PURCHASE", "instant": "INSTANT_PURCHASE"}
 
 
 class Checkout(Command, frozen=True):
@@ -28,10 +31,13 @@ class Checkout(Command, frozen=True):
     mode: Mode = "escrow"
 
 
-class PayOrder(Command, frozen=True):
+class PayOrder(Command, frozen=True, omit_defaults=True):
+    """By one `method`, or by `legs`, whose amounts come to the order's total."""
+
     payment_no: str
     order_no: str
-    method: str
+    method: str = ""
+    legs: tuple[LegAsked, ...] = ()
 
 
 class CloseOrder(Command, frozen=True):
@@ -105,35 +111,31 @@ def _create_transaction(unit: Unit, order_no: str, command: Checkout, line: Orde
 
 
 def pay_order(unit: Unit, command: PayOrder) -> dict[str, object]:
-    """Start paying an order through the channel of a method; the channel's answer comes later.
+    """Start paying an order by the plan that is asked for; the channels' answers come later.
 
-    Raises METHOD_UNKNOWN, PAYMENT_EXISTS, what `order.start_payment` raises, and what posting to
-    escrow would: money that could not be booked is not asked for.
+    Raises what `planned` raises, PAYMENT_EXISTS, what `order.start_payment` raises, and what a hold
+    on the wallet and posting to escrow would: money that could not be booked is not asked for.
     """
     payment_no = checked_number(command.payment_no, "payment_no")
     stream = order.stream(checked_number(command.order_no, "order_no"))
     state = unit.load(stream)
-    channel = usable_channel(unit, command.method)
+    placed = order.needed(state)
+    product = PRODUCTS[_PRODUCT_OF[placed.mode]]
+    legs = planned(unit, product, command.method, command.legs, placed.total_fen)
     facts = order.start_payment(state, payment_no)
     if facts and unit.version(payment.stream(payment_no)):
         # Its instruction was carried out and will not be again: the order would wait for ever.
         raise Refused(Code.PAYMENT_EXISTS, "payment_no", f"{payment_no} was tried before")
-    placed = state.placed
-    assert placed is not None
     if facts:
         for line in placed.lines:
             refuse_unbookable(unit, account_id(ESCROW, line.merchant), line.amount_fen)
-    instruction_id = start_payment(
-        unit,
-        payment_no,
-        "order",
-        command.order_no,
-        placed.buyer,
-        channel.name,
-        placed.total_fen,
+    ids = start_payment(
+        unit, payment_no, "order", command.order_no, placed.buyer, placed.total_fen, legs
     )
     unit.record(stream, facts)
-    return {"payment_no": payment_no, "instruction_id": instruction_id}
+    if len(legs) == 1 and ids:
+        return {"payment_no": payment_no, "instruction_id": ids[0]}
+    return {"payment_no": payment_no, "instruction_ids": ids}
 
 
 def close_order(unit: Unit, command: CloseOrder) -> dict[str, object]:
@@ -184,19 +186,48 @@ def order_paid(unit: Unit, reaction: Reaction[payment.Succeeded, payment.State])
             send_back(unit, reaction.stream, reason)
             return
     unit.record(stream, facts)
-    _pay_transactions(unit, fact, payment_no, state.placed)
+    _pay_transactions(unit, reaction, payment_no, state.placed)
 
 
 def _pay_transactions(
-    unit: Unit, fact: payment.Succeeded, payment_no: str, placed: order.Placed
+    unit: Unit,
+    reaction: Reaction[payment.Succeeded, payment.State],
+    payment_no: str,
+    placed: order.Placed,
 ) -> None:
+    """Capture the plan: each transaction is paid into escrow by its shares of the legs."""
+    fact, state = reaction.fact, unit.load(reaction.stream)
+    assert state.started is not None
+    release_wallet(unit, payment_no, placed.buyer)
+    unit.record(reaction.stream, payment.capture(state))
     confirm_by_us = unit.at_us + CONFIRM_AFTER_US
-    for line in placed.lines:
+    amounts_fen = [line.amount_fen for line in placed.lines]
+    parts = shares(state.started.legs, amounts_fen)
+    for line, paid_by in zip(placed.lines, parts, strict=True):
         sold = transaction.stream(transaction.identity(line.merchant, fact.reference))
-        on = unit.accounting_date
-        entry = escrow_purchase(on, fact.channel, line.merchant, line.amount_fen)
-        current = unit.load(sold)
-        paid = transaction.pay(current, payment_no, fact.channel, confirm_by_us, entry)
+        entry = _purchase(unit, line.merchant, placed.buyer, paid_by, fact.leg)
+        paid = transaction.pay(unit.load(sold), payment_no, paid_by, confirm_by_us, entry)
         unit.record(sold, paid)
         if placed.mode == "instant":
             unit.record(sold, transaction.complete(unit.load(sold), "instant", unit.at_us))
+
+
+def _purchase(
+    unit: Unit, merchant: str, buyer: str, paid_by: tuple[Share, ...], last: int | None
+) -> Entry:
+    """The entry of one transaction; `last` is the leg that is booked only now."""
+    on = unit.accounting_date
+    if len(paid_by) == 1 and paid_by[0].leg == last:
+        return escrow_purchase(on, paid_by[0].channel, merchant, paid_by[0].amount_fen)
+    wallet_fen = sum(one.amount_fen for one in paid_by if one.kind == "wallet")
+    newly = [one for one in paid_by if one.leg == last]
+    newly_fen = sum(one.amount_fen for one in newly)
+    return composite_purchase(
+        on,
+        merchant,
+        buyer,
+        wallet_fen=wallet_fen,
+        waiting_fen=sum(one.amount_fen for one in paid_by) - wallet_fen - newly_fen,
+        channel=newly[0].channel if newly else "",
+        channel_fen=newly_fen,
+    )

@@ -85,7 +85,7 @@ def total_fen(lines: tuple[OrderLine, ...]) -> int:
 
 def start_payment(state: State, payment_no: str) -> list[Event]:
     """Raises ORDER_NOT_FOUND, ORDER_NOT_PAYABLE, PAYMENT_IN_PROGRESS."""
-    _need(state)
+    needed(state)
     if state.status in ("paid", "closed"):
         if state.payment_no == payment_no:
             return []
@@ -118,7 +118,7 @@ def payment_sent_back(state: State, payment_no: str, reason: str) -> list[Event]
 
 def close(state: State, reason: str) -> list[Event]:
     """Close an unpaid order. Raises ORDER_NOT_FOUND, ORDER_NOT_PAYABLE, PAYMENT_IN_PROGRESS."""
-    _need(state)
+    needed(state)
     if state.status == "closed":
         return []
     if state.status == "paid":
@@ -128,9 +128,11 @@ def close(state: State, reason: str) -> list[Event]:
     return [Closed(reason)]
 
 
-def _need(state: State) -> None:
+def needed(state: State) -> Placed:
+    """What was ordered. Raises ORDER_NOT_FOUND."""
     if state.placed is None:
         raise Refused(Code.ORDER_NOT_FOUND, "order_no")
+    return state.placed
 
 
 def evolve(state: State, event: Event) -> State:

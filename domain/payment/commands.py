@@ -4,16 +4,29 @@ An order is paid through `order/commands.py`, which starts the payment here. Wha
 channel's answer is in `outcomes.py`.
 """
 
-from domain.accounting.chart import WALLET, account_id
-from domain.accounting.commands import refuse_unbookable
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from domain.accounting import account, reversal
+from domain.accounting.chart import PAYMENT_IN_TRANSIT, WALLET, account_id
+from domain.accounting.commands import open_accounts, refuse_unbookable
+from domain.accounting.rules.composite import recharge_to_send_back
 from domain.accounting.rules.transfer import internal_transfer
 from domain.channel.commands import usable_channel
 from domain.channel.port import Declined, Purpose, Result, Succeeded, Unknown
 from domain.fields import checked_member_id, checked_number, checked_text
-from domain.kernel import Command, Unit
+from domain.kernel import Command, Stream, Unit
 from domain.member import member
 from domain.money import fen
 from domain.payment import instruction, payment, transfer
+from domain.payment.plan import Leg
+from domain.payment.protocol import (
+    PRODUCTS,
+    Product,
+    payment_code,
+    refuse_amount,
+)
 from domain.refusals import Code, Refused
 
 # An instruction's id: `pay-`, `back-`, `refund-` or `payout-`, and a number of up to 64 characters.
@@ -34,6 +47,20 @@ class RechargeWallet(Command, frozen=True):
     member_id: str
     method: str
     amount_fen: int
+
+
+class LegAsked(Struct, frozen=True):
+    """One source of a payment: `method` is a payment code, the amount in fen."""
+
+    method: str
+    amount_fen: int
+
+
+class SendBackRecharge(Command, frozen=True):
+    """Undo a recharge: the whole of it goes back through its channel."""
+
+    payment_no: str
+    reason: str
 
 
 class TransferMoney(Command, frozen=True):
@@ -90,22 +117,87 @@ def issue(
     unit.record(stream, facts)
 
 
+def planned(
+    unit: Unit, product: Product, method: str, asked: Sequence[LegAsked], amount_fen: int
+) -> tuple[Leg, ...]:
+    """The legs of a payment: one for a `method`, or those that are `asked` for.
+
+    Raises REQUEST_INVALID, METHOD_UNKNOWN, AMOUNT_*, LEGS_INVALID, CHANNEL_NOT_REGISTERED.
+    """
+    refuse_amount(product, amount_fen, "amount_fen")
+    if not asked:
+        return (_leg(unit, product, method, amount_fen, ""),)
+    if method:
+        raise Refused(Code.REQUEST_INVALID, "method", "a method, or legs: not both")
+    if len(asked) > product.most_legs:
+        raise Refused(Code.LEGS_INVALID, "legs", f"at most {product.most_legs} of {product.code}")
+    if len({leg.method for leg in asked}) != len(asked):
+        raise Refused(Code.LEGS_INVALID, "legs", "a method stands in two legs")
+    legs = tuple(
+        _leg(unit, product, leg.method, fen(leg.amount_fen, f"{where}amount_fen"), where)
+        for leg, where in ((leg, f"legs[{place}].") for place, leg in enumerate(asked))
+    )
+    total_fen = sum(leg.amount_fen for leg in legs)
+    if total_fen != amount_fen:
+        detail = f"they come to {total_fen} fen, {amount_fen} fen are to be paid"
+        raise Refused(Code.LEGS_INVALID, "legs", detail)
+    return legs
+
+
+def _leg(unit: Unit, product: Product, method: str, amount_fen: int, where: str) -> Leg:
+    code = payment_code(product, method, f"{where}method")
+    refuse_amount(code, amount_fen, f"{where}amount_fen")
+    channel = usable_channel(unit, code.channels).name if code.channels else ""
+    return Leg(code.kind, code.code, channel, amount_fen)
+
+
 def start_payment(
     unit: Unit,
     payment_no: str,
     purpose: payment.Purpose,
     reference: str,
     payer: str,
-    channel: str,
     amount_fen: int,
-) -> str:
-    """Start a payment and issue its instruction, whose id is returned; for orders and recharges."""
-    stream, wanted = payment.stream(payment_no), payment.instruction_id(payment_no)
-    facts = payment.start(unit.load(stream), purpose, reference, payer, channel, amount_fen)
+    legs: tuple[Leg, ...],
+) -> list[str]:
+    """Start a payment: the wallet's leg is held, the channels' are instructed. The ids of its
+    instructions; for orders and recharges. Raises PAYMENT_EXISTS, and what a hold raises."""
+    stream = payment.stream(payment_no)
+    facts = payment.start(unit.load(stream), purpose, reference, payer, amount_fen, legs)
     unit.record(stream, facts)
-    if facts:
-        issue(unit, wanted, "payment", stream, channel, amount_fen, payer)
-    return wanted
+    if facts and len(legs) > 1:  # Books that were opened before plans had legs do not have it.
+        open_accounts(unit, (PAYMENT_IN_TRANSIT,))
+    ids = []
+    for place, leg in enumerate(legs):
+        if leg.kind == "wallet":
+            if facts:
+                _hold(unit, payment_no, payer, leg.amount_fen)
+            continue
+        wanted = payment.instruction_id(payment_no, place, len(legs))
+        ids.append(wanted)
+        if facts:
+            issue(unit, wanted, "payment", stream, leg.channel, leg.amount_fen, payer)
+    return ids
+
+
+def _hold(unit: Unit, payment_no: str, payer: str, amount_fen: int) -> None:
+    stream = account.stream(account_id(WALLET, payer))
+    state = unit.load(stream)
+    if state.frozen_out:
+        raise Refused(Code.ACCOUNT_FROZEN, "legs", f"{state.account}: out")
+    unit.record(stream, account.hold(state, _hold_id(payment_no), amount_fen, "a payment's leg"))
+
+
+def release_wallet(unit: Unit, payment_no: str, payer: str) -> None:
+    """Give back what a wallet leg holds, if it does: it is taken next, or not at all."""
+    stream = account.stream(account_id(WALLET, payer))
+    state, held = unit.load(stream), _hold_id(payment_no)
+    if any(hold_id == held for hold_id, _ in state.holds):
+        unit.record(stream, account.release_hold(state, held))
+
+
+def _hold_id(payment_no: str) -> str:
+    return f"pay-{payment_no}"
 
 
 def recharge_wallet(unit: Unit, command: RechargeWallet) -> dict[str, object]:
@@ -117,14 +209,52 @@ def recharge_wallet(unit: Unit, command: RechargeWallet) -> dict[str, object]:
         raise Refused(Code.MEMBER_NOT_FOUND, "member_id", command.member_id)
     if owner.kind != "personal":
         raise Refused(Code.MEMBER_KIND_WRONG, "member_id", "only personal members have a wallet")
-    channel = usable_channel(unit, command.method)
     amount_fen = fen(command.amount_fen, "amount_fen")
+    legs = planned(unit, PRODUCTS["RECHARGE"], command.method, (), amount_fen)
     if not unit.version(payment.stream(payment_no)):
         refuse_unbookable(unit, account_id(WALLET, command.member_id), amount_fen)
-    instruction_id = start_payment(
-        unit, payment_no, "recharge", owner.member_id, owner.member_id, channel.name, amount_fen
+    (instruction_id,) = start_payment(
+        unit, payment_no, "recharge", owner.member_id, owner.member_id, amount_fen, legs
     )
     return {"payment_no": payment_no, "instruction_id": instruction_id}
+
+
+def send_back_recharge(unit: Unit, command: SendBackRecharge) -> dict[str, object]:
+    """Undo a recharge (充值退款): its money leaves the wallet now, and goes back through its
+    channel; once. What the channel does not take is the wallet's again.
+
+    Raises PAYMENT_NOT_FOUND, PAYMENT_STATE_WRONG, BALANCE_INSUFFICIENT, ACCOUNT_*.
+    """
+    payment_no = checked_number(command.payment_no, "payment_no")
+    reason = checked_text(command.reason, "reason")
+    stream = payment.stream(payment_no)
+    for version in range(1, unit.version(stream) + 1):  # As operators could, until it had this way.
+        if unit.version(reversal.stream(f"{stream}#{version}")):
+            raise Refused(Code.PAYMENT_STATE_WRONG, "payment_no", "its entry was reversed")
+    on = unit.accounting_date
+    facts = payment.undo_recharge(
+        unit.load(stream),
+        reason,
+        lambda leg, payer: recharge_to_send_back(on, payer, leg.amount_fen),
+    )
+    unit.record(stream, facts)
+    issue_send_backs(unit, stream, facts)
+    return {"payment_no": payment_no, "instruction_id": payment.send_back_id(payment_no)}
+
+
+def issue_send_backs(
+    unit: Unit, stream: "Stream[payment.State]", facts: Sequence[payment.Event]
+) -> None:
+    """Instruct the channels of the legs that are to go back."""
+    started = unit.load(stream).started
+    if started is None:
+        return
+    payment_no, legs = payment.number_of(stream), started.legs
+    for fact in facts:
+        if isinstance(fact, payment.SendBackStarted):
+            wanted = payment.send_back_id(payment_no, fact.leg, len(legs))
+            channel = legs[fact.leg].channel
+            issue(unit, wanted, "refund", stream, channel, fact.amount_fen, started.payer)
 
 
 def transfer_money(unit: Unit, command: TransferMoney) -> dict[str, object]:

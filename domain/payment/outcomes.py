@@ -6,27 +6,42 @@ instruction names. Recharges are booked here; an order's payment is booked by th
 
 from functools import partial
 
-from domain.accounting.chart import WALLET, account_id
+from domain.accounting.chart import PAYMENT_IN_TRANSIT, WALLET, account_id
 from domain.accounting.commands import home_or_suspense, is_closed
+from domain.accounting.rules import composite
 from domain.accounting.rules.purchase import payment_to_send_back
 from domain.accounting.rules.purchase import recharge as recharge_entry
 from domain.accounting.rules.refund import refund_succeeded, refund_to_suspense, refund_to_wallet
 from domain.kernel import Entry, Reaction, Stream, Unit
 from domain.payment import payment
-from domain.payment.commands import issue
+from domain.payment.commands import issue_send_backs, release_wallet
 from domain.payment.instruction import Declined, Outcome, Succeeded, Unknown
+from domain.payment.plan import Leg, place_of
 
 
 def payment_succeeded(unit: Unit, outcome: Outcome[Succeeded]) -> None:
-    """The channel took the payer's money: the payment has succeeded."""
-    stream = _payment(outcome)
-    unit.record(stream, payment.succeed(unit.load(stream)))
+    """The channel took the payer's money: its leg is in, and perhaps the payment has succeeded."""
+    stream, on = _payment(outcome), unit.accounting_date
+    facts = payment.leg_succeeded(
+        unit.load(stream),
+        place_of(outcome.instruction_id),
+        lambda leg: composite.leg_received(on, leg.channel, leg.amount_fen),
+        lambda leg: payment_to_send_back(on, leg.channel, leg.amount_fen),
+    )
+    unit.record(stream, facts)
+    issue_send_backs(unit, stream, facts)
 
 
 def payment_declined(unit: Unit, outcome: Outcome[Declined]) -> None:
-    """The channel refused the payment."""
+    """The channel refused a leg: what the other legs brought is undone."""
     stream = _payment(outcome)
-    unit.record(stream, payment.decline(unit.load(stream), outcome.fact.reason))
+    state = unit.load(stream)
+    reason = outcome.fact.reason
+    facts = payment.leg_declined(state, place_of(outcome.instruction_id), reason)
+    unit.record(stream, facts)
+    if facts and state.started is not None and len(state.legs) > 1:
+        release_wallet(unit, payment.number_of(stream), state.started.payer)
+        issue_send_backs(unit, stream, facts)
 
 
 def payment_unknown(unit: Unit, outcome: Outcome[Unknown]) -> None:
@@ -44,35 +59,45 @@ def credit_recharged_wallet(
     if is_closed(unit, wallet):
         send_back(unit, stream, f"{wallet} is closed")
         return
-    entry = recharge_entry(unit.accounting_date, fact.channel, fact.reference, fact.amount_fen)
-    unit.record(stream, payment.recharge_wallet(unit.load(stream), entry))
+    state = unit.load(stream)
+    assert state.started is not None and fact.leg is not None
+    channel = state.started.legs[fact.leg].channel
+    entry = recharge_entry(unit.accounting_date, channel, fact.reference, fact.amount_fen)
+    unit.record(stream, payment.recharge_wallet(state, entry))
 
 
 def send_back(unit: Unit, stream: "Stream[payment.State]", reason: str) -> None:
     """A payment succeeded and nothing can take the money: the whole of it goes back as it came."""
-    state = unit.load(stream)
-    assert state.started is not None
-    channel, amount_fen = state.started.channel, state.started.amount_fen
-    entry = payment_to_send_back(unit.accounting_date, channel, amount_fen)
-    facts = payment.send_back(state, reason, entry)
+    state, on = unit.load(stream), unit.accounting_date
+
+    def goes_back(leg: Leg) -> Entry:
+        return payment_to_send_back(on, leg.channel, leg.amount_fen)
+
+    facts = payment.send_back(state, reason, goes_back)
     unit.record(stream, facts)
-    if facts:
-        wanted = payment.send_back_id(payment.number_of(stream))
-        issue(unit, wanted, "refund", stream, channel, amount_fen, state.started.payer)
+    if state.started is not None:
+        release_wallet(unit, payment.number_of(stream), state.started.payer)
+    issue_send_backs(unit, stream, facts)
 
 
 def send_back_succeeded(unit: Unit, outcome: Outcome[Succeeded]) -> None:
-    """The channel took a payment back."""
+    """The channel took a leg back."""
     stream, asked = _payment(outcome), outcome.asked
-    entry = refund_succeeded(unit.accounting_date, asked.channel, asked.amount_fen)
-    unit.record(stream, payment.complete_send_back(unit.load(stream), entry))
+    state, place = unit.load(stream), place_of(outcome.instruction_id)
+    waited = payment.waits_at(state, place) == PAYMENT_IN_TRANSIT
+    back = composite.leg_sent_back if waited else refund_succeeded
+    entry = back(unit.accounting_date, asked.channel, asked.amount_fen)
+    unit.record(stream, payment.complete_send_back(state, place, entry))
 
 
 def send_back_declined(unit: Unit, outcome: Outcome[Declined]) -> None:
-    """The channel did not take a payment back: it is kept for the payer."""
+    """The channel did not take a leg back: it is kept for the payer."""
     stream, asked = _payment(outcome), outcome.asked
-    entry = refund_kept(unit, asked.channel, asked.party, asked.amount_fen)
-    unit.record(stream, payment.fail_send_back(unit.load(stream), outcome.fact.reason, entry))
+    state, place = unit.load(stream), place_of(outcome.instruction_id)
+    waited = payment.waits_at(state, place) == PAYMENT_IN_TRANSIT
+    keep = leg_kept if waited else refund_kept
+    entry = keep(unit, asked.channel, asked.party, asked.amount_fen)
+    unit.record(stream, payment.fail_send_back(state, place, outcome.fact.reason, entry))
 
 
 def refund_kept(unit: Unit, channel: str, buyer: str, amount_fen: int) -> Entry:
@@ -84,6 +109,17 @@ def refund_kept(unit: Unit, channel: str, buyer: str, amount_fen: int) -> Entry:
         account_id(WALLET, buyer),
         partial(refund_to_wallet, on, buyer, amount_fen),
         partial(refund_to_suspense, on, channel, amount_fen),
+    )
+
+
+def leg_kept(unit: Unit, channel: str, buyer: str, amount_fen: int) -> Entry:
+    """Likewise for a leg that waited for its plan."""
+    on = unit.accounting_date
+    return home_or_suspense(
+        unit,
+        account_id(WALLET, buyer),
+        partial(composite.leg_to_wallet, on, buyer, amount_fen),
+        partial(composite.leg_to_suspense, on, channel, amount_fen),
     )
 
 

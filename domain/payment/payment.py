@@ -1,28 +1,39 @@
-"""Payment (支付): one attempt to pay one order, or to recharge one wallet, through one channel.
+"""Payment (支付): one attempt to pay one order, or to recharge one wallet, by a plan of legs.
 
-(none) ──start──▶ paying ──▶ succeeded ──send back──▶ sending_back ──▶ sent_back
-                    │  ▲                                       │
-                    ▼  │                                       ▼
-                  unknown ──▶ succeeded | declined          kept: the channel declined
-                  declined ◀── paying
+    (none) ──start──▶ paying ──all legs in──▶ succeeded ──send back──▶ sending_back ──▶ sent_back
+                       │  ▲                                                        └──▶ kept
+                       ▼  │
+                     unknown ──▶ succeeded | giving_up | declined
+
+             a leg is declined ──▶ giving_up ──every leg has ended──▶ declined
+
+All or nothing for what it pays, but the books follow the money. A wallet leg is held first. A
+channel leg is booked the moment its channel says so: it waits on 2241.09 unless it completes the
+plan. When one is declined the others are undone: holds are released, what came in goes back, what
+is not known yet is waited for and then goes back too. A plan of one leg is not a special case; it
+merely never waits.
 
 A payment that succeeds for an order that is closed or paid already, or for an account that was
-closed meanwhile, is sent back whole the way it came (原路退回), under an instruction of its own.
-What the channel does not take back is kept: in the payer's wallet or, when that is closed, in
-suspense.
+closed meanwhile, is sent back whole the way it came (原路退回), each leg under its own
+instruction. What a channel does not take back is kept: in the payer's wallet or, when that is
+closed, in suspense.
 """
 
+from collections.abc import Callable
 from typing import Literal, assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.accounting.chart import REFUND_IN_TRANSIT
+from domain.accounting.chart import PAYMENT_IN_TRANSIT, REFUND_IN_TRANSIT
 from domain.accounting.open_items import NONE, OpenItems, suspense_of
 from domain.kernel import Entry, Fact, Stream, key
+from domain.payment.legs import Legs, LegState, any_is, changed, first, released
+from domain.payment.plan import Leg, numbered
 from domain.refusals import Code, Refused
 
 Purpose = Literal["order", "recharge"]
+Gone = Literal["", "sent_back", "kept"]
 
 
 class Started(Fact, frozen=True):
@@ -31,15 +42,36 @@ class Started(Fact, frozen=True):
     purpose: Purpose
     reference: str
     payer: str
-    channel: str
     amount_fen: int
+    legs: tuple[Leg, ...]
+
+
+class LegSucceeded(Fact, frozen=True):
+    """A channel leg is in and waits for the others; `leg` is its place in the plan."""
+
+    leg: int
+    amount_fen: int
+    entry: Entry
+
+
+class LegDeclined(Fact, frozen=True):
+    """The channel refused one of several legs: the plan is given up."""
+
+    leg: int
+    reason: str
 
 
 class Succeeded(Fact, frozen=True):
+    """All legs are in; `leg` came last and is not booked yet. None: it was paid by wallet alone."""
+
     purpose: Purpose
     reference: str
-    channel: str
     amount_fen: int
+    leg: int | None
+
+
+class Captured(Fact, frozen=True):
+    """The legs of a plan of several were taken for what they pay."""
 
 
 class WalletRecharged(Fact, frozen=True):
@@ -49,23 +81,32 @@ class WalletRecharged(Fact, frozen=True):
 
 
 class SendBackStarted(Fact, frozen=True):
-    """Nothing can take the money: it goes back to the payer."""
+    """Nothing takes a leg: it goes back to the payer. Without an entry its money was booked before
+    and stays where it waits."""
 
+    leg: int
     amount_fen: int
     reason: str
-    entry: Entry
+    entry: Entry | None
 
 
 class SentBack(Fact, frozen=True):
+    """`whole`: what the payment came to with it, "" while other legs are under way, or when it was
+    declined anyway."""
+
+    leg: int
     amount_fen: int
+    whole: Gone
     entry: Entry
 
 
 class SendBackFailed(Fact, frozen=True):
     """The channel declined; its entry says where the money is kept."""
 
+    leg: int
     amount_fen: int
     reason: str
+    whole: Gone
     entry: Entry
 
 
@@ -81,7 +122,10 @@ class BecameUnknown(Fact, frozen=True):
 
 Event = (
     Started
+    | LegSucceeded
+    | LegDeclined
     | Succeeded
+    | Captured
     | WalletRecharged
     | SendBackStarted
     | SentBack
@@ -90,19 +134,27 @@ Event = (
     | BecameUnknown
 )
 Status = Literal[
-    "none", "paying", "unknown", "succeeded", "sending_back", "sent_back", "kept", "declined"
+    "none",
+    "paying",
+    "unknown",
+    "giving_up",
+    "succeeded",
+    "sending_back",
+    "sent_back",
+    "kept",
+    "declined",
 ]
-
-
+_OPEN: tuple[Status, ...] = ("paying", "unknown", "giving_up")
 GONE_BACK = ("sending_back", "sent_back", "kept")
 
 
 class State(Struct, frozen=True, gc=False):
-    """`suspense` is the account on which money lies that neither went back nor has an owner."""
+    """`reason`: why the plan was given up."""
 
     status: Status = "none"
     started: Started | None = None
-    suspense: str = ""
+    legs: Legs = ()
+    reason: str = ""
 
 
 def stream(payment_no: str) -> "Stream[State]":
@@ -114,38 +166,80 @@ def number_of(stream: str) -> str:
     return key(stream)
 
 
-def instruction_id(payment_no: str) -> str:
-    """Of the instruction that asks the channel for the payer's money."""
-    return f"pay-{payment_no}"
+def instruction_id(payment_no: str, place: int = 0, legs: int = 1) -> str:
+    """Of the instruction that asks a channel for the payer's money, by the leg's place."""
+    return numbered("pay", payment_no, place, legs)
 
 
-def send_back_id(payment_no: str) -> str:
-    """Of the instruction that asks the channel to take the payment back."""
-    return f"back-{payment_no}"
+def send_back_id(payment_no: str, place: int = 0, legs: int = 1) -> str:
+    """Of the instruction that asks a channel to take a leg back."""
+    return numbered("back", payment_no, place, legs)
 
 
 def start(
-    state: State, purpose: Purpose, reference: str, payer: str, channel: str, amount_fen: int
+    state: State,
+    purpose: Purpose,
+    reference: str,
+    payer: str,
+    amount_fen: int,
+    legs: tuple[Leg, ...],
 ) -> list[Event]:
-    """The same payment again returns []. Another one under its number: PAYMENT_EXISTS."""
-    wanted = Started(purpose, reference, payer, channel, amount_fen)
+    """The same payment again returns []. Another one under its number: PAYMENT_EXISTS.
+
+    A plan that nobody outside is asked about has succeeded at once.
+    """
+    wanted = Started(purpose, reference, payer, amount_fen, legs)
     if state.started is None:
-        return [wanted]
+        if any(leg.kind == "channel" for leg in legs):
+            return [wanted]
+        return [wanted, Succeeded(purpose, reference, amount_fen, None)]
     if state.started == wanted:
         return []
     raise Refused(Code.PAYMENT_EXISTS, "payment_no")
 
 
-def succeed(state: State) -> list[Event]:
+def leg_succeeded(
+    state: State,
+    place: int,
+    waits: Callable[[Leg], Entry],
+    goes_back: Callable[[Leg], Entry],
+) -> list[Event]:
+    """A channel leg is in. `waits` makes its entry while others are awaited, `goes_back` the one
+    when the plan was given up meanwhile. A leg that has ended before returns []."""
     started = _need(state)
-    if state.status in ("succeeded", *GONE_BACK):
+    if state.status not in _OPEN or state.legs[place].status != "waiting":
         return []
-    return [Succeeded(started.purpose, started.reference, started.channel, started.amount_fen)]
+    leg = started.legs[place]
+    if state.status == "giving_up":
+        reason = state.reason
+        back = SendBackStarted(place, leg.amount_fen, reason, goes_back(leg))
+        return [back, *_declined_if_ended(state, place, reason)]
+    if any_is(state.legs, "waiting", but=place):
+        return [LegSucceeded(place, leg.amount_fen, waits(leg))]
+    return [Succeeded(started.purpose, started.reference, started.amount_fen, place)]
 
 
-def decline(state: State, reason: str) -> list[Event]:
+def leg_declined(state: State, place: int, reason: str) -> list[Event]:
+    """A channel refused a leg: what is in goes back, and the payment is declined once every leg has
+    ended. A leg that has ended before returns []."""
     started = _need(state)
-    if state.status in ("declined", *GONE_BACK):
+    if state.status not in _OPEN or state.legs[place].status != "waiting":
+        return []
+    if len(started.legs) == 1:
+        return [Declined(started.purpose, started.reference, reason)]
+    first = state.reason or reason
+    facts: list[Event] = [LegDeclined(place, reason)]
+    facts += [
+        SendBackStarted(one, started.legs[one].amount_fen, first, None)
+        for one, leg in enumerate(state.legs)
+        if leg.status == "in"
+    ]
+    return facts + _declined_if_ended(state, place, first)
+
+
+def _declined_if_ended(state: State, ending: int, reason: str) -> list[Event]:
+    started = _need(state)
+    if any_is(state.legs, "waiting", but=ending):
         return []
     return [Declined(started.purpose, started.reference, reason)]
 
@@ -155,39 +249,86 @@ def become_unknown(state: State, reason: str) -> list[Event]:
     return [BecameUnknown(reason)] if state.status == "paying" else []
 
 
+def capture(state: State) -> list[Event]:
+    """What the payment is for takes its money. One leg needs no fact of its own."""
+    return [Captured()] if len(_need(state).legs) > 1 else []
+
+
 def recharge_wallet(state: State, entry: Entry) -> list[Event]:
     """The wallet that a recharge was for has the money. It follows the success, in its commit."""
     started = _need(state)
     return [WalletRecharged(started.reference, started.amount_fen, entry)]
 
 
-def send_back(state: State, reason: str, entry: Entry) -> list[Event]:
-    """Once, and only what has succeeded."""
+def send_back(state: State, reason: str, goes_back: Callable[[Leg], Entry]) -> list[Event]:
+    """Every channel leg, once, and only of what has succeeded. `goes_back` makes the entry of a leg
+    that no account waits with."""
     started = _need(state)
     if state.status != "succeeded":
         return []
-    return [SendBackStarted(started.amount_fen, reason, entry)]
+    return [
+        SendBackStarted(
+            place,
+            leg.amount_fen,
+            reason,
+            None if state.legs[place].account else goes_back(leg),
+        )
+        for place, leg in enumerate(started.legs)
+        if leg.kind == "channel"
+    ]
 
 
-def complete_send_back(state: State, entry: Entry) -> list[Event]:
+def undo_recharge(state: State, reason: str, takes: Callable[[Leg, str], Entry]) -> list[Event]:
+    """A recharge goes back whole; `takes` makes the entry that takes it from the wallet. Undoing it
+    again returns []. Raises PAYMENT_NOT_FOUND, PAYMENT_STATE_WRONG."""
     started = _need(state)
-    return [SentBack(started.amount_fen, entry)] if state.status == "sending_back" else []
-
-
-def fail_send_back(state: State, reason: str, entry: Entry) -> list[Event]:
-    started = _need(state)
-    if state.status != "sending_back":
+    if started.purpose == "recharge" and state.status in GONE_BACK:
         return []
-    return [SendBackFailed(started.amount_fen, reason, entry)]
+    if started.purpose != "recharge" or state.status != "succeeded":
+        detail = f"it pays for an {started.purpose} and is {state.status}"
+        if started.purpose == "recharge":
+            detail = f"it is {state.status}"
+        raise Refused(Code.PAYMENT_STATE_WRONG, "payment_no", detail)
+    return send_back(state, reason, lambda leg: takes(leg, started.payer))
+
+
+def complete_send_back(state: State, place: int, entry: Entry) -> list[Event]:
+    started = _need(state)
+    if state.legs[place].status != "sending_back":
+        return []
+    whole = _gone(state, place, "sent_back")
+    return [SentBack(place, started.legs[place].amount_fen, whole, entry)]
+
+
+def fail_send_back(state: State, place: int, reason: str, entry: Entry) -> list[Event]:
+    started = _need(state)
+    if state.legs[place].status != "sending_back":
+        return []
+    whole = _gone(state, place, "kept")
+    return [SendBackFailed(place, started.legs[place].amount_fen, reason, whole, entry)]
+
+
+def _gone(state: State, ending: int, as_: Literal["sent_back", "kept"]) -> Gone:
+    """What a payment that goes back whole comes to with this leg."""
+    if state.status != "sending_back" or any_is(state.legs, "sending_back", but=ending):
+        return ""
+    return "kept" if any_is(state.legs, "kept", but=ending) else as_
+
+
+def waits_at(state: State, place: int) -> str:
+    """The account on which the money of a leg waits, "" for none."""
+    return state.legs[place].account
 
 
 def open_items(state: State) -> OpenItems:
-    """Money that is on its way back, or lies in suspense."""
+    """Money that waits for its plan, is on its way back, or lies in suspense."""
     if state.started is None:
         return NONE
-    if state.status == "sending_back":
-        return {REFUND_IN_TRANSIT: state.started.amount_fen}
-    return {state.suspense: state.started.amount_fen} if state.suspense else NONE
+    items: dict[str, int] = {}
+    for leg, now in zip(state.started.legs, state.legs, strict=True):
+        if now.account:
+            items[now.account] = items.get(now.account, 0) + leg.amount_fen
+    return items or NONE
 
 
 def _need(state: State) -> Started:
@@ -197,22 +338,37 @@ def _need(state: State) -> Started:
 
 
 def evolve(state: State, event: Event) -> State:
+    legs = state.legs
     match event:
-        case Started():
-            return State("paying", event)
-        case Succeeded():
-            return replace(state, status="succeeded")
-        case Declined():
-            return replace(state, status="declined")
+        case Started(legs=planned):
+            return State("paying", event, tuple(map(first, planned)))
+        case LegSucceeded(leg=place):
+            return replace(state, legs=changed(legs, place, "in", PAYMENT_IN_TRANSIT))
+        case LegDeclined(leg=place, reason=reason):
+            given_up = released(changed(legs, place, "declined"))
+            return replace(state, status="giving_up", legs=given_up, reason=state.reason or reason)
+        case Succeeded(leg=place):
+            came = legs if place is None else changed(legs, place, "in")
+            return replace(state, status="succeeded", legs=came)
+        case Captured():
+            return replace(state, legs=(LegState("captured"),) * len(legs))
+        case Declined(reason=reason):
+            ended = (LegState("declined"),) if len(legs) == 1 else legs
+            return replace(state, status="declined", legs=ended, reason=reason)
         case BecameUnknown():
             return replace(state, status="unknown")
         case WalletRecharged():
             return state
-        case SendBackStarted():
-            return replace(state, status="sending_back")
-        case SentBack():
-            return replace(state, status="sent_back")
-        case SendBackFailed(entry=entry):
-            return replace(state, status="kept", suspense=suspense_of(entry))
+        case SendBackStarted(leg=place, entry=entry):
+            waits = REFUND_IN_TRANSIT if entry else legs[place].account
+            if state.status == "succeeded":
+                state, legs = replace(state, status="sending_back"), released(legs)
+            return replace(state, legs=changed(legs, place, "sending_back", waits))
+        case SentBack(leg=place, whole=whole):
+            gone = changed(legs, place, "sent_back")
+            return replace(state, status=whole or state.status, legs=gone)
+        case SendBackFailed(leg=place, whole=whole, entry=entry):
+            gone = changed(legs, place, "kept", suspense_of(entry))
+            return replace(state, status=whole or state.status, legs=gone)
         case _:
             assert_never(event)

@@ -3,13 +3,16 @@ refund's outcome does."""
 
 from typing import Literal
 
+from domain.accounting.open_items import suspense_of
 from domain.accounting.rules import refund as refund_rules
+from domain.channel.channels import PAYOUT_CHANNEL
 from domain.fields import checked_number, checked_text
 from domain.kernel import Command, Stream, Unit
 from domain.money import MAX_TAKEN_FEN, fen
 from domain.payment.commands import issue
 from domain.payment.instruction import Declined, Outcome, Succeeded, Unknown
 from domain.payment.outcomes import refund_kept
+from domain.payment.plan import Share, carrier, place_of
 from domain.transaction import refund, transaction
 from domain.transaction.advance import above_limit
 
@@ -61,8 +64,9 @@ def refund_transaction(unit: Unit, command: RefundTransaction) -> dict[str, obje
         return _answer(refund_no, asked)
     state = unit.load(stream)
     stage = transaction.refuse_refund(state, amount_fen)
-    sold, channel, entry = state.created, state.channel, None
+    sold, entry = state.created, None
     assert sold is not None
+    parts = transaction.refund_parts(state, amount_fen)
     if stage == "escrow":
         on = unit.accounting_date
         entry = refund_rules.refund_from_escrow(on, sold.merchant, amount_fen)
@@ -72,7 +76,7 @@ def refund_transaction(unit: Unit, command: RefundTransaction) -> dict[str, obje
             asked,
             command.transaction_id,
             sold.buyer,
-            channel,
+            carrier(parts),
             amount_fen,
             debt_fen=excess.debt_fen,
             limit_fen=excess.limit_fen,
@@ -81,11 +85,30 @@ def refund_transaction(unit: Unit, command: RefundTransaction) -> dict[str, obje
         unit.record(refund_stream, waiting)
         return _answer(refund_no, unit.load(refund_stream))
     unit.record(stream, transaction.accept_refund(state, refund_no, amount_fen, entry))
-    requested = refund.request(asked, command.transaction_id, sold.buyer, channel, amount_fen)
+    requested = refund.request(asked, command.transaction_id, sold.buyer, amount_fen, parts)
     unit.record(refund_stream, requested)
-    wanted = refund.instruction_id(refund_no)
-    issue(unit, wanted, "refund", refund_stream, channel, amount_fen, sold.buyer)
+    _give_back(unit, refund_no)
     return _answer(refund_no, unit.load(refund_stream))
+
+
+def _give_back(unit: Unit, refund_no: str) -> None:
+    """Instruct the channels of a refund's parts; what the wallet paid is in it again at once."""
+    stream = refund.stream(refund_no)
+    wanted = refund.needed(unit.load(stream), stream)
+    parts = wanted.parts
+    for place, part in enumerate(parts):
+        if part.kind == "channel":
+            instruction_id = refund.instruction_id(refund_no, place, len(parts))
+            amount_fen = part.amount_fen
+            issue(unit, instruction_id, "refund", stream, part.channel, amount_fen, wanted.buyer)
+            continue
+        kept_at = next((one.channel for one in parts if one.channel), PAYOUT_CHANNEL)
+        entry = refund_kept(unit, kept_at, wanted.buyer, part.amount_fen)
+        if suspense_of(entry):
+            facts = refund.fail(unit.load(stream), place, "the wallet is closed", entry)
+        else:
+            facts = refund.succeed(unit.load(stream), place, entry)
+        unit.record(stream, facts)
 
 
 def _answer(refund_no: str, state: refund.State) -> dict[str, object]:
@@ -94,7 +117,11 @@ def _answer(refund_no: str, state: refund.State) -> dict[str, object]:
         return {"refund_no": refund_no, "state": "requested"}
     if state.status == "rejected":
         return {"refund_no": refund_no, "state": "rejected", "reason": state.rejected}
-    return {"refund_no": refund_no, "instruction_id": refund.instruction_id(refund_no)}
+    parts = state.requested.parts if state.requested else ()
+    ids = refund.instruction_ids(refund_no, parts)
+    if len(parts) == 1 and ids:
+        return {"refund_no": refund_no, "instruction_id": ids[0]}
+    return {"refund_no": refund_no, "instruction_ids": ids}
 
 
 def approve_refund(unit: Unit, command: ApproveRefund) -> dict[str, object]:
@@ -106,17 +133,22 @@ def approve_refund(unit: Unit, command: ApproveRefund) -> dict[str, object]:
     refund_no = checked_number(command.refund_no, "refund_no")
     refund_stream = refund.stream(refund_no)
     state = unit.load(refund_stream)
-    facts = refund.approve(state, unit.actor)
-    if facts:
-        asked = state.asked
+    asked = state.asked
+    stream = transaction.stream(asked.transaction_id if asked else "")
+
+    def parts() -> tuple[Share, ...]:
         assert asked is not None
-        amount_fen, stream = asked.amount_fen, transaction.stream(asked.transaction_id)
+        return transaction.refund_parts(unit.load(stream), asked.amount_fen)
+
+    facts = refund.approve(state, unit.actor, parts)
+    if facts:
+        assert asked is not None
+        amount_fen = asked.amount_fen
         unit.record(stream, transaction.end_reservation(refund_no, amount_fen))
         accepted = transaction.accept_refund(unit.load(stream), refund_no, amount_fen, None)
         unit.record(stream, accepted)
         unit.record(refund_stream, facts)
-        wanted = refund.instruction_id(refund_no)
-        issue(unit, wanted, "refund", refund_stream, asked.channel, amount_fen, asked.buyer)
+        _give_back(unit, refund_no)
     return _answer(refund_no, unit.load(refund_stream))
 
 
@@ -138,20 +170,20 @@ def reject_refund(unit: Unit, command: RejectRefund) -> dict[str, object]:
 
 def refund_succeeded(unit: Unit, outcome: Outcome[Succeeded]) -> None:
     """The channel paid the buyer back."""
-    stream = _refund(outcome)
+    stream, asked = _refund(outcome), outcome.asked
     state = unit.load(stream)
-    wanted, on = refund.needed(state, stream), unit.accounting_date
-    entry = refund_rules.refund_succeeded(on, wanted.channel, wanted.amount_fen)
-    unit.record(stream, refund.succeed(state, entry))
+    refund.needed(state, stream)
+    entry = refund_rules.refund_succeeded(unit.accounting_date, asked.channel, asked.amount_fen)
+    unit.record(stream, refund.succeed(state, place_of(outcome.instruction_id), entry))
 
 
 def refund_declined(unit: Unit, outcome: Outcome[Declined]) -> None:
     """The channel could not pay the buyer back: the money is kept for the buyer."""
-    stream = _refund(outcome)
+    stream, asked = _refund(outcome), outcome.asked
     state = unit.load(stream)
-    wanted = refund.needed(state, stream)
-    entry = refund_kept(unit, wanted.channel, wanted.buyer, wanted.amount_fen)
-    unit.record(stream, refund.fail(state, outcome.fact.reason, entry))
+    wanted, place = refund.needed(state, stream), place_of(outcome.instruction_id)
+    entry = refund_kept(unit, asked.channel, wanted.buyer, asked.amount_fen)
+    unit.record(stream, refund.fail(state, place, outcome.fact.reason, entry))
 
 
 def refund_unknown(unit: Unit, outcome: Outcome[Unknown]) -> None:

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from domain.kernel import Entry, Fact, Stream, key
 from domain.money import FeeRule, fee_fen
+from domain.payment.plan import Share, take
 from domain.refusals import Code, Refused
 
 Mode = Literal["escrow", "instant"]
@@ -40,11 +41,12 @@ class Created(Fact, frozen=True):
 
 
 class Paid(Fact, frozen=True):
-    """`confirm_by_us`: from then on the timer may confirm receipt (UTC µs)."""
+    """`legs`: what each leg of the payment paid of it, in the order a refund takes it back.
+    `confirm_by_us`: from then on the timer may confirm receipt (UTC µs)."""
 
     payment_no: str
-    channel: str
     confirm_by_us: int
+    legs: tuple[Share, ...]
     entry: Entry
 
 
@@ -120,7 +122,7 @@ Event = (
 class State(Struct, frozen=True, gc=False):
     status: Literal["none", "created", "paid", "completed", "refunded", "closed"] = "none"
     created: Created | None = None
-    channel: str = ""
+    legs: tuple[Share, ...] = ()  # What of each leg is not refunded.
     confirm_by_us: int = 0
     refunded_fen: int = 0
     released: bool = False
@@ -175,12 +177,12 @@ def create(
 
 
 def pay(
-    state: State, payment_no: str, channel: str, confirm_by_us: int, entry: Entry
+    state: State, payment_no: str, legs: tuple[Share, ...], confirm_by_us: int, entry: Entry
 ) -> list[Event]:
     _need(state)
     if state.status != "created":
         return []
-    return [Paid(payment_no, channel, confirm_by_us, entry)]
+    return [Paid(payment_no, confirm_by_us, legs, entry)]
 
 
 def complete(state: State, by: Literal["buyer", "timer", "instant"], at_us: int) -> list[Event]:
@@ -227,6 +229,12 @@ def accept_refund(
     Raises what `refuse_refund` raises.
     """
     return [RefundAccepted(refund_no, amount_fen, refuse_refund(state, amount_fen), entry)]
+
+
+def refund_parts(state: State, amount_fen: int) -> tuple[Share, ...]:
+    """What a refund takes of each leg: channels first, the wallet last. Accepting it takes the
+    same of what is left."""
+    return take(state.legs, amount_fen).parts
 
 
 def reserve_refund(state: State, refund_no: str, amount_fen: int) -> list[Event]:
@@ -315,8 +323,8 @@ def evolve(state: State, event: Event) -> State:
     match event:
         case Created():
             return State("created", event)
-        case Paid(channel=channel, confirm_by_us=confirm_by_us):
-            return replace(state, status="paid", channel=channel, confirm_by_us=confirm_by_us)
+        case Paid(legs=legs, confirm_by_us=confirm_by_us):
+            return replace(state, status="paid", legs=legs, confirm_by_us=confirm_by_us)
         case Completed():
             return replace(state, status="completed")
         case Cleared(gross_fen=gross_fen):
@@ -325,7 +333,8 @@ def evolve(state: State, event: Event) -> State:
             refunded_fen = state.refunded_fen + fen
             whole = state.created is not None and refunded_fen == state.created.amount_fen
             status = "refunded" if whole else state.status
-            return replace(state, status=status, refunded_fen=refunded_fen)
+            legs = take(state.legs, fen).left
+            return replace(state, status=status, refunded_fen=refunded_fen, legs=legs)
         case RefundCleared(amount_fen=fen):
             return replace(state, released_fen=state.released_fen - fen)
         case RefundReserved(amount_fen=fen):

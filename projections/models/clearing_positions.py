@@ -17,8 +17,9 @@ from domain.accounting.chart import CHANNEL_PAYABLE, CHANNEL_RECEIVABLE, split_i
 from domain.channel.channels import network_of
 from domain.clearing.day import Closed
 from domain.kernel import Fact, Recorded
-from domain.payment.payment import SendBackStarted, SentBack, WalletRecharged
+from domain.payment.payment import LegSucceeded, SendBackStarted, SentBack, WalletRecharged
 from domain.settlement.batch import PayoutSucceeded
+from domain.transaction.refund import PartSucceeded
 from domain.transaction.refund import Succeeded as RefundSucceeded
 from domain.transaction.transaction import Paid
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
@@ -70,10 +71,12 @@ _PAID_OUT = Counted(CHANNEL_PAYABLE, "paid_out_fen")
 
 COUNTED: dict[type[Fact], Counted] = {
     Paid: _RECEIVED,
+    LegSucceeded: _RECEIVED,
     WalletRecharged: _RECEIVED,
     SendBackStarted: _RECEIVED,
     SentBack: _REFUNDED,
     RefundSucceeded: _REFUNDED,
+    PartSucceeded: _REFUNDED,
     PayoutSucceeded: _PAID_OUT,
 }
 
@@ -91,6 +94,8 @@ def _new_delta() -> Delta:
 
 def _count(delta: Delta, recorded: Recorded) -> None:
     counted, entry = COUNTED[type(recorded.fact)], recorded.fact.entry
+    if entry is None:  # A leg that was counted when it came in.
+        return
     received = counted.code == CHANNEL_RECEIVABLE
     column = _SUMS.index(counted.fen)
     for line in entry.lines:

@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Index, Tab
 
 from domain.kernel import Recorded, key
 from domain.payment import payment as facts
+from domain.payment.plan import carrier
 from projections.engine.model import METADATA, TEXT
 from projections.tables.drafts import Change
 from projections.tables.listing import Listing, Names, Narrowed, between, given, values_of
@@ -87,7 +88,7 @@ def started(recorded: Recorded) -> PaymentDraft:
         fact.purpose,
         fact.reference,
         fact.payer,
-        fact.channel,
+        carrier(fact.legs),
         fact.amount_fen,
         recorded.at_us,
         last_position=recorded.position,
@@ -100,21 +101,36 @@ def _ended(row: PaymentDraft, recorded: Recorded) -> None:
     row.reason, row.ended_at_us = getattr(fact, "reason", ""), recorded.at_us
 
 
-def _became(state: str) -> Change:
-    def change(row: PaymentDraft, recorded: Recorded) -> None:
-        row.state = state
-        row.reason = getattr(recorded.fact, "reason", row.reason)
+def _leg_declined(row: PaymentDraft, recorded: Recorded) -> None:
+    row.state, row.reason = "giving_up", row.reason or recorded.fact.reason
 
-    return change
+
+def _leg_goes_back(row: PaymentDraft, recorded: Recorded) -> None:
+    """A leg of a plan that was given up goes back by itself; the payment is declined anyway."""
+    if row.state not in ("giving_up", "declined"):
+        row.state, row.reason = "sending_back", recorded.fact.reason
+
+
+def _gone(row: PaymentDraft, recorded: Recorded) -> None:
+    fact: facts.SentBack | facts.SendBackFailed = recorded.fact
+    if fact.whole:
+        row.state = fact.whole
+    if isinstance(fact, facts.SendBackFailed) and row.state != "declined":
+        row.reason = fact.reason
+
+
+def _unknown(row: PaymentDraft, recorded: Recorded) -> None:
+    row.state, row.reason = "unknown", recorded.fact.reason
 
 
 CHANGES: dict[type, Change] = {
     facts.Succeeded: _ended,
     facts.Declined: _ended,
-    facts.BecameUnknown: _became("unknown"),
-    facts.SendBackStarted: _became("sending_back"),
-    facts.SentBack: _became("sent_back"),
-    facts.SendBackFailed: _became("kept"),
+    facts.BecameUnknown: _unknown,
+    facts.LegDeclined: _leg_declined,
+    facts.SendBackStarted: _leg_goes_back,
+    facts.SentBack: _gone,
+    facts.SendBackFailed: _gone,
 }
 
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 from sqlalchemy import BigInteger, Column, Connection, Index, Table, select, text
 
 from domain.kernel import Recorded, key
+from domain.payment.plan import carrier
 from domain.transaction import refund as facts
 from domain.transaction.transaction import RefundCleared
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
@@ -93,12 +94,13 @@ def _requested(delta: Drafts, recorded: Recorded) -> None:
     fact: facts.Requested | facts.ApprovalRequested = recorded.fact
     refund_no = key(recorded.stream)
     merchant = fact.transaction_id.partition("-")[0]  # Member ids have no dash.
+    channel = carrier(fact.parts) if isinstance(fact, facts.Requested) else fact.channel
     delta.created[refund_no] = Draft(
         refund_no,
         fact.transaction_id,
         merchant,
         fact.buyer,
-        fact.channel,
+        channel,
         fact.amount_fen,
         recorded.at_us,
         last_position=recorded.position,
@@ -137,6 +139,14 @@ def _failed(row: Draft, recorded: Recorded) -> None:
     row.state, row.reason, row.ended_at_us = "failed", recorded.fact.reason, recorded.at_us
 
 
+def _part_ended(row: Draft, recorded: Recorded) -> None:
+    fact: facts.PartSucceeded | facts.PartFailed = recorded.fact
+    if isinstance(fact, facts.PartFailed):
+        row.reason = fact.reason
+    if fact.whole:
+        row.state, row.ended_at_us = fact.whole, recorded.at_us
+
+
 def _unknown(row: Draft, recorded: Recorded) -> None:
     row.state, row.reason = "unknown", recorded.fact.reason
 
@@ -153,6 +163,8 @@ _CHANGES: dict[type, Change] = {
     facts.Rejected: _rejected,
     facts.Succeeded: _succeeded,
     facts.Failed: _failed,
+    facts.PartSucceeded: _part_ended,
+    facts.PartFailed: _part_ended,
     facts.BecameUnknown: _unknown,
     RefundCleared: _cleared,
 }
@@ -173,6 +185,8 @@ _FOLDS: dict[Any, Callable[[Any, Recorded], None]] = {
     facts.Rejected: _changed,
     facts.Succeeded: _changed,
     facts.Failed: _changed,
+    facts.PartSucceeded: _changed,
+    facts.PartFailed: _changed,
     facts.BecameUnknown: _changed,
     RefundCleared: _taken_back,
 }

@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 
 from domain.kernel import Recorded, key
+from domain.payment.plan import carrier
 from domain.transaction import transaction as facts
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.tables.bulk import fetch_rows, insert_rows, update_rows
@@ -148,7 +149,7 @@ def _created(delta: Delta, recorded: Recorded) -> None:
 
 def _paid(row: Draft, recorded: Recorded) -> None:
     fact: facts.Paid = recorded.fact
-    row.state, row.channel, row.payment_no = "paid", fact.channel, fact.payment_no
+    row.state, row.channel, row.payment_no = "paid", carrier(fact.legs), fact.payment_no
     row.paid_at_us, row.confirm_by_us = recorded.at_us, fact.confirm_by_us
 
 

@@ -104,7 +104,7 @@ def test_every_caller_is_answered_and_nothing_is_lost_or_doubled(market: str) ->
         head = ledger.head().position
         assert tail.seen == list(range(before + 1, head + 1))
         assert [row.position for row in log_rows(ledger)] == list(range(1, head + 1))
-        for name in ("order.placed.1", "transaction.paid.1", "transaction.cleared.1"):
+        for name in ("order.placed.1", "transaction.paid.2", "transaction.cleared.1"):
             assert count(ledger, name) == BOUGHT, name
         assert merchant_fen(ledger) == len(CALLERS) * net_fen(TIMES)
         for caller in CALLERS:

@@ -12,6 +12,7 @@ from domain.clearing.commands import CutOffDay
 from domain.kernel import Command
 from domain.order.commands import PayOrder
 from domain.payment.commands import RechargeWallet, RecordOutcome, start_payment
+from domain.payment.plan import Leg
 from domain.refusals import Code, Refused
 from domain.settlement.commands import (
     RetryPayout,
@@ -89,11 +90,11 @@ def test_a_payment_for_a_merchant_who_left_goes_back_whole(books: Books, mode: A
     books.do(CloseAccount(ESCROW))
     assert names(books, RecordOutcome("pay-P1", succeeded="S1")) == [
         "instruction.succeeded.1",
-        "payment.succeeded.1",
+        "payment.succeeded.2",
         "order.closed.1",
         "transaction.closed.1",
         "transaction.closed.1",
-        "payment.send_back_started.1",
+        "payment.send_back_started.2",
         "instruction.issued.1",
     ]
     asked = books.state("instruction-back-P1")
@@ -105,7 +106,7 @@ def test_a_payment_for_a_merchant_who_left_goes_back_whole(books: Books, mode: A
     )
     assert money(books, "1122.01.JD_PAY", "2241.07", f"2241.04.{TEA}") == [11_900, 11_900, 0]
     books.do(RecordOutcome("back-P1", unknown="timeout"))
-    assert names(books, RecordOutcome("back-P1", succeeded="S2"))[-1] == "payment.sent_back.1"
+    assert names(books, RecordOutcome("back-P1", succeeded="S2"))[-1] == "payment.sent_back.2"
     assert money(books, "2241.07", "2202.01.JD_PAY") == [0, 11_900]
     assert books.state("order-O1").status == "closed"
     assert books.facts_of(PayOrder("P1", "O1", "JD_PAY")) == [], "the same answer for ever"
@@ -169,8 +170,8 @@ def test_a_payment_that_the_order_does_not_wait_for_goes_back(
     books.place("O1", (MERCHANT, 8_900))
     for command in before:
         books.do(command)
-    started = ("P0", "order", "O1", BUYER, "WECHAT_PAY", 8_900)
-    books.decide(lambda unit: start_payment(unit, *started))
+    legs = (Leg("channel", "WECHAT_PAY", "WECHAT_PAY", 8_900),)
+    books.decide(lambda unit: start_payment(unit, "P0", "order", "O1", BUYER, 8_900, legs))
     books.do(RecordOutcome("pay-P0", succeeded="S0"))
     assert books.state("order-O1").status == status
     books.do(RecordOutcome("back-P0", succeeded="S1"))

@@ -181,8 +181,8 @@ def test_members_come_and_go_and_no_outcome_is_lost() -> None:
         seen.update(NAMES[type(fact)] for _, fact in lives.books.log)
     assert {
         "account.closed.1",
-        "payment.sent_back.1",
-        "payment.send_back_failed.1",
+        "payment.sent_back.2",
+        "payment.send_back_failed.2",
         "refund_to_suspense.1",
         "payout_failed_to_suspense.1",
         "payout_returned_to_suspense.1",

@@ -51,16 +51,16 @@ def test_a_registered_member_has_its_accounts_and_terms(books: Books) -> None:
 def test_one_payment_pays_a_checkout_over_several_merchants(books: Books) -> None:
     books.place("O1", (MERCHANT, 10_000), (TEA, 3_000))
     assert names(books, PayOrder("P1", "O1", "JD_PAY")) == [
-        "payment.started.1",
+        "payment.started.2",
         "instruction.issued.1",
         "order.payment_started.1",
     ]
     assert names(books, RecordOutcome("pay-P1", succeeded="S1")) == [
         "instruction.succeeded.1",
-        "payment.succeeded.1",
+        "payment.succeeded.2",
         "order.paid.1",
-        "transaction.paid.1",
-        "transaction.paid.1",
+        "transaction.paid.2",
+        "transaction.paid.2",
     ]
     assert [books.balance(a) for a in ("1122.01.JD_PAY", ESCROW, f"2241.04.{TEA}")] == [
         13_000,

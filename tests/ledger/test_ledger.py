@@ -197,7 +197,7 @@ def test_a_policys_facts_name_their_cause(ledger: Ledger) -> None:
     told = [(f.name, f.cause, f.command) for f in ledger.facts(head.position, 100)][2:]
     assert told == [
         ("instruction.succeeded.1", "", number),
-        ("payment.succeeded.1", "instruction-pay-W2#2", number),
+        ("payment.succeeded.2", "instruction-pay-W2#2", number),
         ("payment.wallet_recharged.1", "payment-W2#2", number),
         ("account.posted.1", "", ""),
         ("account.posted.1", "", ""),

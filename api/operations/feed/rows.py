@@ -11,14 +11,16 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from domain.channel.channels import channel_for
 from domain.fields import checked_instant, checked_member_id, checked_number, checked_text
 from domain.kernel import to_us
 from domain.member.terms import parse_cycle
 from domain.money import BASIS, parse_fen
 from domain.order.order import MAX_ITEMS
+from domain.payment.protocol import PRODUCTS, payment_code
 from domain.refusals import Code, Refused
 from domain.texts import quoted
+
+_PRODUCT = PRODUCTS["RECHARGE"]  # Any channel, and not the wallet.
 
 MERCHANT_COLUMNS = ("merchant", "name", "fee_bps", "settlement_cycle")
 ORDER_COLUMNS = (
@@ -128,7 +130,7 @@ def parse_order(line: int, fields: list[str], text: str) -> OrderRow:
         parse_fen(amount, "amount"),
         _count(items),
         checked_text(subject, "subject"),
-        channel_for(checked_text(method, "method", longest=64)).name,
+        payment_code(_PRODUCT, checked_text(method, "method", longest=64)).code,
         text,
     )
 

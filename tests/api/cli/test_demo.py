@@ -131,7 +131,7 @@ def test_events_show_what_happened_and_the_state_after_each(books: Terminal) -> 
     names = [event["name"] for event in found["events"]]
     assert names == [
         "transaction.created.1",
-        "transaction.paid.1",
+        "transaction.paid.2",
         "transaction.completed.1",
         "transaction.cleared.1",
         "transaction.refund_accepted.1",

@@ -58,7 +58,7 @@ def waiting(broke: Books) -> Books:
 def test_without_a_limit_a_refund_is_advanced_as_ever(broke: Books) -> None:
     assert names(broke, ask()) == [
         "transaction.refund_accepted.1",
-        "refund.requested.1",
+        "refund.requested.2",
         "instruction.issued.1",
         "transaction.refund_cleared.1",
         "settlement.batch_collected.1",

@@ -12,7 +12,7 @@ from tests.examples import EXAMPLES, TRANSACTION_ID
 from tests.scenario import Scenario
 
 given = Scenario(refund.evolve, State()).given
-requested: Any = EXAMPLES["refund.requested.1"]
+requested: Any = EXAMPLES["refund.requested.2"]
 succeeded: Any = EXAMPLES["refund.succeeded.1"]
 failed: Any = EXAMPLES["refund.failed.1"]
 unknown = BecameUnknown("timeout")
@@ -33,8 +33,8 @@ def test_another_refund_under_its_number_is_refused(other: tuple[str, int]) -> N
     given(requested).when(repeat, *other).refused(Code.REFUND_EXISTS)
 
 
-yes = (refund.succeed, (succeeded.entry,))
-no = (refund.fail, (failed.reason, failed.entry))
+yes = (refund.succeed, (0, succeeded.entry))
+no = (refund.fail, (0, failed.reason, failed.entry))
 cannot_say = (refund.become_unknown, ("timeout",))
 
 

@@ -19,12 +19,12 @@ from domain.transaction.transaction import (
     RefundCleared,
     State,
 )
-from tests.examples import AMOUNT, CHANNEL, CONFIRM_BY, EXAMPLES, PAYMENT_NO, PURCHASE
+from tests.examples import AMOUNT, CONFIRM_BY, EXAMPLES, PAYMENT_NO, PURCHASE, SHARES
 from tests.scenario import Scenario
 
 given = Scenario(transaction.evolve, State()).given
 created: Any = EXAMPLES["transaction.created.1"]
-paid: Any = EXAMPLES["transaction.paid.1"]
+paid: Any = EXAMPLES["transaction.paid.2"]
 cleared: Any = EXAMPLES["transaction.cleared.1"]
 taken_back: Any = EXAMPLES["transaction.refund_cleared.1"]
 by_buyer, by_timer = Completed("buyer"), Completed("timer")
@@ -65,7 +65,7 @@ def test_another_one_of_the_order_is_refused() -> None:
     ],
 )
 def test_it_is_paid_once(history: list[Fact], facts: list[Fact]) -> None:
-    given(*history).when(transaction.pay, PAYMENT_NO, CHANNEL, CONFIRM_BY, PURCHASE).then(*facts)
+    given(*history).when(transaction.pay, PAYMENT_NO, SHARES, CONFIRM_BY, PURCHASE).then(*facts)
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ from tests.projections.applied import apply
 
 REFUNDED = refund_rules.refund_succeeded(PAY_DAY, "JD_PAY", 1_000)
 FACTS = log(
-    ("transaction-A-1", EXAMPLES["transaction.paid.1"]),
-    ("transaction-B-1", EXAMPLES["transaction.paid.1"]),
+    ("transaction-A-1", EXAMPLES["transaction.paid.2"]),
+    ("transaction-B-1", EXAMPLES["transaction.paid.2"]),
     ("refund-R1001", Succeeded(REFUNDED)),
     ("payment-W1", EXAMPLES["payment.wallet_recharged.1"]),
     ("settlement-A-2010-12-08", EXAMPLES["settlement.payout_succeeded.1"]),

@@ -14,7 +14,7 @@ STREAM = f"transaction-{TRANSACTION_ID}"
 BATCH = "settlement-SQUIRRELS-2010-12-08"
 FACTS = log(
     (STREAM, EXAMPLES["transaction.created.1"]),
-    (STREAM, EXAMPLES["transaction.paid.1"]),
+    (STREAM, EXAMPLES["transaction.paid.2"]),
     (STREAM, EXAMPLES["transaction.cleared.1"]),
     (STREAM, RefundAccepted("R2", 50, "released", None)),
     (STREAM, EXAMPLES["transaction.refund_cleared.1"]),
@@ -25,7 +25,7 @@ FACTS = log(
 
 def line(position: int, line_no: int, account: str, debit: int, credit: int) -> JournalLine:
     on, rule, version, fact = {
-        2: (date(2010, 12, 1), "escrow_purchase.1", 2, "transaction.paid.1"),
+        2: (date(2010, 12, 1), "escrow_purchase.1", 2, "transaction.paid.2"),
         3: (date(2010, 12, 8), "release.1", 3, "transaction.cleared.1"),
     }[position]
     reference = f"{STREAM}#{version}"

@@ -35,7 +35,7 @@ SOLD, BATCH = f"transaction-{TRANSACTION_ID}", f"settlement-{BATCH_ID}"
 NEXT_DAY = date(2010, 12, 10)
 FACTS = log(
     (f"member-{MERCHANT}", EXAMPLES["member.registered.1"]),
-    (SOLD, EXAMPLES["transaction.paid.1"]),
+    (SOLD, EXAMPLES["transaction.paid.2"]),
     (SOLD, EXAMPLES["transaction.refund_accepted.1"]),
     (SOLD, EXAMPLES["transaction.cleared.1"]),
     (SOLD, EXAMPLES["transaction.refund_cleared.1"]),

@@ -16,7 +16,7 @@ from tests.projections.applied import apply
 TEA = "TEASHOP"
 PLACED = Placed(BUYER, "escrow", (Sold(MERCHANT, 700, SUBJECT, 2), Sold(TEA, 300, "tea")), 1_000)
 STARTED = Started("order", "A1", BUYER, CHANNEL, 1_000)
-SEND_BACK = EXAMPLES["payment.send_back_started.1"]
+SEND_BACK = EXAMPLES["payment.send_back_started.2"]
 assert isinstance(SEND_BACK, SendBackStarted)
 
 FACTS: list[tuple[str, Fact, int]] = [
@@ -28,12 +28,12 @@ FACTS: list[tuple[str, Fact, int]] = [
     ("order-A1", PaymentDeclined("P1", "no money"), PAID_AT + 3),
     ("payment-P2", STARTED, PAID_AT + 4),
     ("order-A1", PaymentStarted("P2"), PAID_AT + 4),
-    ("payment-P2", EXAMPLES["payment.succeeded.1"], PAID_AT + 5),
+    ("payment-P2", EXAMPLES["payment.succeeded.2"], PAID_AT + 5),
     ("order-A1", EXAMPLES["order.paid.1"], PAID_AT + 5),
     ("payment-W1", Started("recharge", BUYER, BUYER, CHANNEL, 50), PAID_AT + 6),
-    ("payment-W1", EXAMPLES["payment.succeeded.1"], PAID_AT + 7),
+    ("payment-W1", EXAMPLES["payment.succeeded.2"], PAID_AT + 7),
     ("payment-W1", SEND_BACK, PAID_AT + 7),
-    ("payment-W1", EXAMPLES["payment.sent_back.1"], PAID_AT + 8),
+    ("payment-W1", EXAMPLES["payment.sent_back.2"], PAID_AT + 8),
     ("order-A2", PLACED, PAID_AT + 9),
     ("order-A2", EXAMPLES["order.closed.1"], PAID_AT + 10),
 ]

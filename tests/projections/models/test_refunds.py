@@ -19,7 +19,7 @@ from tests.projections.applied import apply
 
 SOLD = f"transaction-{TRANSACTION_ID}"
 FACTS: list[tuple[str, Fact, int]] = [
-    ("refund-R1001", EXAMPLES["refund.requested.1"], PAID_AT + 1),
+    ("refund-R1001", EXAMPLES["refund.requested.2"], PAID_AT + 1),
     (SOLD, EXAMPLES["transaction.refund_accepted.1"], PAID_AT + 1),
     ("refund-R1002", Requested(TRANSACTION_ID, BUYER, CHANNEL, 2_000), PAID_AT + 2),
     (SOLD, EXAMPLES["transaction.refund_cleared.1"], PAID_AT + 2),
@@ -86,7 +86,7 @@ ASKED = [
     ("refund-B", EXAMPLES["refund.approval_requested.1"], PAID_AT + 2),
     ("refund-C", EXAMPLES["refund.approval_requested.1"], PAID_AT + 3),
     ("refund-B", EXAMPLES["refund.rejected.1"], PAID_AT + 4),
-    ("refund-C", EXAMPLES["refund.approved.1"], PAID_AT + 5),
+    ("refund-C", EXAMPLES["refund.approved.2"], PAID_AT + 5),
     ("refund-C", EXAMPLES["refund.succeeded.1"], PAID_AT + 6),
     ("refund-D", EXAMPLES["refund.approval_requested.1"], PAID_AT + 7),
 ]

@@ -36,7 +36,7 @@ from tests.projections.applied import apply
 
 STREAM = f"transaction-{TRANSACTION_ID}"
 CREATED = (STREAM, EXAMPLES["transaction.created.1"], PAID_AT)
-PAID = (STREAM, EXAMPLES["transaction.paid.1"], PAID_AT + 5)
+PAID = (STREAM, EXAMPLES["transaction.paid.2"], PAID_AT + 5)
 COMPLETED = (STREAM, EXAMPLES["transaction.completed.1"], CONFIRM_BY)
 CLEARED = (STREAM, EXAMPLES["transaction.cleared.1"], CONFIRM_BY)
 ESCROW_REFUND = (STREAM, EXAMPLES["transaction.refund_accepted.1"], PAID_AT + 9)

@@ -1,0 +1,148 @@
+"""Payment protocol (支付协议): what can be bought, and with what, as data.
+
+A *product* (产品码) says what a payment is for: which flow carries it out, whose account it takes
+from and gives to, how long a payer has. A *payment code* (支付码) says where the money comes from:
+the wallet, or one of several channels, in the order in which they are tried. Adding either is a
+row here, its entry rule (`accounting/rules/`) and a test.
+"""
+
+from typing import Literal, NamedTuple
+
+from domain.accounting.chart import (
+    ESCROW,
+    MERCHANT_AVAILABLE,
+    MERCHANT_PENDING,
+    PAYOUT_IN_TRANSIT,
+    REFUND_IN_TRANSIT,
+    WALLET,
+)
+from domain.channel.channels import CHANNELS
+from domain.kernel import MICROSECONDS
+from domain.money import MAX_FEN
+from domain.payment.plan import WALLET_CODE, LegKind
+from domain.refusals import Code, Refused
+from domain.texts import quoted
+
+Flow = Literal["purchase", "recharge", "withdrawal", "transfer", "refund", "payout"]
+Kind = Literal["personal", "enterprise"]
+ProductCode = Literal[
+    "ESCROW_PURCHASE",
+    "INSTANT_PURCHASE",
+    "RECHARGE",
+    "WITHDRAWAL",
+    "TRANSFER",
+    "REFUND",
+    "SETTLEMENT_PAYOUT",
+]
+HOUR_US = 3600 * MICROSECONDS
+
+
+class Product(NamedTuple):
+    """`payer` and `payee` are codes of the chart, "" for a channel; `payers` the kinds of members
+    that may start it; `codes` the payment codes that may fund it; `expiry_us` how long a payer has
+    (None: nobody has to act); `most_legs` of its plan. Amounts are fen."""
+
+    code: ProductCode
+    title: str
+    flow: Flow
+    payer: str
+    payee: str
+    payers: tuple[Kind, ...]
+    codes: tuple[str, ...]
+    expiry_us: int | None
+    most_legs: int
+    least_fen: int = 1
+    most_fen: int = MAX_FEN
+
+
+class PaymentCode(NamedTuple):
+    """A source of money; `channels` in the order they are tried; limits of one leg in fen."""
+
+    code: str
+    title: str
+    kind: LegKind
+    channels: tuple[str, ...] = ()
+    least_fen: int = 1
+    most_fen: int = MAX_FEN
+
+
+_CHANNEL_CODES = ("WECHAT_PAY", "JD_PAY", "CLOUD_QUICKPASS", "BANK_CARD")
+_ALL_CODES = (WALLET_CODE, *_CHANNEL_CODES)
+
+PAYMENT_CODES: dict[str, PaymentCode] = {
+    one.code: one
+    for one in (
+        PaymentCode(WALLET_CODE, "钱包余额", "wallet"),
+        PaymentCode("BANK_CARD", "银行卡", "channel", ("UNIONPAY_CARD", "NETSUNION_CARD")),
+        PaymentCode("WECHAT_PAY", "微信支付", "channel", ("WECHAT_PAY",)),
+        PaymentCode("JD_PAY", "京东支付", "channel", ("JD_PAY",)),
+        PaymentCode("CLOUD_QUICKPASS", "云闪付", "channel", ("CLOUD_QUICKPASS",)),
+    )
+}
+
+PRODUCTS: dict[str, Product] = {
+    one.code: one
+    for one in (
+        Product(
+            "ESCROW_PURCHASE", "担保交易", "purchase", "", ESCROW, ("personal",), _ALL_CODES,
+            2 * HOUR_US, 5,
+        ),
+        Product(
+            "INSTANT_PURCHASE", "即时到账交易", "purchase", "", MERCHANT_PENDING, ("personal",),
+            _ALL_CODES, 2 * HOUR_US, 5,
+        ),
+        Product(
+            "RECHARGE", "充值", "recharge", "", WALLET, ("personal",), _CHANNEL_CODES,
+            2 * HOUR_US, 1,
+        ),
+        # Cards come with the member system: until then no code may fund it.
+        Product("WITHDRAWAL", "提现", "withdrawal", WALLET, "", ("personal",), (), None, 1),
+        Product(
+            "TRANSFER", "内部转账", "transfer", WALLET, WALLET, ("personal",), (WALLET_CODE,),
+            None, 1,
+        ),
+        Product("REFUND", "退款", "refund", REFUND_IN_TRANSIT, "", (), (), None, 5),
+        Product(
+            "SETTLEMENT_PAYOUT", "结算出款", "payout", MERCHANT_AVAILABLE, PAYOUT_IN_TRANSIT,
+            (), ("BANK_TRANSFER",), None, 1,
+        ),
+    )
+}  # fmt: skip
+
+# A channel that takes one order for several merchants' transactions, each under a number of its
+# own (合单支付): from, to. Source: section 8.6 of the domain notes (direct merchants).
+COMBINES: dict[str, tuple[int, int]] = {"WECHAT_PAY": (2, 10)}
+
+
+def product_of(code: str) -> Product:
+    """The product of a code. Raises Refused(PRODUCT_UNKNOWN)."""
+    found = PRODUCTS.get(code) if isinstance(code, str) else None
+    if found is None:
+        detail = f"{quoted(str(code)[:40])} is not one of {', '.join(PRODUCTS)}"
+        raise Refused(Code.PRODUCT_UNKNOWN, "product", detail)
+    return found
+
+
+def payment_code(product: Product, method: object, field: str = "method") -> PaymentCode:
+    """The payment code of a method that may fund this product. Raises Refused(METHOD_UNKNOWN)."""
+    found = PAYMENT_CODES.get(method) if isinstance(method, str) else None
+    if found is None or found.code not in product.codes:
+        detail = f"{quoted(str(method)[:40])} is not one of {', '.join(product.codes)}"
+        raise Refused(Code.METHOD_UNKNOWN, field, detail)
+    return found
+
+
+def refuse_amount(limits: Product | PaymentCode, amount_fen: int, field: str) -> None:
+    """Raises Refused(AMOUNT_INVALID | AMOUNT_TOO_LARGE) outside the limits of a row."""
+    if amount_fen < limits.least_fen:
+        detail = f"{limits.code}: below {limits.least_fen} fen"
+        raise Refused(Code.AMOUNT_INVALID, field, detail)
+    if amount_fen > limits.most_fen:
+        detail = f"{limits.code}: above {limits.most_fen} fen"
+        raise Refused(Code.AMOUNT_TOO_LARGE, field, detail)
+
+
+def network_of(code: str) -> str:
+    """The clearing network of a code's first channel, "" for the wallet."""
+    channels = PAYMENT_CODES[code].channels
+    return CHANNELS[channels[0]].network if channels else ""
