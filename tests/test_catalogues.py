@@ -274,7 +274,10 @@ def test_states_hold_no_container_that_grows(  # The caps are proved with each a
         ("member", "debt_limits"),
         ("member", "fee_rules"),
         ("member", "settlement_terms"),
+        ("payment", "legs"),
+        ("refund", "waits"),
         ("settlement", "payouts"),
+        ("transaction", "legs"),
         ("transfer", "done"),
     }
     found = {

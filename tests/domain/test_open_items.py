@@ -17,6 +17,7 @@ from domain.kernel import Recorded, Unit, split_reference
 from domain.ledger.controls import CHANGES, OPEN_ITEMS, ItemBook, PositionBook
 from domain.ledger.unit import ConservationBroken
 from domain.payment.commands import RecordOutcome
+from domain.payment.plan import Share
 from domain.refusals import Code
 from domain.settlement import batch
 from domain.settlement.commands import RetryPayout, ReturnPayout
@@ -61,7 +62,7 @@ def test_a_refund_is_never_paid_with_another_ones_money(refunding: Books, fen: i
     def pays_wrongly(unit: Unit) -> None:
         stream = refund.stream("R1")
         entry = refund_rules.refund_succeeded(unit.accounting_date, "JD_PAY", fen)
-        unit.record(stream, refund.succeed(unit.load(stream), entry))
+        unit.record(stream, refund.succeed(unit.load(stream), 0, entry))
 
     with pytest.raises(ConservationBroken, match="open items and accounts differ"):
         refunding.decide(pays_wrongly)
@@ -83,8 +84,8 @@ def test_a_payout_is_never_paid_with_another_ones_money(paying: Books) -> None:
 
 def test_an_item_without_its_money_is_never_opened(refunding: Books) -> None:
     def asks_without_money(unit: Unit) -> None:
-        stream = refund.stream("R3")
-        wanted = refund.request(unit.load(stream), f"{MERCHANT}-O1", BUYER, "JD_PAY", 100)
+        stream, parts = refund.stream("R3"), (Share(0, "channel", "JD_PAY", 100),)
+        wanted = refund.request(unit.load(stream), f"{MERCHANT}-O1", BUYER, 100, parts)
         unit.record(stream, wanted)
 
     with pytest.raises(ConservationBroken, match="open items and accounts differ"):
@@ -187,12 +188,13 @@ def test_verify_sees_an_item_that_is_closed_twice(refunding: Books) -> None:
     entry = refund_rules.refund_succeeded(PAY_DAY, "JD_PAY", 2_000)
     again = ("refund-R1", refund.Succeeded(entry))
     assert findings_of(refunding, again) == [
-        ("open items", "refund-R1 is closed, and was not open")
+        ("open items", "refund-R1/0 is closed, and was not open")
     ]
 
 
 def test_verify_sees_a_balance_that_is_not_its_items(refunding: Books) -> None:
-    asked = ("refund-R3", refund.Requested(f"{MERCHANT}-O1", BUYER, "JD_PAY", 100))
+    parts = (Share(0, "channel", "JD_PAY", 100),)
+    asked = ("refund-R3", refund.Requested(f"{MERCHANT}-O1", BUYER, 100, parts))
     assert findings_of(refunding, asked) == [
         ("open items", "2241.07 is at 5000 fen, its open items are 5100")
     ]

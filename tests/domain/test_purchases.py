@@ -19,7 +19,7 @@ from domain.member.commands import (
 from domain.money import FeeRule
 from domain.order.commands import Checkout, CloseOrder, PayOrder
 from domain.order.order import OrderLine
-from domain.payment.commands import RechargeWallet, RecordOutcome, TransferMoney
+from domain.payment.commands import RechargeWallet, RecordOutcome, SendBackRecharge, TransferMoney
 from domain.refusals import Code
 from domain.transaction.commands import ConfirmReceipt, RefundTransaction
 from tests.books import TEA, Books, names, refusal
@@ -151,11 +151,35 @@ def test_a_transfer_is_turned_round_and_back_and_then_stands(books: Books) -> No
     second = str(books.do(ReverseEntry(first, "x"))["reversed_by"])
     assert refusal(books, ReverseEntry(second, "x")) is Code.ENTRY_NOT_REVERSIBLE
     assert books.balance(f"2241.01.{FRIEND}") == 500
-    recharge = "payment-W1#3"
-    assert refusal(books, ReverseEntry(recharge, "x")) is Code.BALANCE_INSUFFICIENT
-    books.do(TransferMoney("X2", FRIEND, BUYER, 500))
-    books.do(ReverseEntry(recharge, "the channel had not paid"))
-    assert (books.balance(WALLET), books.balance("1122.01.JD_PAY")) == (0, 0)
+
+
+def test_a_recharge_is_undone_through_its_channel_alone(books: Books) -> None:
+    books.do(RechargeWallet("W1", BUYER, "JD_PAY", 500))
+    undo = SendBackRecharge("W1", "the wrong wallet")
+    assert refusal(books, undo) is Code.PAYMENT_STATE_WRONG
+    books.do(RecordOutcome("pay-W1", succeeded="S1"))
+    assert refusal(books, ReverseEntry("payment-W1#3", "x")) is Code.ENTRY_NOT_REVERSIBLE
+    books.do(TransferMoney("X1", BUYER, FRIEND, 1))
+    assert refusal(books, undo) is Code.BALANCE_INSUFFICIENT
+    books.do(TransferMoney("X2", FRIEND, BUYER, 1))
+    assert books.do(undo) == {"payment_no": "W1", "instruction_id": "back-W1"}
+    assert (books.balance(WALLET), books.balance("2241.07")) == (0, 500)
+    assert books.facts_of(undo) == []
+    books.do(RecordOutcome("back-W1", succeeded="S2"))
+    assert (books.balance("2241.07"), books.balance("2202.01.JD_PAY")) == (0, 500)
+    assert books.facts_of(undo) == []
+    assert refusal(books, SendBackRecharge("W9", "x")) is Code.PAYMENT_NOT_FOUND
+
+
+def test_a_recharge_that_its_channel_does_not_take_back_is_the_wallets_again(books: Books) -> None:
+    books.do(RechargeWallet("W1", BUYER, "JD_PAY", 500))
+    books.do(RecordOutcome("pay-W1", succeeded="S1"))
+    books.do(SendBackRecharge("W1", "the wrong wallet"))
+    books.do(RecordOutcome("back-W1", declined="card closed"))
+    assert (books.balance(WALLET), books.balance("2241.07")) == (500, 0)
+    books.sell("O1", (MERCHANT, 100))
+    wrong = SendBackRecharge("PO1", "it pays for an order")
+    assert refusal(books, wrong) is Code.PAYMENT_STATE_WRONG
 
 
 def test_the_timer_confirms_after_seven_days(books: Books) -> None:

@@ -61,7 +61,7 @@ def test_conservation_is_proved_again_from_the_lines(lines: list[Line], wrong: s
 
 def test_the_reserve_identity_is_the_one_of_the_domain_notes() -> None:
     """1001.01 + 1122.01 + 1122.02 + 1122.04 − 2202.01 = Σ 2241.* + 2202.09."""
-    customers = {f"2241.0{n}" for n in range(1, 9)}
+    customers = {f"2241.0{n}" for n in range(1, 10)}
     others = {"1001.01", "1122.01", "1122.02", "1122.04", "2202.01", "2202.09"}
     assert customers | others == RESERVE_IDENTITY
 

@@ -58,8 +58,6 @@ def test_only_what_nothing_else_stands_on_is_turned_round_and_that_at_most_twice
     assert reversible() == {
         "internal_transfer.1",
         "reversal_of_internal_transfer.1",
-        "recharge.1",
-        "reversal_of_recharge.1",
     }
 
 

@@ -109,22 +109,12 @@ def test_what_was_never_started_has_no_outcome(decision: Any, args: tuple[str, .
         pytest.param([declined], send_back, ("x",), [], id="nothing came"),
         pytest.param([succeeded, going_back], send_back, ("x",), [], id="goes once"),
         pytest.param([succeeded, going_back, sent_back], send_back, ("x",), [], id="gone"),
-        pytest.param(
-            [succeeded, going_back], complete, (), [sent_back], id="taken"
-        ),
+        pytest.param([succeeded, going_back], complete, (), [sent_back], id="taken"),
         pytest.param([succeeded], complete, (), [], id="never sent"),
-        pytest.param(
-            [succeeded, going_back, sent_back], complete, (), [], id="taken once"
-        ),
-        pytest.param(
-            [succeeded, going_back], fail, ("card closed",), [kept], id="declined"
-        ),
-        pytest.param(
-            [succeeded, going_back, kept], fail, ("x",), [], id="kept once"
-        ),
-        pytest.param(
-            [succeeded, going_back, kept], complete, (), [], id="and not sent"
-        ),
+        pytest.param([succeeded, going_back, sent_back], complete, (), [], id="taken once"),
+        pytest.param([succeeded, going_back], fail, ("card closed",), [kept], id="declined"),
+        pytest.param([succeeded, going_back, kept], fail, ("x",), [], id="kept once"),
+        pytest.param([succeeded, going_back, kept], complete, (), [], id="and not sent"),
     ],
 )
 def test_a_payment_that_nothing_can_take_goes_back(

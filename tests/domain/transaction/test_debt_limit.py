@@ -18,7 +18,7 @@ from domain.transaction.refund import ApprovalRequested, Approved, Rejected
 from domain.transaction.transaction import RefundReserved, ReservationEnded
 from tests.books import TEA, Books, names, refusal
 from tests.days import Days, right, tell
-from tests.examples import BUYER, CHECKER, MAKER, MERCHANT, PAY_DAY
+from tests.examples import BUYER, CHECKER, MAKER, MERCHANT, PARTS, PAY_DAY
 
 SOLD = f"{MERCHANT}-O1"
 PENDING, AVAILABLE, DEBT = f"2241.02.{MERCHANT}", f"2241.03.{MERCHANT}", f"1122.03.{MERCHANT}"
@@ -144,7 +144,7 @@ def test_what_waits_is_reserved(waiting: Books) -> None:
 def test_an_approved_refund_goes_its_way(waiting: Books) -> None:
     facts = waiting.facts_of(ApproveRefund("R1"), CHECKER)
     assert facts[0] == (f"transaction-{SOLD}", ReservationEnded("R1", 1_000))
-    assert ("refund-R1", Approved(1_000, CHECKER)) in facts
+    assert ("refund-R1", Approved(1_000, CHECKER, PARTS)) in facts
     assert waiting.balance(DEBT) == ADVANCED
     tell(waiting, "refund-R1", "succeeded")
     assert waiting.state("refund-R1").status == "succeeded"
