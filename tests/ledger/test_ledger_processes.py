@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from domain.accounting.commands import FreezeAccount, HoldMoney, UnfreezeAccount
-from domain.channel.channels import CHANNELS, Channel
 from domain.channel.commands import RegisterChannel
 from domain.clearing.commands import CloseDay, CutOffDay
 from domain.kernel import Command
@@ -167,14 +166,11 @@ def test_a_calendar_that_another_process_published_counts(mine: Ledger, theirs: 
     assert code(mine, older) is Code.CALENDAR_VERSION_TAKEN
 
 
-def test_a_channel_that_another_process_registered_is_there(
-    mine: Ledger, theirs: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    new = "CHANNEL_TO_COME"
-    monkeypatch.setitem(CHANNELS, new, Channel(new, "UNIONPAY", pays_in=True, pays_out=False))
-    assert code(mine, RechargeWallet("W8", FRIEND, new, 10)) is Code.CHANNEL_NOT_REGISTERED
-    theirs.submit(request(RegisterChannel(new))).unwrap()
-    assert code(mine, RechargeWallet("W9", FRIEND, new, 10)) is None
+def test_a_channel_that_another_process_registered_is_there(mine: Ledger, theirs: Ledger) -> None:
+    card = "BANK_CARD"
+    assert code(mine, RechargeWallet("W8", FRIEND, card, 10)) is Code.CHANNEL_NOT_REGISTERED
+    theirs.submit(request(RegisterChannel("UNIONPAY_CARD"))).unwrap()
+    assert code(mine, RechargeWallet("W9", FRIEND, card, 10)) is None
 
 
 def test_a_debt_limit_that_another_process_set_holds_a_refund_back(

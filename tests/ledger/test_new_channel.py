@@ -1,8 +1,5 @@
 """Books that are open already, a release with one more channel, and a payment through it."""
 
-import pytest
-
-from domain.channel.channels import CHANNELS, Channel
 from domain.channel.commands import RegisterChannel
 from domain.ledger.ledger import Ledger
 from domain.ledger.proof import verify_log
@@ -12,17 +9,16 @@ from tests.examples import BUYER
 from tests.ledger.conftest import LedgerOpener
 from tests.ledger.requests import WALLET, balance, request
 
-NEW = "CHANNEL_TO_COME"
+NEW = "UNIONPAY_CARD"
 
 
 def test_an_upgrade_writes_nothing_and_an_operator_registers_the_channel(
-    ledger: Ledger, open_ledger: LedgerOpener, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, open_ledger: LedgerOpener
 ) -> None:
     head, before = ledger.head(), balance(ledger, WALLET)
-    monkeypatch.setitem(CHANNELS, NEW, Channel(NEW, "UNIONPAY", pays_in=True, pays_out=False))
     upgraded = open_ledger()
     assert upgraded.head() == head
-    recharge = RechargeWallet("W9", BUYER, NEW, 700)
+    recharge = RechargeWallet("W9", BUYER, "BANK_CARD", 700)
     early = upgraded.submit(request(recharge))
     assert early.refused is not None
     assert early.refused.code is Code.CHANNEL_NOT_REGISTERED

@@ -17,7 +17,13 @@ from domain.member import commands as members
 from domain.money import FeeRule
 from domain.order.commands import Checkout, CloseOrder, PayOrder
 from domain.order.order import OrderLine
-from domain.payment.commands import RechargeWallet, RecordOutcome, TransferMoney
+from domain.payment.commands import (
+    LegAsked,
+    RechargeWallet,
+    RecordOutcome,
+    SendBackRecharge,
+    TransferMoney,
+)
 from domain.settlement.commands import (
     RetryPayout,
     ReturnPayout,
@@ -103,6 +109,7 @@ def story(path: Path) -> list[Recorded]:
         _reversals(told)
         _day_after(told)
         _closed_accounts(told)
+        _composite(told)
         return list(told.facts())
     finally:
         told.ledger.close()
@@ -174,7 +181,8 @@ def _debt(told: Story) -> None:
 
 def _reversals(told: Story) -> None:
     told.reverse(told.reverse("transfer-X1#1"))
-    told.reverse(told.reverse(told.last("payment-W2", "payment.wallet_recharged.1")))
+    told.do(TransferMoney("X3", FRIEND, BUYER, 500))
+    told.reverse("transfer-X3#1")
     told.do(TransferMoney("X2", BUYER, FRIEND, 100))
     told.reverse("transfer-X2#1")
     told.refund("R5", f"{MERCHANT}-A2", 600)
@@ -220,3 +228,32 @@ def _closed_accounts(told: Story) -> None:
     told.succeed("back-PD2")
     told.next_day()
     told.sell("C1", (MERCHANT, 2_100), (TEA, 40))
+
+
+def _composite(told: Story) -> None:
+    """Payments of several legs: taken, given up, sent back; refunds by legs; a recharge undone."""
+    told.do(RechargeWallet("W8", BUYER, "WECHAT_PAY", 3_000))
+    told.succeed("pay-W8")
+    told.do(
+        Checkout("E1", BUYER, (OrderLine(MERCHANT, 2_000, SUBJECT), OrderLine(TEA, 900, SUBJECT)))
+    )
+    legs = (
+        LegAsked("WALLET_BALANCE", 800),
+        LegAsked("JD_PAY", 1_500),
+        LegAsked("CLOUD_QUICKPASS", 600),
+    )
+    told.do(PayOrder("PE1", "E1", legs=legs))
+    told.succeed("pay2-PE1")
+    told.do(RecordOutcome("pay3-PE1", unknown="no answer"))
+    told.do(RecordOutcome("pay3-PE1", declined="no money"))
+    told.do(RecordOutcome("back2-PE1", declined="card closed"))
+    told.do(PayOrder("PE2", "E1", legs=legs))
+    told.succeed("pay3-PE2")
+    told.succeed("pay2-PE2")
+    told.refund("RE1", f"{TEA}-E1", 700)
+    told.refund("RE2", f"{MERCHANT}-E1", 1_900)
+    told.do(RecordOutcome("refund1-RE2", declined="card closed"))
+    told.succeed("refund2-RE2")
+    told.succeed("refund1-RE1")
+    told.do(SendBackRecharge("W8", "the wrong wallet"))
+    told.succeed("back-W8")

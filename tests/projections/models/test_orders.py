@@ -7,6 +7,7 @@ from domain.kernel import Fact
 from domain.order.order import OrderLine as Sold
 from domain.order.order import PaymentDeclined, PaymentStarted, Placed
 from domain.payment.payment import Declined, SendBackStarted, Started
+from domain.payment.plan import Leg
 from projections.models import orders, payments
 from projections.models.orders import MODEL, Order, OrderLine
 from projections.models.payments import Payment, PaymentLine
@@ -15,7 +16,13 @@ from tests.projections.applied import apply
 
 TEA = "TEASHOP"
 PLACED = Placed(BUYER, "escrow", (Sold(MERCHANT, 700, SUBJECT, 2), Sold(TEA, 300, "tea")), 1_000)
-STARTED = Started("order", "A1", BUYER, CHANNEL, 1_000)
+
+
+def legs(amount_fen: int) -> tuple[Leg, ...]:
+    return (Leg("channel", CHANNEL, CHANNEL, amount_fen),)
+
+
+STARTED = Started("order", "A1", BUYER, 1_000, legs(1_000))
 SEND_BACK = EXAMPLES["payment.send_back_started.2"]
 assert isinstance(SEND_BACK, SendBackStarted)
 
@@ -30,7 +37,7 @@ FACTS: list[tuple[str, Fact, int]] = [
     ("order-A1", PaymentStarted("P2"), PAID_AT + 4),
     ("payment-P2", EXAMPLES["payment.succeeded.2"], PAID_AT + 5),
     ("order-A1", EXAMPLES["order.paid.1"], PAID_AT + 5),
-    ("payment-W1", Started("recharge", BUYER, BUYER, CHANNEL, 50), PAID_AT + 6),
+    ("payment-W1", Started("recharge", BUYER, BUYER, 50, legs(50)), PAID_AT + 6),
     ("payment-W1", EXAMPLES["payment.succeeded.2"], PAID_AT + 7),
     ("payment-W1", SEND_BACK, PAID_AT + 7),
     ("payment-W1", EXAMPLES["payment.sent_back.2"], PAID_AT + 8),

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import Connection
 
 from domain.kernel import Fact
+from domain.payment.plan import Share
 from domain.transaction.refund import Requested
 from projections.models.refunds import (
     MODEL,
@@ -18,15 +19,21 @@ from tests.examples import BUYER, CHANNEL, EXAMPLES, MAKER, MERCHANT, PAID_AT, T
 from tests.projections.applied import apply
 
 SOLD = f"transaction-{TRANSACTION_ID}"
+
+
+def parts(amount_fen: int) -> tuple[Share, ...]:
+    return (Share(0, "channel", CHANNEL, amount_fen),)
+
+
 FACTS: list[tuple[str, Fact, int]] = [
     ("refund-R1001", EXAMPLES["refund.requested.2"], PAID_AT + 1),
     (SOLD, EXAMPLES["transaction.refund_accepted.1"], PAID_AT + 1),
-    ("refund-R1002", Requested(TRANSACTION_ID, BUYER, CHANNEL, 2_000), PAID_AT + 2),
+    ("refund-R1002", Requested(TRANSACTION_ID, BUYER, 2_000, parts(2_000)), PAID_AT + 2),
     (SOLD, EXAMPLES["transaction.refund_cleared.1"], PAID_AT + 2),
     ("refund-R1001", EXAMPLES["refund.unknown.1"], PAID_AT + 3),
     ("refund-R1001", EXAMPLES["refund.succeeded.1"], PAID_AT + 4),
     ("refund-R1002", EXAMPLES["refund.failed.1"], PAID_AT + 5),
-    ("refund-R1003", Requested("TEASHOP-9", BUYER, CHANNEL, 7), PAID_AT + 6),
+    ("refund-R1003", Requested("TEASHOP-9", BUYER, 7, parts(7)), PAID_AT + 6),
     ("refund-R1003", EXAMPLES["refund.unknown.1"], PAID_AT + 7),
 ]
 OWN = (TRANSACTION_ID, MERCHANT, BUYER, CHANNEL)

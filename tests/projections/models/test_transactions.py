@@ -28,6 +28,7 @@ from tests.examples import (
     PAYMENT_NO,
     PURCHASE,
     RELEASE_DAY,
+    SHARES,
     SUBJECT,
     TRANSACTION_ID,
     log,
@@ -124,11 +125,11 @@ def sold(order_no: str, merchant: str, at_us: int, *later: Fact) -> list[tuple[s
 
 MIDNIGHT = PAID_AT + 14 * 3_600_000_000  # 2010-12-02T00:00 in Shanghai
 MANY = log(
-    *sold("O1", "SHOP", MIDNIGHT - 1, Paid("P1", CHANNEL, MIDNIGHT + 7, PURCHASE)),
-    *sold("O2", "SHOP", MIDNIGHT, Paid("P2", CHANNEL, MIDNIGHT + 6, PURCHASE)),
+    *sold("O1", "SHOP", MIDNIGHT - 1, Paid("P1", MIDNIGHT + 7, SHARES, PURCHASE)),
+    *sold("O2", "SHOP", MIDNIGHT, Paid("P2", MIDNIGHT + 6, SHARES, PURCHASE)),
     *sold("O3", "SHOP", MIDNIGHT),
-    *sold("O4", "OTHER", MIDNIGHT, Paid("P4", CHANNEL, MIDNIGHT + 6, PURCHASE)),
-    *sold("O5", "SHOP", MIDNIGHT + DAY_US, Paid("P5", CHANNEL, 1, PURCHASE), Completed("buyer")),
+    *sold("O4", "OTHER", MIDNIGHT, Paid("P4", MIDNIGHT + 6, SHARES, PURCHASE)),
+    *sold("O5", "SHOP", MIDNIGHT + DAY_US, Paid("P5", 1, SHARES, PURCHASE), Completed("buyer")),
 )
 FIRST, SECOND, THIRD = date(2010, 12, 1), date(2010, 12, 2), date(2010, 12, 3)
 
