@@ -4,6 +4,8 @@ An order is paid through `order/commands.py`, which starts the payment here. Wha
 channel's answer is in `outcomes.py`.
 """
 
+from typing import Unpack
+
 from domain.accounting.chart import WALLET, account_id
 from domain.accounting.commands import refuse_unbookable
 from domain.accounting.rules.transfer import internal_transfer
@@ -14,6 +16,7 @@ from domain.kernel import Command, Unit
 from domain.member import member
 from domain.money import fen
 from domain.payment import instruction, payment, transfer
+from domain.payment.asked import Details
 from domain.refusals import Code, Refused
 
 # An instruction's id: `pay-`, `back-`, `refund-` or `payout-`, and a number of up to 64 characters.
@@ -83,11 +86,12 @@ def issue(
     channel: str,
     amount_fen: int,
     party: str,
+    **more: Unpack[Details],
 ) -> None:
-    """Commit to asking a channel; a worker that reads the log carries it out."""
+    """Commit to asking a channel; whoever reads the log carries it out."""
     stream = instruction.stream(instruction_id)
-    facts = instruction.issue(unit.load(stream), purpose, reference, channel, amount_fen, party)
-    unit.record(stream, facts)
+    asked = (purpose, reference, channel, amount_fen, party)
+    unit.record(stream, instruction.issue(unit.load(stream), *asked, **more))
 
 
 def start_payment(
