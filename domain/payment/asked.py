@@ -26,3 +26,4 @@ class Details(TypedDict, total=False):
     part: str
     parts: tuple[Part, ...]
     choice: Choice | None
+    merchant: str

@@ -6,7 +6,15 @@ recorded: its texts are made legible, never refused.
 
 from typing import Literal
 
-from domain.channel.network import Answer, AwaitingPayer, Charge, NotFound, Processing, Returned
+from domain.channel.network import (
+    Answer,
+    AwaitingPayer,
+    Charge,
+    NotFound,
+    PaidPart,
+    Processing,
+    Returned,
+)
 from domain.channel.network import Said as Says
 from domain.channel.port import Declined, Succeeded, Unknown
 from domain.fields import checked_number, checked_text
@@ -19,7 +27,7 @@ from domain.refusals import Code, Refused
 from domain.texts import without_faults
 
 LONGEST_TEXT, LONGEST_URL = 200, 500
-MOST_CHARGES = 16
+MOST_CHARGES, MOST_PARTS = 16, 50
 Word = Literal[
     "succeeded", "declined", "unknown", "awaiting_payer", "processing", "not_found", "returned"
 ]
@@ -39,7 +47,8 @@ class ClaimAttempt(Command, frozen=True):
 
 class RecordAnswer(Command, frozen=True):
     """What a channel said to an attempt, or by a callback (`attempt` 0). `exchange` is the SHA-256
-    (hex) of what went over the wire, "" when nothing is kept."""
+    (hex) of what went over the wire, "" when nothing is kept; `unsent`: it is certain that nothing
+    left."""
 
     instruction_id: str
     said: Word
@@ -51,6 +60,8 @@ class RecordAnswer(Command, frozen=True):
     charges: tuple[Charge, ...] = ()
     attempt: int = 0
     exchange: str = ""
+    unsent: bool = False
+    parts: tuple[PaidPart, ...] = ()
 
 
 class AskChannel(Command, frozen=True):
@@ -103,6 +114,11 @@ def answer_command(
         ),
         attempt=attempt,
         exchange=exchange,
+        unsent=not answer.sent,
+        parts=tuple(
+            PaidPart(_legible(one.number), _legible(one.serial), one.amount_fen)
+            for one in answer.parts[:MOST_PARTS]
+        ),
     )
 
 
@@ -177,7 +193,7 @@ def record_answer(unit: Unit, command: RecordAnswer) -> dict[str, object]:
     INSTRUCTION_ALREADY_ENDED when it contradicts more often than is kept."""
     stream, said = _stream(command.instruction_id), _says(command)
     before = unit.load(stream)
-    told = Told(command.attempt, unit.at_us, command.exchange)
+    told = Told(command.attempt, unit.at_us, command.exchange, command.unsent, command.parts)
     facts = instruction.hear(before, said, told)
     unit.record(stream, facts)
     beside = contradiction.stream(command.instruction_id)

@@ -19,6 +19,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.channel import network
+from domain.channel.network import PaidPart
 from domain.channel.port import Declined as ChannelDeclined
 from domain.channel.port import Purpose, Result
 from domain.channel.port import Succeeded as ChannelSucceeded
@@ -37,7 +38,7 @@ class Issued(Fact, frozen=True, omit_defaults=True):
     """`reference` is the stream that asked for it; the outcome goes back there. `number` is what
     the channel knows it by, "" for the instruction's own id; `code` the payment code. A refund
     names the instruction it is of, `original`, and of a combined order the transaction, `part`.
-    `choice` says why this channel was chosen and others were not."""
+    `choice`: why this channel and no other; `merchant`: whose transaction it is."""
 
     purpose: Purpose
     reference: str
@@ -52,6 +53,7 @@ class Issued(Fact, frozen=True, omit_defaults=True):
     part: str = ""
     parts: tuple[Part, ...] = ()
     choice: Choice | None = None
+    merchant: str = ""
 
 
 class Attempted(Fact, frozen=True, omit_defaults=True):
@@ -83,14 +85,16 @@ class Unknown(Fact, frozen=True, omit_defaults=True):
     due_us: int = 0
     attempt: int = 0
     exchange: str = ""
+    unsent: bool = False  # It is certain that nothing left.
 
 
 class Succeeded(Fact, frozen=True, omit_defaults=True):
-    """Exactly what was asked."""
+    """Exactly what was asked; of a combined order with a serial for each transaction."""
 
     serial: str
     attempt: int = 0
     exchange: str = ""
+    parts: tuple[PaidPart, ...] = ()
 
 
 class Differed(Fact, frozen=True, omit_defaults=True):
@@ -212,8 +216,7 @@ def issue(
     party: str,
     **more: Unpack[Details],
 ) -> list[Event]:
-    """Commit to asking a channel. The same instruction again returns []; another one under its id
-    is refused: INSTRUCTION_EXISTS."""
+    """Commit to asking a channel. The same again returns []; another one: INSTRUCTION_EXISTS."""
     wanted = Issued(purpose, reference, channel, amount_fen, party, **more)
     if state.asked is None:
         return [wanted]
@@ -250,7 +253,7 @@ def claim(
     if state.status in OPEN and state.asked is not None:
         purpose, expires_us = state.asked.purpose, state.asked.expires_us
         step = tried.next_step(been, purpose, expires_us, at_us, repeatable=repeatable)
-    due_us = at_us + rhythm.CLAIM_US
+    due_us = at_us + rhythm.claim_us(been.tries)
     if step == "decline":
         return [Declined(been.closing or "expired")]
     if step == "renumber":
@@ -263,7 +266,7 @@ def hear(state: State, said: network.Said, told: Told) -> list[Event]:
     """Record what a channel over a network said. What it says against an outcome is not recorded
     here. Raises INSTRUCTION_NOT_FOUND."""
     _need(state)
-    attempt, _, exchange = told
+    attempt, exchange = told.attempt, told.exchange
     if state.status not in OPEN:
         return _heard_again(state, said, told)
     if isinstance(said, network.Returned):
@@ -271,7 +274,7 @@ def hear(state: State, said: network.Said, told: Told) -> list[Event]:
     if isinstance(said, ChannelSucceeded):
         asked_fen, moved_fen = state.amount_fen, said.amount_fen
         if moved_fen is None or moved_fen == asked_fen:
-            return [Succeeded(said.serial, attempt, exchange)]
+            return [Succeeded(said.serial, attempt, exchange, told.parts)]
         return [Differed(said.serial, asked_fen, moved_fen, attempt, exchange)]
     if isinstance(said, ChannelDeclined):
         why = state.tried.closing or said.reason
@@ -282,7 +285,7 @@ def hear(state: State, said: network.Said, told: Told) -> list[Event]:
 def _still_open(state: State, answer: network.Said, told: Told) -> list[Event]:
     """News, which every answer to an attempt is, and of a callback what changes something."""
     assert state.asked is not None
-    attempt, at_us, exchange = told
+    attempt, at_us, exchange = told.attempt, told.at_us, told.exchange
     said, text, after = tried.taken(state.tried, answer, told)
     if attempt and attempt <= state.tried.answered:
         return []
@@ -292,12 +295,12 @@ def _still_open(state: State, answer: network.Said, told: Told) -> list[Event]:
         return [Declined(after.closing or NO_SUCH_ORDER, False, attempt, exchange)]
     due_us = tried.next_us(after, state.asked.purpose, state.asked.expires_us, at_us)
     if said == "unknown":
-        return [Unknown(text, due_us, attempt, exchange)]
+        return [Unknown(text, due_us, attempt, exchange, told.unsent)]
     return [Answered(said, text, at_us, due_us, attempt, exchange)]
 
 
 def _heard_again(state: State, said: network.Said, told: Told) -> list[Event]:
-    attempt, at_us, exchange = told
+    attempt, at_us, exchange = told.attempt, told.at_us, told.exchange
     if attempt <= state.tried.answered:
         return []
     if isinstance(said, ChannelSucceeded | ChannelDeclined | network.Returned):
@@ -326,7 +329,7 @@ def close(state: State, reason: str, at_us: int) -> list[Event]:
         raise Refused(Code.INSTRUCTION_NOT_CLOSABLE, "instruction_id")
     if state.status == "declined" or state.tried.closing:
         return []
-    if not state.tried.attempt:
+    if not state.tried.sends:
         return [Declined(reason)]
     return [CloseWanted(reason, (_is_busy(state) and state.due_us) or at_us)]
 
@@ -361,7 +364,8 @@ def evolve(state: State, event: Event) -> State:
         case Declined(reason=reason):
             return _ended(state, "declined", reason, event.attempt, 0)
         case Unknown(reason=reason):
-            after = replace(state, due_us=event.due_us, tried=tried.answered(been, event.attempt))
+            been = tried.unanswered(been, event.attempt, unsent=event.unsent)
+            after = replace(state, due_us=event.due_us, tried=been)
             return (
                 replace(after, status="unknown", answer=reason) if state.status in OPEN else after
             )

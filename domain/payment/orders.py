@@ -52,6 +52,7 @@ def network_order(instruction_id: str, state: State, original: State | None = No
         expires_us=asked.expires_us,
         original=number,
         original_fen=original_fen,
+        merchant=asked.merchant,
         parts=tuple(
             # A transaction is named after its merchant, whose id has no dash.
             OrderPart(one.number, one.transaction.partition("-")[0], one.amount_fen, asked.subject)

@@ -18,6 +18,12 @@ CLAIM_US = MINUTE  # How long an attempt may be under way before another one is 
 MISSING_TIMES, MISSING_US = 3, 10 * MINUTE
 
 
+def claim_us(tries: int) -> int:
+    """How long an attempt may be under way, after so many. Answers that cannot be booked (a frozen
+    account) are not asked for every minute for ever."""
+    return CLAIM_US if tries < 10 else HOUR
+
+
 def back_off_us(tries: int) -> int:
     """How long to wait after the `tries`-th answer that told nothing (from 1)."""
     return BACK_OFF[min(max(tries, 1), len(BACK_OFF)) - 1]

@@ -26,16 +26,19 @@ Said = Literal["awaiting_payer", "processing", "not_found", "unknown"]
 
 class Told(NamedTuple):
     """Around an answer: its attempt (0: none, a callback), the time here, what went over the wire
-    (SHA-256, hex)."""
+    (SHA-256, hex), whether it is certain that nothing left, the parts that were paid."""
 
     attempt: int = 0
     at_us: int = 0
     exchange: str = ""
+    unsent: bool = False
+    parts: tuple[network.PaidPart, ...] = ()
 
 
 class Tried(Struct, frozen=True, gc=False):
-    """`tries` are the attempts of this phase; `missing` how often "no such order" was said since
-    the channel last knew of it; `closing` why it is to be closed, `withheld` why it is not sent."""
+    """`sends` are the attempts to send that may have left; `tries` all attempts of this phase;
+    `missing` how often "no such order" was said since the channel last knew of it; `closing` why it
+    is to be closed, `withheld` why it is not sent."""
 
     attempt: int = 0
     kind: AttemptKind = "send"
@@ -43,6 +46,7 @@ class Tried(Struct, frozen=True, gc=False):
     answered: int = 0  # The newest attempt that was answered.
     phase: Phase = "send"
     tries: int = 0
+    sends: int = 0
     sent_us: int = 0  # The first send under this number.
     renumbered: int = 0
     missing: int = 0
@@ -65,6 +69,7 @@ def attempted(tried: Tried, attempt: int, kind: AttemptKind, at_us: int, *, ende
         under_way=True,
         phase=phase,
         tries=tried.tries + 1 if phase == tried.phase else 1,
+        sends=tried.sends + (kind == "send"),
         sent_us=tried.sent_us or (at_us if kind == "send" else 0),
     )
 
@@ -74,6 +79,14 @@ def answered(tried: Tried, attempt: int) -> Tried:
     if attempt <= tried.answered:
         return tried
     return replace(tried, answered=attempt, under_way=tried.under_way and attempt < tried.attempt)
+
+
+def unanswered(tried: Tried, attempt: int, *, unsent: bool) -> Tried:
+    """An attempt whose outcome nobody knows; `unsent`: but that nothing left."""
+    after = answered(tried, attempt)
+    if not unsent or tried.kind != "send" or attempt != tried.attempt or after is tried:
+        return after
+    return replace(after, sends=tried.sends - 1, sent_us=tried.sent_us if tried.sends > 1 else 0)
 
 
 def taken(tried: Tried, answer: network.Said, told: Told) -> tuple[Said, str, Tried]:
@@ -93,7 +106,7 @@ def heard(tried: Tried, said: Said, text: str, told: Told) -> Tried:
     """What is known after an answer that ends nothing."""
     after = answered(tried, told.attempt)
     if said == "unknown":
-        return after
+        return unanswered(tried, told.attempt, unsent=told.unsent)
     if said == "not_found":
         since_us = tried.missing_since_us if tried.missing else told.at_us
         return replace(after, missing=tried.missing + 1, missing_since_us=since_us)
@@ -118,9 +131,8 @@ def is_gone(tried: Tried, now_us: int) -> bool:
 
 def renumbered(tried: Tried) -> Tried:
     """It begins anew, under another number."""
-    return replace(
-        tried, phase="send", tries=0, sent_us=0, missing=0, renumbered=tried.renumbered + 1
-    )
+    again = tried.renumbered + 1
+    return replace(tried, phase="send", tries=0, sends=0, sent_us=0, missing=0, renumbered=again)
 
 
 def is_over(tried: Tried, purpose: Purpose, expires_us: int | None, now_us: int) -> bool:
@@ -136,8 +148,8 @@ def next_step(
     """What is to be done with an open instruction now. `repeatable`: its channel takes a send of
     this purpose again under the same number."""
     if is_over(tried, purpose, expires_us, now_us):
-        return "close" if tried.attempt else "decline"
-    if not tried.attempt:
+        return "close" if tried.sends else "decline"
+    if not tried.sends:
         return "send"
     if tried.missing:
         if purpose == "payment":
