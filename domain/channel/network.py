@@ -135,7 +135,11 @@ class CallbackInvalid(Exception):
 
 
 class Adapter(Protocol):
-    """One channel over the network."""
+    """One channel over the network.
+
+    `now_us` is the wall's time (UTC µs), also where the books' clock runs faster: signatures are
+    made and judged by it. Times of business stand in the order.
+    """
 
     channel: str
     repeatable: frozenset[Purpose]

@@ -1,4 +1,4 @@
-"""Signed messages are good for 300 seconds, and once.
+"""What makes a signed message good: the right key, within 300 seconds, and once.
 
 A message that is older, or from the future, is stale. One whose nonce was seen within the window
 is a replay. What was seen is in this process's memory: after a restart, or in another process, a
@@ -15,6 +15,10 @@ REMEMBERED = 100_000  # Nonces; some 15 MB. Above, the oldest is forgotten.
 
 _is_second = re.compile(r"[0-9]{1,12}", re.ASCII).fullmatch
 _is_nonce = re.compile(r"[\x21-\x7e]{8,64}").fullmatch
+
+
+class Forged(Exception):
+    """A message whose signature is missing, wrong, or not by a key that it may be by."""
 
 
 class NotFresh(Exception):

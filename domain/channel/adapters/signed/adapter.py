@@ -13,12 +13,11 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.channel.adapters.freshness import Nonces, NotFresh
+from domain.channel.adapters.freshness import Forged, Nonces, NotFresh
 from domain.channel.adapters.reading import Fields, Wrong, parsed
 from domain.channel.adapters.signed import orders
 from domain.channel.adapters.signed.networks import Network
 from domain.channel.adapters.signed.signing import (
-    Forged,
     Keys,
     check_answer,
     check_callback,

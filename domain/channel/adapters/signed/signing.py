@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from msgspec import Struct
 
-from domain.channel.adapters.freshness import Nonces, at_second
+from domain.channel.adapters.freshness import Forged, Nonces, at_second
 
 
 class Keys(Struct, frozen=True):
@@ -24,10 +24,6 @@ class Keys(Struct, frozen=True):
     our_private: Ed25519PrivateKey
     their_id: str
     their_public: Ed25519PublicKey
-
-
-class Forged(Exception):
-    """A message whose signature is missing, wrong, or not by the key it must be by."""
 
 
 def request_message(method: str, target: str, timestamp: str, nonce: str, body: bytes) -> bytes:
