@@ -19,9 +19,8 @@ the field and the reason, and never shows a key.
 import re
 from base64 import b64decode
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
-import httpx2
 import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -41,10 +40,16 @@ from domain.channel.adapters.wechat.settings import WeChatSettings
 from domain.channel.adapters.wire import Limits
 from domain.channel.network import Adapter
 
+T = TypeVar("T")
 FILE_BYTES = 1024 * 1024
 RSA_BITS = 2048
-LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1", "[::1]"))
+LOOPBACK = frozenset(("127.0.0.1", "localhost", "[::1]"))
 
+_url_parts = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[0-9A-Za-z.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?"
+    r"(/[0-9A-Za-z._~-]+)*/?",
+    re.ASCII,
+).fullmatch
 _is_name = re.compile(r"[0-9A-Za-z_.-]{1,64}", re.ASCII).fullmatch
 
 
@@ -90,8 +95,8 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     base_url: str = ""
     notify_url: str = ""
     allow_http: bool = False
-    networks: dict[str, _Network] = {}
-    wechat: _WeChat | None = None
+    networks: dict[str, msgspec.Raw] = {}
+    wechat: msgspec.Raw = msgspec.Raw()  # Empty: not in the file.
 
 
 def load(path: Path, *, notify_url: str = "") -> dict[str, Adapter]:
@@ -109,34 +114,38 @@ def load(path: Path, *, notify_url: str = "") -> dict[str, Adapter]:
 
 def adapters_of(raw: bytes, *, notify_url: str = "") -> dict[str, Adapter]:
     """The adapters of a file's bytes, by channel. Raises SettingsInvalid."""
-    file = _decoded(raw)
+    if len(raw) > FILE_BYTES:
+        raise SettingsInvalid("the file", f"above {FILE_BYTES} bytes")
+    file = _decoded(raw, _File, "")
     notify = notify_url or file.notify_url
     _url("notify_url", notify, allow_http=file.allow_http)
     adapters: dict[str, Adapter] = {}
     for network in NETWORKS:
-        if (row := file.networks.get(network.name)) is not None:
-            settings = _signed(file, row, f"networks.{network.name}", notify, network.channel)
+        if (part := file.networks.get(network.name)) is not None:
+            field = f"networks.{network.name}"
+            row = _decoded(part, _Network, field)
+            settings = _signed(file, row, field, notify, network.channel)
             adapters[network.channel] = SignedChannel(network, settings)
     known = {network.name for network in NETWORKS}
     if unknown := sorted(file.networks.keys() - known):
         raise SettingsInvalid(f"networks.{unknown[0][:40]}", f"none of {', '.join(sorted(known))}")
-    if file.wechat is not None:
-        adapters[WeChatPay.channel] = WeChatPay(_wechat(file, file.wechat, notify))
+    if bytes(file.wechat):
+        wechat = _decoded(file.wechat, _WeChat, "wechat")
+        adapters[WeChatPay.channel] = WeChatPay(_wechat(file, wechat, notify))
     if not adapters:
         raise SettingsInvalid("networks", "the file names no channel")
     return adapters
 
 
-def _decoded(raw: bytes) -> _File:
-    if len(raw) > FILE_BYTES:
-        raise SettingsInvalid("the file", f"above {FILE_BYTES} bytes")
+def _decoded(raw: bytes | msgspec.Raw, kind: type[T], field: str) -> T:
     try:
-        return msgspec.json.decode(raw, type=_File)
+        return msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:
         reason, _, at = str(error).partition(" - at `$")
-        raise SettingsInvalid(at.strip("`.") or "the file", reason) from None
+        names = [name for name in (field, at.strip("`.")) if name]
+        raise SettingsInvalid(".".join(names) or "the file", reason) from None
     except (ValueError, RecursionError):
-        raise SettingsInvalid("the file", "not JSON") from None
+        raise SettingsInvalid(field or "the file", "not JSON") from None
 
 
 def _signed(
@@ -260,15 +269,11 @@ def _base(file: _File, row: _Channel, field: str) -> str:
 
 
 def _url(field: str, text: str, *, allow_http: bool) -> None:
-    try:
-        url = httpx2.URL(text)
-    except (httpx2.InvalidURL, TypeError):
-        raise SettingsInvalid(field, "not a URL") from None
-    if url.scheme not in ("http", "https") or not url.host:
-        raise SettingsInvalid(field, "an http or https URL is needed")
-    if url.userinfo or url.query or url.fragment:
-        raise SettingsInvalid(field, "a URL without a password, a query and a fragment is needed")
-    if url.scheme == "http" and url.host not in LOOPBACK and not allow_http:
+    found = _url_parts(text)
+    if found is None:
+        reason = "http(s)://host[:port][/path] is needed, without a password and a query"
+        raise SettingsInvalid(field, reason)
+    if found["scheme"] == "http" and found["host"] not in LOOPBACK and not allow_http:
         raise SettingsInvalid(field, "http only to this machine, unless allow_http is true")
 
 
