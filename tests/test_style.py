@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("domain", "projections", "api", "migrations", "benchmarks")
+PACKAGES = ("domain", "projections", "api", "migrations", "benchmarks", "simulator")
 MODULE_LINES, FUNCTION_LINES, LINE_LENGTH = 400, 50, 100
 
 # What is larger than the rule, with its exact size: "path" for a module, "path::function" for a
