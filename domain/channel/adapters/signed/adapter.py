@@ -134,6 +134,8 @@ class SignedChannel:
             if reply.status == 200:
                 read.must_be("number", order.number)
                 read.must_be("kind", order.purpose)
+                if self._network.timed and read.has("time"):
+                    read.must_be("time", orders.time_of(order))
                 answer = orders.read_order(read, self._settings.merchant)
                 return "", replace(answer, exchange=reply.exchange)
             code, said = orders.read_error(reply.status, read)

@@ -31,7 +31,7 @@ URL = 2048
 
 # What an error's code means. `refused`: this request made no order; whether an earlier one did, a
 # query tells. All others mean that nothing is known.
-REFUSED = frozenset(("PARAM_INVALID", "TIME_INVALID"))
+REFUSED = frozenset(("PARAM_INVALID", "TIME_INVALID", "AMOUNT_TOO_LARGE", "ORDER_UNPAID"))
 NOT_FOUND = "NO_SUCH_ORDER"
 PAID = "ORDER_PAID"
 
@@ -49,7 +49,7 @@ def order_body(network: Network, merchant: str, order: Order, notify_url: str) -
         "notify_url": notify_url,
     }
     if network.timed:
-        body["time"] = compact(order.sent_us)
+        body["time"] = time_of(order)
     if order.purpose == "refund":
         body |= {"original": order.original, "original_amount": order.original_fen}
     if order.expires_us is not None and order.purpose == "payment":
@@ -60,15 +60,20 @@ def order_body(network: Network, merchant: str, order: Order, notify_url: str) -
 def close_body(network: Network, merchant: str, order: Order) -> bytes:
     body = {"merchant": merchant, "kind": order.purpose}
     if network.timed:
-        body["time"] = compact(order.sent_us)
+        body["time"] = time_of(order)
     return msgspec.json.encode(body)
 
 
 def query_target(network: Network, merchant: str, order: Order) -> str:
     """Path and query: the order's number, and what else is part of its key there."""
-    time = f"&time={compact(order.sent_us)}" if network.timed else ""
+    time = f"&time={time_of(order)}" if network.timed else ""
     path = f"/{network.name}/orders/{order.number}"
     return f"{path}?merchant={merchant}&kind={order.purpose}{time}"
+
+
+def time_of(order: Order) -> str:
+    """The time that is part of an order's key where the network is timed."""
+    return compact(order.sent_us)
 
 
 def read_order(order: Fields, merchant: str) -> Answer:

@@ -238,6 +238,12 @@ def test_a_body_that_was_changed_on_the_way_is_unknown() -> None:
     assert answer.said == Unknown("HTTP 200: its signature is wrong")
 
 
+def test_unionpay_knows_an_order_by_its_time_too() -> None:
+    reply = (200, told(time="20261128180001"))
+    answer, _ = ask(SignedSide(reply), "UNIONPAY_CARD", queries(PAYMENT))
+    assert answer.said == Unknown("HTTP 200: time: 20261128180001 instead of 20261128180000")
+
+
 def error(code: str) -> Json:
     return {"code": code, "message": "told"}
 
@@ -257,7 +263,7 @@ def test_an_error_that_settles_nothing_is_unknown(status: int, code: str) -> Non
     assert len(server.asked) == 1
 
 
-@pytest.mark.parametrize("code", ["PARAM_INVALID", "TIME_INVALID"])
+@pytest.mark.parametrize("code", ["PARAM_INVALID", "TIME_INVALID", "AMOUNT_TOO_LARGE"])
 def test_a_refused_request_is_declined_when_there_is_no_order_of_an_earlier_one(code: str) -> None:
     side = SignedSide((400, error(code)), (404, error("NO_SUCH_ORDER")))
     answer, server = ask(side, "UNIONPAY_CARD", sends(PAYMENT))
