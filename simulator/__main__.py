@@ -19,6 +19,7 @@ from simulator.faults import Draws, profile
 from simulator.keys import earlier_port, load_or_make
 from simulator.problems import Problem
 from simulator.server import Server, listening
+from simulator.wechat.api import TASKS, WeChatPay
 from simulator.world import World, remembered
 
 SIGNED = {**conduct.TASKS, "fail": fail}
@@ -76,13 +77,14 @@ def _world(given: argparse.Namespace, book: Book, base_url: str) -> World:
 
 
 async def _serve(world: World, sock: socket.socket) -> None:
-    caller = Caller(world)
+    wechat = WeChatPay(world)
+    caller = Caller(world, wechat.writer)
     world.book.now(caller.start)
-    server = Server(application(world, SIGNED, {}, []))
+    server = Server(application(world, SIGNED, TASKS, wechat.table))
     loop = asyncio.get_running_loop()
     work = [
         loop.create_task(server.serve(sockets=[sock])),
-        loop.create_task(agenda.run(world, SIGNED, {})),
+        loop.create_task(agenda.run(world, SIGNED, TASKS)),
         loop.create_task(caller.run()),
     ]
     done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)

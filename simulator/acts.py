@@ -76,6 +76,7 @@ class Conduct(Struct, frozen=True):
     faults: Annotated[str, Meta(max_length=2000)] | None = None
     latency_ms: Annotated[int, Meta(ge=0, le=60_000)] | None = None
     certificates: bool | None = None
+    callbacks_by: Literal["public_key", "certificate", "both"] | None = None
 
 
 class Acts:
@@ -176,6 +177,7 @@ class Acts:
                 world.latency_ms = wish.latency_ms
             if wish.certificates is not None:
                 world.certificates = wish.certificates
+            world.callbacks_by = wish.callbacks_by or world.callbacks_by
             return Answer(200, reading.health(world))
 
         return await _answer(request, run)

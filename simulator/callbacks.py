@@ -37,6 +37,7 @@ class Due(Struct, frozen=True):
     body: str
     attempt: int
     order: Order
+    signtest: bool = False
 
 
 def announce(
@@ -109,11 +110,16 @@ class Caller:
             (now, AT_ONCE),
         ).fetchall()
         db.executemany("UPDATE callbacks SET leased = 1 WHERE id = ?", [(row[0],) for row in rows])
-        due = [Due(row[0], row[2], row[3], row[4], row[5] + 1, load(db, row[1])) for row in rows]
+        due = [self._due(db, row) for row in rows]
         after = db.execute(
             "SELECT min(due_us) FROM callbacks WHERE due_us > ? AND leased = 0", (now,)
         ).fetchone()[0]
         return due, self._world.clock.wall_seconds(after - now) if after else 60
+
+    def _due(self, db: sqlite3.Connection, row: sqlite3.Row) -> Due:
+        order, attempt = load(db, row["order_id"]), row["attempts"] + 1
+        probe = order.network == "wechat" and _probes(self._world, db, order, row["event"], attempt)
+        return Due(row["id"], row["event"], row["type"], row["body"], attempt, order, probe)
 
     async def _call(self, http: httpx2.AsyncClient, due: Due) -> None:
         async with self._free:
@@ -155,12 +161,12 @@ def path_of(url: str) -> str:
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
-def probe(world: World, db: sqlite3.Connection, due: Due) -> bool:
+def _probes(world: World, db: sqlite3.Connection, order: Order, event: str, attempt: int) -> bool:
     """Whether this attempt carries a signature that must be refused (WeChat Pay's SIGNTEST)."""
-    key = f"{due.order.key}/callback/{due.event}"
-    if not world.draws.hits("signtest", key, due.attempt):
+    key = f"{order.key}/callback/{event[:16]}"
+    if not world.draws.hits("signtest", key, attempt):
         return False
-    record(db, "signtest", key, due.attempt, world.clock.now_us())
+    record(db, "signtest", key, attempt, world.clock.now_us())
     return True
 
 

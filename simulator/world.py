@@ -33,6 +33,7 @@ class World:
         self.payer: Payer = "prompt"
         self.latency_ms, self.delay_ms = 0, 1_500
         self.certificates = False
+        self.callbacks_by: Literal["public_key", "certificate", "both"] = "public_key"
         self.wake, self.ring = asyncio.Event(), asyncio.Event()
         self.nonces = Nonces()
         self.maintenance: set[str] = set()
