@@ -59,7 +59,7 @@ class WeChatPay:
         if code not in answers.REFUSED:
             return answer
         asked = after(answer, await self.query(order, now_us))
-        if isinstance(asked.said, NotFound):
+        if isinstance(asked.said, NotFound | Declined):  # No order, or one that is closed.
             return replace(asked, said=Declined(_reason(answer), by_channel=True))
         return asked
 
@@ -142,6 +142,8 @@ class WeChatPay:
                 body.must_be("combine_out_trade_no", order.number)
                 return answers.combined(self._settings, body, order.parts)
             body.must_be("out_trade_no", order.number)
+            if order.serial:
+                body.must_be("transaction_id", order.serial)
             return answers.single(self._settings, body)
 
         return read

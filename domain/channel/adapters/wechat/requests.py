@@ -64,7 +64,7 @@ def send(settings: WeChatSettings, order: Order) -> Asked:
 
 
 def query(settings: WeChatSettings, order: Order) -> Asked:
-    """Ask what became of an order or a refund."""
+    """Ask what became of an order, of one charge of it, or of a refund."""
     if order.purpose == "refund":
         sub = f"?sub_mchid={settings.sub(order.merchant)}" if settings.partner else ""
         return Asked("GET", f"{REFUNDS}/{order.number}{sub}")
@@ -72,7 +72,8 @@ def query(settings: WeChatSettings, order: Order) -> Asked:
         return Asked("GET", f"{COMBINED}/out-trade-no/{order.number}")
     names = "&".join(f"{name}={value}" for name, value in _payee(settings, order).items())
     base = PARTNER if settings.partner else DIRECT
-    return Asked("GET", f"{base}/out-trade-no/{order.number}?{names}")
+    which = f"id/{order.serial}" if order.serial else f"out-trade-no/{order.number}"
+    return Asked("GET", f"{base}/{which}?{names}")
 
 
 def close(settings: WeChatSettings, order: Order) -> Asked:
@@ -111,8 +112,9 @@ def _combined(settings: WeChatSettings, order: Order) -> dict[str, object]:
 
 
 def _refund(settings: WeChatSettings, order: Order) -> dict[str, object]:
+    of = ("transaction_id", order.serial) if order.serial else ("out_trade_no", order.original)
     body: dict[str, object] = {
-        "out_trade_no": order.original,
+        of[0]: of[1],
         "out_refund_no": order.number,
         "reason": order.subject[:REASON],
         "notify_url": settings.notify_url,

@@ -1,21 +1,26 @@
 """Every channel end to end: our adapters against the simulator, another process and program."""
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
+from domain.channel.adapters.loading import adapters_of
 from domain.channel.network import (
     Answer,
     AwaitingPayer,
     Charge,
     NotFound,
+    Order,
+    Processing,
     Returned,
 )
+from domain.channel.numbers import part_number
 from domain.channel.port import Declined, Succeeded, Unknown
-from tests.domain.channel.adapters.orders import NETWORK_OF, PAYMENT, PAYOUT, REFUND
+from tests.domain.channel.adapters.orders import COMBINED, NETWORK_OF, PAYMENT, PAYOUT, REFUND
 from tests.domain.channel.adapters.outside_process import (
     Institution,
     Simulator,
@@ -183,5 +188,187 @@ def test_unionpay_refuses_a_time_that_is_long_ago_and_no_order_is_made(
         assert answer.said.by_channel
         assert "TIME_INVALID" in answer.said.reason
         assert len(answer.earlier) == 1
+
+    plays(simulator, story)
+
+
+def native(ours: Institution, instruction_id: str, **changed: object) -> Order:
+    expires = wall_us() + 900_000_000
+    return numbered(
+        ours.adapters["WECHAT_PAY"], PAYMENT, instruction_id, expires_us=expires, **changed
+    )
+
+
+def test_a_native_order_is_paid_and_refunded(simulator: Simulator) -> None:
+    async def story(ours: Institution) -> None:
+        adapter, order = ours.adapters["WECHAT_PAY"], native(ours, "pay-800001")
+        assert isinstance((await adapter.query(order, wall_us())).said, NotFound)
+        placed = await adapter.send(order, wall_us())
+        assert isinstance(placed.said, AwaitingPayer)
+        assert placed.said.url.startswith("weixin://wxpay/")
+        assert (await adapter.send(order, wall_us())).said == placed.said, "the same order"
+        assert (await adapter.query(order, wall_us())).said == AwaitingPayer("")
+        await ours.does("pay", network="wechat", number=order.number)
+        serial = paid((await ours.hears(lambda heard: heard.number == order.number)).answer)
+        for asked in (adapter.query, adapter.close, adapter.send):
+            assert paid(await asked(order, wall_us())) == serial
+        refund = numbered(adapter, REFUND, "refund-R800001-1", original=order.number)
+        assert isinstance((await adapter.query(refund, wall_us())).said, NotFound)
+        said = (await adapter.send(refund, wall_us())).said
+        assert isinstance(said, Processing | Succeeded)
+        heard = await ours.hears(lambda heard: heard.purpose == "refund")
+        back = paid(heard.answer, 5_000)
+        assert heard.number == refund.number
+        assert paid(await adapter.query(refund, wall_us()), 5_000) == back
+        assert paid(await adapter.query(order, wall_us())) == serial, "REFUND: it was paid"
+        soon = numbered(adapter, REFUND, "refund-R800001-2", original=order.number)
+        said = (await adapter.send(soon, wall_us())).said
+        assert said == Unknown("HTTP 429"), "refunds of one order are a minute apart"
+
+    plays(simulator, story)
+
+
+def test_a_native_order_is_closed_and_its_number_used_up(simulator: Simulator) -> None:
+    async def story(ours: Institution) -> None:
+        adapter, order = ours.adapters["WECHAT_PAY"], native(ours, "pay-800002")
+        await adapter.send(order, wall_us())
+        assert (await adapter.close(order, wall_us())).said == Declined("closed")
+        for asked in (adapter.query, adapter.send):
+            said = (await asked(order, wall_us())).said
+            assert isinstance(said, Declined)
+            assert said.reason.startswith("CLOSED")
+        await ours.does("conduct", faults="decline_channel=1000")
+        said = (await adapter.send(native(ours, "pay-800003"), wall_us())).said
+        assert isinstance(said, Declined)
+        assert said.by_channel
+        assert "RULE_LIMIT" in said.reason
+
+    plays(simulator, story)
+
+
+@pytest.mark.parametrize(("state", "kind"), [("ABNORMAL", Unknown), ("CLOSED", Declined)])
+def test_a_refund_that_goes_wrong(simulator: Simulator, state: str, kind: type[object]) -> None:
+    async def story(ours: Institution) -> None:
+        adapter, order = ours.adapters["WECHAT_PAY"], native(ours, f"pay-80001{state}")
+        await adapter.send(order, wall_us())
+        await ours.does("pay", network="wechat", number=order.number)
+        fault = {"ABNORMAL": "refund_abnormal", "CLOSED": "refund_declined"}[state]
+        await ours.does("conduct", faults=f"{fault}=1000")
+        refund = numbered(adapter, REFUND, f"refund-R8{state}", original=order.number)
+        await adapter.send(refund, wall_us())
+        heard = await ours.hears(lambda heard: heard.number == refund.number)
+        asked = (await adapter.query(refund, wall_us())).said
+        assert heard.answer.said == asked
+        assert isinstance(asked, kind)
+
+    plays(simulator, story)
+
+
+def combined_order(ours: Institution, instruction_id: str) -> Order:
+    order = native(ours, instruction_id)
+    parts = tuple(
+        replace(part, number=part_number(instruction_id, place))
+        for place, part in enumerate(COMBINED.parts, start=1)
+    )
+    return replace(order, parts=parts)
+
+
+def test_a_combined_order_is_paid_whole_and_refunded_in_parts(simulator: Simulator) -> None:
+    async def story(ours: Institution) -> None:
+        adapter, order = ours.adapters["WECHAT_PAY"], combined_order(ours, "pay-800004")
+        assert isinstance((await adapter.query(order, wall_us())).said, NotFound)
+        assert isinstance((await adapter.send(order, wall_us())).said, AwaitingPayer)
+        await ours.does("pay", network="wechat", kind="whole", number=order.number)
+        heard = await ours.hears(lambda heard: heard.number == order.number)
+        asked = await adapter.query(order, wall_us())
+        assert asked.said == heard.answer.said
+        assert isinstance(asked.said, Succeeded)
+        assert asked.said.amount_fen == 15_300
+        assert set(asked.parts) == set(heard.answer.parts)
+        assert {(part.number, part.amount_fen) for part in asked.parts} == {
+            ("part1-800004", 10_000),
+            ("part2-800004", 5_300),
+        }
+        refund = numbered(
+            adapter, REFUND, "refund-R800004", original="part1-800004", original_fen=10_000
+        )
+        await adapter.send(refund, wall_us())
+        back = await ours.hears(lambda heard: heard.number == refund.number)
+        paid(back.answer, 5_000)
+
+    plays(simulator, story)
+
+
+def test_a_combined_order_is_closed_whole(simulator: Simulator) -> None:
+    async def story(ours: Institution) -> None:
+        adapter, order = ours.adapters["WECHAT_PAY"], combined_order(ours, "pay-800005")
+        await adapter.send(order, wall_us())
+        assert (await adapter.close(order, wall_us())).said == Declined("closed")
+        assert (await adapter.query(order, wall_us())).said == Declined("CLOSED")
+
+    plays(simulator, story)
+
+
+def test_a_second_charge_is_heard_of_asked_about_and_given_back(simulator: Simulator) -> None:
+    async def story(ours: Institution) -> None:
+        adapter, order = ours.adapters["WECHAT_PAY"], native(ours, "pay-800006")
+        await adapter.send(order, wall_us())
+        await ours.does("pay", network="wechat", number=order.number)
+        first = paid((await ours.hears(lambda heard: heard.number == order.number)).answer)
+        await ours.does("charge-again", network="wechat", number=order.number)
+        heard = await ours.hears(lambda heard: first not in str(heard.answer.said))
+        second = paid(heard.answer)
+        assert paid(await adapter.query(order, wall_us())) == first
+        assert paid(await adapter.query(replace(order, serial=second), wall_us())) == second
+        refund = numbered(
+            adapter,
+            REFUND,
+            "back-800006",
+            original=order.number,
+            amount_fen=15_300,
+            serial=second,
+        )
+        await adapter.send(refund, wall_us())
+        back = await ours.hears(lambda heard: heard.number == refund.number)
+        paid(back.answer, 15_300)
+
+    plays(simulator, story)
+
+
+def test_a_partner_acts_for_its_merchants(simulator: Simulator) -> None:
+    async def story(ours: Institution) -> None:
+        file = json.loads(simulator.keys.read_bytes())
+        file["wechat"]["sub_mchids"] = {"SHOP22": "1900000022", "SHOP23": "1900000023"}
+        notify = "http://127.0.0.1:1/callbacks"
+        adapter = adapters_of(json.dumps(file).encode(), notify_url=notify)["WECHAT_PAY"]
+        for order in (native(ours, "pay-800007"), combined_order(ours, "pay-800008")):
+            assert isinstance((await adapter.send(order, wall_us())).said, AwaitingPayer)
+            kind, merchant = ("whole", None) if order.parts else ("payment", "1900000022")
+            await ours.does(
+                "pay", network="wechat", kind=kind, number=order.number, merchant=merchant
+            )
+            assert isinstance((await adapter.query(order, wall_us())).said, Succeeded)
+        refund = numbered(adapter, REFUND, "refund-R800007", original="pay-800007")
+        said = (await adapter.send(refund, wall_us())).said
+        assert isinstance(said, Processing | Succeeded)
+        closed = native(ours, "pay-800009")
+        await adapter.send(closed, wall_us())
+        assert (await adapter.close(closed, wall_us())).said == Declined("closed")
+        await adapter.aclose()
+
+    plays(simulator, story)
+
+
+@pytest.mark.parametrize("fault", ["lost_answer", "error_after", "signtest"])
+def test_an_answer_of_wechat_pay_that_gets_lost_is_unknown_until_it_is_asked_about(
+    simulator: Simulator, fault: str
+) -> None:
+    async def story(ours: Institution) -> None:
+        adapter = ours.adapters["WECHAT_PAY"]
+        order = native(ours, f"pay-9{fault}".replace("_", ""))
+        await ours.does("conduct", faults=f"{fault}=1000")
+        assert isinstance((await adapter.send(order, wall_us())).said, Unknown)
+        await ours.does("conduct", faults="none")
+        assert (await adapter.query(order, wall_us())).said == AwaitingPayer("")
 
     plays(simulator, story)
