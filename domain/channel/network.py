@@ -69,6 +69,8 @@ class Order(Struct, frozen=True, kw_only=True):
     the key. A refund names the payment it is of: `original` is that one's number at the channel,
     `original_fen` its amount. `parts`: of a combined order, empty for a single one.
     `merchant`: whose transaction it is, if there is one: needed where we act as a partner.
+    `serial`: which charge is meant, where an order has several: the one that is asked about, or the
+    one a refund gives back. "": the order's first.
     """
 
     instruction_id: str
@@ -84,6 +86,7 @@ class Order(Struct, frozen=True, kw_only=True):
     original_fen: int = 0
     parts: tuple[Part, ...] = ()
     merchant: str = ""
+    serial: str = ""
 
 
 class Exchange(Struct, frozen=True):
