@@ -26,8 +26,8 @@ from domain.member import commands as membership
 from domain.member import member
 from domain.order import commands as ordering
 from domain.order import order
+from domain.payment import asking, contradiction, instruction, payment, transfer
 from domain.payment import commands as paying
-from domain.payment import instruction, payment, transfer
 from domain.settlement import batch, published, publishing
 from domain.settlement import commands as settling
 from domain.transaction import commands as trading
@@ -80,6 +80,15 @@ def _waiting(command: Any) -> list[str]:
 
 def _instructed(command: trading.ApproveRefund) -> list[str]:
     return [instruction.stream(refund.instruction_id(command.refund_no))]
+
+
+def _instruction(command: Any) -> list[str]:
+    return [instruction.stream(command.instruction_id)]
+
+
+def _answered(command: asking.RecordAnswer) -> list[str]:
+    beside = contradiction.stream(command.instruction_id)
+    return [instruction.stream(command.instruction_id), beside]
 
 
 def _transfer(command: paying.TransferMoney) -> list[str]:
@@ -142,7 +151,14 @@ COMMANDS: dict[type[Command], Handling] = {
     paying.RecordOutcome: Handling(
         "instruction.record_outcome",
         paying.record_outcome,
-        lambda command: [instruction.stream(command.instruction_id)],
+        _instruction,
+    ),
+    asking.ClaimAttempt: Handling("instruction.claim", asking.claim_attempt, _instruction),
+    asking.RecordAnswer: Handling("instruction.record_answer", asking.record_answer, _answered),
+    asking.AskChannel: Handling("instruction.ask", asking.ask_channel, _instruction),
+    asking.ClosePayment: Handling("instruction.close", asking.close_payment, _instruction),
+    asking.WithholdInstruction: Handling(
+        "instruction.withhold", asking.withhold_instruction, _instruction
     ),
     paying.RechargeWallet: Handling("payment.recharge", paying.recharge_wallet, _member, _paid_by),
     paying.SendBackRecharge: Handling(

@@ -12,7 +12,7 @@ from domain.clearing import day
 from domain.kernel import Fact
 from domain.member import member
 from domain.order import order
-from domain.payment import instruction, payment, transfer
+from domain.payment import contradiction, instruction, payment, transfer
 from domain.settlement import batch, carry, published
 from domain.transaction import refund, transaction
 
@@ -33,10 +33,21 @@ EVENTS: dict[str, type[Fact]] = {
     "account.unfrozen.1": account.Unfrozen,
     "account.closed.1": account.Closed,
     "entry.reversed.1": reversal.Reversed,
-    "instruction.issued.1": instruction.Issued,
+    "instruction.issued.2": instruction.Issued,
+    "instruction.attempted.1": instruction.Attempted,
+    "instruction.answered.1": instruction.Answered,
     "instruction.succeeded.1": instruction.Succeeded,
+    "instruction.differed.1": instruction.Differed,
     "instruction.declined.1": instruction.Declined,
     "instruction.unknown.1": instruction.Unknown,
+    "instruction.confirmed.1": instruction.Confirmed,
+    "instruction.ask_wanted.1": instruction.AskWanted,
+    "instruction.close_wanted.1": instruction.CloseWanted,
+    "instruction.withheld.1": instruction.Withheld,
+    "contradiction.suspected.1": contradiction.Suspected,
+    "contradiction.waits.1": contradiction.Waits,
+    "contradiction.established.1": contradiction.Established,
+    "contradiction.ended.1": contradiction.Ended,
     "payment.started.2": payment.Started,
     "payment.leg_succeeded.1": payment.LegSucceeded,
     "payment.leg_declined.1": payment.LegDeclined,
@@ -100,6 +111,7 @@ AGGREGATES: dict[str, ModuleType] = {
     "account": account,
     "reversal": reversal,
     "instruction": instruction,
+    "contradiction": contradiction,
     "payment": payment,
     "transfer": transfer,
     "transaction": transaction,

@@ -1,7 +1,8 @@
-"""Who reacts to what, inside the commit: three literal tables, read in the order of their rows.
+"""Who reacts to what, inside the commit: literal tables, read in the order of their rows.
 
     POLICIES   fact -> reaction -> why
     OWNERS     who asked a channel, and for what -> what a channel's answer does there
+    AGAINST    the same -> what follows where a channel contradicts what was asked or said
     PAID_FOR   what a payment is for -> what its end does there
 
 An instruction's `reference` names the stream that asked for it; a payment says what it is for. So
@@ -18,7 +19,8 @@ from domain.clearing import split
 from domain.kernel import Fact, Reaction, Unit, category
 from domain.member import member
 from domain.order.commands import order_declined, order_paid
-from domain.payment import instruction, outcomes, payment
+from domain.payment import contradiction, instruction, outcomes, payment
+from domain.payment.contradiction import Against, Kind
 from domain.payment.instruction import Declined, Outcome, Succeeded, Unknown
 from domain.settlement.commands import collect_cleared, payout_declined, payout_succeeded
 from domain.transaction import transaction
@@ -52,6 +54,29 @@ OWNERS: dict[tuple[str, Purpose], Owner] = {
 }
 
 
+Reacts = Callable[[Unit, Against], None]
+
+
+def _listed(_unit: Unit, _against: Against) -> None:
+    """It stands on record, and on the operator's desk until somebody has found its place."""
+
+
+_LISTED: dict[Kind, Reacts] = {
+    "second": _listed,
+    "more": _listed,
+    "less": _listed,
+    "late": _listed,
+    "declined": _listed,
+    "returned": _listed,
+}
+AGAINST: dict[tuple[str, Purpose], dict[Kind, Reacts]] = {
+    ("payment", "payment"): _LISTED,
+    ("payment", "refund"): _LISTED,
+    ("refund", "refund"): _LISTED,
+    ("settlement", "payout"): _LISTED,
+}
+
+
 class PaidFor(NamedTuple):
     """What follows when a payment succeeds, and when it is declined."""
 
@@ -79,7 +104,19 @@ def outcome_finds_its_owner(
         case Declined():
             owner.declined(unit, outcome)
         case Unknown():
-            owner.unknown(unit, outcome)
+            if asked.status == "unknown":  # Else only a doubt could not be cleared up.
+                owner.unknown(unit, outcome)
+
+
+def contradiction_finds_its_owner(
+    unit: Unit, reaction: Reaction[contradiction.Established, contradiction.State]
+) -> None:
+    """A channel contradicts itself, or what was asked: tell whoever asked."""
+    instruction_id = contradiction.id_of(reaction.stream)
+    asked = unit.load(instruction.stream(instruction_id))
+    assert asked.purpose is not None
+    follows = AGAINST[category(asked.reference), asked.purpose][reaction.fact.kind]
+    follows(unit, Against(instruction_id, asked, reaction.fact))
 
 
 def payment_ends(
@@ -99,6 +136,7 @@ POLICIES: tuple[tuple[type[Fact], Policy, str], ...] = (
     (instruction.Succeeded, outcome_finds_its_owner, "the channel did what was asked"),
     (instruction.Declined, outcome_finds_its_owner, "the channel will not do it"),
     (instruction.Unknown, outcome_finds_its_owner, "unknown is a state, never a guess"),
+    (contradiction.Established, contradiction_finds_its_owner, "what the outside says is kept"),
     (payment.Succeeded, payment_ends, "it pays what it is for, or goes back"),
     (payment.Declined, payment_ends, "a declined order may be paid anew"),
     (transaction.Completed, split.release, "a confirmed transaction is released and split"),

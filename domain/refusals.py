@@ -71,6 +71,7 @@ class Code(StrEnum):
     INSTRUCTION_EXISTS = "instruction_exists"
     INSTRUCTION_NOT_FOUND = "instruction_not_found"
     INSTRUCTION_ALREADY_ENDED = "instruction_already_ended"
+    INSTRUCTION_NOT_CLOSABLE = "instruction_not_closable"
     TRANSACTION_NOT_FOUND = "transaction_not_found"
     TRANSACTION_NOT_PAID = "transaction_not_paid"
     TRANSACTION_CLOSED = "transaction_closed"
@@ -148,6 +149,7 @@ MEANING: dict[Code, str] = {
     Code.INSTRUCTION_EXISTS: "An instruction with this id was already issued.",
     Code.INSTRUCTION_NOT_FOUND: "No instruction has this id.",
     Code.INSTRUCTION_ALREADY_ENDED: "The instruction already has another final outcome.",
+    Code.INSTRUCTION_NOT_CLOSABLE: "Refunds and payouts end by their channel's word alone.",
     Code.TRANSACTION_NOT_FOUND: "No transaction has this id.",
     Code.TRANSACTION_NOT_PAID: "The transaction has not been paid.",
     Code.TRANSACTION_CLOSED: "The transaction is closed, or everything was refunded.",

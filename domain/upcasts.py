@@ -10,10 +10,26 @@ stored then is the same payment in the words of today.
 from collections.abc import Callable
 from typing import Any
 
+from domain.channel.port import Purpose
 from domain.kernel import Entry, Fact
-from domain.payment import payment
+from domain.payment import instruction, payment
 from domain.payment.plan import Leg, Share
 from domain.transaction import refund, transaction
+
+
+class IssuedV1(Fact, frozen=True):
+    """An instruction, while payments had no codes and channels no numbers of their own."""
+
+    purpose: Purpose
+    reference: str
+    channel: str
+    amount_fen: int
+    party: str
+
+
+def issued(old: IssuedV1) -> instruction.Issued:
+    """What was not told then is not told now."""
+    return instruction.Issued(old.purpose, old.reference, old.channel, old.amount_fen, old.party)
 
 
 class PaymentStarted1(Fact, frozen=True):
@@ -112,4 +128,5 @@ UPCASTS: dict[str, tuple[type[Fact], Callable[[Any], Fact]]] = {
     "transaction.paid.1": (TransactionPaid1, _paid),
     "refund.requested.1": (RefundRequested1, _refund_requested),
     "refund.approved.1": (RefundApproved1, _refund_approved),
+    "instruction.issued.1": (IssuedV1, issued),
 }

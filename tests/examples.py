@@ -21,7 +21,7 @@ from domain.kernel import DAY_US, Fact, Recorded
 from domain.member import member
 from domain.money import FeeRule
 from domain.order import order
-from domain.payment import instruction, payment
+from domain.payment import contradiction, instruction, payment
 from domain.payment import transfer as transfers
 from domain.payment.plan import Leg, Share
 from domain.settlement import batch, carry, published
@@ -72,9 +72,28 @@ EXAMPLES: dict[str, Fact] = {
     "entry.reversed.1": reversal.Reversed(
         REFERENCE, "paid twice", reversed_entry(PURCHASE, SETTLE_DAY)
     ),
-    "instruction.issued.1": instruction.Issued(
+    "instruction.issued.2": instruction.Issued(
         "payment", f"payment-{PAYMENT_NO}", CHANNEL, AMOUNT, BUYER
     ),
+    "instruction.attempted.1": instruction.Attempted(
+        1, "send", PAID_AT, PAID_AT + 60_000_000, "payP1001"
+    ),
+    "instruction.answered.1": instruction.Answered(
+        "awaiting_payer", "weixin://pay/1001", PAID_AT, PAID_AT + 15_000_000, 1, DIGEST
+    ),
+    "instruction.differed.1": instruction.Differed("JD20101201000001", AMOUNT, AMOUNT + 300),
+    "instruction.confirmed.1": instruction.Confirmed(2, DIGEST),
+    "instruction.ask_wanted.1": instruction.AskWanted(PAID_AT),
+    "instruction.close_wanted.1": instruction.CloseWanted("the buyer left", PAID_AT),
+    "instruction.withheld.1": instruction.Withheld("the payee has no bank account"),
+    "contradiction.suspected.1": contradiction.Suspected(
+        "second", "JD20101201000002", AMOUNT, "another serial than JD20101201000001"
+    ),
+    "contradiction.waits.1": contradiction.Waits(2, DIGEST),
+    "contradiction.established.1": contradiction.Established(
+        "late", "JD20101201000001", AMOUNT, AMOUNT, "declined"
+    ),
+    "contradiction.ended.1": contradiction.Ended("late", "JD20101201000001", "sent back"),
     "instruction.succeeded.1": instruction.Succeeded("JD20101201000001"),
     "instruction.declined.1": instruction.Declined("insufficient funds"),
     "instruction.unknown.1": instruction.Unknown("no answer within 30 s"),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("domain", "projections", "api", "migrations", "benchmarks")
+PACKAGES = ("domain", "projections", "api", "migrations", "benchmarks", "simulator")
 
 
 class Module(NamedTuple):

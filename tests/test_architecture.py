@@ -36,6 +36,8 @@ LADDER: tuple[tuple[str, ...], ...] = (
     ("migrations",),
     ("api",),
     ("benchmarks",),
+    # The outside. It stands beside the house: `simulator_stands_alone` says the rest.
+    ("simulator",),
 )
 OPEN_RUNGS = {0, 7}
 RUNG = {member: rung for rung, members in enumerate(LADDER) for member in members}
@@ -47,6 +49,8 @@ LOOKS_UP = {("api.cli.benching", "benchmarks"), ("api.cli.drilling", "benchmarks
 # The benchmarks measure the plain library beside the ledger.
 LIBRARY_MAY = ("domain.eventstore", "benchmarks")
 OUTSIDE_MAY = ("domain.eventstore", "domain.ledger", "domain.channel.adapters")
+NETWORK_LIBRARIES = frozenset({"httpx2", "cryptography"})
+NETWORK_MAY = ("domain.channel.adapters",)
 PACKAGED_DATA_MAY = ("domain.settlement",)
 
 STDLIB_OUTSIDE = frozenset(
@@ -149,9 +153,11 @@ def library_stays_in_the_eventstore(module: Module) -> Iterator[str]:
 
 
 def domain_needs_nothing(module: Module) -> Iterator[str]:
-    """The domain imports the standard library, msgspec and itself."""
+    """The domain imports the standard library, msgspec and itself; adapters reach channels."""
     if module.within("domain") and not module.within("domain.eventstore"):
         allowed = sys.stdlib_module_names | {"msgspec", *PACKAGES}  # Ours: the ladder's matter.
+        if module.within(*NETWORK_MAY):
+            allowed |= NETWORK_LIBRARIES
         for line, name in imports(module):
             if name.split(".")[0] not in allowed:
                 yield (
@@ -202,7 +208,20 @@ def clocks_and_chance(module: Module) -> Iterator[str]:
             yield f"{module.path}:{node.lineno}: hash() differs in each process: use hashlib"
 
 
+def simulator_stands_alone(module: Module) -> Iterator[str]:
+    """The simulator imports nothing of ours, and nothing of ours imports it."""
+    inside = module.within("simulator")
+    for line, name in imports(module):
+        of_ours = name.split(".")[0] in {*PACKAGES, "tests"}
+        if of_ours and within(name, "simulator") != inside:
+            yield (
+                f"{module.path}:{line}: the simulator is the outside, another author's view: "
+                f"{module.name} may not import {name}; speak to it over HTTP"
+            )
+
+
 RULES: tuple[Rule, ...] = (
+    simulator_stands_alone,
     ladder,
     migrations_know_tables_only,
     library_stays_in_the_eventstore,
@@ -227,6 +246,12 @@ def test_every_module_is_looked_at() -> None:
 
 
 BAD: list[tuple[Rule, str, str]] = [
+    (simulator_stands_alone, "simulator.book", "from domain.money import fee_fen"),
+    (simulator_stands_alone, "simulator.book", "import api.settings"),
+    (simulator_stands_alone, "simulator.book", "from tests.examples import ORDER"),
+    (simulator_stands_alone, "api.cli.app", "from simulator.__main__ import main"),
+    (simulator_stands_alone, "benchmarks.load", "import simulator"),
+    (simulator_stands_alone, "domain.channel.adapters.jd", "from simulator import signing"),
     (ladder, "domain.eventstore.recorder", "from domain.events import EVENTS"),
     (ladder, "domain.eventstore.sqlite", "from domain.ledger import codec"),
     (ladder, "domain.eventstore.sqlite", "from domain.accounting.chart import CHART"),
@@ -256,7 +281,9 @@ BAD: list[tuple[Rule, str, str]] = [
     (library_stays_in_the_eventstore, "projections.engine", "import eventsourcing.persistence"),
     (library_stays_in_the_eventstore, "api.app", "from eventsourcing import domain"),
     (domain_needs_nothing, "domain.member.member", "import sqlalchemy as sa"),
-    (domain_needs_nothing, "domain.channel.adapters.jd", "import httpx2"),
+    (domain_needs_nothing, "domain.channel.adapters.jd", "import requests"),
+    (domain_needs_nothing, "domain.channel.numbers", "from cryptography import x509"),
+    (domain_needs_nothing, "domain.payment.payment", "import httpx2"),
     (domain_needs_nothing, "domain.policies", "from fastapi import Request"),
     (outside_world, "domain.member.member", "import socket"),
     (outside_world, "domain.member.member", "from urllib.request import urlopen"),
@@ -273,12 +300,14 @@ BAD: list[tuple[Rule, str, str]] = [
     (clocks_and_chance, "domain.clearing.day", "key = hash('order')"),
 ]
 GOOD = [
+    ("simulator.networks", "from simulator.orders import Order\nimport sqlite3, time, httpx2"),
     ("domain.ledger.unit", "from domain.policies import POLICIES\nfrom domain.eventstore import x"),
     ("domain.payment.payment", "from domain.channel.port import Result\nfrom . import instruction"),
     ("domain.events", "from domain.policies import POLICIES\nfrom domain.reconciliation import x"),
     ("domain.money", "from domain.refusals import Refused"),
     ("domain.eventstore.recorder", "import time, os, psycopg\nimport eventsourcing.persistence"),
     ("domain.channel.adapters.bank", "import socket, time\nopen('bill.csv')"),
+    ("domain.channel.adapters.jd", "import httpx2\nfrom cryptography import x509"),
     ("domain.settlement.calendar", "from importlib.resources import files\nimport csv"),
     ("domain.clearing.day", "from datetime import time, date\nday = date(2011, 1, 1)"),
     ("migrations.run", "import alembic\nfrom projections.balances import table"),

@@ -25,6 +25,7 @@ from api.cli import (
     reports,
     serving,
     setup,
+    simulating,
     verifying,
 )
 from api.cli.output import (
@@ -86,6 +87,11 @@ app.add_typer(calendars.app, name="calendar")
 app.command("verify")(verifying.verify)
 app.add_typer(drilling.app, name="drill")
 app.command("head")(verifying.head)
+app.command(
+    "simulator",
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)(simulating.simulator)
 app.command(
     "bench",
     add_help_option=False,

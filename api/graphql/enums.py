@@ -144,11 +144,16 @@ class InstructionPurpose(Enum):
 
 @closed_set
 class InstructionState(Enum):
-    """Issued: the channel was not asked yet, or has not answered; unknown: it cannot say."""
+    """Issued: the channel was not asked yet, or has not answered; sent: it was asked; unknown: it
+    cannot say; differs: it succeeded with another amount than asked."""
 
     issued = "issued"
+    sent = "sent"
+    awaiting_payer = "awaiting_payer"
+    processing = "processing"
     unknown = "unknown"
     succeeded = "succeeded"
+    differs = "differs"
     declined = "declined"
 
 

@@ -18,6 +18,7 @@ from domain.ledger.ledger import Ledger
 from domain.ledger.states import fold_streams
 from domain.payment import instruction
 from domain.payment.commands import RecordOutcome, outcome_command
+from domain.payment.orders import channel_request
 from domain.refusals import Code, Refused
 from projections.engine.engine import Projector
 from projections.engine.lease import Lease, LeaseLost, LeaseTaken, lease
@@ -100,7 +101,7 @@ def outcomes(
         if state.status not in ("issued", "unknown"):
             continue
         instruction_id = key(stream)
-        wanted = instruction.channel_request(instruction_id, state)
+        wanted = channel_request(instruction_id, state)
         result = _asked(desk.channel.query if query else _carry_out(desk.channel), wanted)
         commands.append(outcome_command(instruction_id, result))
     return commands

@@ -26,6 +26,7 @@ from domain.order.commands import Checkout, CloseOrder, PayOrder
 from domain.order.order import OrderLine
 from domain.payment import instruction, payment
 from domain.payment.commands import outcome_command
+from domain.payment.orders import channel_request
 from domain.refusals import Code, Refused
 from domain.settlement.batch import payout_number
 from domain.settlement.commands import RetryPayout
@@ -132,7 +133,7 @@ def _do(desk: Desk, step: Ask | Carry | EndDay) -> tuple[int, str, datetime]:
         wanted = Request(step.number, to_us(step.at), step.actor, step.command)
     else:
         state = desk.ledger.state(instruction.stream(step.instruction_id))
-        order = instruction.channel_request(step.instruction_id, state)
+        order = channel_request(step.instruction_id, state)
         # Asked also when the answer is in the books: it is what makes the channel remember.
         result = desk.channel.query(order) if step.query else carry_out(desk.channel, order)
         number = f"demo:outcome:{step.instruction_id}:{step.query}"

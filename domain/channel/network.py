@@ -17,7 +17,8 @@ from domain.channel.port import Declined, Purpose, Succeeded, Unknown
 
 
 class AwaitingPayer(Struct, frozen=True):
-    """The channel has the order; the payer must act at `url` (a QR code's text, or a page)."""
+    """The channel has the order; the payer must act at `url` (a QR code's text, or a page). "" when
+    the channel does not say it again: then the one of an earlier answer holds."""
 
     url: str
 
@@ -67,6 +68,9 @@ class Order(Struct, frozen=True, kw_only=True):
     or payout; `sent_us` the time of the first send (UTC µs), which some channels take as part of
     the key. A refund names the payment it is of: `original` is that one's number at the channel,
     `original_fen` its amount. `parts`: of a combined order, empty for a single one.
+    `merchant`: whose transaction it is, if there is one: needed where we act as a partner.
+    `serial`: which charge is meant, where an order has several: the one that is asked about, or the
+    one a refund gives back. "": the order's first.
     """
 
     instruction_id: str
@@ -81,6 +85,8 @@ class Order(Struct, frozen=True, kw_only=True):
     original: str = ""
     original_fen: int = 0
     parts: tuple[Part, ...] = ()
+    merchant: str = ""
+    serial: str = ""
 
 
 class Exchange(Struct, frozen=True):
@@ -93,13 +99,29 @@ class Exchange(Struct, frozen=True):
     received: bytes
 
 
+class PaidPart(Struct, frozen=True):
+    """One transaction of a combined order that was paid: the channel has a serial for each."""
+
+    number: str
+    serial: str
+    amount_fen: int
+
+
 class Answer(Struct, frozen=True):
     """What a channel said to one request. `charges` are all movements it has on record, where it
-    lists them: more than one is a second charge (重复扣款)."""
+    lists them: more than one is a second charge (重复扣款).
+
+    A combined order that was paid has `parts`, no charges; its own serial is the least of theirs.
+    `sent` is False only when it is certain that nothing left: then another channel may be tried.
+    `earlier`: what went over the wire before `exchange`, when one question took several requests.
+    """
 
     said: Said
     charges: tuple[Charge, ...] = ()
     exchange: Exchange | None = None
+    parts: tuple[PaidPart, ...] = ()
+    sent: bool = True
+    earlier: tuple[Exchange, ...] = ()
 
 
 class Heard(Struct, frozen=True):
@@ -116,7 +138,11 @@ class CallbackInvalid(Exception):
 
 
 class Adapter(Protocol):
-    """One channel over the network."""
+    """One channel over the network.
+
+    `now_us` is the wall's time (UTC µs), also where the books' clock runs faster: signatures are
+    made and judged by it. Times of business stand in the order.
+    """
 
     channel: str
     repeatable: frozenset[Purpose]

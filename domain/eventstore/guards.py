@@ -39,6 +39,7 @@ TABLES = {
         "seal_number bigint, commit_number bigint, entry bytea, seal bytea",
         "seal_number",
     ),
+    "blobs": Shape("sha256 bytea, bytes bytea", "sha256"),
     "api_keys": Shape(
         "id text, digest bytea, role text, member text?, note text, created_at_us bigint,"
         " revoked_at_us bigint?",
@@ -46,7 +47,7 @@ TABLES = {
         ("digest",),
     ),
 }
-APPEND_ONLY = ("events", "commit_log", "receipts", "sealed_changes")
+APPEND_ONLY = ("events", "commit_log", "receipts", "sealed_changes", "blobs")
 
 Wrong = Iterator[tuple[str, str]]  # Where, and what is off.
 Check = Callable[[Connection], Wrong]
@@ -146,6 +147,7 @@ _SAME = {
     "commit_log": ("number = NEW.number",),
     "receipts": ("number = NEW.number",),
     "sealed_changes": ("seal_number = NEW.seal_number",),
+    "blobs": ("sha256 = NEW.sha256",),
 }
 
 

@@ -5,6 +5,7 @@ channel's answer is in `outcomes.py`.
 """
 
 from collections.abc import Sequence
+from typing import Unpack
 
 from msgspec import Struct
 
@@ -20,6 +21,7 @@ from domain.kernel import Command, Stream, Unit
 from domain.member import member
 from domain.money import fen
 from domain.payment import instruction, payment, transfer
+from domain.payment.asked import Details
 from domain.payment.plan import Leg
 from domain.payment.protocol import (
     PRODUCTS,
@@ -110,11 +112,12 @@ def issue(
     channel: str,
     amount_fen: int,
     party: str,
+    **more: Unpack[Details],
 ) -> None:
-    """Commit to asking a channel; a worker that reads the log carries it out."""
+    """Commit to asking a channel; whoever reads the log carries it out."""
     stream = instruction.stream(instruction_id)
-    facts = instruction.issue(unit.load(stream), purpose, reference, channel, amount_fen, party)
-    unit.record(stream, facts)
+    asked = (purpose, reference, channel, amount_fen, party)
+    unit.record(stream, instruction.issue(unit.load(stream), *asked, **more))
 
 
 def planned(

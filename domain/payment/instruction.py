@@ -1,61 +1,190 @@
 """Payment instruction (支付指令): complete and self-contained, carried to one channel once.
 
-    (none) ──issue──▶ issued ──▶ succeeded
-                        │  ▲
-                        ▼  │ (a query still cannot say)
-                      unknown ──▶ succeeded | declined
-                        │
-                      declined ◀── issued
+    (none) ──issue──▶ issued ──▶ sent ──▶ awaiting_payer ──▶ succeeded | differs: another amount
+                        │         │  ▲        │  ▲
+                        ▼         ▼  │        ▼  ▼
+                     declined   unknown ◀──▶ processing ──▶ declined
 
-A final outcome never changes. What a different answer means after that (a late success) is the
-business of reconciliation.
+Over a network each request is an attempt, and an attempt is claimed before it is made: its number
+is the lock against two workers. A channel in this process has no attempts: it is asked under a
+lease and answers at once. A payment that is over (expired, or closed by an operator) is closed at
+the channel first; refunds and payouts end by the channel's word alone.
+
+A final outcome never changes: what a channel says against it later stands in `contradiction.py`.
 """
 
-from typing import Generic, Literal, NamedTuple, TypeVar, assert_never
+from typing import Generic, Literal, NamedTuple, TypeVar, Unpack, assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.channel.port import ChannelRequest, Purpose, Result
+from domain.channel import network
+from domain.channel.network import PaidPart
 from domain.channel.port import Declined as ChannelDeclined
+from domain.channel.port import Purpose, Result
 from domain.channel.port import Succeeded as ChannelSucceeded
+from domain.channel.routing import Choice
 from domain.kernel import Fact, Stream, key
+from domain.payment import rhythm, tried
+from domain.payment.asked import Details, Part
+from domain.payment.tried import UNTRIED, AttemptKind, Said, Told, Tried
 from domain.refusals import Code, Refused
 
+OPEN = ("issued", "sent", "awaiting_payer", "processing", "unknown")
+NO_SUCH_ORDER = "the channel has no such order, nor has had one for a while"
 
-class Issued(Fact, frozen=True):
-    """`reference` is the stream that asked for it; the outcome goes back there."""
+
+class Issued(Fact, frozen=True, omit_defaults=True):
+    """`reference` is the stream that asked for it; the outcome goes back there. `number` is what
+    the channel knows it by, "" for the instruction's own id; `code` the payment code. A refund
+    names the instruction it is of, `original`, and of a combined order the transaction, `part`.
+    `choice`: why this channel and no other; `merchant`: whose transaction it is."""
 
     purpose: Purpose
     reference: str
     channel: str
     amount_fen: int
     party: str
+    number: str = ""
+    code: str = ""
+    subject: str = ""
+    expires_us: int | None = None
+    original: str = ""
+    part: str = ""
+    parts: tuple[Part, ...] = ()
+    choice: Choice | None = None
+    merchant: str = ""
 
 
-class Succeeded(Fact, frozen=True):
+class Attempted(Fact, frozen=True, omit_defaults=True):
+    """An attempt was claimed. `due_us`: when to ask again if nothing is heard of it (UTC µs);
+    `number`: what the channel knows the instruction by from this send on."""
+
+    attempt: int
+    kind: AttemptKind
+    at_us: int
+    due_us: int
+    number: str = ""
+
+
+class Answered(Fact, frozen=True, omit_defaults=True):
+    """An answer that ends nothing; `text` is the url where the payer must act, or a reason. From
+    here on `attempt` is the one answered (0: none, a callback), `exchange` the SHA-256 (hex) of
+    what went over the wire, `due_us` when the channel is asked again."""
+
+    said: Said
+    text: str
+    at_us: int
+    due_us: int
+    attempt: int = 0
+    exchange: str = ""
+
+
+class Unknown(Fact, frozen=True, omit_defaults=True):
+    reason: str
+    due_us: int = 0
+    attempt: int = 0
+    exchange: str = ""
+    unsent: bool = False  # It is certain that nothing left.
+
+
+class Succeeded(Fact, frozen=True, omit_defaults=True):
+    """Exactly what was asked; of a combined order with a serial for each transaction."""
+
     serial: str
+    attempt: int = 0
+    exchange: str = ""
+    parts: tuple[PaidPart, ...] = ()
 
 
-class Declined(Fact, frozen=True):
+class Differed(Fact, frozen=True, omit_defaults=True):
+    """Succeeded with another amount than asked: what `serial` moved."""
+
+    serial: str
+    asked_fen: int
+    amount_fen: int
+    attempt: int = 0
+    exchange: str = ""
+
+
+class Declined(Fact, frozen=True, omit_defaults=True):
+    """`by_channel`: for reasons of its own, so that another channel may be tried."""
+
+    reason: str
+    by_channel: bool = False
+    attempt: int = 0
+    exchange: str = ""
+
+
+class Confirmed(Fact, frozen=True, omit_defaults=True):
+    """It has ended, and the channel was asked again. What it said against the outcome, if anything,
+    is the contradiction's."""
+
+    attempt: int
+    exchange: str = ""
+
+
+class AskWanted(Fact, frozen=True):
+    """The channel is to be asked: an operator wants it, or what it said is doubted."""
+
+    due_us: int
+
+
+class CloseWanted(Fact, frozen=True):
+    """A payment is to be closed at its channel, and only then here."""
+
+    reason: str
+    due_us: int
+
+
+class Withheld(Fact, frozen=True):
+    """It cannot be sent (no bank account): it waits until somebody wants it asked."""
+
     reason: str
 
 
-class Unknown(Fact, frozen=True):
-    reason: str
-
-
-Event = Issued | Succeeded | Declined | Unknown
+Event = (
+    Issued
+    | Attempted
+    | Answered
+    | Unknown
+    | Succeeded
+    | Differed
+    | Declined
+    | Confirmed
+    | AskWanted
+    | CloseWanted
+    | Withheld
+)
+Status = Literal[
+    "none",
+    "issued",
+    "sent",
+    "awaiting_payer",
+    "processing",
+    "unknown",
+    "succeeded",
+    "differs",
+    "declined",
+]
 
 
 class State(Struct, frozen=True, gc=False):
-    status: Literal["none", "issued", "unknown", "succeeded", "declined"] = "none"
+    """`due_us` is when the channel is to be asked (UTC µs; 0: at once), None: not by itself.
+    `asked` holds everything that was asked for."""
+
+    status: Status = "none"
     purpose: Purpose | None = None
     reference: str = ""
     channel: str = ""
     amount_fen: int = 0
     party: str = ""
     answer: str = ""  # The channel's serial or the reason it gave.
+    number: str = ""
+    due_us: int | None = None
+    moved_fen: int = 0  # What `answer` moved, once it has succeeded.
+    asked: Issued | None = None
+    tried: Tried = UNTRIED
 
 
 AnswerT = TypeVar("AnswerT", bound=Succeeded | Declined | Unknown, covariant=True)
@@ -79,64 +208,193 @@ def id_of(stream: str) -> str:
 
 
 def issue(
-    state: State, purpose: Purpose, reference: str, channel: str, amount_fen: int, party: str
+    state: State,
+    purpose: Purpose,
+    reference: str,
+    channel: str,
+    amount_fen: int,
+    party: str,
+    **more: Unpack[Details],
 ) -> list[Event]:
-    """Commit to asking a channel. The same instruction again returns []; another one under its id
-    is refused: INSTRUCTION_EXISTS."""
-    wanted = (purpose, reference, channel, amount_fen, party)
-    if state.status == "none":
-        return [Issued(*wanted)]
-    if (state.purpose, state.reference, state.channel, state.amount_fen, state.party) == wanted:
+    """Commit to asking a channel. The same again returns []; another one: INSTRUCTION_EXISTS."""
+    wanted = Issued(purpose, reference, channel, amount_fen, party, **more)
+    if state.asked is None:
+        return [wanted]
+    if state.asked == wanted:
         return []
     raise Refused(Code.INSTRUCTION_EXISTS, "instruction_id")
 
 
 def conclude(state: State, result: Result) -> list[Event]:
-    """Record what the channel said. The same answer again, or not knowing again, returns [].
-
-    Raises INSTRUCTION_NOT_FOUND, INSTRUCTION_ALREADY_ENDED.
-    """
-    if state.status == "none":
-        raise Refused(Code.INSTRUCTION_NOT_FOUND, "instruction_id")
+    """Record what a channel in this process, or an operator, said. The same answer again, or not
+    knowing again, returns []. Raises INSTRUCTION_NOT_FOUND, INSTRUCTION_ALREADY_ENDED."""
+    _need(state)
     if isinstance(result, ChannelSucceeded):
-        if state.status == "succeeded":
-            return []
         if state.status == "declined":
             raise Refused(Code.INSTRUCTION_ALREADY_ENDED, "instruction_id", "it was declined")
-        return [Succeeded(result.serial)]
+        return [Succeeded(result.serial)] if state.status in OPEN else []
     if isinstance(result, ChannelDeclined):
-        if state.status == "declined":
-            return []
-        if state.status == "succeeded":
+        if state.status in ("succeeded", "differs"):
             raise Refused(Code.INSTRUCTION_ALREADY_ENDED, "instruction_id", "it succeeded")
-        return [Declined(result.reason)]
+        return [Declined(result.reason)] if state.status in OPEN else []
     return [Unknown(result.reason)] if state.status == "issued" else []
 
 
-def channel_request(instruction_id: str, state: State) -> ChannelRequest:
-    """What to send to the channel."""
-    assert state.purpose is not None
-    return ChannelRequest(
-        instruction_id, state.purpose, state.channel, state.amount_fen, state.party
-    )
+def claim(
+    state: State, attempt: int, at_us: int, *, repeatable: bool, number: str, other_number: str
+) -> list[Event]:
+    """Take an attempt that is due. [] when it is not, or is somebody else's. A payment that is over
+    and was never sent is declined at once. `number` is what the channel knows it by where nobody
+    has given one; `other_number` for a send that must not be repeated under its own."""
+    been = state.tried
+    if state.due_us is None or at_us < state.due_us or attempt != been.attempt + 1:
+        return []
+    step: tried.Next = "query"
+    if state.status in OPEN and state.asked is not None:
+        purpose, expires_us = state.asked.purpose, state.asked.expires_us
+        step = tried.next_step(been, purpose, expires_us, at_us, repeatable=repeatable)
+    due_us = at_us + rhythm.claim_us(been.tries)
+    if step == "decline":
+        return [Declined(been.closing or "expired")]
+    if step == "renumber":
+        return [Attempted(attempt, "send", at_us, due_us, other_number)]
+    under = state.number or number if step == "send" else ""
+    return [Attempted(attempt, step, at_us, due_us, under)]
+
+
+def hear(state: State, said: network.Said, told: Told) -> list[Event]:
+    """Record what a channel over a network said. What it says against an outcome is not recorded
+    here. Raises INSTRUCTION_NOT_FOUND."""
+    _need(state)
+    attempt, exchange = told.attempt, told.exchange
+    if state.status not in OPEN:
+        return _heard_again(state, said, told)
+    if isinstance(said, network.Returned):
+        return [Succeeded(said.serial, attempt, exchange)]  # It went out before it came back.
+    if isinstance(said, ChannelSucceeded):
+        asked_fen, moved_fen = state.amount_fen, said.amount_fen
+        if moved_fen is None or moved_fen == asked_fen:
+            return [Succeeded(said.serial, attempt, exchange, told.parts)]
+        return [Differed(said.serial, asked_fen, moved_fen, attempt, exchange)]
+    if isinstance(said, ChannelDeclined):
+        why = state.tried.closing or said.reason
+        return [Declined(why, said.by_channel, attempt, exchange)]
+    return _still_open(state, said, told)
+
+
+def _still_open(state: State, answer: network.Said, told: Told) -> list[Event]:
+    """News, which every answer to an attempt is, and of a callback what changes something."""
+    assert state.asked is not None
+    attempt, at_us, exchange = told.attempt, told.at_us, told.exchange
+    said, text, after = tried.taken(state.tried, answer, told)
+    if attempt and attempt <= state.tried.answered:
+        return []
+    if not attempt and not tried.is_news(state.tried, state.status, said, text):
+        return []
+    if tried.is_gone(after, at_us):
+        return [Declined(after.closing or NO_SUCH_ORDER, False, attempt, exchange)]
+    due_us = tried.next_us(after, state.asked.purpose, state.asked.expires_us, at_us)
+    if said == "unknown":
+        return [Unknown(text, due_us, attempt, exchange, told.unsent)]
+    return [Answered(said, text, at_us, due_us, attempt, exchange)]
+
+
+def _heard_again(state: State, said: network.Said, told: Told) -> list[Event]:
+    attempt, at_us, exchange = told.attempt, told.at_us, told.exchange
+    if attempt <= state.tried.answered:
+        return []
+    if isinstance(said, ChannelSucceeded | ChannelDeclined | network.Returned):
+        return [Confirmed(attempt, exchange)]
+    due_us = state.due_us and at_us + rhythm.back_off_us(state.tried.tries)
+    if due_us is None:
+        return []  # The answer of an attempt that a callback has overtaken.
+    return [Unknown(getattr(said, "reason", ""), due_us, attempt, exchange)]
+
+
+def ask(state: State, at_us: int) -> list[Event]:
+    """The channel is to be asked now, whatever the rhythm. [] while an attempt is under way, or
+    when it is due anyway. Raises INSTRUCTION_NOT_FOUND."""
+    _need(state)
+    due = state.due_us is not None and state.due_us <= at_us
+    return [] if due or _is_busy(state) else [AskWanted(at_us)]
+
+
+def close(state: State, reason: str, at_us: int) -> list[Event]:
+    """Close a payment: at its channel first, unless nothing was sent. Again, or declined already:
+    []. Raises INSTRUCTION_NOT_FOUND, INSTRUCTION_ALREADY_ENDED, INSTRUCTION_NOT_CLOSABLE."""
+    _need(state)
+    if state.status in ("succeeded", "differs"):
+        raise Refused(Code.INSTRUCTION_ALREADY_ENDED, "instruction_id", "it succeeded")
+    if state.purpose != "payment":
+        raise Refused(Code.INSTRUCTION_NOT_CLOSABLE, "instruction_id")
+    if state.status == "declined" or state.tried.closing:
+        return []
+    if not state.tried.sends:
+        return [Declined(reason)]
+    return [CloseWanted(reason, (_is_busy(state) and state.due_us) or at_us)]
+
+
+def withhold(state: State, reason: str) -> list[Event]:
+    """What cannot be sent waits. [] when it does, or something was sent."""
+    _need(state)
+    unsent = state.status == "issued" and not state.tried.attempt
+    return [Withheld(reason)] if unsent and state.due_us is not None else []
+
+
+def _is_busy(state: State) -> bool:
+    """Whether an attempt is under way whose answer still matters."""
+    return state.tried.under_way and state.due_us is not None
+
+
+def _need(state: State) -> None:
+    if state.status == "none":
+        raise Refused(Code.INSTRUCTION_NOT_FOUND, "instruction_id")
 
 
 def evolve(state: State, event: Event) -> State:
+    been = state.tried
     match event:
-        case Issued():
-            return State(
-                "issued",
-                event.purpose,
-                event.reference,
-                event.channel,
-                event.amount_fen,
-                event.party,
-            )
+        case Issued(purpose=purpose, reference=reference, channel=channel):
+            whom = (event.amount_fen, event.party, "", event.number, 0, 0, event)
+            return State("issued", purpose, reference, channel, *whom)
         case Succeeded(serial=serial):
-            return replace(state, status="succeeded", answer=serial)
+            return _ended(state, "succeeded", serial, event.attempt, state.amount_fen)
+        case Differed(serial=serial):
+            return _ended(state, "differs", serial, event.attempt, event.amount_fen)
         case Declined(reason=reason):
-            return replace(state, status="declined", answer=reason)
+            return _ended(state, "declined", reason, event.attempt, 0)
         case Unknown(reason=reason):
-            return replace(state, status="unknown", answer=reason)
+            been = tried.unanswered(been, event.attempt, unsent=event.unsent)
+            after = replace(state, due_us=event.due_us, tried=been)
+            return (
+                replace(after, status="unknown", answer=reason) if state.status in OPEN else after
+            )
+        case Attempted(kind=kind):
+            ended = state.status not in OPEN
+            status = "sent" if state.status == "issued" else state.status
+            number = event.number or state.number
+            if been.sent_us and number != state.number:
+                been = tried.renumbered(been)
+            been = tried.attempted(been, event.attempt, kind, event.at_us, ended=ended)
+            return replace(state, status=status, due_us=event.due_us, number=number, tried=been)
+        case Answered(said=said, text=text):
+            status = "unknown" if said == "not_found" else said
+            been = tried.heard(been, said, text, Told(event.attempt, event.at_us))
+            return replace(state, status=status, due_us=event.due_us, tried=been)
+        case Confirmed():
+            return replace(state, due_us=None, tried=tried.answered(been, event.attempt))
+        case AskWanted():
+            return replace(state, due_us=event.due_us, tried=replace(been, withheld=""))
+        case CloseWanted(reason=reason):
+            return replace(state, due_us=event.due_us, tried=replace(been, closing=reason))
+        case Withheld(reason=reason):
+            return replace(state, due_us=None, tried=replace(been, withheld=reason))
         case _:
             assert_never(event)
+
+
+def _ended(state: State, status: Status, answer: str, attempt: int, moved_fen: int) -> State:
+    been = tried.answered(state.tried, attempt) if attempt else state.tried
+    return replace(
+        state, status=status, answer=answer, moved_fen=moved_fen, due_us=None, tried=been
+    )

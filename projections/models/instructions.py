@@ -1,12 +1,13 @@
 """Payment instructions (支付指令): what was asked of the channels, and what they answered.
 
-The worker's to-do: those issued are to be carried out, those unknown are to be asked about.
+What is to be done is here: the worker's, by state; the outbox's, by the time at which a channel is
+to be asked.
 """
 
-from typing import Any, Literal
+from collections.abc import Collection
+from typing import Literal
 
 from msgspec import Struct
-from msgspec.structs import astuple
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -21,7 +22,9 @@ from sqlalchemy import (
 from domain.kernel import Recorded, key
 from domain.payment import instruction as facts
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
-from projections.tables.bulk import insert_rows, update_rows
+from projections.models.instruction_attempts import outcome_of
+from projections.tables.bulk import update_rows
+from projections.tables.drafts import Change, Drafts
 from projections.tables.listing import Listing, Names, Narrowed, given, values_of
 from projections.tables.paging import (
     Int,
@@ -30,9 +33,19 @@ from projections.tables.paging import (
     sought_text,
 )
 
-InstructionState = Literal["issued", "unknown", "succeeded", "declined"]
+InstructionState = Literal[
+    "issued",
+    "sent",
+    "awaiting_payer",
+    "processing",
+    "unknown",
+    "succeeded",
+    "differs",
+    "declined",
+]
 
-_OPEN = text("state IN ('issued', 'unknown')")
+_OPEN = text("state IN ('issued', 'sent', 'awaiting_payer', 'processing', 'unknown')")
+_DUE = text("due_us IS NOT NULL")
 
 TABLE = Table(
     "instructions",
@@ -48,10 +61,16 @@ TABLE = Table(
     Column("state", TEXT, nullable=False),
     Column("answer", TEXT, nullable=False),
     Column("last_position", BigInteger, nullable=False),
+    Column("number", TEXT),
+    Column("attempts", BigInteger),
+    Column("due_us", BigInteger),
+    Column("url", TEXT),
+    Column("withheld", TEXT),
     Index("instructions_issued", "issued_position"),
     Index("instructions_state", "state", "issued_position"),
     Index("instructions_reference", "reference", "issued_position"),
     Index("instructions_open", "issued_position", sqlite_where=_OPEN, postgresql_where=_OPEN),
+    Index("instructions_due", "channel", "due_us", sqlite_where=_DUE, postgresql_where=_DUE),
 )
 
 
@@ -69,28 +88,36 @@ class Draft(Struct, gc=False):
     state: str
     answer: str
     last_position: int
+    number: str | None = None
+    attempts: int | None = None
+    due_us: int | None = None
+    url: str | None = None
+    withheld: str | None = None
 
 
 # Msgspec lets a frozen struct extend one that is not; the checker thinks of dataclasses.
 class Instruction(Draft, frozen=True, gc=False):  # type: ignore[misc]
     """One instruction. `answer` is the channel's serial or the reason it gave; `reference` is the
-    stream that asked for it, to which the outcome goes back. Fen, UTC µs."""
+    stream that asked for it, to which the outcome goes back. `number` is what the channel knows it
+    by, None for the id; `due_us` when it is to be asked; `url` where the payer must act; `withheld`
+    why it is not sent. Fen, UTC µs."""
 
 
 class Delta(Struct):
-    """Instructions issued in the batch, as they are at its end; answers to earlier ones."""
+    """Instructions issued in the batch, and what happened to earlier ones. Most of those only end:
+    they are in `ended` as long as nothing else happened to them, and need not be read."""
 
-    issued: dict[str, Draft]
-    answered: dict[str, tuple[str, str, str, int]]
+    rows: Drafts
+    ended: dict[str, Recorded]
 
 
 def _new_delta() -> Delta:
-    return Delta({}, {})
+    return Delta(Drafts({}, {}, _CHANGES), {})
 
 
 def _issued(delta: Delta, recorded: Recorded) -> None:
     fact: facts.Issued = recorded.fact
-    delta.issued[recorded.stream] = Draft(
+    delta.rows.created[key(recorded.stream)] = Draft(
         key(recorded.stream),
         fact.purpose,
         fact.reference,
@@ -102,47 +129,109 @@ def _issued(delta: Delta, recorded: Recorded) -> None:
         "issued",
         "",
         recorded.position,
+        number=fact.number or None,
+        due_us=recorded.at_us,
     )
 
 
-def _answered(delta: Delta, recorded: Recorded, state: str, answer: str) -> None:
-    row = delta.issued.get(recorded.stream)
-    if row is None:
-        change = (key(recorded.stream), state, answer, recorded.position)
-        delta.answered[recorded.stream] = change
+def _happened(delta: Delta, recorded: Recorded) -> None:
+    instruction_id = key(recorded.stream)
+    before = delta.ended.pop(instruction_id, None)
+    if before is not None:
+        delta.rows.happened(instruction_id, before)
+    delta.rows.happened(instruction_id, recorded)
+
+
+def _ended(delta: Delta, recorded: Recorded) -> None:
+    instruction_id = key(recorded.stream)
+    rows = delta.rows
+    if instruction_id in rows.created or instruction_id in rows.earlier:
+        rows.happened(instruction_id, recorded)
     else:
-        row.state, row.answer, row.last_position = state, answer, recorded.position
+        delta.ended[instruction_id] = recorded
 
 
-def _succeeded(delta: Delta, recorded: Recorded) -> None:
-    _answered(delta, recorded, "succeeded", recorded.fact.serial)
+def _end_row(row: Draft, recorded: Recorded) -> None:
+    row.state, row.answer = outcome_of(recorded.fact)
+    row.due_us = None
 
 
-def _declined(delta: Delta, recorded: Recorded) -> None:
-    _answered(delta, recorded, "declined", recorded.fact.reason)
+def _attempt_row(row: Draft, recorded: Recorded) -> None:
+    fact: facts.Attempted = recorded.fact
+    row.attempts, row.due_us = fact.attempt, fact.due_us
+    row.number = fact.number or row.number
+    if row.state == "issued":
+        row.state = "sent"
 
 
-def _unknown(delta: Delta, recorded: Recorded) -> None:
-    _answered(delta, recorded, "unknown", recorded.fact.reason)
+def _answer_row(row: Draft, recorded: Recorded) -> None:
+    fact: facts.Answered = recorded.fact
+    row.due_us = fact.due_us
+    row.state = "unknown" if fact.said == "not_found" else fact.said
+    if fact.said == "not_found":
+        row.answer = fact.text
+    elif fact.said == "awaiting_payer":
+        row.url = fact.text or row.url
+
+
+def _unknown_row(row: Draft, recorded: Recorded) -> None:
+    row.due_us = recorded.fact.due_us
+    if row.state in facts.OPEN:
+        row.state, row.answer = "unknown", recorded.fact.reason
+
+
+def _confirm_row(row: Draft, _recorded: Recorded) -> None:
+    row.due_us = None
+
+
+def _want_row(row: Draft, recorded: Recorded) -> None:
+    row.due_us = recorded.fact.due_us
+    if isinstance(recorded.fact, facts.AskWanted):
+        row.withheld = None
+
+
+def _withhold_row(row: Draft, recorded: Recorded) -> None:
+    row.due_us, row.withheld = None, recorded.fact.reason
+
+
+_CHANGES: dict[type, Change] = {
+    facts.Attempted: _attempt_row,
+    facts.Answered: _answer_row,
+    facts.Unknown: _unknown_row,
+    facts.Succeeded: _end_row,
+    facts.Differed: _end_row,
+    facts.Declined: _end_row,
+    facts.Confirmed: _confirm_row,
+    facts.AskWanted: _want_row,
+    facts.CloseWanted: _want_row,
+    facts.Withheld: _withhold_row,
+}
 
 
 def _write(connection: Connection, tables: Tables, delta: Delta) -> None:
     table = tables[TABLE.name]
-    rows: list[tuple[Any, ...]] = [astuple(row) for row in delta.issued.values()]
-    insert_rows(connection, table, rows)
-    changed = ("state", "answer", "last_position")
-    answers = list(delta.answered.values())
-    update_rows(connection, table, answers, ("instruction_id",), changed)
+    delta.rows.write(connection, table, Draft, FIXED)
+    changed = ("state", "answer", "last_position", "due_us")
+    ended = [(one, *outcome_of(at.fact), at.position, None) for one, at in delta.ended.items()]
+    update_rows(connection, table, ended, ("instruction_id",), changed)
 
 
+FIXED = 8  # Columns that never change.
 MODEL = ReadModel(
     name="instructions",
     tables=(TABLE,),
     folds={
         facts.Issued: _issued,
-        facts.Succeeded: _succeeded,
-        facts.Declined: _declined,
-        facts.Unknown: _unknown,
+        facts.Attempted: _happened,
+        facts.Answered: _happened,
+        facts.Unknown: _happened,
+        facts.Succeeded: _ended,
+        facts.Differed: _ended,
+        facts.Declined: _ended,
+        facts.Confirmed: _happened,
+        facts.AskWanted: _happened,
+        facts.CloseWanted: _happened,
+        facts.Withheld: _happened,
     },
     new_delta=_new_delta,
     write=_write,
@@ -212,10 +301,46 @@ def open_instructions(
     return [Instruction(*row) for row in connection.execute(query)]
 
 
+class Due(Struct, frozen=True):
+    """An instruction whose channel is to be asked: by its next attempt."""
+
+    instruction_id: str
+    attempt: int
+    due_us: int
+    purpose: str
+    number: str | None
+
+
+def due(
+    connection: Connection, channel: str, now_us: int, limit: int, skip: Collection[str] = ()
+) -> list[Due]:
+    """What a channel is to be asked by now, the longest due first, but for those to skip."""
+    columns = (TABLE.c.instruction_id, TABLE.c.attempts, TABLE.c.due_us, TABLE.c.purpose)
+    query = (
+        select(*columns, TABLE.c.number)
+        .where(_DUE, TABLE.c.channel == channel, TABLE.c.due_us <= now_us)
+        .order_by(TABLE.c.due_us)
+        .limit(limit + len(skip))
+    )
+    found = [
+        Due(one, (made or 0) + 1, due_us, purpose, number)
+        for one, made, due_us, purpose, number in connection.execute(query)
+        if one not in skip
+    ]
+    return found[:limit]
+
+
+def next_due_us(connection: Connection, channels: Collection[str]) -> int | None:
+    """When the first of these channels is to be asked; None: nothing is planned."""
+    query = select(func.min(TABLE.c.due_us)).where(_DUE, TABLE.c.channel.in_(channels))
+    found: int | None = connection.execute(query).scalar()
+    return found
+
+
 def count_open(connection: Connection) -> dict[str, int]:
-    """How many instructions have no final outcome, by state; both states are there."""
+    """How many instructions have no final outcome, by state; every such state is there."""
     query = select(TABLE.c.state, func.count()).where(_OPEN).group_by(TABLE.c.state)
-    found = {"issued": 0, "unknown": 0}
+    found = dict.fromkeys(facts.OPEN, 0)
     for state, count in connection.execute(query):
         found[state] = count
     return found

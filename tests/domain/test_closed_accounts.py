@@ -95,7 +95,7 @@ def test_a_payment_for_a_merchant_who_left_goes_back_whole(books: Books, mode: A
         "transaction.closed.1",
         "transaction.closed.1",
         "payment.send_back_started.2",
-        "instruction.issued.1",
+        "instruction.issued.2",
     ]
     asked = books.state("instruction-back-P1")
     assert (asked.purpose, asked.channel, asked.amount_fen, asked.party) == (

@@ -52,7 +52,7 @@ def test_one_payment_pays_a_checkout_over_several_merchants(books: Books) -> Non
     books.place("O1", (MERCHANT, 10_000), (TEA, 3_000))
     assert names(books, PayOrder("P1", "O1", "JD_PAY")) == [
         "payment.started.2",
-        "instruction.issued.1",
+        "instruction.issued.2",
         "order.payment_started.1",
     ]
     assert names(books, RecordOutcome("pay-P1", succeeded="S1")) == [

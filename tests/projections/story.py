@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from domain.accounting import commands as accounting
+from domain.channel.network import Charge
 from domain.clearing.commands import CloseDay, CutOffDay, OpenBooks
 from domain.kernel import Command, Recorded, Request, day_end_us
 from domain.ledger.ledger import Ledger
@@ -17,6 +18,7 @@ from domain.member import commands as members
 from domain.money import FeeRule
 from domain.order.commands import Checkout, CloseOrder, PayOrder
 from domain.order.order import OrderLine
+from domain.payment import asking
 from domain.payment.commands import (
     LegAsked,
     RechargeWallet,
@@ -110,6 +112,7 @@ def story(path: Path) -> list[Recorded]:
         _day_after(told)
         _closed_accounts(told)
         _composite(told)
+        _over_a_network(told)
         return list(told.facts())
     finally:
         told.ledger.close()
@@ -199,6 +202,33 @@ def _reversals(told: Story) -> None:
 def _day_after(told: Story) -> None:
     told.settle(f"{MERCHANT}-2010-12-04")
     assert told.settle(f"{TEA}-2010-12-06")  # The carry alone.
+
+
+def _over_a_network(told: Story) -> None:
+    """Attempts, an answer of each kind, and what contradicts them."""
+    told.do(RechargeWallet("N1", BUYER, "WECHAT_PAY", 400))
+    told.do(asking.ClaimAttempt("pay-N1", 1, True, "pay-N1", "zN1"))
+    told.do(asking.RecordAnswer("pay-N1", "awaiting_payer", url="weixin://pay/N1", attempt=1))
+    told.do(asking.RecordAnswer("pay-N1", "succeeded", "S1", 400))
+    told.do(asking.RecordAnswer("pay-N1", "succeeded", "S2", 400))
+    told.do(asking.ClaimAttempt("pay-N1", 2, True, "pay-N1", "zN1"))
+    two = (Charge("S1", 400, 0), Charge("S2", 400, 0))
+    told.do(asking.RecordAnswer("pay-N1", "succeeded", "S1", 400, charges=two, attempt=2))
+    told.do(RechargeWallet("N2", BUYER, "JD_PAY", 300))
+    told.do(asking.ClaimAttempt("pay-N2", 1, False, "payN2", "zN2"))
+    told.do(asking.RecordAnswer("pay-N2", "unknown", reason="no answer", attempt=1))
+    told.do(asking.ClosePayment("pay-N2", "the buyer left"))
+    told.do(asking.ClaimAttempt("pay-N2", 2, False, "payN2", "zN2"))
+    told.do(asking.RecordAnswer("pay-N2", "declined", reason="closed", attempt=2))
+    told.do(asking.RecordAnswer("pay-N2", "succeeded", "S3", 300))
+    told.do(RechargeWallet("N3", BUYER, "JD_PAY", 300))
+    told.do(asking.WithholdInstruction("pay-N3", "for no reason"))
+    told.do(asking.AskChannel("pay-N3"))
+    told.do(asking.ClaimAttempt("pay-N3", 1, False, "payN3", "zN3"))
+    told.do(asking.RecordAnswer("pay-N3", "succeeded", "S4", 330, attempt=1))
+    told.do(RechargeWallet("N4", BUYER, "JD_PAY", 300))
+    told.do(asking.ClaimAttempt("pay-N4", 1, False, "payN4", "zN4"))
+    told.do(asking.RecordAnswer("pay-N4", "not_found", reason="no such order", attempt=1))
 
 
 def _closed_accounts(told: Story) -> None:

@@ -59,7 +59,7 @@ def test_without_a_limit_a_refund_is_advanced_as_ever(broke: Books) -> None:
     assert names(broke, ask()) == [
         "transaction.refund_accepted.1",
         "refund.requested.2",
-        "instruction.issued.1",
+        "instruction.issued.2",
         "transaction.refund_cleared.1",
         "settlement.batch_collected.1",
     ]

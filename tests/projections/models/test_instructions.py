@@ -7,7 +7,7 @@ from projections.models.instructions import MODEL, Instruction, instruction, ope
 from tests.examples import BUYER, CHANNEL, EXAMPLES, PAID_AT, log
 from tests.projections.applied import apply
 
-ISSUED = EXAMPLES["instruction.issued.1"]
+ISSUED = EXAMPLES["instruction.issued.2"]
 FACTS = log(
     ("instruction-pay-P4", ISSUED),
     ("instruction-pay-P1", ISSUED),
@@ -22,7 +22,9 @@ FACTS = log(
 
 def row(number: int, at_us: int, position: int, state: str, answer: str, last: int) -> Instruction:
     asked = ("payment", "payment-P1001", CHANNEL, 10_000, BUYER)
-    return Instruction(f"pay-P{number}", *asked, at_us, position, state, answer, last)
+    due_us = {"issued": at_us, "unknown": 0}.get(state)
+    told = (at_us, position, state, answer, last)
+    return Instruction(f"pay-P{number}", *asked, *told, due_us=due_us)
 
 
 P4 = row(4, PAID_AT, 1, "issued", "", 1)

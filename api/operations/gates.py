@@ -1,0 +1,66 @@
+"""What a channel over a network may be asked: so many at once, so often, for so long.
+
+Each channel has a gate of its own, so that a slow one slows no other.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from msgspec import Struct
+
+Pause = Callable[[float], Awaitable[None]]
+
+
+class Limits(Struct, frozen=True):
+    """Requests at once, and in a second (0: no limit); seconds until one is given up."""
+
+    at_once: int = 64
+    per_second: int = 0
+    deadline_s: int = 15
+
+
+class Gate:
+    """Of one channel, in one event loop. `under_way` are the attempts being made, by instruction;
+    `told` those the read model may not know of yet."""
+
+    def __init__(self, limits: Limits, pause: Pause) -> None:
+        self.limits = limits
+        self.under_way: dict[str, int] = {}
+        self.told: dict[str, int] = {}
+        self._pause = pause
+        self._next_s = 0.0
+        self._hint: asyncio.Event | None = None
+
+    @property
+    def free(self) -> int:
+        """How many more may be begun now."""
+        return self.limits.at_once - len(self.under_way)
+
+    def hint(self) -> None:
+        """Something may be due, or a place may be free."""
+        if self._hint is not None:
+            self._hint.set()
+
+    def forget_hints(self) -> None:
+        """What is hinted from now on is not missed."""
+        if self._hint is None:
+            self._hint = asyncio.Event()
+        self._hint.clear()
+
+    async def hinted(self, timeout_s: float) -> None:
+        """Until a hint comes, or the time is over."""
+        assert self._hint is not None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._hint.wait()
+
+    async def slot(self) -> None:
+        """Until the channel's rate allows one more request."""
+        if not self.limits.per_second:
+            return
+        now_s = asyncio.get_running_loop().time()
+        mine_s = max(self._next_s, now_s)
+        self._next_s = mine_s + 1 / self.limits.per_second
+        if mine_s > now_s:
+            await self._pause(mine_s - now_s)

@@ -1,0 +1,352 @@
+"""The outbox: sends what is committed to channels over a network, and asks after what is open.
+
+    due, by the read model ──claim: a commit──▶ asked ──▶ blob kept ──▶ answer: a commit
+          ▲                                                                   │
+          └────────────── when to ask again stands in the facts ◀─────────────┘
+
+Each channel has a loop of its own, as many requests at once as it is allowed, and a rate: a slow
+one slows no other. While a network is waited for nothing is held: no lease, no transaction. Several
+outboxes may run on one ledger; whoever claims an attempt makes it. What is lost with a process is
+asked about by the next one, for the claim is on record.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeVar
+
+from msgspec import Struct
+from sqlalchemy import Engine
+
+from api.operations.exchanges import Keeper, written
+from api.operations.gates import Gate, Limits, Pause
+from domain.channel.health import Health, Seen, Summary, observe, summary
+from domain.channel.network import Adapter, Answer, Order
+from domain.channel.port import Unknown
+from domain.eventstore import blobs
+from domain.kernel import Command, Request
+from domain.ledger.answer import Answer as Decided
+from domain.ledger.ledger import Ledger, utc_us
+from domain.ledger.states import fold_streams
+from domain.payment import instruction
+from domain.payment.asking import ClaimAttempt, WithholdInstruction, answer_command
+from domain.payment.instruction import State
+from domain.payment.orders import network_order, other_number
+from domain.refusals import Refused
+from projections.models import instructions
+from projections.models.instructions import Due
+
+log = logging.getLogger("zhangfang.outbox")
+T = TypeVar("T")
+
+OUTBOX = "system:outbox"
+POLL_S = 0.5  # How long a hint may be lost.
+END_S = 10.0  # What requests under way may still take when it is told to stop.
+THREADS = 4  # For the database.
+BATCH = 200  # Claims of a channel in one turn.
+
+Payable = Callable[[Order], str | None]
+
+
+def no_account(order: Order) -> str | None:
+    """Why an order cannot be sent: nobody's bank account is on record yet."""
+    return "the payee has no bank account on record" if order.purpose == "payout" else None
+
+
+class OutboxStatus(Struct):
+    """What operators see: attempts made, those under way, and the last trouble (UTC µs, text)."""
+
+    made: int = 0
+    under_way: int = 0
+    trouble_at_us: int | None = None
+    trouble: str = ""
+
+
+class Claimed(Struct, frozen=True):
+    """An attempt that is this outbox's to make."""
+
+    instruction_id: str
+    attempt: int
+    kind: str
+    order: Order | None  # None: it cannot be made up.
+
+
+class Outbox:
+    """Runs in a thread of its own; `turn` and `idle` are for whoever wants to step it."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        reads: Engine,
+        writes: Engine,
+        adapters: Mapping[str, Adapter],
+        clock: Callable[[], int],
+        *,
+        factor: int = 1,
+        wall: Callable[[], int] = utc_us,
+        limits: Mapping[str, Limits] | None = None,
+        payable: Payable = no_account,
+        pause: Pause = asyncio.sleep,
+    ) -> None:
+        """`clock` is the books' (UTC µs), running `factor` times as fast as the wall's, by which
+        adapters sign. `payable` says why an order cannot be sent, if so."""
+        self._ledger = ledger
+        self._reads = reads
+        self._adapters = dict(adapters)
+        self._clock = clock
+        self._factor = factor
+        self._wall = wall
+        self._payable = payable
+        self._pause = pause
+        given = limits or {}
+        self._gates = {name: Gate(given.get(name, Limits()), pause) for name in self._adapters}
+        self._keeper = Keeper(partial(blobs.put, writes), self._in_thread)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._threads = ThreadPoolExecutor(THREADS, "outbox-reads")
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
+        self._health: dict[str, Health] = {name: Health() for name in self._adapters}
+        self.status = OutboxStatus()
+
+    # From outside.
+
+    def start(self) -> None:
+        self._ledger.on_commit(lambda _: self.wake())
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Claim nothing more, wait a while for what is under way, and end the thread."""
+        self._stopped = True
+        if self._loop is not None and self._stopping is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stopping.set)
+        if self._thread.is_alive():
+            self._thread.join()
+        self._threads.shutdown()
+
+    def wake(self) -> None:
+        """Something may be due. From any thread."""
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._hint)
+
+    def health(self) -> dict[str, Summary]:
+        """How each channel has been doing, as this outbox saw it."""
+        now_us = self._wall()
+        return {name: summary(one, now_us) for name, one in self._health.items()}
+
+    # Its loops.
+
+    def _run(self) -> None:
+        asyncio.run(self.run())
+
+    async def run(self) -> None:
+        """Serve all channels until told to stop."""
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        if self._stopped:
+            return
+        loops = [asyncio.create_task(self._serve(channel)) for channel in self._adapters]
+        await self._stopping.wait()
+        self._hint()
+        await asyncio.gather(*loops)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=END_S)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for adapter in self._adapters.values():
+            await adapter.aclose()
+
+    def _hint(self) -> None:
+        for gate in self._gates.values():
+            gate.hint()
+
+    async def _serve(self, channel: str) -> None:
+        gate = self._gates[channel]
+        assert self._stopping is not None
+        while not self._stopping.is_set():
+            gate.forget_hints()
+            started = 0
+            try:
+                started = await self._turn(channel)
+                self.status.trouble_at_us, self.status.trouble = None, ""
+            except Exception as error:  # The others go on; operators see what hinders this one.
+                self.status.trouble_at_us = self._clock()
+                self.status.trouble = f"{channel}: {type(error).__name__}: {error}"
+                log.exception("%s: a turn of the outbox failed; it tries again", channel)
+            if not started:
+                await gate.hinted(await self._wait_s(channel))
+
+    async def _wait_s(self, channel: str) -> float:
+        """Until the next instruction is due, or a hint may have been lost."""
+        next_us = await self._read(lambda view: instructions.next_due_us(view, [channel]))
+        if next_us is None:
+            return POLL_S
+        left_us = max(next_us - self._clock(), 10_000) // self._factor
+        return min(left_us / 1_000_000, POLL_S)
+
+    # A turn.
+
+    async def turn(self) -> int:
+        """Begin what is due now at every channel: how many attempts."""
+        return sum([await self._turn(channel) for channel in self._adapters])
+
+    async def idle(self) -> None:
+        """Until every attempt under way has been made and recorded."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks)
+
+    async def _turn(self, channel: str) -> int:
+        gate = self._gates[channel]
+        free = min(gate.free, BATCH)
+        if free <= 0:
+            return 0
+        now_us = self._clock()
+        most = free + len(gate.told)
+        rows = await self._read(lambda view: instructions.due(view, channel, now_us, most))
+        # The read model may not know yet of what was claimed a moment ago.
+        told = gate.told
+        stale = {
+            one.instruction_id for one in rows if told.get(one.instruction_id, 0) >= one.attempt
+        }
+        kept = stale | gate.under_way.keys()
+        gate.told = {one: attempt for one, attempt in told.items() if one in kept}
+        found = [one for one in rows if one.instruction_id not in gate.told]
+        claimed = await self._claimed(channel, found[:free], now_us) if found else []
+        for one in claimed:
+            gate.under_way[one.instruction_id] = one.attempt
+            task = asyncio.create_task(self._attempt(channel, one))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return len(claimed)
+
+    async def _claimed(self, channel: str, due: Sequence[Due], now_us: int) -> list[Claimed]:
+        adapter = self._adapters[channel]
+        unsent = [one for one in due if one.purpose == "payout" and one.attempt == 1]
+        held = await self._withheld(unsent, now_us) if unsent else set()
+        wanted = [one for one in due if one.instruction_id not in held]
+        before = await self._states([one.instruction_id for one in wanted])
+        answers = await asyncio.gather(
+            *(self._claim(adapter, one, before[one.instruction_id], now_us) for one in wanted)
+        )
+        kinds = {
+            one.instruction_id: str((answer.result or {}).get("kind", ""))
+            for one, answer in zip(wanted, answers, strict=True)
+            if not answer.replayed
+        }
+        told = self._gates[channel].told
+        told.update({one.instruction_id: one.attempt for one in due})
+        mine = [one for one in wanted if kinds.get(one.instruction_id)]
+        orders = await self._orders([one.instruction_id for one in mine])
+        return [
+            Claimed(one.instruction_id, one.attempt, kinds[one.instruction_id], order)
+            for one, order in zip(mine, orders, strict=True)
+        ]
+
+    async def _claim(self, adapter: Adapter, due: Due, state: State, now_us: int) -> Decided:
+        instruction_id = due.instruction_id
+        command = ClaimAttempt(
+            instruction_id,
+            due.attempt,
+            due.purpose in adapter.repeatable,
+            adapter.number(instruction_id),
+            adapter.number(other_number(instruction_id, state)),
+        )
+        # One that claims at the same instant has the same number, and one of the two is a replay.
+        number = f"claim:{instruction_id}:{due.attempt}:{now_us}"
+        return await self._submit(number, command, now_us)
+
+    async def _withheld(self, due: Sequence[Due], now_us: int) -> set[str]:
+        """Those that cannot be sent: it stands on record why."""
+        held: dict[str, str] = {}
+        ids = [one.instruction_id for one in due]
+        for one, order in zip(ids, await self._orders(ids), strict=True):
+            reason = self._payable(order) if order is not None else None
+            if reason is not None:
+                held[one] = reason
+        for one, reason in held.items():
+            number = f"withhold:{one}:{now_us}"
+            await self._submit(number, WithholdInstruction(one, reason), now_us)
+        return set(held)
+
+    # An attempt.
+
+    async def _attempt(self, channel: str, claimed: Claimed) -> None:
+        gate, adapter = self._gates[channel], self._adapters[channel]
+        self.status.under_way += 1
+        try:
+            await gate.slot()
+            began_us = self._wall()
+            answer = await self._asked(adapter, gate.limits, claimed)
+            ended_us = self._wall()
+            seen = Seen(ended_us, not isinstance(answer.said, Unknown), ended_us - began_us)
+            self._health[channel] = observe(self._health[channel], seen)
+            await self._record(claimed, answer)
+        except Exception:  # The claim is on record: it is asked about when that has run out.
+            log.exception("the answer to %s could not be recorded", claimed.instruction_id)
+        finally:
+            del gate.under_way[claimed.instruction_id]
+            self.status.under_way -= 1
+            self.status.made += 1
+            gate.hint()
+
+    async def _asked(self, adapter: Adapter, limits: Limits, claimed: Claimed) -> Answer:
+        if claimed.order is None:
+            return Answer(Unknown("what it is a refund of is not on record"), sent=False)
+        ask = {"send": adapter.send, "query": adapter.query, "close": adapter.close}[claimed.kind]
+        try:
+            async with asyncio.timeout(limits.deadline_s):
+                return await ask(claimed.order, self._wall())
+        except TimeoutError:
+            return Answer(Unknown(f"no answer within {limits.deadline_s} s"))
+        except Exception as error:
+            log.exception("the adapter of %s failed on %s", adapter.channel, claimed.instruction_id)
+            return Answer(Unknown(f"the adapter failed: {type(error).__name__}"))
+
+    async def _record(self, claimed: Claimed, answer: Answer) -> None:
+        name = await self._keeper.keep(written(answer))
+        command = answer_command(claimed.instruction_id, answer, claimed.attempt, name)
+        number = f"outcome:{claimed.instruction_id}:attempt:{claimed.attempt:08}"
+        decided = await self._submit(number, command, self._clock())
+        if decided.refused is not None:
+            log.warning("%s: %s", claimed.instruction_id, decided.refused)
+
+    # The ledger and its read side.
+
+    async def _submit(self, number: str, command: Command, at_us: int) -> Decided:
+        return await self._ledger.submit_async(Request(number, at_us, OUTBOX, command))
+
+    async def _states(self, ids: Sequence[str]) -> dict[str, State]:
+        streams = {one: instruction.stream(one) for one in ids}
+        wanted = list(streams.values())
+        folded = await self._in_thread(lambda: fold_streams(self._ledger.recorder, wanted))
+        return {one: folded[stream][1] for one, stream in streams.items()}
+
+    async def _orders(self, ids: Sequence[str]) -> list[Order | None]:
+        states = await self._states(ids)
+        asked = (state.asked for state in states.values())
+        originals = {one.original for one in asked if one is not None and one.original}
+        found: dict[str, State] = await self._states(sorted(originals)) if originals else {}
+        orders: list[Order | None] = []
+        for one, state in states.items():
+            original = found.get(state.asked.original) if state.asked is not None else None
+            try:
+                orders.append(network_order(one, state, original))
+            except Refused as no:
+                log.warning("%s: %s", one, no)
+                orders.append(None)
+        return orders
+
+    async def _read(self, query: Callable[[Any], T]) -> T:
+        def read() -> T:
+            with self._reads.connect() as connection:
+                return query(connection)
+
+        return await self._in_thread(read)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -1,0 +1,1 @@
+"""UnionPay and NetsUnion cards, JD Pay, Cloud QuickPass and bank transfer: signed JSON."""

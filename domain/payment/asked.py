@@ -1,0 +1,29 @@
+"""What an instruction asks for beyond purpose, channel, amount and party: all of it optional."""
+
+from typing import TypedDict
+
+from msgspec import Struct
+
+from domain.channel.routing import Choice
+
+
+class Part(Struct, frozen=True, gc=False):
+    """One transaction's share of a combined order: `number` is its own at the channel."""
+
+    transaction: str
+    number: str
+    amount_fen: int
+
+
+class Details(TypedDict, total=False):
+    """Fields of `instruction.Issued`, where they are told; by name, to `instruction.issue`."""
+
+    number: str
+    code: str
+    subject: str
+    expires_us: int | None
+    original: str
+    part: str
+    parts: tuple[Part, ...]
+    choice: Choice | None
+    merchant: str

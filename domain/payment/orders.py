@@ -1,0 +1,61 @@
+"""What a channel is asked for: an instruction in the words of the channel's port."""
+
+from domain.channel.network import Order
+from domain.channel.network import Part as OrderPart
+from domain.channel.port import ChannelRequest
+from domain.payment.instruction import State
+from domain.refusals import Code, Refused
+
+
+def channel_request(instruction_id: str, state: State) -> ChannelRequest:
+    """What to send to a channel in this process."""
+    assert state.purpose is not None
+    return ChannelRequest(
+        instruction_id, state.purpose, state.channel, state.amount_fen, state.party
+    )
+
+
+def number_at_channel(instruction_id: str, state: State) -> str:
+    """What the channel knows an instruction by."""
+    return state.number or instruction_id
+
+
+def other_number(instruction_id: str, state: State) -> str:
+    """The name of an instruction's next number, for `Adapter.number`: no other instruction can
+    have it as its id, for `#` stands in none."""
+    return f"{instruction_id}#{state.tried.renumbered + 2}"
+
+
+def network_order(instruction_id: str, state: State, original: State | None = None) -> Order:
+    """What to send to a channel over a network. `original` is the state of the instruction that a
+    refund is of. Raises INSTRUCTION_NOT_FOUND when it is needed and does not exist."""
+    asked = state.asked
+    assert asked is not None
+    number, original_fen = "", 0
+    if asked.original:
+        if original is None or original.asked is None:
+            raise Refused(Code.INSTRUCTION_NOT_FOUND, "original", asked.original)
+        number = number_at_channel(asked.original, original)
+        original_fen = original.moved_fen or original.amount_fen
+        for part in original.asked.parts:
+            if part.transaction == asked.part:
+                number, original_fen = part.number, part.amount_fen
+    return Order(
+        instruction_id=instruction_id,
+        number=number_at_channel(instruction_id, state),
+        purpose=asked.purpose,
+        channel=asked.channel,
+        amount_fen=asked.amount_fen,
+        party=asked.party,
+        subject=asked.subject,
+        sent_us=state.tried.sent_us,
+        expires_us=asked.expires_us,
+        original=number,
+        original_fen=original_fen,
+        merchant=asked.merchant,
+        parts=tuple(
+            # A transaction is named after its merchant, whose id has no dash.
+            OrderPart(one.number, one.transaction.partition("-")[0], one.amount_fen, asked.subject)
+            for one in asked.parts
+        ),
+    )

@@ -1,0 +1,177 @@
+"""What was tried with a channel over a network and heard since: a part of an instruction's state.
+
+    send ──(the channel has the order)──▶ wait ──(over)──▶ close
+      ▲                                     │
+      └──(renumbered)───────────────────────┘           ended, and doubted ──▶ doubt
+
+Pure transitions, and the one question that matters: what is the channel to be asked next, and when.
+"""
+
+from typing import Literal, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from domain.channel import network
+from domain.channel.port import Purpose
+from domain.payment import rhythm
+
+AttemptKind = Literal["send", "query", "close"]
+# What is to be done when a time has come: `decline` and `renumber` need no channel.
+Next = Literal["send", "query", "close", "decline", "renumber"]
+Phase = Literal["send", "wait", "close", "doubt"]
+# What a channel may say that ends nothing.
+Said = Literal["awaiting_payer", "processing", "not_found", "unknown"]
+
+
+class Told(NamedTuple):
+    """Around an answer: its attempt (0: none, a callback), the time here, what went over the wire
+    (SHA-256, hex), whether it is certain that nothing left, the parts that were paid."""
+
+    attempt: int = 0
+    at_us: int = 0
+    exchange: str = ""
+    unsent: bool = False
+    parts: tuple[network.PaidPart, ...] = ()
+
+
+class Tried(Struct, frozen=True, gc=False):
+    """`sends` are the attempts to send that may have left; `tries` all attempts of this phase;
+    `missing` how often "no such order" was said since the channel last knew of it; `closing` why it
+    is to be closed, `withheld` why it is not sent."""
+
+    attempt: int = 0
+    kind: AttemptKind = "send"
+    under_way: bool = False
+    answered: int = 0  # The newest attempt that was answered.
+    phase: Phase = "send"
+    tries: int = 0
+    sends: int = 0
+    sent_us: int = 0  # The first send under this number.
+    renumbered: int = 0
+    missing: int = 0
+    missing_since_us: int = 0
+    closing: str = ""
+    withheld: str = ""
+    url: str = ""
+
+
+UNTRIED = Tried()
+
+
+def attempted(tried: Tried, attempt: int, kind: AttemptKind, at_us: int, *, ended: bool) -> Tried:
+    """An attempt was claimed."""
+    phase: Phase = "doubt" if ended else "close" if kind == "close" else tried.phase
+    return replace(
+        tried,
+        attempt=attempt,
+        kind=kind,
+        under_way=True,
+        phase=phase,
+        tries=tried.tries + 1 if phase == tried.phase else 1,
+        sends=tried.sends + (kind == "send"),
+        sent_us=tried.sent_us or (at_us if kind == "send" else 0),
+    )
+
+
+def answered(tried: Tried, attempt: int) -> Tried:
+    """An attempt was answered; 0: something came by itself."""
+    if attempt <= tried.answered:
+        return tried
+    return replace(tried, answered=attempt, under_way=tried.under_way and attempt < tried.attempt)
+
+
+def unanswered(tried: Tried, attempt: int, *, unsent: bool) -> Tried:
+    """An attempt whose outcome nobody knows; `unsent`: but that nothing left."""
+    after = answered(tried, attempt)
+    if not unsent or tried.kind != "send" or attempt != tried.attempt or after is tried:
+        return after
+    return replace(after, sends=tried.sends - 1, sent_us=tried.sent_us if tried.sends > 1 else 0)
+
+
+def taken(tried: Tried, answer: network.Said, told: Told) -> tuple[Said, str, Tried]:
+    """An answer that ends nothing: in a word, its url or reason, and what is known after it."""
+    said: Said = "unknown"
+    text = getattr(answer, "reason", "")
+    if isinstance(answer, network.AwaitingPayer):
+        said, text = "awaiting_payer", answer.url
+    elif isinstance(answer, network.Processing):
+        said = "processing"
+    elif isinstance(answer, network.NotFound):
+        said = "not_found"
+    return said, text, heard(tried, said, text, told)
+
+
+def heard(tried: Tried, said: Said, text: str, told: Told) -> Tried:
+    """What is known after an answer that ends nothing."""
+    after = answered(tried, told.attempt)
+    if said == "unknown":
+        return unanswered(tried, told.attempt, unsent=told.unsent)
+    if said == "not_found":
+        since_us = tried.missing_since_us if tried.missing else told.at_us
+        return replace(after, missing=tried.missing + 1, missing_since_us=since_us)
+    url = text if said == "awaiting_payer" and text else tried.url
+    if tried.phase == "send":
+        return replace(after, missing=0, url=url, phase="wait", tries=0)
+    return replace(after, missing=0, url=url)
+
+
+def is_news(tried: Tried, status: str, said: Said, text: str) -> bool:
+    """Whether a callback that ends nothing tells anything."""
+    if said == "awaiting_payer":
+        return status != "processing" and bool(text) and text != tried.url
+    return said == "processing" and status != "processing"
+
+
+def is_gone(tried: Tried, now_us: int) -> bool:
+    """Whether what was to be closed does not exist at the channel, and will not."""
+    held = rhythm.has_held(tried.missing, tried.missing_since_us, now_us)
+    return tried.phase == "close" and held
+
+
+def renumbered(tried: Tried) -> Tried:
+    """It begins anew, under another number."""
+    again = tried.renumbered + 1
+    return replace(tried, phase="send", tries=0, sends=0, sent_us=0, missing=0, renumbered=again)
+
+
+def is_over(tried: Tried, purpose: Purpose, expires_us: int | None, now_us: int) -> bool:
+    """Whether a payment is to be closed: it has expired, or somebody wants it. Refunds and payouts
+    end by the channel's word alone."""
+    expired = expires_us is not None and expires_us <= now_us
+    return purpose == "payment" and (bool(tried.closing) or expired)
+
+
+def next_step(
+    tried: Tried, purpose: Purpose, expires_us: int | None, now_us: int, *, repeatable: bool
+) -> Next:
+    """What is to be done with an open instruction now. `repeatable`: its channel takes a send of
+    this purpose again under the same number."""
+    if is_over(tried, purpose, expires_us, now_us):
+        return "close" if tried.sends else "decline"
+    if not tried.sends:
+        return "send"
+    if tried.missing:
+        if purpose == "payment":
+            return "close"
+        if repeatable:
+            return "send"
+        held = rhythm.has_held(tried.missing, tried.missing_since_us, now_us)
+        return "renumber" if held else "query"
+    return "send" if tried.phase == "send" and repeatable else "query"
+
+
+def next_us(tried: Tried, purpose: Purpose, expires_us: int | None, now_us: int) -> int:
+    """When to ask again after an answer now that ended nothing; of a payment not later than its
+    expiry, for then it is closed."""
+    if tried.phase == "wait" and not tried.missing:
+        wait_us = rhythm.awaiting_us(tried.tries)
+    else:
+        wait_us = rhythm.back_off_us(tried.tries)
+    if tried.phase in ("close", "doubt") or purpose != "payment":
+        return now_us + wait_us
+    if tried.closing:
+        return now_us
+    return (
+        now_us + wait_us if expires_us is None else max(now_us, min(now_us + wait_us, expires_us))
+    )

@@ -1,0 +1,121 @@
+"""`python -m simulator --directory DIR`: the outside, until it is stopped."""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from simulator import agenda, conduct
+from simulator.acts import fail
+from simulator.app import application
+from simulator.book import Book, InUse
+from simulator.callbacks import Caller
+from simulator.clock import Clock, parse_iso, wall_us
+from simulator.faults import Draws, profile
+from simulator.keys import earlier_port, load_or_make
+from simulator.problems import Problem
+from simulator.server import Server, listening
+from simulator.wechat.api import TASKS, WeChatPay
+from simulator.world import World, remembered
+
+SIGNED = {**conduct.TASKS, "fail": fail}
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The options; those that are left out are as at the last start in the directory."""
+    parser = argparse.ArgumentParser(prog="simulator", description=__doc__)
+    add = parser.add_argument
+    add("--directory", type=Path, required=True, help="where its book and the keys are kept")
+    add("--port", type=int, default=0, help="on loopback; 0: as before, else any free one")
+    add("--seed", type=int, help="what faults and payers are drawn by (0)")
+    add("--faults", help="none, all, or kind=permille,… (none)")
+    add("--payer", choices=("prompt", "mixed", "manual"), help="how payers behave (prompt)")
+    add("--factor", type=int, help="virtual seconds in one second (1)")
+    add("--epoch", help="the virtual time at the start: ISO 8601 with +08:00, or UTC µs")
+    add("--start-unix-us", type=int, help="the wall's time at the epoch, UTC µs (now)")
+    add("--latency-ms", type=int, default=0, help="how long every answer takes at least")
+    add("--delay-ms", type=int, default=1_500, help="the most that the fault `delay` adds")
+    add("--certificates", action="store_true", help="WeChat Pay still hands out certificates")
+    add("--json", action="store_true", help="say where it listens as one line of JSON")
+    return parser
+
+
+def _epoch_us(text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) <= 18:
+        return int(text)
+    at_us = parse_iso(text)
+    if at_us is None:
+        raise Problem(400, "PARAM_INVALID", "--epoch: like 2026-11-25T08:00:00+08:00, or UTC µs")
+    return at_us
+
+
+def _world(given: argparse.Namespace, book: Book, base_url: str) -> World:
+    """What it was before, with what is given now. Raises Problem."""
+    was = book.now(remembered)
+    now = wall_us()
+    start = (
+        given.start_unix_us if given.start_unix_us is not None else was.get("start_unix_us", now)
+    )
+    epoch = _epoch_us(given.epoch) if given.epoch is not None else was.get("epoch_us", now)
+    factor = given.factor if given.factor is not None else was.get("factor", 1)
+    if not 1 <= factor <= 1_000_000:
+        raise Problem(400, "PARAM_INVALID", "--factor: a whole number from 1 to 1000000")
+    seed = given.seed if given.seed is not None else was.get("seed", 0)
+    faults = profile(given.faults) if given.faults is not None else was.get("faults", {})
+    keys, outside = load_or_make(given.directory, base_url)
+    clock = Clock(epoch, start, factor, was.get("offset_us", 0))
+    world = World(book, clock, keys, outside, Draws(seed, faults))
+    world.payer = given.payer or was.get("payer", "prompt")
+    world.latency_ms, world.delay_ms = max(0, given.latency_ms), max(1, given.delay_ms)
+    world.certificates = given.certificates
+    book.now(world.remember)
+    return world
+
+
+async def _serve(world: World, sock: socket.socket) -> None:
+    wechat = WeChatPay(world)
+    caller = Caller(world, wechat.writer)
+    world.book.now(caller.start)
+    server = Server(application(world, SIGNED, TASKS, wechat.table))
+    loop = asyncio.get_running_loop()
+    work = [
+        loop.create_task(server.serve(sockets=[sock])),
+        loop.create_task(agenda.run(world, SIGNED, TASKS)),
+        loop.create_task(caller.run()),
+    ]
+    done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+    for task in work:
+        task.cancel()
+    await asyncio.gather(*work, return_exceptions=True)
+    for task in done:
+        if not task.cancelled():
+            task.result()  # What ended it is said.
+
+
+def main() -> int:
+    given = arguments().parse_args()
+    try:
+        book = Book(given.directory)
+        sock = listening(given.port or earlier_port(given.directory))
+        base_url = f"http://127.0.0.1:{sock.getsockname()[1]}"
+        world = _world(given, book, base_url)
+    except (Problem, InUse, OSError) as error:
+        print(f"simulator: {error}", file=sys.stderr)
+        return 2
+    keys = str(given.directory / "keys.json")
+    said = {"base_url": base_url, "keys": keys, "seed": world.draws.seed}
+    line = json.dumps(said) if given.json else f"The outside listens at {base_url}; keys: {keys}"
+    print(line, flush=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(world, sock))
+    book.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

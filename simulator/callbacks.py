@@ -1,0 +1,178 @@
+"""Callbacks: what happened to an order, told to its notify_url at least once, signed.
+
+One that is not taken (200 or 204 within five seconds of the wall) is repeated on the schedule, in
+virtual time. By fault an event is never sent, sent twice, or so late that others overtake it.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+import msgspec
+from msgspec import Struct
+
+from simulator.clock import HOUR, MINUTE, SECOND
+from simulator.faults import record
+from simulator.orders import Order, load
+from simulator.shapes import order_told
+from simulator.world import World
+
+_SECONDS = (15, 15, 30, 180, 600, 1_200, 1_800, 1_800, 1_800, 3_600)
+SCHEDULE = (*(span * SECOND for span in _SECONDS), *(hours * HOUR for hours in (3, 3, 3, 6, 6)))
+ANSWER_SECONDS, AT_ONCE = 5, 64
+
+# How a callback is written: its order, its event and attempt -> headers and body.
+Writer = Callable[["World", "Due"], tuple[dict[str, str], bytes]]
+
+
+class Due(Struct, frozen=True):
+    """A callback to be sent now. `attempt`: 1 for the first."""
+
+    id: int
+    event: str
+    type: str
+    body: str
+    attempt: int
+    order: Order
+    signtest: bool = False
+
+
+def announce(
+    world: World, db: sqlite3.Connection, order: Order, type_: str = "ORDER", body: Any = None
+) -> None:
+    """Puts an event of an order, as it stands now, on the list of callbacks."""
+    if not order.notify_url:
+        return
+    draws, now = world.draws, world.clock.now_us()
+    count = db.execute(
+        "SELECT count(DISTINCT event) FROM callbacks WHERE order_id = ?", (order.id,)
+    ).fetchone()[0]
+    event = f"{draws.number('event', f'{order.key}/{order.time}', count):016x}{order.id:016x}"
+    told = body if body is not None else order_told(db, order, world.keys.base_url)
+    text = msgspec.json.encode(told).decode()
+    dues: list[int | None] = [now]
+    if world.fault(db, "callback_never", order, count):
+        dues = [None]
+    elif world.fault(db, "callback_late", order, count):
+        dues = [now + draws.between(10 * SECOND, 20 * MINUTE, "calls_after", order.key, count)]
+    if dues != [None] and world.fault(db, "callback_duplicate", order, count):
+        dues.append(now + draws.between(0, MINUTE, "calls_again", order.key, count))
+    db.executemany(
+        "INSERT INTO callbacks (order_id, event, type, body, due_us, leased, attempts) "
+        "VALUES (?, ?, ?, ?, ?, 0, 0)",
+        [(order.id, event, type_, text, due) for due in dues],
+    )
+    world.ring.set()
+
+
+class Caller:
+    """Sends what is due, many at once."""
+
+    def __init__(self, world: World, wechat: Writer | None = None) -> None:
+        self._world, self._wechat = world, wechat or _signed
+        self._free = asyncio.Semaphore(AT_ONCE)
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    def start(self, db: sqlite3.Connection) -> None:
+        """What was under way when the process before this one died is sent again."""
+        db.execute(
+            "UPDATE callbacks SET leased = 0, due_us = min(due_us, ?) WHERE leased = 1",
+            (self._world.clock.now_us(),),
+        )
+
+    async def run(self) -> None:
+        world = self._world
+        limits = httpx2.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
+        async with httpx2.AsyncClient(
+            timeout=ANSWER_SECONDS, limits=limits, trust_env=False
+        ) as http:
+            while True:
+                world.ring.clear()
+                await self._free.acquire()
+                self._free.release()
+                due, wait = await world.book.write(self._claim)
+                for one in due:
+                    task = asyncio.create_task(self._call(http, one))
+                    self._under_way.add(task)
+                    task.add_done_callback(self._under_way.discard)
+                if not due:
+                    await _rings(world.ring, wait)
+
+    def _claim(self, db: sqlite3.Connection) -> tuple[list[Due], float]:
+        """What is due, leased to us; and how long the wall waits for what comes next."""
+        now = self._world.clock.now_us()
+        rows = db.execute(
+            "SELECT id, order_id, event, type, body, attempts FROM callbacks "
+            "WHERE due_us <= ? AND leased = 0 ORDER BY due_us, id LIMIT ?",
+            (now, AT_ONCE),
+        ).fetchall()
+        db.executemany("UPDATE callbacks SET leased = 1 WHERE id = ?", [(row[0],) for row in rows])
+        due = [self._due(db, row) for row in rows]
+        after = db.execute(
+            "SELECT min(due_us) FROM callbacks WHERE due_us > ? AND leased = 0", (now,)
+        ).fetchone()[0]
+        return due, self._world.clock.wall_seconds(after - now) if after else 60
+
+    def _due(self, db: sqlite3.Connection, row: sqlite3.Row) -> Due:
+        order, attempt = load(db, row["order_id"]), row["attempts"] + 1
+        probe = order.network == "wechat" and _probes(self._world, db, order, row["event"], attempt)
+        return Due(row["id"], row["event"], row["type"], row["body"], attempt, order, probe)
+
+    async def _call(self, http: httpx2.AsyncClient, due: Due) -> None:
+        async with self._free:
+            writer = self._wechat if due.order.network == "wechat" else _signed
+            headers, body = writer(self._world, due)
+            status = 0
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    answer = await http.post(due.order.notify_url, content=body, headers=headers)
+                    status = answer.status_code
+            except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, OSError):
+                pass  # Nobody there, or too slow: status 0, and again by the schedule.
+        await self._world.book.write(lambda db: self._called(db, due, status))
+        self._world.ring.set()
+
+    def _called(self, db: sqlite3.Connection, due: Due, status: int) -> None:
+        now, next_us, ended = self._world.clock.now_us(), None, None
+        if status in (200, 204):
+            ended = now
+        elif due.attempt <= len(SCHEDULE):
+            next_us = now + SCHEDULE[due.attempt - 1]
+        db.execute(
+            "UPDATE callbacks SET leased = 0, attempts = ?, status = ?, due_us = ?, ended_us = ? "
+            "WHERE id = ?",
+            (due.attempt, status, next_us, ended, due.id),
+        )
+
+
+def _signed(world: World, due: Due) -> tuple[dict[str, str], bytes]:
+    """A callback of a signed-JSON network."""
+    body = f'{{"id":"{due.event}","event":"{due.type}","order":{due.body}}}'.encode()
+    signed = world.signers[due.order.network].sign("POST", path_of(due.order.notify_url), body)
+    return {**signed, "Content-Type": "application/json"}, body
+
+
+def path_of(url: str) -> str:
+    """PATH[?QUERY] of an address, as it goes over the wire."""
+    parts = urlsplit(url)
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _probes(world: World, db: sqlite3.Connection, order: Order, event: str, attempt: int) -> bool:
+    """Whether this attempt carries a signature that must be refused (WeChat Pay's SIGNTEST)."""
+    key = f"{order.key}/callback/{event[:16]}"
+    if not world.draws.hits("signtest", key, attempt):
+        return False
+    record(db, "signtest", key, attempt, world.clock.now_us())
+    return True
+
+
+async def _rings(event: asyncio.Event, seconds: float) -> None:
+    """Waits for an event, at most so long."""
+    try:
+        await asyncio.wait_for(event.wait(), max(0.001, min(seconds, 60)))
+    except TimeoutError:
+        return
