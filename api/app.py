@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.callbacks import routes as callbacks
 from api.context import AppContext
 from api.graphql.app import GraphQLReads, graphql_app
 from api.graphql.registered import read_folder
@@ -27,7 +28,7 @@ from api.http.metrics import Metrics
 from api.http.passing import Deciding, PassedOn
 from api.http.rates import Rates
 from api.http.shared import Place
-from api.rest import documents, end_of_day, health, routes
+from api.rest import blobs, documents, end_of_day, health, routes
 from api.rest.openapi import document
 from api.settings import Settings
 from api.web import pages
@@ -119,10 +120,11 @@ def create_app(
         routes.router(context),
         end_of_day.router(context),
         documents.router(context, reads.registered, settings.query_cost),
+        blobs.router(context),
         health.router(context, metrics),
     ):
         app.include_router(router)
-    app.router.routes += _pages()
+    app.router.routes += [*_pages(), *callbacks.routes(context, context.callbacks)]
     app.openapi = _described(app)  # type: ignore[method-assign]
     return app
 

@@ -1,7 +1,8 @@
 """What REST, GraphQL and the worker share: one open ledger and everything that reads beside it."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -12,14 +13,16 @@ from api.http.bearer import KeyRing
 from api.http.passing import PassedOn
 from api.http.rates import Rates
 from api.operations.desk import Desk
+from api.operations.outbox import Outbox
 from api.operations.worker import FEW_DAYS, Worker
+from domain.channel.network import Adapter
 from domain.channel.port import ChannelPort
 from domain.eventstore.database import sqlalchemy_engine
 from domain.kernel import Request
 from domain.ledger.answer import Answer
 from domain.ledger.ledger import Ledger, utc_us
 from projections.engine import checkpoints
-from projections.engine.arrivals import Arrivals, Follower, rows_channel
+from projections.engine.arrivals import Arrivals, Follower, States, rows_channel
 from projections.engine.engine import Projector
 from projections.engine.wakeup import WakeUp
 from projections.registry import READ_MODELS
@@ -64,7 +67,7 @@ class AppContext(Struct, frozen=True):
     `background` is started with the server and stopped before the ledger closes, last one first.
     `writes` is the engine the projector writes read models with; `rates` says how often a key may
     ask; `arrivals` wakes who waits for the read models. `passed_on`: another process of the server
-    decides commands.
+    decides commands. `callbacks` are the adapters that verify what channels tell of themselves.
     """
 
     desk: Desk
@@ -75,6 +78,7 @@ class AppContext(Struct, frozen=True):
     rates: Rates = msgspec.field(default_factory=Rates)
     arrivals: Arrivals = msgspec.field(default_factory=Arrivals)
     passed_on: PassedOn | None = None
+    callbacks: Mapping[str, Adapter] = {}
 
     async def submit(self, request: Request) -> Answer:
         """Decide one request, durably. Raises as `Ledger.submit_async` does."""
@@ -95,6 +99,11 @@ class AppContext(Struct, frozen=True):
     def worker(self) -> Worker | None:
         """The worker that runs here, if one does."""
         return next((one for one in self.background if isinstance(one, Worker)), None)
+
+    @property
+    def outbox(self) -> Outbox | None:
+        """The outbox that runs here, if one does."""
+        return next((one for one in self.background if isinstance(one, Outbox)), None)
 
     @property
     def projector(self) -> Projector:
@@ -121,21 +130,26 @@ def open_context(
     worker: bool = False,
     auto_day: bool = True,
     days_behind: int = FEW_DAYS,
+    network: Callable[[], Mapping[str, Adapter]] | None = None,
+    factor: int = 1,
 ) -> AppContext:
     """Open a migrated ledger. `start()` begins what runs beside it, `close()` ends everything.
 
     `projections` keeps the read models up; `worker` carries operations out. With `auto_day` off the
     worker leaves business days to operators, as it does when the books are more than `days_behind`
-    days back. `clock` is UTC µs. Raises what `open_recorder` raises.
+    days back. `clock` is UTC µs, `factor` times as fast as the wall's. `network` makes adapters to
+    channels over a network: then instructions go through those, from an outbox beside the worker,
+    and `channel` carries nothing. Raises what `open_recorder` raises.
     """
     ledger = Ledger.open(database_url, clock=clock)
     reads = sqlalchemy_engine(ledger.database, read_only=True)
     writes = sqlalchemy_engine(ledger.database)
     arrivals = Arrivals(told=projections)
+    told: list[Callable[[States], None]] = [arrivals.reached]
     projector = Projector(
-        ledger.recorder, writes, tuple(READ_MODELS.values()), on_written=arrivals.reached
+        ledger.recorder, writes, tuple(READ_MODELS.values()), on_written=partial(_tell, told)
     )
-    desk = Desk(ledger, reads, projector, channel)
+    desk = Desk(ledger, reads, projector, channel, network is not None)
     follower = Follower(arrivals, lambda: _checkpoints(reads))
     background: list[Background] = [follower]
     if not projections:
@@ -143,8 +157,35 @@ def open_context(
     if projections:
         background.append(ProjectionThread(projector, ledger))
     if worker:
-        background.append(Worker(desk, clock, auto_day=auto_day, days_behind=days_behind))
-    return AppContext(desk, KeyRing(reads), clock, writes, tuple(background), arrivals=arrivals)
+        working = Worker(desk, clock, auto_day=auto_day, days_behind=days_behind)
+        background.append(working)
+        if network is not None:
+            sending = Outbox(
+                ledger,
+                reads,
+                writes,
+                network(),
+                clock,
+                factor=factor,
+                waits=lambda: working.status.beside,
+                days_behind=days_behind,
+            )
+            background.append(sending)
+            told.append(lambda _: sending.wake())
+    return AppContext(
+        desk,
+        KeyRing(reads),
+        clock,
+        writes,
+        tuple(background),
+        arrivals=arrivals,
+        callbacks=network() if network is not None else {},
+    )
+
+
+def _tell(listeners: Sequence[Callable[[States], None]], states: States) -> None:
+    for one in listeners:
+        one(states)
 
 
 def _checkpoints(engine: Engine) -> dict[str, checkpoints.Checkpoint]:

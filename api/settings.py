@@ -111,6 +111,8 @@ class Settings(BaseSettings):
     rate: Annotated[str, BeforeValidator(_rate)] = "1000/second"
     # Origins whose pages may talk to the server from a browser; exact ones, none by default.
     cors_origins: Annotated[tuple[str, ...], BeforeValidator(_origins)] = ()
+    # The settings file of channels over a network; the scripted one in this process when empty.
+    channels: str = ""
     # The most values that one GraphQL query may ask for.
     query_cost: Annotated[int, _whole(100, 10_000_000, "a number from 100 to 10000000")] = 25_000
     # A folder of GraphQL documents that are registered at the start; none when empty.

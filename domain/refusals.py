@@ -23,6 +23,7 @@ class Code(StrEnum):
     TEXT_INVALID = "text_invalid"
     DOCUMENT_INVALID = "document_invalid"
     DOCUMENT_UNKNOWN = "document_unknown"
+    BLOB_NOT_FOUND = "blob_not_found"
     # Members and their terms.
     MEMBER_EXISTS = "member_exists"
     MEMBER_NOT_FOUND = "member_not_found"
@@ -105,6 +106,7 @@ MEANING: dict[Code, str] = {
     Code.TEXT_INVALID: "A text is empty, too long, or has what none may have (docs/texts.md).",
     Code.DOCUMENT_INVALID: "The document is no valid query, is above a limit, or is one too many.",
     Code.DOCUMENT_UNKNOWN: "No document is registered under this id: send its text.",
+    Code.BLOB_NOT_FOUND: "The blob store has nothing under this SHA-256.",
     Code.MEMBER_EXISTS: "A member with this id is already registered.",
     Code.MEMBER_NOT_FOUND: "No member has this id.",
     Code.MEMBER_KIND_WRONG: "The member is personal where an enterprise is needed, or the reverse.",

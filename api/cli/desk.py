@@ -14,6 +14,7 @@ from domain.kernel import iso_time
 from domain.ledger.answer import Refusal
 from domain.money import decimal_text
 from projections.models.business_days import BusinessDay, latest_day
+from projections.models.contradictions import Contradiction
 from projections.models.refunds import Refund
 from projections.models.settlement_payouts import Payout
 from projections.rebuilding.digest import snapshot
@@ -40,6 +41,7 @@ class Found:
         self.day = latest_day(view)
         self.hindrances = attention.hindrances(view)
         self.instructions = attention.open_instructions(view)
+        self.contradictions = attention.contradicting(view)
         self.payouts = attention.payouts(view)
         self.refunds = attention.refunds(view)
         self.suspense = attention.suspense(view)
@@ -51,6 +53,7 @@ class Found:
             "day": _day_json(self.day),
             "hindrances": _some_json(self.hindrances, _hindrance_json),
             "instructions": _some_json(self.instructions, _instruction_json),
+            "contradictions": _some_json(self.contradictions, _contradiction_json),
             "payouts": _some_json(self.payouts, _payout_json),
             "refunds": _some_json(self.refunds, _refund_json),
             "suspense": [_suspense_json(one) for one in self.suspense],
@@ -82,6 +85,13 @@ class Found:
         )
         _table(
             say,
+            "What channels contradict",
+            ("instruction", "what", "serial", "stage", "told", "why", "CNY"),
+            [_contradiction_row(one) for one in self.contradictions.items],
+            self.contradictions.more,
+        )
+        _table(
+            say,
             "Payouts to retry",
             ("payout", "state", "reason", "CNY"),
             [
@@ -101,7 +111,13 @@ class Found:
             _say_suspense(say, one)
         rows = [(one.name, str(one.position), one.reason or "") for one in self.paused]
         _table(say, "Paused read models", ("name", "at", "why"), rows, False)
-        lists = (self.hindrances, self.instructions, self.payouts, self.refunds)
+        lists = (
+            self.hindrances,
+            self.instructions,
+            self.contradictions,
+            self.payouts,
+            self.refunds,
+        )
         if not any((*(one.items for one in lists), self.suspense, self.paused)):
             say.line("Nothing waits for anybody.")
 
@@ -174,6 +190,12 @@ def _refund_row(one: Refund) -> tuple[str, ...]:
     )
 
 
+def _contradiction_row(one: Contradiction) -> tuple[str, ...]:
+    fen = "" if one.amount_fen is None else decimal_text(one.amount_fen)
+    told = iso_time(one.at_us)
+    return (one.instruction_id, one.kind, one.serial, one.stage, told, one.detail, fen)
+
+
 def _some_json(some: Some[Any], each: Any) -> dict[str, Any]:
     return {"items": [each(one) for one in some.items], "more": some.more}
 
@@ -215,7 +237,20 @@ def _instruction_json(one: OpenInstruction) -> dict[str, Any]:
         "amount_fen": asked.amount_fen,
         "issued_at": iso_time(asked.issued_at_us),
         "answer": asked.answer,
+        "withheld": asked.withheld,
         "refusal": _refusal_json(one.refusal),
+    }
+
+
+def _contradiction_json(one: Contradiction) -> dict[str, Any]:
+    return {
+        "instruction_id": one.instruction_id,
+        "kind": one.kind,
+        "serial": one.serial,
+        "stage": one.stage,
+        "amount_fen": one.amount_fen,
+        "detail": one.detail,
+        "at": iso_time(one.at_us),
     }
 
 

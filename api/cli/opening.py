@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 
 from api.context import AppContext, open_context
 from api.operations.worker import FEW_DAYS
 from domain.channel.adapters.simulated import SimulatedChannel
+from domain.channel.network import Adapter
 from domain.channel.port import ChannelPort
 from domain.eventstore.opening import NoLedger, UnfinishedUpgrade
 from domain.ledger.ledger import utc_us
+from domain.refusals import Code, Refused
 from migrations.run import migrate
 
 HINT = "; `zhangfang init` creates one, and brings an older one up to date"
@@ -24,11 +28,14 @@ def open_serving(
     background: bool = True,
     clock: Callable[[], int] = utc_us,
     channel: ChannelPort | None = None,
+    channels: str = "",
 ) -> AppContext:
     """An open ledger with what runs beside the server, as `api.context.open_context` gives it.
 
     `background` off: nothing runs. `worker` off: only the read models are kept up.
-    Raises Refused(REQUEST_INVALID, "database"); of a ledger that is not there, with a hint.
+    `channels`: the settings file of channels over a network, "" for the scripted one in process.
+    Raises Refused(REQUEST_INVALID, "database"), of a ledger that is not there with a hint; and
+    Refused(REQUEST_INVALID, "ZHANGFANG_CHANNELS").
     """
     with _hinting():
         return open_context(
@@ -39,7 +46,19 @@ def open_serving(
             worker=background and worker,
             auto_day=auto_day,
             days_behind=days_behind,
+            network=partial(network_of, channels) if channels else None,
         )
+
+
+def network_of(path: str) -> dict[str, Adapter]:
+    """The adapters of a settings file. Raises Refused(REQUEST_INVALID, "ZHANGFANG_CHANNELS")."""
+    # Here and not above: most commands need neither HTTP nor signatures.
+    from domain.channel.adapters.loading import SettingsInvalid, load
+
+    try:
+        return load(Path(path))
+    except SettingsInvalid as wrong:
+        raise Refused(Code.REQUEST_INVALID, "ZHANGFANG_CHANNELS", str(wrong)) from None
 
 
 @contextmanager

@@ -92,6 +92,7 @@ def serve(
                 days_behind=EVER if roll_days else FEW_DAYS,
                 worker=not no_worker,
                 background=first and settings.background,
+                channels=settings.channels,
             )
 
         _check_documents(settings)  # Before anything is said to be served.
@@ -165,7 +166,10 @@ def run(
                 days_behind = FEW_DAYS
             made = _make_keys(say)
             context = open_serving(
-                say.database_url, days_behind=days_behind, background=settings.background
+                say.database_url,
+                days_behind=days_behind,
+                background=settings.background,
+                channels=settings.channels,
             )
             with closing(context):
                 say_urls(say, listener, made)

@@ -4,16 +4,19 @@ the API keys, and every read model against a fresh fold. `zhangfang head`: a hea
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
+from sqlalchemy import Engine
 
 from api.cli.opening import open_desk
 from api.cli.output import FOUND, DatabaseOption, JsonOption, Say, answering
 from api.context import AppContext
 from api.http.keys import wrong_keys
+from domain.eventstore import blobs
 from domain.eventstore.guards import broken_guards
 from domain.eventstore.seals import decoded
 from domain.ledger import heads
@@ -84,6 +87,11 @@ def head(database: DatabaseOption = None, as_json: JsonOption = False) -> None:
         typer.echo(msgspec.json.format(msgspec.json.encode(kept)).decode())
 
 
+def _wrong_blobs(engine: Engine, names: list[str]) -> list[tuple[str, str]]:
+    with engine.connect() as view:
+        return blobs.wrong(view, names)
+
+
 def _kept(path: Path) -> KeptHead:
     """A head from its file. Raises Refused(REQUEST_INVALID, "expect_head")."""
     try:
@@ -113,7 +121,10 @@ def _findings(say: Say, context: AppContext, kept: list[tuple[str, KeptHead]]) -
     with say.progress("facts") as told:
         with _stumbling("log", "reading", findings):
             findings += verify_log(
-                recorder, lambda done, total: told("the log", done, total), away=is_away
+                recorder,
+                lambda done, total: told("the log", done, total),
+                away=is_away,
+                blobs=partial(_wrong_blobs, context.engine),
             )
         with _stumbling("guards", "reading", findings):
             findings += [Finding("guards", *one) for one in broken_guards(context.engine)]

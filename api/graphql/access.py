@@ -61,6 +61,7 @@ ACCESS: dict[str, FieldAccess] = {
             "settlement_batches",
             "transactions",
             "instructions",
+            "contradictions",
             "balances",
             "journal",
         ),

@@ -18,6 +18,7 @@ from api.operations import attention
 from domain.accounting.chart import CHART
 from domain.ledger.answer import Refusal as KeptRefusal
 from projections.models.business_days import latest_day
+from projections.models.contradictions import Contradiction as ContradictionRow
 from projections.models.refunds import Refund as RefundRow
 
 ItemT = TypeVar("ItemT")
@@ -68,6 +69,21 @@ class OpenInstruction:
 
     instruction: Instruction
     refusal: Refusal | None
+
+
+@object_type
+class Contradiction:
+    """What a channel said against what was asked, or against its own word: `kind` second (another
+    charge), more or less (than asked), late (after a decline), declined (after a success) or
+    returned; `stage` suspected, waiting (for a bill) or certain. `serial` is the channel's."""
+
+    instruction_id: ID
+    kind: str
+    serial: str
+    stage: str
+    amount: Money | None
+    detail: str
+    at: Instant
 
 
 @object_type
@@ -125,7 +141,7 @@ class Desk:
 
     @resolved
     async def instructions(self, info: Info) -> DeskList[OpenInstruction]:
-        """Instructions that are issued or unknown, the oldest first."""
+        """Instructions without a final outcome, the oldest first."""
         found = await info.context.read(attention.open_instructions)
         items = [
             OpenInstruction(
@@ -134,6 +150,12 @@ class Desk:
             for one in found.items
         ]
         return DeskList(items=items, more=found.more)
+
+    @resolved
+    async def contradictions(self, info: Info) -> DeskList[Contradiction]:
+        """What channels contradict, whose money has no place yet, the oldest first."""
+        found = await info.context.read(attention.contradicting)
+        return DeskList(items=[_contradiction(one) for one in found.items], more=found.more)
 
     @resolved
     async def payouts(self, info: Info) -> DeskList[CameBack]:
@@ -166,6 +188,18 @@ def _hindrance(one: attention.Hindrance) -> Hindrance:
         merchant_id=ID(one.merchant),
         since=Date(one.since),
         refusal=_refusal(one.refusal),
+    )
+
+
+def _contradiction(one: ContradictionRow) -> Contradiction:
+    return Contradiction(
+        instruction_id=ID(one.instruction_id),
+        kind=one.kind,
+        serial=one.serial,
+        stage=one.stage,
+        amount=None if one.amount_fen is None else money(one.amount_fen),
+        detail=one.detail,
+        at=Instant(one.at_us),
     )
 
 

@@ -25,7 +25,9 @@ STATES: tuple[str, ...] = get_args(model.InstructionState)
 @shape()
 class Instruction:
     """What a channel is asked to do, once. `reference` is the stream that asked for it, to which
-    the outcome goes back; `answer` the channel's serial, or the reason it gave."""
+    the outcome goes back; `answer` the channel's serial, or the reason it gave. `channelNumber` is
+    what the channel knows it by (null: its id); `dueAt` when the channel is asked again; `withheld`
+    why it is not sent."""
 
     id: ID = of("instruction_id")
     purpose: InstructionPurpose
@@ -38,6 +40,9 @@ class Instruction:
     issued_at: Instant
     issued_position: BigInt
     last_position: BigInt
+    channel_number: str | None = of("number")
+    due_at: Instant | None = of("due_us")
+    withheld: str | None
 
 
 instruction_of = shape_of(Instruction).node

@@ -21,6 +21,7 @@ from projections.engine.checkpoints import PAUSED, Checkpoint, load
 from projections.models import (
     balances,
     business_days,
+    contradictions,
     instructions,
     journal,
     settlement_batches,
@@ -29,6 +30,7 @@ from projections.models import (
 )
 from projections.models.balances import Account
 from projections.models.business_days import BusinessDay
+from projections.models.contradictions import Contradiction
 from projections.models.instructions import Instruction
 from projections.models.journal import JournalLine
 from projections.models.refunds import Refund, awaiting_approval
@@ -146,6 +148,12 @@ def open_instructions(connection: Connection) -> Some[OpenInstruction]:
 
 def _outcomes_of(one: Instruction) -> str:
     return f"outcome:{one.instruction_id}:"
+
+
+def contradicting(connection: Connection) -> Some[Contradiction]:
+    """What channels said against what was asked, or against their own word, and whose money has no
+    place yet, the oldest first."""
+    return _some(contradictions.listed, connection)
 
 
 def payouts(connection: Connection) -> Some[Payout]:

@@ -27,11 +27,11 @@ from domain.channel.health import Health, Seen, Summary, observe, summary
 from domain.channel.network import Adapter, Answer, Order
 from domain.channel.port import Unknown
 from domain.eventstore import blobs
-from domain.kernel import Command, Request
+from domain.kernel import DAY_US, Command, Request
 from domain.ledger.answer import Answer as Decided
 from domain.ledger.ledger import Ledger, utc_us
 from domain.ledger.states import fold_streams
-from domain.payment import instruction
+from domain.payment import contradiction, instruction
 from domain.payment.asking import ClaimAttempt, WithholdInstruction, answer_command
 from domain.payment.instruction import State
 from domain.payment.orders import network_order, other_number
@@ -89,10 +89,14 @@ class Outbox:
         wall: Callable[[], int] = utc_us,
         limits: Mapping[str, Limits] | None = None,
         payable: Payable = no_account,
+        waits: Callable[[], bool] = lambda: False,
+        days_behind: int = 7,
         pause: Pause = asyncio.sleep,
     ) -> None:
         """`clock` is the books' (UTC µs), running `factor` times as fast as the wall's, by which
-        adapters sign. `payable` says why an order cannot be sent, if so."""
+        adapters sign. `payable` says why an order cannot be sent, if so. While `waits()`, nothing
+        new is begun; what was issued more than `days_behind` days ago and never sent is history,
+        and left to whoever brings it."""
         self._ledger = ledger
         self._reads = reads
         self._adapters = dict(adapters)
@@ -100,6 +104,8 @@ class Outbox:
         self._factor = factor
         self._wall = wall
         self._payable = payable
+        self._waits = waits
+        self._behind_us = days_behind * DAY_US
         self._pause = pause
         given = limits or {}
         self._gates = {name: Gate(given.get(name, Limits()), pause) for name in self._adapters}
@@ -203,11 +209,13 @@ class Outbox:
     async def _turn(self, channel: str) -> int:
         gate = self._gates[channel]
         free = min(gate.free, BATCH)
-        if free <= 0:
+        if free <= 0 or self._waits():
             return 0
         now_us = self._clock()
         most = free + len(gate.told)
-        rows = await self._read(lambda view: instructions.due(view, channel, now_us, most))
+        rows = await self._read(
+            lambda view: instructions.due(view, channel, now_us, most, now_us - self._behind_us)
+        )
         # The read model may not know yet of what was claimed a moment ago.
         told = gate.told
         stale = {
@@ -328,6 +336,7 @@ class Outbox:
 
     async def _orders(self, ids: Sequence[str]) -> list[Order | None]:
         states = await self._states(ids)
+        doubts = await self._doubts([one for one, state in states.items() if state.moved_fen])
         asked = (state.asked for state in states.values())
         originals = {one.original for one in asked if one is not None and one.original}
         found: dict[str, State] = await self._states(sorted(originals)) if originals else {}
@@ -335,11 +344,20 @@ class Outbox:
         for one, state in states.items():
             original = found.get(state.asked.original) if state.asked is not None else None
             try:
-                orders.append(network_order(one, state, original))
+                orders.append(network_order(one, state, original, doubts.get(one, "")))
             except Refused as no:
                 log.warning("%s: %s", one, no)
                 orders.append(None)
         return orders
+
+    async def _doubts(self, ids: Sequence[str]) -> dict[str, str]:
+        """Of those that have succeeded: the charge that is to be asked about."""
+        if not ids:
+            return {}
+        streams = {one: contradiction.stream(one) for one in ids}
+        wanted = list(streams.values())
+        folded = await self._in_thread(lambda: fold_streams(self._ledger.recorder, wanted))
+        return {one: contradiction.doubted_serial(folded[at][1]) for one, at in streams.items()}
 
     async def _read(self, query: Callable[[Any], T]) -> T:
         def read() -> T:

@@ -40,6 +40,7 @@ class WorkerStatus(Struct):
     trouble_at_us: int | None = None
     trouble: str = ""
     waiting: str = ""  # Why it does not do all it could.
+    beside: bool = False  # An import, or another worker, runs the operations.
 
     @property
     def state(self) -> str:
@@ -102,7 +103,9 @@ class Worker:
                 held.enter_context(lease(self._desk.engine, OPERATIONS))
             except LeaseTaken:
                 self.status.waiting = "an import, or another worker, runs the operations"
+                self.status.beside = True
                 return
+            self.status.beside = False
             now_us = self._clock()
             open_date = self._roll_days(now_us)
             far_back = open_date is not None and self._is_far_back(open_date, now_us)

@@ -1,7 +1,9 @@
-"""Channels: a channel that is new to a ledger is registered before it can be used."""
+"""Channels: one that is new to a ledger is registered; an operator has one asked, or a payment
+closed there."""
 
 from api.rest.endpoint import Endpoint
 from domain.channel.commands import RegisterChannel
+from domain.payment.asking import AskChannel, ClosePayment
 
 ENDPOINTS = (
     Endpoint(
@@ -12,6 +14,26 @@ ENDPOINTS = (
         sample={"channel": "JD_PAY"},
         body={},
         result={"channel": "JD_PAY", "network": "NETSUNION"},
+        number=None,
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/instructions/{instruction_id}/ask",
+        command=AskChannel,
+        summary="Have a channel asked now, or an instruction sent that was withheld",
+        sample={"instruction_id": "pay-P1001"},
+        body={},
+        result={"instruction_id": "pay-P1001", "status": "unknown"},
+        number=None,
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/instructions/{instruction_id}/close",
+        command=ClosePayment,
+        summary="Close a payment that is not paid: at its channel first",
+        sample={"instruction_id": "pay-P1001"},
+        body={"reason": "the buyer left"},
+        result={"instruction_id": "pay-P1001", "status": "awaiting_payer"},
         number=None,
     ),
 )

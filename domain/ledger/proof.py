@@ -41,6 +41,8 @@ MAX_FINDINGS = 100
 
 # Told how many facts are done, of how many.
 Progress = Callable[[int, int], None]
+# Of the blobs that facts name (hex SHA-256): those that are wrong, and how.
+Blobs = Callable[[list[str]], list[tuple[str, str]]]
 # Whether an error says that the database is away, busy or full.
 Away = Callable[[Exception], bool]
 
@@ -71,6 +73,7 @@ class _Books:
         self._items = ItemBook(report)
         self._positions = PositionBook(report)
         self.capacity = CapacityBook(report, kept)
+        self.named: dict[str, str] = {}  # Blobs that the facts of the commit at hand name: where.
 
     def take(self, recorded: Recorded) -> None:
         fact = recorded.fact
@@ -78,6 +81,8 @@ class _Books:
         self._items.take(recorded, where)
         self._positions.take(recorded, where)
         self.capacity.take(recorded)
+        if exchange := getattr(fact, "exchange", ""):
+            self.named[exchange] = where
         if isinstance(fact, account.Posted):
             self._posted(recorded, fact, where)
         elif isinstance(fact, day.Opened):
@@ -144,8 +149,10 @@ def verify_log(
     recorder: LedgerRecorder,
     progress: Progress = lambda _done, _total: None,
     away: Away = lambda _error: False,
+    blobs: Blobs = lambda _named: [],
 ) -> list[Finding]:
-    """Everything that is off in the log, at most MAX_FINDINGS; empty when it is sound.
+    """Everything that is off in the log, at most MAX_FINDINGS; empty when it is sound. `blobs` hashes
+    again what facts name.
 
     Raises what `away` says is the database's trouble and not the log's.
     """
@@ -158,7 +165,7 @@ def verify_log(
 
     with suppress(_Enough):
         with _stumbling(report, "the commits", away):
-            _walk(recorder, report, progress, away)
+            _walk(recorder, report, progress, away, blobs)
         with _stumbling(report, "the versions", away):
             for stream in recorder.broken_streams(10):
                 report("versions", stream, "its versions are not 1, 2, 3, …")
@@ -190,7 +197,9 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:500]
 
 
-def _walk(recorder: LedgerRecorder, report: Any, progress: Progress, away: Away) -> None:
+def _walk(
+    recorder: LedgerRecorder, report: Any, progress: Progress, away: Away, blobs: Blobs
+) -> None:
     books = _Books(report, _kept_promises(recorder))
     head = GENESIS
     seals = SealChain(recorder, report)
@@ -216,6 +225,10 @@ def _walk(recorder: LedgerRecorder, report: Any, progress: Progress, away: Away)
                     report("decoding", f"position {row.position}", str(unknown))
             books.end_commit(commit.number)
             books.capacity.end_commit(commit.number, commit.last_position)
+            if books.named:
+                named, books.named = books.named, {}
+                for name, wrong in blobs(list(named)):
+                    report("blobs", named[name], f"{name} {wrong}")
         seals.take(commit)
         # Go on from what the row claims, so that one bad commit is one finding.
         head = head._replace(number=commit.number, position=commit.last_position, hash=commit.hash)

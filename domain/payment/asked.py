@@ -27,3 +27,4 @@ class Details(TypedDict, total=False):
     parts: tuple[Part, ...]
     choice: Choice | None
     merchant: str
+    serial: str

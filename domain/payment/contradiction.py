@@ -21,7 +21,7 @@ from domain.channel.network import Charge, Returned, Said
 from domain.channel.port import Declined, Succeeded
 from domain.kernel import Fact, Stream, key
 from domain.payment import instruction
-from domain.payment.tried import Told
+from domain.payment.tried import CONCLUSIVE, Told
 from domain.refusals import Code, Refused
 
 # second: another charge (重复扣款) · more, less: another amount than asked · late: a success after
@@ -128,7 +128,7 @@ def hear(
             for fact in more:
                 after = evolve(after, fact)
     asked_about = told.attempt == before.tried.attempt and before.tried.phase == "doubt"
-    conclusive = isinstance(said, Succeeded | Declined | Returned)
+    conclusive = isinstance(said, CONCLUSIVE)
     if asked_about and conclusive and any(one.stage == "suspected" for one in after.items):
         facts.append(Waits(told.attempt, told.exchange))
     if len(after.items) > MOST:
@@ -225,6 +225,12 @@ def end(state: State, kind: Kind, serial: str, how: str) -> list[Event]:
     found = any((one.kind, one.serial) == (kind, serial) for one in state.items)
     ended = any((one.kind, one.serial, one.stage) == (kind, serial, "ended") for one in state.items)
     return [Ended(kind, serial, how)] if found and not ended else []
+
+
+def doubted_serial(state: State) -> str:
+    """The charge that is to be asked about; "" for the first one."""
+    doubts = (one for one in state.items if (one.kind, one.stage) == ("second", "suspected"))
+    return next((one.serial for one in doubts), "")
 
 
 def is_doubted(state: State) -> bool:

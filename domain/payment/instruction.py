@@ -38,7 +38,8 @@ class Issued(Fact, frozen=True, omit_defaults=True):
     """`reference` is the stream that asked for it; the outcome goes back there. `number` is what
     the channel knows it by, "" for the instruction's own id; `code` the payment code. A refund
     names the instruction it is of, `original`, and of a combined order the transaction, `part`.
-    `choice`: why this channel and no other; `merchant`: whose transaction it is."""
+    `choice`: why this channel and no other; `merchant`: whose transaction it is; `serial`: the
+    charge a refund gives back, "" for the first."""
 
     purpose: Purpose
     reference: str
@@ -54,6 +55,7 @@ class Issued(Fact, frozen=True, omit_defaults=True):
     parts: tuple[Part, ...] = ()
     choice: Choice | None = None
     merchant: str = ""
+    serial: str = ""
 
 
 class Attempted(Fact, frozen=True, omit_defaults=True):
@@ -117,8 +119,7 @@ class Declined(Fact, frozen=True, omit_defaults=True):
 
 
 class Confirmed(Fact, frozen=True, omit_defaults=True):
-    """It has ended, and the channel was asked again. What it said against the outcome, if anything,
-    is the contradiction's."""
+    """It has ended, and was asked about: what was said against it stands in the contradictions."""
 
     attempt: int
     exchange: str = ""
@@ -138,7 +139,7 @@ class CloseWanted(Fact, frozen=True):
 
 
 class Withheld(Fact, frozen=True):
-    """It cannot be sent (no bank account): it waits until somebody wants it asked."""
+    """It cannot be sent, and waits until somebody wants it asked."""
 
     reason: str
 
@@ -203,7 +204,7 @@ def stream(instruction_id: str) -> "Stream[State]":
 
 
 def id_of(stream: str) -> str:
-    """The instruction's id, from its stream."""
+    """The instruction's id."""
     return key(stream)
 
 
@@ -243,9 +244,9 @@ def conclude(state: State, result: Result) -> list[Event]:
 def claim(
     state: State, attempt: int, at_us: int, *, repeatable: bool, number: str, other_number: str
 ) -> list[Event]:
-    """Take an attempt that is due. [] when it is not, or is somebody else's. A payment that is over
-    and was never sent is declined at once. `number` is what the channel knows it by where nobody
-    has given one; `other_number` for a send that must not be repeated under its own."""
+    """Take an attempt that is due, [] when it is not; a payment that is over and was never sent is
+    declined at once. `number` is the channel's for it where nobody has given one; `other_number`
+    for a send that must not be repeated under its own."""
     been = state.tried
     if state.due_us is None or at_us < state.due_us or attempt != been.attempt + 1:
         return []
@@ -303,7 +304,7 @@ def _heard_again(state: State, said: network.Said, told: Told) -> list[Event]:
     attempt, at_us, exchange = told.attempt, told.at_us, told.exchange
     if attempt <= state.tried.answered:
         return []
-    if isinstance(said, ChannelSucceeded | ChannelDeclined | network.Returned):
+    if isinstance(said, tried.CONCLUSIVE):
         return [Confirmed(attempt, exchange)]
     due_us = state.due_us and at_us + rhythm.back_off_us(state.tried.tries)
     if due_us is None:

@@ -26,9 +26,12 @@ def other_number(instruction_id: str, state: State) -> str:
     return f"{instruction_id}#{state.tried.renumbered + 2}"
 
 
-def network_order(instruction_id: str, state: State, original: State | None = None) -> Order:
+def network_order(
+    instruction_id: str, state: State, original: State | None = None, serial: str = ""
+) -> Order:
     """What to send to a channel over a network. `original` is the state of the instruction that a
-    refund is of. Raises INSTRUCTION_NOT_FOUND when it is needed and does not exist."""
+    refund is of; `serial` the charge that is asked about, "" for the first. Raises
+    INSTRUCTION_NOT_FOUND when the original is needed and does not exist."""
     asked = state.asked
     assert asked is not None
     number, original_fen = "", 0
@@ -53,6 +56,7 @@ def network_order(instruction_id: str, state: State, original: State | None = No
         original=number,
         original_fen=original_fen,
         merchant=asked.merchant,
+        serial=asked.serial or serial,
         parts=tuple(
             # A transaction is named after its merchant, whose id has no dash.
             OrderPart(one.number, one.transaction.partition("-")[0], one.amount_fen, asked.subject)

@@ -13,10 +13,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.channel import network
-from domain.channel.port import Purpose
+from domain.channel.port import Declined, Purpose, Succeeded
 from domain.payment import rhythm
 
 AttemptKind = Literal["send", "query", "close"]
+# What clears a doubt up, one way or the other.
+CONCLUSIVE = (Succeeded, Declined, network.Returned, network.NotFound)
 # What is to be done when a time has come: `decline` and `renumber` need no channel.
 Next = Literal["send", "query", "close", "decline", "renumber"]
 Phase = Literal["send", "wait", "close", "doubt"]

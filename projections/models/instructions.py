@@ -308,26 +308,25 @@ class Due(Struct, frozen=True):
     attempt: int
     due_us: int
     purpose: str
-    number: str | None
 
 
 def due(
-    connection: Connection, channel: str, now_us: int, limit: int, skip: Collection[str] = ()
+    connection: Connection, channel: str, now_us: int, limit: int, since_us: int = 0
 ) -> list[Due]:
-    """What a channel is to be asked by now, the longest due first, but for those to skip."""
+    """What a channel is to be asked by now, the longest due first; of what was never sent only what
+    was issued since an instant."""
     columns = (TABLE.c.instruction_id, TABLE.c.attempts, TABLE.c.due_us, TABLE.c.purpose)
+    recent = (TABLE.c.attempts.is_not(None)) | (TABLE.c.issued_at_us >= since_us)
     query = (
-        select(*columns, TABLE.c.number)
-        .where(_DUE, TABLE.c.channel == channel, TABLE.c.due_us <= now_us)
+        select(*columns)
+        .where(_DUE, TABLE.c.channel == channel, TABLE.c.due_us <= now_us, recent)
         .order_by(TABLE.c.due_us)
-        .limit(limit + len(skip))
+        .limit(limit)
     )
-    found = [
-        Due(one, (made or 0) + 1, due_us, purpose, number)
-        for one, made, due_us, purpose, number in connection.execute(query)
-        if one not in skip
+    return [
+        Due(one, (made or 0) + 1, due_us, purpose)
+        for one, made, due_us, purpose in connection.execute(query)
     ]
-    return found[:limit]
 
 
 def next_due_us(connection: Connection, channels: Collection[str]) -> int | None:

@@ -16,6 +16,7 @@ from domain.channel.port import Declined, Succeeded, Unknown
 from domain.clearing.commands import CutOffDay, OpenBooks
 from domain.eventstore import blobs
 from domain.kernel import Request
+from domain.ledger.proof import verify_log
 from domain.ledger.states import fold_stream
 from domain.member.commands import RegisterMember
 from domain.money import FeeRule
@@ -344,3 +345,18 @@ def office_payout(office: Office) -> Any:
     office.do(ReviewBatch(batch_id), actor="operator:zhao")
     [payout] = office.do(SettleBatch(batch_id))["instruction_ids"]
     return instruction.stream(payout)
+
+
+def test_what_facts_name_is_hashed_again(desk: Desk) -> None:
+    office = Office(desk, ScriptedNetwork("JD_PAY"))
+    office.recharge("P1")
+    office.step()
+    recorder = desk.ledger.recorder
+
+    def checked(names: list[str]) -> list[tuple[str, str]]:
+        with desk.engine.connect() as view:
+            return blobs.wrong(view, names)
+
+    assert verify_log(recorder, blobs=checked) == []
+    [finding] = verify_log(recorder, blobs=lambda names: [(one, "is gone") for one in names])
+    assert (finding.check, finding.detail[64:]) == ("blobs", " is gone")

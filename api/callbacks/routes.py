@@ -1,0 +1,117 @@
+"""`POST /callbacks/{channel}`: what a channel tells of itself.
+
+Verified by the channel's adapter, recorded by the same command as the answer to a query, answered
+in the channel's own form and within its time. A repetition has the number of the first and its
+answer; what is forged, stale or replayed is told nothing but that it was not taken.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import anyio.to_thread
+from starlette.exceptions import HTTPException
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.context import AppContext
+from api.http.bodies import read_body
+from api.operations.exchanges import written
+from domain.channel.network import Adapter, CallbackInvalid, Heard
+from domain.eventstore import blobs
+from domain.kernel import MICROSECONDS, Request
+from domain.ledger.ledger import utc_us
+from domain.ledger.states import fold_streams
+from domain.payment import instruction
+from domain.payment.asking import RecordAnswer, answer_command
+from domain.refusals import Code
+from projections.models.instruction_attempts import known_by
+
+PATH = "/callbacks/{channel}"
+ANSWER_S = 4.0  # Channels wait 5 s, and call again.
+MINUTE_US = 60 * MICROSECONDS
+
+log = logging.getLogger("zhangfang.callbacks")
+
+
+def routes(
+    context: AppContext,
+    adapters: Mapping[str, Adapter],
+    *,
+    wall: Callable[[], int] = utc_us,
+    answer_s: float = ANSWER_S,
+) -> list[Route]:
+    """The route, for the channels that have an adapter. `wall` is the time they sign by."""
+
+    async def callback(request: HttpRequest) -> Response:
+        channel = request.path_params["channel"]
+        adapter = adapters.get(channel)
+        if adapter is None:
+            raise HTTPException(404)
+        body = await read_body(request)
+        query = request.url.query
+        target = request.url.path + (f"?{query}" if query else "")
+        taken, forged = False, False
+        try:
+            heard = adapter.heard(request.method, target, request.headers, body, wall())
+            async with asyncio.timeout(answer_s):
+                taken = await _take(context, channel, heard)
+        except CallbackInvalid as no:
+            forged = True
+            log.warning("a callback for %s was refused: %s", channel, no)
+        except TimeoutError:
+            log.warning("a callback of %s could not be taken within %s s", channel, answer_s)
+        except Exception:  # It calls again; what hinders it is for us alone.
+            log.exception("a callback of %s could not be taken", channel)
+        status, answer = adapter.acknowledgement(taken=taken)
+        return Response(answer, 401 if forged else status, media_type="application/json")
+
+    return [Route(PATH, callback, methods=["POST"], include_in_schema=False)]
+
+
+async def _take(context: AppContext, channel: str, heard: Heard) -> bool:
+    """Whether what was heard is on record, now or from before."""
+    found = await anyio.to_thread.run_sync(partial(_found, context, channel, heard))
+    if found is None:  # Not ours; or so new that the read model does not know it yet.
+        log.warning("%s calls about %s, which nobody knows", channel, ascii(heard.number)[:80])
+        return False
+    content = written(heard.answer)
+    name = ""
+    if content is not None:
+        await anyio.to_thread.run_sync(partial(blobs.put, context.writes, [content]))
+        name = blobs.name_of(content)
+    command = answer_command(found, heard.answer, 0, name)
+    event = hashlib.sha256(heard.event_id.encode()).hexdigest()[:32]
+    return await _recorded(context, f"outcome:{found}:callback:{event}", command)
+
+
+async def _recorded(context: AppContext, number: str, command: RecordAnswer) -> bool:
+    """A repetition gets its first answer. Other content under the same event, such as the same in
+    another envelope, has a number of its own; and what the books refused is tried again later."""
+    now_us = context.clock()
+    answer = await context.submit(Request(number, now_us, "channel:callback", command))
+    if answer.refused is not None and answer.refused.code is Code.REQUEST_CONFLICT:
+        number = f"{number}:{command.exchange[:16]}"
+        answer = await context.submit(Request(number, now_us, "channel:callback", command))
+    if answer.refused is not None and answer.replayed:
+        number = f"{number}:{now_us // MINUTE_US}"
+        answer = await context.submit(Request(number, now_us, "channel:callback", command))
+    if answer.refused is not None:
+        log.warning("%s: %s", command.instruction_id, answer.refused)
+    return answer.refused is None
+
+
+def _found(context: AppContext, channel: str, heard: Heard) -> str | None:
+    """The instruction a channel speaks of. In most cases its number is the instruction's id."""
+    with context.engine.connect() as view:
+        ids = [*known_by(view, heard.number), heard.number]
+    streams = {instruction.stream(one): one for one in ids}
+    states = fold_streams(context.ledger.recorder, list(streams))
+    for stream, one in streams.items():
+        state = states[stream][1]
+        if (state.channel, state.purpose) == (channel, heard.purpose):
+            return one
+    return None

@@ -1,0 +1,71 @@
+"""Blobs for operators and auditors: what went over a wire, by the SHA-256 that a fact names."""
+
+import re
+from functools import partial
+
+import anyio.to_thread
+from fastapi import APIRouter
+from sqlalchemy import Engine
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.context import AppContext
+from api.rest.openapi import every_problem
+from api.rest.routes import admit, operation_id
+from domain.eventstore import blobs
+from domain.refusals import Code, Refused
+
+NAME = "GET /v1/blobs/{sha256}"
+EXAMPLE = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+_is_sha256 = re.compile(r"[0-9a-f]{64}", re.ASCII).fullmatch
+
+
+def router(context: AppContext) -> APIRouter:
+    """The one route; merchants have no right to it."""
+
+    async def blob(request: Request) -> Response:
+        await admit(context, NAME, request)
+        name = request.path_params["sha256"]
+        if not _is_sha256(name):
+            raise Refused(Code.IDENTIFIER_INVALID, "sha256", "64 of 0-9 a-f are needed")
+        content = await anyio.to_thread.run_sync(partial(_read, context.engine, name))
+        if content is None:
+            raise Refused(Code.BLOB_NOT_FOUND, "sha256")
+        # Never as a page: it holds what others wrote.
+        return Response(content, media_type="application/octet-stream")
+
+    routes = APIRouter()
+    routes.add_api_route(
+        "/v1/blobs/{sha256}",
+        blob,
+        methods=["GET"],
+        summary="What went over a wire, masked, by the SHA-256 that a fact names",
+        operation_id=operation_id(NAME),
+        tags=["blobs"],
+        openapi_extra=_described(),
+        response_class=Response,
+    )
+    return routes
+
+
+def _read(engine: Engine, name: str) -> bytes | None:
+    with engine.connect() as view:
+        return blobs.read(view, name)
+
+
+def _described() -> dict[str, object]:
+    whole = {"schema": {"type": "string", "format": "binary"}}
+    content = {"application/octet-stream": whole}
+    return {
+        "parameters": [
+            {
+                "name": "sha256",
+                "in": "path",
+                "required": True,
+                "schema": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+                "example": EXAMPLE,
+            }
+        ],
+        "responses": {"200": {"description": "Its bytes", "content": content}, **every_problem()},
+        "security": [{"bearer": []}],
+    }
