@@ -11,7 +11,7 @@ from domain.money import MAX_FEN, fen
 from domain.order import order
 from domain.order.order import MAX_ITEMS, MAX_LINES, Mode, OrderLine
 from domain.payment import payment
-from domain.payment.commands import LegAsked, planned, release_wallet, start_payment
+from domain.payment.commands import LegAsked, expiry_us, planned, release_wallet, start_payment
 from domain.payment.outcomes import send_back
 from domain.payment.plan import Share, shares
 from domain.payment.protocol import PRODUCTS, ProductCode
@@ -129,8 +129,19 @@ def pay_order(unit: Unit, command: PayOrder) -> dict[str, object]:
     if facts:
         for line in placed.lines:
             refuse_unbookable(unit, account_id(ESCROW, line.merchant), line.amount_fen)
+    merchants = [line.merchant for line in placed.lines]
     ids = start_payment(
-        unit, payment_no, "order", command.order_no, placed.buyer, placed.total_fen, legs
+        unit,
+        payment_no,
+        "order",
+        command.order_no,
+        placed.buyer,
+        placed.total_fen,
+        legs,
+        product=product.code,
+        payee=stream,
+        expires_us=expiry_us(product, unit.at_us),
+        merchant=merchants[0] if len(merchants) == 1 else "",
     )
     unit.record(stream, facts)
     if len(legs) == 1 and ids:

@@ -28,3 +28,5 @@ class Details(TypedDict, total=False):
     choice: Choice | None
     merchant: str
     serial: str
+    product: str
+    payee: str

@@ -154,6 +154,11 @@ def _leg(unit: Unit, product: Product, method: str, amount_fen: int, where: str)
     return Leg(code.kind, code.code, channel, amount_fen)
 
 
+def expiry_us(product: Product, at_us: int) -> int | None:
+    """Until when a payer may act (UTC µs), None for no end."""
+    return None if product.expiry_us is None else at_us + product.expiry_us
+
+
 def start_payment(
     unit: Unit,
     payment_no: str,
@@ -162,9 +167,13 @@ def start_payment(
     payer: str,
     amount_fen: int,
     legs: tuple[Leg, ...],
+    **more: Unpack[Details],
 ) -> list[str]:
-    """Start a payment: the wallet's leg is held, the channels' are instructed. The ids of its
-    instructions; for orders and recharges. Raises PAYMENT_EXISTS, and what a hold raises."""
+    """Start a payment: the wallet's leg is held, the channels' are instructed; `more` is told each
+    of them. The ids of its instructions; for orders and recharges.
+
+    Raises PAYMENT_EXISTS, and what a hold raises.
+    """
     stream = payment.stream(payment_no)
     facts = payment.start(unit.load(stream), purpose, reference, payer, amount_fen, legs)
     unit.record(stream, facts)
@@ -179,7 +188,8 @@ def start_payment(
         wanted = payment.instruction_id(payment_no, place, len(legs))
         ids.append(wanted)
         if facts:
-            issue(unit, wanted, "payment", stream, leg.channel, leg.amount_fen, payer)
+            told: Details = {**more, "code": leg.code}
+            issue(unit, wanted, "payment", stream, leg.channel, leg.amount_fen, payer, **told)
     return ids
 
 
@@ -213,11 +223,22 @@ def recharge_wallet(unit: Unit, command: RechargeWallet) -> dict[str, object]:
     if owner.kind != "personal":
         raise Refused(Code.MEMBER_KIND_WRONG, "member_id", "only personal members have a wallet")
     amount_fen = fen(command.amount_fen, "amount_fen")
-    legs = planned(unit, PRODUCTS["RECHARGE"], command.method, (), amount_fen)
+    product = PRODUCTS["RECHARGE"]
+    legs = planned(unit, product, command.method, (), amount_fen)
     if not unit.version(payment.stream(payment_no)):
         refuse_unbookable(unit, account_id(WALLET, command.member_id), amount_fen)
+    wallet = account_id(WALLET, owner.member_id)
     (instruction_id,) = start_payment(
-        unit, payment_no, "recharge", owner.member_id, owner.member_id, amount_fen, legs
+        unit,
+        payment_no,
+        "recharge",
+        owner.member_id,
+        owner.member_id,
+        amount_fen,
+        legs,
+        product=product.code,
+        payee=account.stream(wallet),
+        expires_us=expiry_us(product, unit.at_us),
     )
     return {"payment_no": payment_no, "instruction_id": instruction_id}
 
@@ -256,8 +277,19 @@ def issue_send_backs(
     for fact in facts:
         if isinstance(fact, payment.SendBackStarted):
             wanted = payment.send_back_id(payment_no, fact.leg, len(legs))
-            channel = legs[fact.leg].channel
-            issue(unit, wanted, "refund", stream, channel, fact.amount_fen, started.payer)
+            leg = legs[fact.leg]
+            issue(
+                unit,
+                wanted,
+                "refund",
+                stream,
+                leg.channel,
+                fact.amount_fen,
+                started.payer,
+                code=leg.code,
+                product="REFUND",
+                original=payment.instruction_id(payment_no, fact.leg, len(legs)),
+            )
 
 
 def transfer_money(unit: Unit, command: TransferMoney) -> dict[str, object]:

@@ -39,7 +39,8 @@ class Issued(Fact, frozen=True, omit_defaults=True):
     the channel knows it by, "" for the instruction's own id; `code` the payment code. A refund
     names the instruction it is of, `original`, and of a combined order the transaction, `part`.
     `choice`: why this channel and no other; `merchant`: whose transaction it is; `serial`: the
-    charge a refund gives back, "" for the first."""
+    charge a refund gives back, "" for the first; `product` the product code, `payee` the stream of
+    what the money is meant for."""
 
     purpose: Purpose
     reference: str
@@ -56,6 +57,8 @@ class Issued(Fact, frozen=True, omit_defaults=True):
     choice: Choice | None = None
     merchant: str = ""
     serial: str = ""
+    product: str = ""
+    payee: str = ""
 
 
 class Attempted(Fact, frozen=True, omit_defaults=True):

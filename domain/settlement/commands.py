@@ -24,6 +24,7 @@ from domain.kernel import Command, Reaction, Stream, Unit, shanghai_date
 from domain.member import member
 from domain.member.terms import parse_cycle
 from domain.payment import instruction
+from domain.payment.asked import Details
 from domain.payment.commands import issue
 from domain.payment.instruction import Declined, Outcome, Succeeded
 from domain.refusals import Code, Refused
@@ -178,7 +179,8 @@ def _open_for_carry(unit: Unit, merchant: str) -> None:
 
 
 def _issue(unit: Unit, stream: str, merchant: str, payout_no: str, amount_fen: int) -> None:
-    issue(unit, payout_no, "payout", stream, PAYOUT_CHANNEL, amount_fen, merchant)
+    details = Details(product="SETTLEMENT_PAYOUT", code=PAYOUT_CHANNEL, merchant=merchant)
+    issue(unit, payout_no, "payout", stream, PAYOUT_CHANNEL, amount_fen, merchant, **details)
 
 
 def payout_succeeded(unit: Unit, outcome: Outcome[Succeeded]) -> None:

@@ -9,6 +9,8 @@ from domain.channel.channels import PAYOUT_CHANNEL
 from domain.fields import checked_number, checked_text
 from domain.kernel import Command, Stream, Unit
 from domain.money import MAX_TAKEN_FEN, fen
+from domain.payment import payment
+from domain.payment.asked import Details
 from domain.payment.commands import issue
 from domain.payment.instruction import Declined, Outcome, Succeeded, Unknown
 from domain.payment.outcomes import refund_kept
@@ -96,11 +98,14 @@ def _give_back(unit: Unit, refund_no: str) -> None:
     stream = refund.stream(refund_no)
     wanted = refund.needed(unit.load(stream), stream)
     parts = wanted.parts
+    sold = unit.load(transaction.stream(wanted.transaction_id))
+    paid_by = unit.load(payment.stream(sold.payment_no)).started
     for place, part in enumerate(parts):
         if part.kind == "channel":
             instruction_id = refund.instruction_id(refund_no, place, len(parts))
             amount_fen = part.amount_fen
-            issue(unit, instruction_id, "refund", stream, part.channel, amount_fen, wanted.buyer)
+            told, to = _of(paid_by, sold, part), wanted.buyer
+            issue(unit, instruction_id, "refund", stream, part.channel, amount_fen, to, **told)
             continue
         kept_at = next((one.channel for one in parts if one.channel), PAYOUT_CHANNEL)
         entry = refund_kept(unit, kept_at, wanted.buyer, part.amount_fen)
@@ -109,6 +114,16 @@ def _give_back(unit: Unit, refund_no: str) -> None:
         else:
             facts = refund.succeed(unit.load(stream), place, entry)
         unit.record(stream, facts)
+
+
+def _of(paid_by: payment.Started | None, sold: transaction.State, part: Share) -> Details:
+    """What a refund's instruction says of the payment it is of."""
+    assert sold.created is not None
+    details = Details(product="REFUND", merchant=sold.created.merchant)
+    if paid_by is not None:  # Nothing is refunded that was not paid.
+        details["code"] = paid_by.legs[part.leg].code
+        details["original"] = payment.instruction_id(sold.payment_no, part.leg, len(paid_by.legs))
+    return details
 
 
 def _answer(refund_no: str, state: refund.State) -> dict[str, object]:

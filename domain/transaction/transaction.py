@@ -122,6 +122,7 @@ Event = (
 class State(Struct, frozen=True, gc=False):
     status: Literal["none", "created", "paid", "completed", "refunded", "closed"] = "none"
     created: Created | None = None
+    payment_no: str = ""
     legs: tuple[Share, ...] = ()  # What of each leg is not refunded.
     confirm_by_us: int = 0
     refunded_fen: int = 0
@@ -323,8 +324,9 @@ def evolve(state: State, event: Event) -> State:
     match event:
         case Created():
             return State("created", event)
-        case Paid(legs=legs, confirm_by_us=confirm_by_us):
-            return replace(state, status="paid", legs=legs, confirm_by_us=confirm_by_us)
+        case Paid(payment_no=payment_no, legs=legs, confirm_by_us=by_us):
+            paid = replace(state, status="paid", payment_no=payment_no, legs=legs)
+            return replace(paid, confirm_by_us=by_us)
         case Completed():
             return replace(state, status="completed")
         case Cleared(gross_fen=gross_fen):
