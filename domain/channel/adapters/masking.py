@@ -97,7 +97,7 @@ def masked(body: bytes) -> bytes:
     try:
         return msgspec.json.encode(_value(msgspec.json.decode(body), "", ""))
     except (ValueError, RecursionError):  # Not JSON, or none that can be walked.
-        return _text(body[:TEXT_BYTES].decode(errors="replace")).encode()
+        return masked_text(body[:TEXT_BYTES].decode(errors="replace")).encode()
 
 
 def _value(value: object, name: str, under: str) -> object:
@@ -105,14 +105,20 @@ def _value(value: object, name: str, under: str) -> object:
     if rule is not None and not isinstance(value, dict | list):
         return _tail(value, rule.tail)
     if isinstance(value, dict):
-        return {_text(str(key)): _value(inner, _folded(key), name) for key, inner in value.items()}
+        return {
+            masked_text(str(key)): _value(inner, _folded(key), name) for key, inner in value.items()
+        }
     if isinstance(value, list):
         return [_value(inner, name, under) for inner in value]
     if name in OPEN:
         return value
     if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, int) and not isinstance(value, bool) and _text(str(value)) != str(value):
+        return masked_text(value)
+    if (
+        isinstance(value, int)
+        and not isinstance(value, bool)
+        and masked_text(str(value)) != str(value)
+    ):
         return GONE
     return value
 
@@ -124,7 +130,8 @@ def _tail(value: object, tail: int) -> object:
     return GONE + text[-tail:] if tail and len(text) >= 2 * tail else GONE
 
 
-def _text(text: str) -> str:
+def masked_text(text: str) -> str:
+    """Words for people without what `PATTERNS` finds."""
     if len(text) < SHORTEST:
         return text
     for _, pattern in PATTERNS:

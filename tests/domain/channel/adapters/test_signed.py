@@ -142,6 +142,10 @@ def test_unionpay_is_sent_once_and_all_others_may_be_sent_again() -> None:
             Declined(("PAYEE_NAME_WRONG: a b " + "x" * 900)[:200]),
         ),
         ({"state": "DECLINED"} | NO_CHARGE, Declined("DECLINED")),
+        (
+            {"state": "DECLINED", "code": "PAYER_LIMIT", "reason": f"card {CARD}"} | NO_CHARGE,
+            Declined("PAYER_LIMIT: card ***"),
+        ),
         ({"state": "CLOSED"} | NO_CHARGE, Declined("CLOSED")),
         (
             {"state": "RETURNED", "return_serial": "RT-9", "returned_at": AT, "reason": "closed"},
