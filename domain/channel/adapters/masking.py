@@ -105,20 +105,14 @@ def _value(value: object, name: str, under: str) -> object:
     if rule is not None and not isinstance(value, dict | list):
         return _tail(value, rule.tail)
     if isinstance(value, dict):
-        return {
-            masked_text(str(key)): _value(inner, _folded(key), name) for key, inner in value.items()
-        }
+        return {masked_text(key): _value(inner, _folded(key), name) for key, inner in value.items()}
     if isinstance(value, list):
         return [_value(inner, name, under) for inner in value]
     if name in OPEN:
         return value
     if isinstance(value, str):
         return masked_text(value)
-    if (
-        isinstance(value, int)
-        and not isinstance(value, bool)
-        and masked_text(str(value)) != str(value)
-    ):
+    if type(value) is int and masked_text(str(value)) != str(value):
         return GONE
     return value
 
@@ -139,5 +133,5 @@ def masked_text(text: str) -> str:
     return text
 
 
-def _folded(name: object) -> str:
-    return str(name).lower().replace("_", "").replace("-", "")
+def _folded(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")
