@@ -340,7 +340,9 @@ def test_certificates_and_the_public_key_stand_side_by_side(
         outside.post("/simulate/conduct", {"certificates": False, "callbacks_by": "public_key"})
 
 
-def authorization(outside: Outside, path: str, **other: str) -> str:
+def authorization(
+    outside: Outside, path: str, method: str = "GET", body: bytes = b"", **other: str
+) -> str:
     """An Authorization header signed with `cryptography` alone."""
     keys = outside.keys["wechat"]
     found = {
@@ -351,8 +353,8 @@ def authorization(outside: Outside, path: str, **other: str) -> str:
         **other,
     }
     key = serialization.load_pem_private_key(keys["merchant_private_pem"].encode(), None)
-    message = f"GET\n{path}\n{found['timestamp']}\n{found['nonce_str']}\n\n".encode()
-    signed = key.sign(message, padding.PKCS1v15(), hashes.SHA256())  # type: ignore[union-attr,call-arg,arg-type]
+    message = f"{method}\n{path}\n{found['timestamp']}\n{found['nonce_str']}\n".encode()
+    signed = key.sign(message + body + b"\n", padding.PKCS1v15(), hashes.SHA256())  # type: ignore[union-attr,call-arg,arg-type]
     found.setdefault("signature", base64.b64encode(signed).decode())
     return "WECHATPAY2-SHA256-RSA2048 " + ",".join(f'{k}="{v}"' for k, v in found.items())
 
