@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import contextlib
 import json
 import signal
 import socket
@@ -82,6 +81,8 @@ async def _serve(world: World, sock: socket.socket) -> None:
     world.book.now(caller.start)
     server = Server(application(world, SIGNED, TASKS, wechat.table))
     loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, setattr, server, "should_exit", True)
     work = [
         loop.create_task(server.serve(sockets=[sock])),
         loop.create_task(agenda.run(world, SIGNED, TASKS)),
@@ -110,9 +111,7 @@ def main() -> int:
     said = {"base_url": base_url, "keys": keys, "seed": world.draws.seed}
     line = json.dumps(said) if given.json else f"The outside listens at {base_url}; keys: {keys}"
     print(line, flush=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(world, sock))
+    asyncio.run(_serve(world, sock))
     book.close()
     return 0
 

@@ -39,7 +39,7 @@ ACTS = {
 }
 
 
-class Act(Struct, frozen=True):
+class Act(Struct, frozen=True, forbid_unknown_fields=True):
     """`amount`: what is really paid; `code`: why it fails; `state`: how a refund ends (finish)."""
 
     network: Short
@@ -52,7 +52,7 @@ class Act(Struct, frozen=True):
     state: Short | None = None
 
 
-class SetAccount(Struct, frozen=True):
+class SetAccount(Struct, frozen=True, forbid_unknown_fields=True):
     kind: Literal["card", "account", "user"]
     id: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[!-~]+$")]
     name: Short = ""
@@ -60,16 +60,16 @@ class SetAccount(Struct, frozen=True):
     balance: Annotated[int, Meta(ge=0, le=10**15)] = accounts.OPENING_FEN
 
 
-class Advance(Struct, frozen=True):
+class Advance(Struct, frozen=True, forbid_unknown_fields=True):
     seconds: Annotated[int, Meta(ge=1, le=400 * 86_400)]
 
 
-class Maintenance(Struct, frozen=True):
+class Maintenance(Struct, frozen=True, forbid_unknown_fields=True):
     network: Short
     on: bool
 
 
-class Conduct(Struct, frozen=True):
+class Conduct(Struct, frozen=True, forbid_unknown_fields=True):
     """How payers and the outside behave from now on; what is left out stays."""
 
     payer: Payer | None = None

@@ -81,7 +81,7 @@ def _payee_refused(world: World, db: sqlite3.Connection, order: Order) -> str:
 
 def pay(world: World, db: sqlite3.Connection, order: Order, detail: dict[str, Any]) -> None:
     """The payer pays, or is declined with `code`; after its expiry nobody can."""
-    now = world.clock.now_us()
+    now = detail.get("due_us", world.clock.now_us())
     if order.state not in OPEN or (order.expires_us is not None and now >= order.expires_us):
         return
     if detail.get("code"):

@@ -5,6 +5,8 @@ It also lets a fault drop the connection in the middle of an exchange, as a brok
 
 import asyncio
 import socket
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -83,7 +85,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 class Server(uvicorn.Server):
-    """Says when it listens."""
+    """Leaves the process's signals to whoever runs it, and is told to end by `should_exit`."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
 
     def __init__(self, app: ASGIApp) -> None:
         super().__init__(

@@ -40,7 +40,7 @@ def placed(world: World, db: sqlite3.Connection, order: Order) -> None:
 
 def pay(world: World, db: sqlite3.Connection, order: Order, detail: dict[str, Any]) -> None:
     """The payer pays, unless the order is closed or its time is over."""
-    now = world.clock.now_us()
+    now = detail.get("due_us", world.clock.now_us())
     ends = min(order.expires_us or now + 1, order.created_us + CODE_URL_LIVES)
     if order.state == "NOTPAY" and now < ends:
         _paid(world, db, order, detail.get("amount"))

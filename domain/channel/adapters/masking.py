@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 GONE = "***"
+SHORTEST = 6  # No pattern is shorter, such as a@b.cn.
 TEXT_BYTES = 4096  # Of an answer that is not JSON, this much is kept.
 
 
@@ -63,6 +64,8 @@ FIELDS: tuple[Field, ...] = (
     Field("ciphertext"),
 )
 
+_rules = {(field.name, field.under): field for field in FIELDS}
+
 # What goes from any text, whatever field it stands in. The first that fits wins.
 PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("a key", re.compile(r"-----BEGIN .*?(-----END [^-]*-----|\Z)", re.DOTALL)),
@@ -94,28 +97,24 @@ def masked(body: bytes) -> bytes:
     try:
         return msgspec.json.encode(_value(msgspec.json.decode(body), "", ""))
     except (ValueError, RecursionError):  # Not JSON, or none that can be walked.
-        return _text(body[:TEXT_BYTES].decode(errors="replace")).encode()
+        return masked_text(body[:TEXT_BYTES].decode(errors="replace")).encode()
 
 
 def _value(value: object, name: str, under: str) -> object:
-    rule = next((rule for rule in FIELDS if _fits(rule, name, under)), None)
+    rule = _rules.get((name, under)) or _rules.get((name, ""))
     if rule is not None and not isinstance(value, dict | list):
         return _tail(value, rule.tail)
     if isinstance(value, dict):
-        return {_text(str(key)): _value(inner, _folded(key), name) for key, inner in value.items()}
+        return {masked_text(key): _value(inner, _folded(key), name) for key, inner in value.items()}
     if isinstance(value, list):
         return [_value(inner, name, under) for inner in value]
     if name in OPEN:
         return value
     if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, int) and not isinstance(value, bool) and _text(str(value)) != str(value):
+        return masked_text(value)
+    if type(value) is int and masked_text(str(value)) != str(value):
         return GONE
     return value
-
-
-def _fits(rule: Field, name: str, under: str) -> bool:
-    return rule.name == name and rule.under in ("", under)
 
 
 def _tail(value: object, tail: int) -> object:
@@ -125,11 +124,14 @@ def _tail(value: object, tail: int) -> object:
     return GONE + text[-tail:] if tail and len(text) >= 2 * tail else GONE
 
 
-def _text(text: str) -> str:
+def masked_text(text: str) -> str:
+    """Words for people without what `PATTERNS` finds."""
+    if len(text) < SHORTEST:
+        return text
     for _, pattern in PATTERNS:
         text = pattern.sub(GONE, text)
     return text
 
 
-def _folded(name: object) -> str:
-    return str(name).lower().replace("_", "").replace("-", "")
+def _folded(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from domain.channel.adapters.masking import masked_text
 from domain.fields import EARLIEST_US, LATEST_US
 from domain.kernel import EPOCH, MICROSECONDS, SHANGHAI
 from domain.money import MAX_FEN
@@ -104,8 +105,9 @@ def parsed(body: bytes) -> Fields:
 
 
 def safe(text: str) -> str:
-    """A text from outside as a reason of ours: 1 line, at most 200 characters, nothing unseen."""
-    return " ".join(without_faults(text[: 4 * REASON]).split())[:REASON]
+    """A text from outside as a reason of ours: 1 line, at most 200 characters, nothing unseen and
+    nothing personal: reasons are kept in facts, for ever."""
+    return masked_text(" ".join(without_faults(text[: 4 * REASON]).split()))[:REASON]
 
 
 def instant_us(text: str, field: str) -> int:

@@ -1,11 +1,16 @@
 """One channel's connections: one request out, one bounded answer in, within a deadline.
 
 Nothing is raised for what the outside does: what went wrong is `Lost`, with the reason. Each
-channel has its own client and its own number of connections (bulkhead): a slow one slows no other.
+channel has its own number of connections (bulkhead): a slow one slows no other.
+
+Each connection is a client with a pool of one. A pool looks at all its connections for each
+request: with 256 of them that was half of what a request cost.
 """
 
 import asyncio
+import ssl
 from collections.abc import Mapping
+from functools import cache
 
 import httpx2
 from msgspec import Struct
@@ -20,6 +25,9 @@ MAX_BYTES = 256 * 1024  # Of an answer's body.
 # A connection that was idle longer is opened anew: servers close theirs after 5 s, and a request
 # on a connection that is just being closed would be lost.
 IDLE_SECONDS = 3
+ONE_CONNECTION = httpx2.Limits(
+    max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE_SECONDS
+)
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,19 +74,10 @@ class Wire:
         self._base = base_url.rstrip("/")
         self._limits = limits
         self._free = asyncio.Semaphore(limits.connections)
-        whole = _seconds(limits.request_ms)
-        self._client = httpx2.AsyncClient(
-            timeout=httpx2.Timeout(whole, connect=_seconds(limits.connect_ms)),
-            limits=httpx2.Limits(
-                max_connections=limits.connections,
-                max_keepalive_connections=limits.connections,
-                keepalive_expiry=IDLE_SECONDS,
-            ),
-            # A compressed answer could be small outside and huge inside.
-            headers={"Accept-Encoding": "identity", "User-Agent": "zhangfang"},
-            trust_env=False,  # No proxy and no password from the environment.
-            follow_redirects=False,
-        )
+        # Over http nothing is verified; the first request need not wait for the authorities.
+        self._verify = _trusted() if self._base.startswith("https:") else False
+        self._idle: list[httpx2.AsyncClient] = []  # The one that was used last is used next.
+        self._clients: list[httpx2.AsyncClient] = []
         self.prefix = httpx2.URL(self._base).raw_path.decode().rstrip("/")
 
     async def ask(self, request: Request) -> Reply | Lost:
@@ -90,9 +89,10 @@ class Wire:
         except TimeoutError:
             busy = f"all {self._limits.connections} connections are busy: nothing was sent"
             return self._lost(request, busy, sent=False)
+        client = self._idle.pop() if self._idle else self._new()
         try:
             async with asyncio.timeout(whole):
-                return await self._asked(request)
+                return await self._asked(client, request)
         except TimeoutError:
             return self._lost(request, f"no answer within {self._limits.request_ms} ms")
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
@@ -100,14 +100,32 @@ class Wire:
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
             return self._lost(request, f"the connection broke: {_told(error)}")
         finally:
+            self._idle.append(client)
             self._free.release()
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        """Close all connections."""
+        for client in self._clients:
+            await client.aclose()
 
-    async def _asked(self, request: Request) -> Reply | Lost:
+    def _new(self) -> httpx2.AsyncClient:
+        whole = _seconds(self._limits.request_ms)
+        client = httpx2.AsyncClient(
+            timeout=httpx2.Timeout(whole, connect=_seconds(self._limits.connect_ms)),
+            # A compressed answer could be small outside and huge inside.
+            headers={"Accept-Encoding": "identity", "User-Agent": "zhangfang"},
+            transport=httpx2.AsyncHTTPTransport(
+                verify=self._verify, trust_env=False, limits=ONE_CONNECTION
+            ),
+            trust_env=False,  # No proxy and no password from the environment.
+            follow_redirects=False,
+        )
+        self._clients.append(client)
+        return client
+
+    async def _asked(self, client: httpx2.AsyncClient, request: Request) -> Reply | Lost:
         path = request.target.removeprefix(self.prefix)
-        async with self._client.stream(
+        async with client.stream(
             request.method, self._base + path, headers=request.headers, content=request.body
         ) as response:
             body, whole = await _bounded(response)
@@ -138,6 +156,12 @@ def after(first: Answer, second: Answer) -> Answer:
 def callback_exchange(method: str, target: str, body: bytes) -> Exchange:
     """A callback as it is kept: what the channel sent us, masked."""
     return Exchange(method, target, b"", 0, masked(body))
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The certificate authorities that https is checked with: read once."""
+    return httpx2.create_ssl_context(trust_env=False)
 
 
 async def _bounded(response: httpx2.Response) -> tuple[bytes, bool]:

@@ -45,8 +45,9 @@ class Server:
     def __init__(self, script: Script) -> None:
         self._script = script
         self.asked: list[Asked] = []
-        self.open = 0
+        self.open = 0  # Connections: now, at most, and ever.
         self.most_open = 0
+        self.taken = 0
 
     async def __aenter__(self) -> "Server":
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -61,6 +62,7 @@ class Server:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.open += 1
+        self.taken += 1
         self.most_open = max(self.most_open, self.open)
         try:
             while await self._one(reader, writer):

@@ -142,6 +142,10 @@ def test_unionpay_is_sent_once_and_all_others_may_be_sent_again() -> None:
             Declined(("PAYEE_NAME_WRONG: a b " + "x" * 900)[:200]),
         ),
         ({"state": "DECLINED"} | NO_CHARGE, Declined("DECLINED")),
+        (
+            {"state": "DECLINED", "code": "PAYER_LIMIT", "reason": f"card {CARD}"} | NO_CHARGE,
+            Declined("PAYER_LIMIT: card ***"),
+        ),
         ({"state": "CLOSED"} | NO_CHARGE, Declined("CLOSED")),
         (
             {"state": "RETURNED", "return_serial": "RT-9", "returned_at": AT, "reason": "closed"},
@@ -241,7 +245,7 @@ def test_a_body_that_was_changed_on_the_way_is_unknown() -> None:
 def test_unionpay_knows_an_order_by_its_time_too() -> None:
     reply = (200, told(time="20261128180001"))
     answer, _ = ask(SignedSide(reply), "UNIONPAY_CARD", queries(PAYMENT))
-    assert answer.said == Unknown("HTTP 200: time: 20261128180001 instead of 20261128180000")
+    assert answer.said == Unknown("HTTP 200: time: *** instead of 20261128180000")
 
 
 def error(code: str) -> Json:

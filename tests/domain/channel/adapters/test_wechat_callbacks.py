@@ -8,7 +8,7 @@ from domain.channel.network import CallbackInvalid, Heard, PaidPart, Said
 from domain.channel.port import Declined, Succeeded, Unknown
 from tests.domain.channel.adapters.orders import adapter_of
 from tests.domain.channel.adapters.outside import NOW_US, Json, WeChatSide
-from tests.domain.channel.adapters.test_wechat import (
+from tests.domain.channel.adapters.wechat_words import (
     PARTNER,
     SERIAL,
     OtherKey,

@@ -28,7 +28,7 @@ from tests.domain.channel.adapters.outside import (
     rsa,
 )
 from tests.domain.channel.adapters.server import Asked, Reply
-from tests.domain.channel.adapters.test_wechat import Platform, single
+from tests.domain.channel.adapters.wechat_words import Platform, single
 
 BODIES = [b"", b'{"a":1}', '{"description":"老字号　点心铺"}'.encode()]
 

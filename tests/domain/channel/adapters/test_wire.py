@@ -95,6 +95,18 @@ def test_a_channel_has_its_own_connections_and_no_more() -> None:
     assert most == 3
 
 
+def test_requests_one_after_another_use_one_connection() -> None:
+    async def story() -> int:
+        async with Server(SignedSide(*(Reply(500) for _ in range(5)))) as server:
+            adapter = adapter_of("JD_PAY", server.url)
+            for _ in range(5):
+                await adapter.send(PAYMENT, NOW_US)
+            await adapter.aclose()
+            return server.taken
+
+    assert asyncio.run(story()) == 1
+
+
 def test_a_full_channel_says_that_nothing_was_sent_and_slows_no_other() -> None:
     async def hang(_asked: Asked) -> Silence:
         return Silence()
