@@ -26,7 +26,15 @@ from domain.member import commands as membership
 from domain.member import member
 from domain.order import commands as ordering
 from domain.order import order
-from domain.payment import asking, contradiction, instruction, payment, transfer
+from domain.payment import (
+    asking,
+    contradicted,
+    contradiction,
+    instruction,
+    payment,
+    suspense,
+    transfer,
+)
 from domain.payment import commands as paying
 from domain.settlement import batch, published, publishing
 from domain.settlement import commands as settling
@@ -163,6 +171,11 @@ COMMANDS: dict[type[Command], Handling] = {
     paying.RechargeWallet: Handling("payment.recharge", paying.recharge_wallet, _member, _paid_by),
     paying.SendBackRecharge: Handling(
         "payment.send_back_recharge", paying.send_back_recharge, _paid_by
+    ),
+    contradicted.PlaceSurplus: Handling(
+        "suspense.place",
+        contradicted.place_surplus,
+        lambda command: [suspense.stream(command.item)],
     ),
     paying.TransferMoney: Handling(
         "transfer.transfer",

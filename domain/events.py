@@ -12,7 +12,7 @@ from domain.clearing import day
 from domain.kernel import Fact
 from domain.member import member
 from domain.order import order
-from domain.payment import contradiction, instruction, payment, transfer
+from domain.payment import contradiction, instruction, payment, suspense, transfer
 from domain.settlement import batch, carry, published
 from domain.transaction import refund, transaction
 
@@ -53,12 +53,18 @@ EVENTS: dict[str, type[Fact]] = {
     "payment.leg_declined.1": payment.LegDeclined,
     "payment.succeeded.2": payment.Succeeded,
     "payment.captured.1": payment.Captured,
+    "payment.reopened.1": payment.Reopened,
     "payment.wallet_recharged.1": payment.WalletRecharged,
     "payment.send_back_started.2": payment.SendBackStarted,
     "payment.sent_back.2": payment.SentBack,
     "payment.send_back_failed.2": payment.SendBackFailed,
     "payment.declined.1": payment.Declined,
     "payment.unknown.1": payment.BecameUnknown,
+    "suspense.opened.1": suspense.Opened,
+    "suspense.send_back_started.1": suspense.SendBackStarted,
+    "suspense.sent_back.1": suspense.SentBack,
+    "suspense.send_back_failed.1": suspense.SendBackFailed,
+    "suspense.placed.1": suspense.Placed,
     "transfer.done.1": transfer.Transferred,
     "transaction.created.1": transaction.Created,
     "transaction.paid.2": transaction.Paid,
@@ -114,6 +120,7 @@ AGGREGATES: dict[str, ModuleType] = {
     "contradiction": contradiction,
     "payment": payment,
     "transfer": transfer,
+    "suspense": suspense,
     "transaction": transaction,
     "refund": refund,
     "order": order,

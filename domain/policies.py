@@ -19,10 +19,11 @@ from domain.clearing import split
 from domain.kernel import Fact, Reaction, Unit, category
 from domain.member import member
 from domain.order.commands import order_declined, order_paid
-from domain.payment import contradiction, instruction, outcomes, payment
+from domain.payment import contradicted, contradiction, instruction, outcomes, payment
 from domain.payment.contradiction import Against, Kind
 from domain.payment.instruction import Declined, Outcome, Succeeded, Unknown
 from domain.settlement.commands import collect_cleared, payout_declined, payout_succeeded
+from domain.settlement.contradicted import payout_late, payout_returned
 from domain.transaction import transaction
 from domain.transaction.commands import refund_declined, refund_succeeded, refund_unknown
 
@@ -50,6 +51,9 @@ OWNERS: dict[tuple[str, Purpose], Owner] = {
         outcomes.send_back_succeeded, outcomes.send_back_declined, _nothing
     ),
     ("refund", "refund"): Owner(refund_succeeded, refund_declined, refund_unknown),
+    ("suspense", "refund"): Owner(
+        contradicted.surplus_sent_back, contradicted.surplus_not_sent_back, _nothing
+    ),
     ("settlement", "payout"): Owner(payout_succeeded, payout_declined, _nothing),
 }
 
@@ -61,19 +65,34 @@ def _listed(_unit: Unit, _against: Against) -> None:
     """It stands on record, and on the operator's desk until somebody has found its place."""
 
 
-_LISTED: dict[Kind, Reacts] = {
-    "second": _listed,
+_BACK: dict[Kind, Reacts] = {
+    "late": contradicted.refund_late,
+    "second": contradicted.paid_out_above,
     "more": _listed,
     "less": _listed,
-    "late": _listed,
-    "declined": _listed,
-    "returned": _listed,
+    "declined": contradicted.paid_out_withdrawn,
+    "returned": contradicted.refund_returned,
 }
 AGAINST: dict[tuple[str, Purpose], dict[Kind, Reacts]] = {
-    ("payment", "payment"): _LISTED,
-    ("payment", "refund"): _LISTED,
-    ("refund", "refund"): _LISTED,
-    ("settlement", "payout"): _LISTED,
+    ("payment", "payment"): {
+        "late": contradicted.payment_late,
+        "second": contradicted.payment_second,
+        "more": contradicted.payment_more,
+        "less": contradicted.payment_less,
+        "declined": contradicted.payment_declined_after,
+        "returned": _listed,
+    },
+    ("payment", "refund"): _BACK,
+    ("refund", "refund"): _BACK,
+    ("suspense", "refund"): _BACK,
+    ("settlement", "payout"): {
+        "late": payout_late,
+        "second": contradicted.paid_out_above,
+        "more": _listed,
+        "less": _listed,
+        "declined": contradicted.paid_out_withdrawn,
+        "returned": payout_returned,
+    },
 }
 
 

@@ -67,6 +67,8 @@ class Code(StrEnum):
     METHOD_UNKNOWN = "method_unknown"
     PRODUCT_UNKNOWN = "product_unknown"
     LEGS_INVALID = "legs_invalid"
+    SUSPENSE_NOT_FOUND = "suspense_not_found"
+    SUSPENSE_STATE_WRONG = "suspense_state_wrong"
     CHANNEL_UNKNOWN = "channel_unknown"
     CHANNEL_NOT_REGISTERED = "channel_not_registered"
     INSTRUCTION_EXISTS = "instruction_exists"
@@ -146,6 +148,8 @@ MEANING: dict[Code, str] = {
     Code.METHOD_UNKNOWN: "No channel carries this payment method.",
     Code.PRODUCT_UNKNOWN: "There is no such product.",
     Code.LEGS_INVALID: "The legs are no plan for this payment.",
+    Code.SUSPENSE_NOT_FOUND: "No suspense item has this id.",
+    Code.SUSPENSE_STATE_WRONG: "The suspense item is not in the state this step needs.",
     Code.CHANNEL_UNKNOWN: "No channel has this name.",
     Code.CHANNEL_NOT_REGISTERED: "The channel is not registered in this ledger yet.",
     Code.INSTRUCTION_EXISTS: "An instruction with this id was already issued.",

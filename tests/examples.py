@@ -14,6 +14,7 @@ from domain.accounting import account, reversal
 from domain.accounting.entry import reversed_entry
 from domain.accounting.rules import composite, purchase, release, settlement, transfer
 from domain.accounting.rules import refund as refund_rules
+from domain.accounting.rules import suspense as suspense_rules
 from domain.channel import channel
 from domain.clearing import day
 from domain.events import NAMES
@@ -21,7 +22,7 @@ from domain.kernel import DAY_US, Fact, Recorded
 from domain.member import member
 from domain.money import FeeRule
 from domain.order import order
-from domain.payment import contradiction, instruction, payment
+from domain.payment import contradiction, instruction, payment, suspense
 from domain.payment import transfer as transfers
 from domain.payment.plan import Leg, Share
 from domain.settlement import batch, carry, published
@@ -104,6 +105,31 @@ EXAMPLES: dict[str, Fact] = {
     ),
     "payment.leg_declined.1": payment.LegDeclined(0, "insufficient funds"),
     "payment.captured.1": payment.Captured(),
+    "payment.reopened.1": payment.Reopened(0, "JD20101201000002"),
+    "suspense.opened.1": suspense.Opened(
+        "more",
+        f"pay-{PAYMENT_NO}",
+        f"payment-{PAYMENT_NO}",
+        "JD20101201000001",
+        CHANNEL,
+        BUYER,
+        10_300,
+        300,
+        f"2241.08.{CHANNEL}",
+        suspense_rules.amount_differs(PAY_DAY, CHANNEL, 300),
+    ),
+    "suspense.send_back_started.1": suspense.SendBackStarted(
+        300, suspense_rules.surplus_to_send_back(PAY_DAY, CHANNEL, 300)
+    ),
+    "suspense.sent_back.1": suspense.SentBack(
+        300, refund_rules.refund_succeeded(PAY_DAY, CHANNEL, 300)
+    ),
+    "suspense.send_back_failed.1": suspense.SendBackFailed(
+        300, "card closed", refund_rules.refund_to_wallet(PAY_DAY, BUYER, 300)
+    ),
+    "suspense.placed.1": suspense.Placed(
+        300, "wallet", MAKER, suspense_rules.surplus_to_wallet(PAY_DAY, CHANNEL, BUYER, 300)
+    ),
     "payment.wallet_recharged.1": payment.WalletRecharged(
         BUYER, 5_000, purchase.recharge(PAY_DAY, "WECHAT_PAY", BUYER, 5_000)
     ),

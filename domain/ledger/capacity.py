@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from domain.accounting import account, reversal
 from domain.kernel import Fact, Recorded
-from domain.payment import payment, transfer
+from domain.payment import payment, suspense, transfer
 from domain.refusals import Code, Refused
 from domain.settlement import batch
 
@@ -33,12 +33,21 @@ DOOR_FEN = 2**62  # Members start nothing beyond; the other half is for the oper
 #             A plan of several legs waits for itself: 1 more.
 #   recharge  1 purchase, or 2 when it is sent back.
 SHARES: dict[payment.Purpose, int] = {"order": 9, "recharge": 2}
+# A suspense item: booked, on its way back, sent back or kept, placed.
+SUSPENSE_SHARES = 4
 PAYOUT_SHARES = 3  # Instructed; paid or failed; returned.
 
 
 def _started(started: payment.Started) -> int:
     waits = len(started.legs) > 1
     return (SHARES[started.purpose] + waits) * started.amount_fen
+
+
+def _returned(state: payment.State) -> int:
+    """What a decline gives back of the promise. Legs that came in have posted, and go back: a plan
+    of several keeps its promise."""
+    started = state.started
+    return _started(started) if started is not None and len(started.legs) == 1 else 0
 
 
 def _turned(_state: reversal.State, fact: reversal.Reversed) -> int:
@@ -55,7 +64,9 @@ class Promise(NamedTuple):
 
 PROMISES: dict[type[Fact], Promise] = {
     payment.Started: Promise(lambda _, fact: _started(fact)),
-    payment.Declined: Promise(lambda state, _: -_started(state.started)),
+    payment.Declined: Promise(lambda state, _: -_returned(state)),
+    payment.Reopened: Promise(lambda state, _: _returned(state), by_operators=True),
+    suspense.Opened: Promise(lambda _, fact: SUSPENSE_SHARES * fact.amount_fen, by_operators=True),
     transfer.Transferred: Promise(lambda _, fact: fact.amount_fen),
     reversal.Reversed: Promise(_turned, by_operators=True),
     batch.PayoutRetried: Promise(
@@ -78,6 +89,7 @@ class CapacityBook:
         self._report = report
         self._kept = kept
         self._started: dict[str, payment.State] = {}  # Payments without an outcome.
+        self._declined: dict[str, payment.State] = {}  # They may come in after all.
         self._promised_fen = 0
         self._posted_fen = 0
         self._said = False
@@ -90,9 +102,15 @@ class CapacityBook:
             self._started.pop(stream, None)
         elif promise := PROMISES.get(type(fact)):
             state = self._started.pop(stream, None)
-            if isinstance(fact, payment.Declined) and state is None:
+            if isinstance(fact, payment.Reopened):
+                state = state or self._declined.pop(stream, None)
+            if isinstance(fact, payment.Declined | payment.Reopened) and state is None:
                 return  # Never started: another check's finding.
             self._promised_fen += promise.fen(state, fact)
+            if isinstance(fact, payment.Declined) and state is not None:
+                self._declined[stream] = state
+            if isinstance(fact, payment.Reopened) and state is not None:
+                self._started[stream] = state
             if isinstance(fact, payment.Started):
                 self._started[stream] = payment.State("paying", fact)
 

@@ -6,15 +6,13 @@ day from the instructions' own facts. The two ways share nothing but the facts.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from datetime import date
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from domain.accounting.chart import PAYMENT_IN_TRANSIT, PAYOUT_IN_TRANSIT, REFUND_IN_TRANSIT
 from domain.accounting.open_items import OpenItems, is_controlled, suspense_of
-from domain.clearing import day
 from domain.kernel import Fact, Recorded
-from domain.payment import instruction, payment
+from domain.payment import payment, suspense
 from domain.payment.plan import MAX_LEGS, Share
 from domain.settlement import batch
 from domain.transaction import refund
@@ -25,6 +23,7 @@ Report = Callable[[str, str, str], None]
 OPEN_ITEMS: dict[str, Callable[[Any], OpenItems]] = {
     "payment": payment.open_items,
     "refund": refund.open_items,
+    "suspense": suspense.open_items,
     "settlement": batch.open_items,
 }
 
@@ -67,6 +66,16 @@ def _parts(stream: str, parts: Sequence[Share], whole_fen: int = 0) -> Change:
     return Change(tuple(opened))
 
 
+def _suspense_opened(stream: str, fact: suspense.Opened) -> Change:
+    return Change((Item(stream, fact.account, fact.waits_fen),) if fact.account else ())
+
+
+def _surplus_goes_back(stream: str, fact: suspense.SendBackStarted) -> Change:
+    if fact.entry is None:
+        return Change()
+    return Change(closes=stream, suspense=REFUND_IN_TRANSIT)
+
+
 def _send_back_started(stream: str, fact: payment.SendBackStarted) -> Change:
     """What has no entry waits already, since its leg came in."""
     if fact.entry is None:
@@ -95,11 +104,20 @@ CHANGES: dict[type[Fact], Callable[[str, Any], Change]] = {
     payment.SendBackFailed: lambda stream, fact: Change(
         closes=f"{stream}/{fact.leg}", suspense=suspense_of(fact.entry)
     ),
+    suspense.Opened: _suspense_opened,
+    suspense.SendBackStarted: _surplus_goes_back,
+    suspense.SentBack: lambda stream, _: Change(closes=stream),
+    suspense.SendBackFailed: lambda stream, fact: Change(
+        closes=stream, suspense=suspense_of(fact.entry)
+    ),
+    suspense.Placed: lambda stream, _: Change(closes=stream),
     batch.Instructed: _instructed,
     batch.PayoutRetried: lambda _, fact: Change(
         (Item(fact.new_payout_no, PAYOUT_IN_TRANSIT, fact.amount_fen),)
     ),
-    batch.PayoutSucceeded: lambda _, fact: Change(closes=fact.payout_no),
+    batch.PayoutSucceeded: lambda _, fact: Change(  # One that comes late was closed before.
+        closes="" if fact.entry.rule == PAID_LATE else fact.payout_no
+    ),
     batch.PayoutFailed: lambda _, fact: Change(
         closes=fact.payout_no, suspense=suspense_of(fact.entry)
     ),
@@ -145,35 +163,3 @@ class ItemBook:
         if total_fen != balance_fen:
             said = f"{account} is at {balance_fen} fen, its open items are {total_fen}"
             self._report("open items", where, said)
-
-
-class PositionBook:
-    """What instructions brought in and carried out through each channel on the open date."""
-
-    def __init__(self, report: Report) -> None:
-        self._report = report
-        self._asked: dict[str, instruction.Issued] = {}
-        self._moved: dict[str, list[int]] = {}
-
-    def take(self, recorded: Recorded, where: str) -> None:
-        fact = recorded.fact
-        if isinstance(fact, instruction.Issued):
-            self._asked[recorded.stream] = fact
-        elif isinstance(fact, instruction.Declined):
-            self._asked.pop(recorded.stream, None)
-        elif isinstance(fact, instruction.Succeeded):
-            asked = self._asked.pop(recorded.stream, None)
-            if asked is not None:
-                moved = self._moved.setdefault(asked.channel, [0, 0])
-                moved[asked.purpose != "payment"] += asked.amount_fen
-        elif isinstance(fact, day.Closed):
-            self._compare(fact.date, fact.positions, where)
-            self._moved.clear()
-
-    def _compare(self, on: date, positions: Iterable[day.Position], where: str) -> None:
-        sealed = {one.channel: [one.received_fen, one.paid_fen] for one in positions}
-        for channel in sorted(sealed.keys() | self._moved.keys()):
-            said, found = sealed.get(channel, [0, 0]), self._moved.get(channel, [0, 0])
-            if said != found:
-                detail = f"{channel} on {on}: sealed {said}, its instructions moved {found} fen"
-                self._report("positions", where, detail)

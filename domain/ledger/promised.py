@@ -62,7 +62,9 @@ def _of_page(recorder: LedgerRecorder, rows: list[EventRow]) -> int:
     facts = [codec.decode(row) for row in rows if row.name in _WANTED]
     # What was declined says no amount: the payment does, and never changes it.
     declined: set[Stream[Any]] = {
-        Stream(one.stream) for one in facts if isinstance(one.fact, payment.Declined)
+        Stream(one.stream)
+        for one in facts
+        if isinstance(one.fact, payment.Declined | payment.Reopened)
     }
     states = fold_streams(recorder, declined) if declined else {}
     none = (0, None)

@@ -28,7 +28,8 @@ from domain.eventstore.recorder import (
 from domain.kernel import Entry, Recorded
 from domain.ledger import codec, promised
 from domain.ledger.capacity import CapacityBook
-from domain.ledger.controls import ItemBook, PositionBook
+from domain.ledger.controls import ItemBook
+from domain.ledger.position_book import PositionBook
 from domain.ledger.seals import SealChain
 from domain.ledger.unit import WITH_ENTRY
 from domain.refusals import Refused

@@ -184,6 +184,9 @@ def order_paid(unit: Unit, reaction: Reaction[payment.Succeeded, payment.State])
     fact = reaction.fact
     stream, payment_no = order.stream(fact.reference), payment.number_of(reaction.stream)
     state = unit.load(stream)
+    if unit.load(reaction.stream).late and state.status == "placed":  # It is the order's again.
+        unit.record(stream, order.start_payment(state, payment_no))
+        state = unit.load(stream)
     facts = order.payment_succeeded(state, payment_no)
     if not facts or state.placed is None:
         waits_for = f", for {state.payment_no}" if state.status == "paying" else ""

@@ -70,6 +70,13 @@ class Succeeded(Fact, frozen=True):
     leg: int | None
 
 
+class Reopened(Fact, frozen=True):
+    """A leg that had ended without money has succeeded after all (serial of the channel)."""
+
+    leg: int
+    serial: str
+
+
 class Captured(Fact, frozen=True):
     """The legs of a plan of several were taken for what they pay."""
 
@@ -125,6 +132,7 @@ Event = (
     | LegSucceeded
     | LegDeclined
     | Succeeded
+    | Reopened
     | Captured
     | WalletRecharged
     | SendBackStarted
@@ -155,6 +163,7 @@ class State(Struct, frozen=True, gc=False):
     started: Started | None = None
     legs: Legs = ()
     reason: str = ""
+    late: bool = False  # It has succeeded after it was declined.
 
 
 def stream(payment_no: str) -> "Stream[State]":
@@ -217,6 +226,14 @@ def leg_succeeded(
     if any_is(state.legs, "waiting", but=place):
         return [LegSucceeded(place, leg.amount_fen, waits(leg))]
     return [Succeeded(started.purpose, started.reference, started.amount_fen, place)]
+
+
+def reopen(state: State, place: int, serial: str) -> list[Event]:
+    """A leg that was declined is in after all. [] for one that was not. What follows is
+    `leg_succeeded`: a plan of one leg goes on, a leg of several goes back."""
+    _need(state)
+    declined = state.status in ("declined", "giving_up") and state.legs[place].status == "declined"
+    return [Reopened(place, serial)] if declined else []
 
 
 def leg_declined(state: State, place: int, reason: str) -> list[Event]:
@@ -350,6 +367,9 @@ def evolve(state: State, event: Event) -> State:
         case Succeeded(leg=place):
             came = legs if place is None else changed(legs, place, "in")
             return replace(state, status="succeeded", legs=came)
+        case Reopened(leg=place):
+            late = replace(state, legs=changed(legs, place, "waiting"), late=True)
+            return replace(late, status="paying" if len(legs) == 1 else "giving_up")
         case Captured():
             return replace(state, legs=(LegState("captured"),) * len(legs))
         case Declined(reason=reason):

@@ -202,7 +202,7 @@ def payout_declined(unit: Unit, outcome: Outcome[Declined]) -> None:
         partial(rules.payout_failed_to_suspense, on, asked.channel, amount_fen),
     )
     unit.record(stream, batch.payout_failed(state, payout_no, outcome.fact.reason, entry))
-    _hold(unit, state.merchant, payout_no, amount_fen)
+    hold_returned(unit, state.merchant, payout_no, amount_fen)
 
 
 def _batch(outcome: Outcome[Succeeded | Declined]) -> "Stream[batch.State]":
@@ -260,11 +260,11 @@ def return_payout(unit: Unit, command: ReturnPayout) -> dict[str, object]:
         partial(rules.payout_returned_to_suspense, on, asked.channel, amount_fen),
     )
     unit.record(stream, batch.payout_returned(state, payout.payout_no, reason, entry))
-    _hold(unit, state.merchant, payout.payout_no, amount_fen)
+    hold_returned(unit, state.merchant, payout.payout_no, amount_fen)
     return answer
 
 
-def _hold(unit: Unit, merchant: str, payout_no: str, amount_fen: int) -> None:
+def hold_returned(unit: Unit, merchant: str, payout_no: str, amount_fen: int) -> None:
     """Reserve money that came back for its retry. Where there are too many holds already, or one
     under this id, it is simply available: an outcome must never be refused for want of a note. What
     is in suspense needs none."""

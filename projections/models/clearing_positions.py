@@ -16,9 +16,10 @@ from sqlalchemy import BigInteger, Column, Connection, Date, Select, Table, sele
 from domain.accounting.chart import CHANNEL_PAYABLE, CHANNEL_RECEIVABLE, split_id
 from domain.channel.channels import network_of
 from domain.clearing.day import Closed
-from domain.kernel import Fact, Recorded
+from domain.kernel import Entry, Fact, Recorded
+from domain.payment import suspense
 from domain.payment.payment import LegSucceeded, SendBackStarted, SentBack, WalletRecharged
-from domain.settlement.batch import PayoutSucceeded
+from domain.settlement.batch import PayoutReturned, PayoutSucceeded
 from domain.transaction.refund import PartSucceeded
 from domain.transaction.refund import Succeeded as RefundSucceeded
 from domain.transaction.transaction import Paid
@@ -69,15 +70,19 @@ _RECEIVED = Counted(CHANNEL_RECEIVABLE, "received_fen")
 _REFUNDED = Counted(CHANNEL_PAYABLE, "refunded_fen")
 _PAID_OUT = Counted(CHANNEL_PAYABLE, "paid_out_fen")
 
-COUNTED: dict[type[Fact], Counted] = {
-    Paid: _RECEIVED,
-    LegSucceeded: _RECEIVED,
-    WalletRecharged: _RECEIVED,
-    SendBackStarted: _RECEIVED,
-    SentBack: _REFUNDED,
-    RefundSucceeded: _REFUNDED,
-    PartSucceeded: _REFUNDED,
-    PayoutSucceeded: _PAID_OUT,
+COUNTED: dict[type[Fact], tuple[Counted, ...]] = {
+    Paid: (_RECEIVED,),
+    LegSucceeded: (_RECEIVED,),
+    WalletRecharged: (_RECEIVED,),
+    SendBackStarted: (_RECEIVED,),
+    SentBack: (_REFUNDED,),
+    RefundSucceeded: (_REFUNDED,),
+    PartSucceeded: (_REFUNDED,),
+    PayoutSucceeded: (_PAID_OUT,),
+    PayoutReturned: (_RECEIVED,),
+    # What a channel moved otherwise than asked: it has received it, or paid it.
+    suspense.Opened: (_RECEIVED, _REFUNDED),
+    suspense.SentBack: (_REFUNDED,),
 }
 
 
@@ -93,9 +98,14 @@ def _new_delta() -> Delta:
 
 
 def _count(delta: Delta, recorded: Recorded) -> None:
-    counted, entry = COUNTED[type(recorded.fact)], recorded.fact.entry
+    entry = recorded.fact.entry
     if entry is None:  # A leg that was counted when it came in.
         return
+    for counted in COUNTED[type(recorded.fact)]:
+        _count_lines(delta, counted, entry)
+
+
+def _count_lines(delta: Delta, counted: Counted, entry: Entry) -> None:
     received = counted.code == CHANNEL_RECEIVABLE
     column = _SUMS.index(counted.fen)
     for line in entry.lines:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from domain.accounting.reversal import Reversed
 from domain.kernel import Recorded
-from domain.payment import payment
+from domain.payment import payment, suspense
 from domain.payment.transfer import Transferred
 from domain.settlement import batch
 from domain.transaction import refund, transaction
@@ -109,6 +109,11 @@ MODEL = ReadModel(
             refund.PartSucceeded,
             refund.PartFailed,
             payment.LegSucceeded,
+            suspense.Opened,
+            suspense.SendBackStarted,
+            suspense.SentBack,
+            suspense.SendBackFailed,
+            suspense.Placed,
             payment.WalletRecharged,
             payment.SendBackStarted,
             payment.SentBack,

@@ -14,7 +14,8 @@ from domain.accounting.open_items import CONTROLLED, is_controlled
 from domain.accounting.rules import refund as refund_rules
 from domain.accounting.rules import settlement as settlement_rules
 from domain.kernel import Recorded, Unit, split_reference
-from domain.ledger.controls import CHANGES, OPEN_ITEMS, ItemBook, PositionBook
+from domain.ledger.controls import CHANGES, OPEN_ITEMS, ItemBook
+from domain.ledger.position_book import PositionBook
 from domain.ledger.unit import ConservationBroken
 from domain.payment.commands import RecordOutcome
 from domain.payment.plan import Share
@@ -221,5 +222,5 @@ def test_verify_compares_a_days_positions_with_its_instructions(refunding: Books
 
 def test_every_aggregate_with_items_has_facts_that_open_and_close_them() -> None:
     homes = {fact.__module__.rpartition(".")[2] for fact in CHANGES}
-    assert homes == {"payment", "refund", "batch"}
-    assert set(OPEN_ITEMS) == {"payment", "refund", "settlement"}
+    assert homes == {"payment", "refund", "batch", "suspense"}
+    assert set(OPEN_ITEMS) == {"payment", "refund", "settlement", "suspense"}

@@ -4,6 +4,7 @@ from datetime import date
 
 from domain.accounting.chart import (
     CHANNEL_PAYABLE,
+    CHANNEL_RECEIVABLE,
     CHANNEL_SURPLUS,
     MERCHANT_AVAILABLE,
     MERCHANT_DEBT,
@@ -15,6 +16,8 @@ from domain.accounting.chart import (
 )
 from domain.accounting.entry import balanced, credit, debit
 from domain.kernel import Entry
+
+PAID_LATE = "payout_succeeded_late.1"  # No instruction of it has succeeded at the time.
 
 
 def matured(on: date, merchant: str, due_fen: int, recovered_fen: int) -> Entry:
@@ -66,6 +69,36 @@ def payout_returned(on: date, merchant: str, amount_fen: int) -> Entry:
         on,
         debit(RESERVE, amount_fen),
         credit(account_id(MERCHANT_AVAILABLE, merchant), amount_fen),
+    )
+
+
+def payout_succeeded_late(on: date, channel: str, merchant: str, amount_fen: int) -> Entry:
+    """The channel paid after it had declined: the money leaves the merchant's account again."""
+    return balanced(
+        PAID_LATE,
+        on,
+        debit(account_id(MERCHANT_AVAILABLE, merchant), amount_fen),
+        credit(account_id(CHANNEL_PAYABLE, channel), amount_fen),
+    )
+
+
+def payout_returned_by_channel(on: date, channel: str, merchant: str, amount_fen: int) -> Entry:
+    """退汇, as the channel tells it: it owes us what has not come into the reserve account yet."""
+    return balanced(
+        "payout_returned_by_channel.1",
+        on,
+        debit(account_id(CHANNEL_RECEIVABLE, channel), amount_fen),
+        credit(account_id(MERCHANT_AVAILABLE, merchant), amount_fen),
+    )
+
+
+def payout_returned_by_channel_to_suspense(on: date, channel: str, amount_fen: int) -> Entry:
+    """Likewise, for a merchant whose accounts are closed."""
+    return balanced(
+        "payout_returned_by_channel_to_suspense.1",
+        on,
+        debit(account_id(CHANNEL_RECEIVABLE, channel), amount_fen),
+        credit(account_id(CHANNEL_SURPLUS, channel), amount_fen),
     )
 
 

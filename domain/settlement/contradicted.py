@@ -1,0 +1,59 @@
+"""Payouts of which the channel says later what it had not said: section 5a of the domain notes."""
+
+from functools import partial
+
+from domain.accounting import account
+from domain.accounting.chart import MERCHANT_AVAILABLE, account_id
+from domain.accounting.commands import home_or_suspense
+from domain.accounting.rules import settlement as rules
+from domain.kernel import Stream, Unit
+from domain.payment.contradicted import ended, paid_out_above
+from domain.payment.contradiction import Against
+from domain.settlement import batch
+from domain.settlement.commands import hold_returned
+
+
+def payout_late(unit: Unit, against: Against) -> None:
+    """A payout succeeded after it was declined. Not paid again yet, and its money still there: it
+    is paid now. Else it was paid twice, or is missing."""
+    stream: Stream[batch.State] = Stream(against.asked.reference)
+    state, payout_no = unit.load(stream), against.instruction_id
+    waiting = batch.is_failed(state, payout_no)
+    owner = account.stream(account_id(MERCHANT_AVAILABLE, state.merchant))
+    held = unit.load(owner)
+    mine_fen = dict(held.holds).get(payout_no, 0)
+    amount_fen = against.asked.amount_fen
+    enough = held.available_fen + mine_fen >= amount_fen and not held.frozen_out
+    if not waiting or not enough or held.status != "open":
+        paid_out_above(unit, against)
+        return
+    if mine_fen:
+        unit.record(owner, account.release_hold(held, payout_no))
+    on, channel = unit.accounting_date, against.asked.channel
+    entry = rules.payout_succeeded_late(on, channel, state.merchant, amount_fen)
+    unit.record(stream, batch.payout_succeeded_late(state, payout_no, entry))
+    ended(unit, against, "paid")
+
+
+def payout_returned(unit: Unit, against: Against) -> None:
+    """退汇, as the channel tells it: it owes us the money, and the merchant has it again, on hold;
+    or suspense, where the merchant's accounts are closed."""
+    stream: Stream[batch.State] = Stream(against.asked.reference)
+    state, payout_no = unit.load(stream), against.instruction_id
+    if not batch.is_paid(state, payout_no):
+        return  # An operator has recorded it, or it was paid again: it stays listed.
+    on, channel, amount_fen = (
+        unit.accounting_date,
+        against.asked.channel,
+        against.asked.amount_fen,
+    )
+    entry = home_or_suspense(
+        unit,
+        account_id(MERCHANT_AVAILABLE, state.merchant),
+        partial(rules.payout_returned_by_channel, on, channel, state.merchant, amount_fen),
+        partial(rules.payout_returned_by_channel_to_suspense, on, channel, amount_fen),
+    )
+    reason = against.fact.reason or "returned"
+    unit.record(stream, batch.payout_returned(state, payout_no, reason, entry))
+    hold_returned(unit, state.merchant, payout_no, amount_fen)
+    ended(unit, against, "the merchant has it again")

@@ -1,0 +1,308 @@
+"""What channels say against what was asked, or against their own word: section 5a in money.
+
+After each story the open items equal their accounts, from the states and from the facts alone, and
+the day's sealed positions equal what the instructions moved.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from domain.accounting.commands import CloseAccount, FreezeAccount
+from domain.channel.network import Charge
+from domain.ledger.capacity import CapacityBook
+from domain.ledger.position_book import PositionBook
+from domain.order.commands import CloseOrder, PayOrder
+from domain.payment import suspense
+from domain.payment.asking import ClaimAttempt, RecordAnswer
+from domain.payment.commands import LegAsked, RechargeWallet, RecordOutcome, TransferMoney
+from domain.payment.contradicted import PlaceSurplus
+from domain.refusals import Code
+from domain.settlement import batch
+from domain.settlement.commands import RetryPayout
+from domain.transaction.commands import ConfirmReceipt, RefundTransaction
+from tests.books import TEA, Books, refusal
+from tests.days import Days
+from tests.domain.test_open_items import items_of, recorded
+from tests.examples import BUYER, FRIEND, MERCHANT, PAY_DAY
+
+WALLET = f"2241.01.{BUYER}"
+ESCROW = f"2241.04.{MERCHANT}"
+BACK, SURPLUS, SHORTAGE = "2241.07", "2241.08.JD_PAY", "1122.04.JD_PAY"
+
+
+@pytest.fixture
+def shop(books: Books) -> Iterator[Books]:
+    """An order of 100.00 that is being paid; afterwards everything must add up."""
+    books.place("O1", (MERCHANT, 10_000))
+    books.do(PayOrder("P1", "O1", "JD_PAY"))
+    yield books
+    items = items_of(books)
+    for leaf in (BACK, SURPLUS, SHORTAGE, "2241.09", "2241.05"):
+        if f"account-{leaf}" in books.states:
+            assert books.balance(leaf) == items.get(leaf, 0), leaf
+    books.next_day()
+    findings: list[Any] = []
+    positions = PositionBook(lambda *one: findings.append(one))
+    promised = CapacityBook(lambda *one: findings.append(one), {})
+    for one in recorded(books):
+        positions.take(one, one.reference)
+        promised.take(one)
+    promised.end_commit(1, len(books.log))
+    assert findings == []
+
+
+def say(books: Books, instruction_id: str, said: Any, serial: str = "", **more: Any) -> None:
+    """What a channel says, as a callback unless an attempt is named."""
+    books.do(RecordAnswer(instruction_id, said, serial=serial, **more))
+
+
+def ask(books: Books, instruction_id: str) -> int:
+    """Claim the next attempt."""
+    attempt = int(books.state(f"instruction-{instruction_id}").tried.attempt) + 1
+    books.at_us += 3_600_000_000
+    books.do(ClaimAttempt(instruction_id, attempt, True, instruction_id, f"{instruction_id}x"))
+    return attempt
+
+
+def item(books: Books, instruction_id: str, kind: Any, serial: str) -> Any:
+    return books.state(suspense.stream(suspense.item_id(instruction_id, kind, serial)))
+
+
+def extra(instruction_id: str, kind: Any, serial: str) -> str:
+    """The instruction that sends a surplus back."""
+    return f"extra-{suspense.item_id(instruction_id, kind, serial)}"
+
+
+def how(books: Books, instruction_id: str) -> list[str]:
+    return [one.stage for one in books.state(f"contradiction-{instruction_id}").items]
+
+
+def test_more_than_asked_pays_the_order_and_the_excess_goes_back(shop: Books) -> None:
+    say(shop, "pay-P1", "succeeded", "S1", amount_fen=10_300)
+    assert shop.state("order-O1").status == "paid"
+    assert (shop.balance(ESCROW), shop.balance("1122.01.JD_PAY")) == (10_000, 10_300)
+    assert items_of(shop) == {BACK: 300}
+    say(shop, extra("pay-P1", "more", "S1"), "succeeded", "B1")
+    assert (shop.balance(BACK), shop.balance("2202.01.JD_PAY")) == (0, 300)
+    assert item(shop, "pay-P1", "more", "S1").status == "sent_back"
+    assert how(shop, "pay-P1") == ["ended"]
+
+
+def test_less_than_asked_pays_nothing_and_goes_back(shop: Books) -> None:
+    say(shop, "pay-P1", "succeeded", "S1", amount_fen=9_000)
+    assert shop.state("order-O1").status == "placed"
+    assert shop.state("payment-P1").status == "declined"
+    assert items_of(shop) == {BACK: 9_000}
+    say(shop, extra("pay-P1", "less", "S1"), "declined", reason="card closed")
+    assert (shop.balance(BACK), shop.balance(WALLET)) == (0, 9_000)
+
+
+def test_a_surplus_that_nobody_takes_waits_until_an_operator_places_it(shop: Books) -> None:
+    shop.do(CloseAccount(WALLET))
+    say(shop, "pay-P1", "succeeded", "S1", amount_fen=9_000)
+    say(shop, extra("pay-P1", "less", "S1"), "declined", reason="card closed")
+    assert items_of(shop) == {SURPLUS: 9_000}
+    wanted = PlaceSurplus(suspense.item_id("pay-P1", "less", "S1"))
+    assert refusal(shop, wanted) is Code.ACCOUNT_CLOSED
+    assert refusal(shop, PlaceSurplus("nothing")) is Code.SUSPENSE_NOT_FOUND
+
+
+def test_an_operator_gives_a_surplus_to_the_wallet(shop: Books) -> None:
+    say(shop, "pay-P1", "succeeded", "S1", amount_fen=9_000)
+    name = extra("pay-P1", "less", "S1")
+    place = PlaceSurplus(name.removeprefix("extra-"))
+    assert refusal(shop, place) is Code.SUSPENSE_STATE_WRONG
+    say(shop, name, "succeeded", "B1")
+    say(shop, name, "declined", reason="taken back")  # Asked about, and then certain.
+    say(shop, name, "declined", attempt=ask(shop, name), reason="taken back")
+    assert items_of(shop) == {SURPLUS: 9_000}
+    again = PlaceSurplus(suspense.item_id(name, "declined", "B1"))
+    shop.do(again)
+    assert shop.balance(WALLET) == 9_000
+    assert shop.facts_of(again) == []
+
+
+def test_a_late_success_pays_an_order_that_is_still_open(shop: Books) -> None:
+    shop.do(RecordOutcome("pay-P1", declined="no money"))
+    assert shop.state("order-O1").status == "placed"
+    say(shop, "pay-P1", "succeeded", "S1")
+    assert shop.state("order-O1").status == "paid"
+    assert shop.state("payment-P1").status == "succeeded"
+    assert shop.balance(ESCROW) == 10_000
+    say(shop, "pay-P1", "succeeded", "S1")
+    assert shop.balance(ESCROW) == 10_000
+    shop.do(RefundTransaction("R1", f"{MERCHANT}-O1", 10_000))
+    say(shop, "refund-R1", "succeeded", "B1")
+
+
+@pytest.mark.parametrize("meanwhile", ["another payment", "paid by another", "closed"])
+def test_a_late_success_that_nothing_waits_for_goes_back(shop: Books, meanwhile: str) -> None:
+    shop.do(RecordOutcome("pay-P1", declined="no money"))
+    if meanwhile == "closed":
+        shop.do(CloseOrder("O1", "not paid"))
+    else:
+        shop.do(PayOrder("P2", "O1", "WECHAT_PAY"))
+        if meanwhile == "paid by another":
+            say(shop, "pay-P2", "succeeded", "S2")
+    say(shop, "pay-P1", "succeeded", "S1")
+    assert items_of(shop) == {BACK: 10_000}
+    say(shop, "back-P1", "succeeded", "B1")
+    assert shop.state("payment-P1").status == "sent_back"
+    assert shop.balance(BACK) == 0
+
+
+def test_a_late_success_of_less_goes_back(shop: Books) -> None:
+    shop.do(RecordOutcome("pay-P1", declined="no money"))
+    say(shop, "pay-P1", "succeeded", "S1", amount_fen=9_000)
+    assert shop.state("order-O1").status == "placed"
+    assert items_of(shop) == {BACK: 9_000}
+
+
+def test_a_late_success_of_more_pays_and_the_excess_goes_back(shop: Books) -> None:
+    shop.do(RecordOutcome("pay-P1", declined="no money"))
+    say(shop, "pay-P1", "succeeded", "S1", amount_fen=10_300)
+    assert shop.state("order-O1").status == "paid"
+    assert items_of(shop) == {BACK: 300}
+
+
+def test_a_late_leg_of_a_plan_that_was_given_up_goes_back(shop: Books) -> None:
+    shop.do(RecordOutcome("pay-P1", declined="no money"))
+    legs = (LegAsked("JD_PAY", 4_000), LegAsked("CLOUD_QUICKPASS", 6_000))
+    shop.do(PayOrder("P2", "O1", legs=legs))
+    say(shop, "pay1-P2", "declined", reason="no money")
+    say(shop, "pay2-P2", "declined", reason="no money")
+    say(shop, "pay1-P2", "succeeded", "S1")
+    assert shop.state("order-O1").status == "placed"
+    assert items_of(shop) == {BACK: 4_000}
+    say(shop, "back1-P2", "succeeded", "B1")
+    assert shop.state("payment-P2").status == "declined"
+
+
+def test_a_late_recharge_is_in_the_wallet(shop: Books) -> None:
+    shop.do(RechargeWallet("W1", BUYER, "JD_PAY", 500))
+    shop.do(RecordOutcome("pay-W1", declined="no money"))
+    say(shop, "pay-W1", "succeeded", "S1")
+    assert shop.balance(WALLET) == 500
+
+
+def test_a_second_charge_goes_back_only_once_the_channel_confirms_it(shop: Books) -> None:
+    say(shop, "pay-P1", "succeeded", "S1", amount_fen=10_000)
+    say(shop, "pay-P1", "succeeded", "S2", amount_fen=10_000)
+    assert how(shop, "pay-P1") == ["suspected"]
+    assert items_of(shop) == {}
+    charges = (Charge("S1", 10_000, 1), Charge("S2", 10_000, 2))
+    attempt = ask(shop, "pay-P1")
+    say(shop, "pay-P1", "succeeded", "S1", amount_fen=10_000, charges=charges, attempt=attempt)
+    assert items_of(shop) == {BACK: 10_000}
+    asked = shop.state(f"instruction-{extra('pay-P1', 'second', 'S2')}").asked
+    assert (asked.serial, asked.original, asked.amount_fen) == ("S2", "pay-P1", 10_000)
+    say(shop, extra("pay-P1", "second", "S2"), "succeeded", "B2")
+    assert shop.balance(ESCROW) == 10_000
+    assert items_of(shop) == {}
+
+
+def test_a_success_that_is_taken_back_is_missing(shop: Books) -> None:
+    say(shop, "pay-P1", "succeeded", "S1")
+    say(shop, "pay-P1", "declined", reason="reversed")
+    assert how(shop, "pay-P1") == ["suspected"]
+    say(shop, "pay-P1", "declined", reason="reversed", attempt=ask(shop, "pay-P1"))
+    assert items_of(shop) == {SHORTAGE: 10_000}
+    assert shop.balance("1122.01.JD_PAY") == 0
+    assert shop.balance(ESCROW) == 10_000
+
+
+# Refunds.
+
+
+@pytest.fixture
+def refunded(shop: Books) -> Books:
+    """A refund of 100.00 that its channel declined: the wallet has it."""
+    say(shop, "pay-P1", "succeeded", "S1")
+    shop.do(RefundTransaction("R1", f"{MERCHANT}-O1", 10_000))
+    say(shop, "refund-R1", "declined", reason="card closed")
+    assert shop.balance(WALLET) == 10_000
+    return shop
+
+
+def test_a_late_refund_takes_from_the_wallet_what_is_left_there(refunded: Books) -> None:
+    refunded.do(TransferMoney("X1", BUYER, FRIEND, 7_000))
+    say(refunded, "refund-R1", "succeeded", "B1")
+    assert refunded.balance(WALLET) == 0
+    assert items_of(refunded) == {SHORTAGE: 7_000}
+    assert refunded.balance("2202.01.JD_PAY") == 10_000
+
+
+@pytest.mark.parametrize("wallet", ["closed", "frozen", "full"])
+def test_a_late_refund_is_never_refused(refunded: Books, wallet: str) -> None:
+    if wallet == "closed":
+        refunded.do(TransferMoney("X1", BUYER, FRIEND, 10_000))
+        refunded.do(CloseAccount(WALLET))
+    elif wallet == "frozen":
+        refunded.do(FreezeAccount(WALLET, "out", "court order"))
+    say(refunded, "refund-R1", "succeeded", "B1")
+    assert items_of(refunded) == ({} if wallet == "full" else {SHORTAGE: 10_000})
+
+
+def test_a_refund_that_comes_back_is_in_the_wallet(shop: Books) -> None:
+    say(shop, "pay-P1", "succeeded", "S1")
+    shop.do(RefundTransaction("R1", f"{MERCHANT}-O1", 10_000))
+    say(shop, "refund-R1", "succeeded", "B1")
+    say(shop, "refund-R1", "returned", "B2", reason="card closed")
+    assert shop.balance(WALLET) == 10_000
+    say(shop, "refund-R1", "returned", "B2", reason="card closed")
+    assert shop.balance(WALLET) == 10_000
+    assert items_of(shop) == {}
+
+
+# Payouts.
+
+
+@pytest.fixture
+def paying(shop: Books) -> Books:
+    """A payout of 9.85 to a tea house is on its way."""
+    shop.sell("O2", (TEA, 1_000))
+    shop.do(ConfirmReceipt(f"{TEA}-O2", "buyer"))
+    Days(shop).end(lambda _: None)
+    return shop
+
+
+PAYOUT = batch.payout_number(f"{TEA}-{PAY_DAY}", 1)
+AVAILABLE, BANK_SHORT = f"2241.03.{TEA}", "1122.04.BANK_TRANSFER"
+
+
+def test_a_payout_that_was_declined_and_paid_after_all(paying: Books) -> None:
+    say(paying, PAYOUT, "declined", reason="name differs")
+    assert paying.balance(AVAILABLE) == 985
+    say(paying, PAYOUT, "succeeded", "B1")
+    assert (paying.balance(AVAILABLE), paying.balance("2202.01.BANK_TRANSFER")) == (0, 985)
+    assert paying.state(f"settlement-{TEA}-{PAY_DAY}").status == "settled"
+    assert refusal(paying, RetryPayout(f"{TEA}-{PAY_DAY}", PAYOUT)) is Code.PAYOUT_NOT_FOUND
+
+
+def test_a_payout_that_was_paid_again_meanwhile_is_missing(paying: Books) -> None:
+    say(paying, PAYOUT, "declined", reason="name differs")
+    again = str(paying.do(RetryPayout(f"{TEA}-{PAY_DAY}", PAYOUT))["payout_no"])
+    say(paying, PAYOUT, "succeeded", "B1")
+    assert paying.balance(BANK_SHORT) == 985
+    say(paying, again, "succeeded", "B2")
+    assert items_of(paying) == {BANK_SHORT: 985}
+
+
+def test_a_payout_that_comes_back_days_later_is_the_merchants_again(paying: Books) -> None:
+    say(paying, PAYOUT, "succeeded", "B1")
+    paying.next_day()
+    say(paying, PAYOUT, "returned", "B2", reason="account closed")
+    assert paying.balance(AVAILABLE) == 985
+    assert paying.state(f"account-{AVAILABLE}").held_fen == 985
+    again = str(paying.do(RetryPayout(f"{TEA}-{PAY_DAY}", PAYOUT))["payout_no"])
+    say(paying, again, "succeeded", "B3")
+    assert paying.balance(AVAILABLE) == 0
+
+
+def test_a_payout_that_is_taken_back_is_in_suspense(paying: Books) -> None:
+    say(paying, PAYOUT, "succeeded", "B1")
+    say(paying, PAYOUT, "declined", reason="reversed")
+    say(paying, PAYOUT, "declined", reason="reversed", attempt=ask(paying, PAYOUT))
+    assert items_of(paying) == {"2241.08.BANK_TRANSFER": 985}
