@@ -151,8 +151,8 @@ def verify_log(
     away: Away = lambda _error: False,
     blobs: Blobs = lambda _named: [],
 ) -> list[Finding]:
-    """Everything that is off in the log, at most MAX_FINDINGS; empty when it is sound. `blobs` hashes
-    again what facts name.
+    """Everything that is off in the log, at most MAX_FINDINGS; empty when it is sound. `blobs` are
+    hashed again where facts name them.
 
     Raises what `away` says is the database's trouble and not the log's.
     """
