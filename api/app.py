@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 import anyio.to_thread
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from msgspec.structs import replace
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -116,17 +116,16 @@ def create_app(
     metrics.queries = reads.counts
     app.origins = settings.cors_origins
     app.graphql = graphql_app(context, reads)
-    for router in (
-        routes.router(context),
-        end_of_day.router(context),
-        documents.router(context, reads.registered, settings.query_cost),
-        blobs.router(context),
-        health.router(context, metrics),
-    ):
+    registered = documents.router(context, reads.registered, settings.query_cost)
+    for router in (*_routers(context), registered, health.router(context, metrics)):
         app.include_router(router)
     app.router.routes += [*_pages(), *callbacks.routes(context, context.callbacks)]
     app.openapi = _described(app)  # type: ignore[method-assign]
     return app
+
+
+def _routers(context: AppContext) -> tuple[APIRouter, ...]:
+    return routes.router(context), end_of_day.router(context), blobs.router(context)
 
 
 def _pages() -> list[BaseRoute]:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -160,26 +160,41 @@ def open_context(
         working = Worker(desk, clock, auto_day=auto_day, days_behind=days_behind)
         background.append(working)
         if network is not None:
-            sending = Outbox(
-                ledger,
-                reads,
-                writes,
-                network(),
-                clock,
-                factor=factor,
-                waits=lambda: working.status.beside,
-                days_behind=days_behind,
-            )
+            clocks = Clocks(clock, factor)
+            sending = _outbox(desk, writes, network(), clocks, working, days_behind)
             background.append(sending)
             told.append(lambda _: sending.wake())
-    return AppContext(
-        desk,
-        KeyRing(reads),
-        clock,
+    heard = network() if network is not None else {}
+    beside = tuple(background)
+    keys = KeyRing(reads)
+    return AppContext(desk, keys, clock, writes, beside, arrivals=arrivals, callbacks=heard)
+
+
+class Clocks(NamedTuple):
+    """The books' clock (UTC µs), and how many times as fast as the wall's it runs."""
+
+    books: Callable[[], int]
+    factor: int
+
+
+def _outbox(
+    desk: Desk,
+    writes: Engine,
+    adapters: Mapping[str, Adapter],
+    clocks: Clocks,
+    worker: Worker,
+    days_behind: int,
+) -> Outbox:
+    """The outbox beside a worker: while an import runs the operations, it begins nothing."""
+    return Outbox(
+        desk.ledger,
+        desk.engine,
         writes,
-        tuple(background),
-        arrivals=arrivals,
-        callbacks=network() if network is not None else {},
+        adapters,
+        clocks.books,
+        factor=clocks.factor,
+        waits=lambda: worker.status.beside,
+        days_behind=days_behind,
     )
 
 

@@ -83,13 +83,7 @@ class Found:
             [_instruction_row(one) for one in self.instructions.items],
             self.instructions.more,
         )
-        _table(
-            say,
-            "What channels contradict",
-            ("instruction", "what", "serial", "stage", "told", "why", "CNY"),
-            [_contradiction_row(one) for one in self.contradictions.items],
-            self.contradictions.more,
-        )
+        _say_contradictions(say, self.contradictions)
         _table(
             say,
             "Payouts to retry",
@@ -111,13 +105,8 @@ class Found:
             _say_suspense(say, one)
         rows = [(one.name, str(one.position), one.reason or "") for one in self.paused]
         _table(say, "Paused read models", ("name", "at", "why"), rows, False)
-        lists = (
-            self.hindrances,
-            self.instructions,
-            self.contradictions,
-            self.payouts,
-            self.refunds,
-        )
+        lists: tuple[Some[Any], ...] = (self.hindrances, self.instructions, self.contradictions)
+        lists = (*lists, self.payouts, self.refunds)
         if not any((*(one.items for one in lists), self.suspense, self.paused)):
             say.line("Nothing waits for anybody.")
 
@@ -128,6 +117,12 @@ def _say_day(say: Say, day: BusinessDay | None) -> None:
         return
     cut_off = f", cut off {iso_time(day.cut_off_at_us)}" if day.cut_off_at_us else ""
     say.line(f"Open day: {day.accounting_date}{cut_off}", "bold")
+
+
+def _say_contradictions(say: Say, found: Some[Contradiction]) -> None:
+    columns = ("instruction", "what", "serial", "stage", "told", "why", "CNY")
+    rows = [_contradiction_row(one) for one in found.items]
+    _table(say, "What channels contradict", columns, rows, found.more)
 
 
 def _say_suspense(say: Say, held: Suspense) -> None:
@@ -174,7 +169,7 @@ def _instruction_row(one: OpenInstruction) -> tuple[str, ...]:
         asked.state,
         iso_time(asked.issued_at_us),
         asked.channel,
-        _why(one.refusal, asked.answer),
+        _why(one.refusal, asked.withheld or asked.answer),
         decimal_text(asked.amount_fen),
     )
 

@@ -44,7 +44,6 @@ def own_transaction(command: Any, member: str, _state: States) -> bool:
 
 
 OPERATOR = Permission(frozenset({"operator"}))
-READER = Permission(frozenset({"auditor", "operator"}))
 
 
 def _merchant(own: Own) -> Permission:
@@ -87,7 +86,6 @@ PERMISSIONS: dict[str, Permission] = {
     "POST /v1/instructions/{instruction_id}/outcome": OPERATOR,
     "POST /v1/instructions/{instruction_id}/ask": OPERATOR,
     "POST /v1/instructions/{instruction_id}/close": OPERATOR,
-    "GET /v1/blobs/{sha256}": READER,
     "POST /v1/channels/{channel}/register": OPERATOR,
     "POST /v1/calendars": OPERATOR,
     "POST /v1/documents": OPERATOR,

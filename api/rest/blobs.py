@@ -10,8 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.context import AppContext
+from api.http.access import refuse_reader
+from api.http.bearer import authorization
 from api.rest.openapi import every_problem
-from api.rest.routes import admit, operation_id
+from api.rest.routes import operation_id
 from domain.eventstore import blobs
 from domain.refusals import Code, Refused
 
@@ -24,7 +26,9 @@ def router(context: AppContext) -> APIRouter:
     """The one route; merchants have no right to it."""
 
     async def blob(request: Request) -> Response:
-        await admit(context, NAME, request)
+        caller = await context.keys.caller(authorization(request))
+        context.rates.charge(caller)
+        refuse_reader(caller)
         name = request.path_params["sha256"]
         if not _is_sha256(name):
             raise Refused(Code.IDENTIFIER_INVALID, "sha256", "64 of 0-9 a-f are needed")

@@ -21,9 +21,9 @@ ENDPOINTS = (
         path="/v1/instructions/{instruction_id}/ask",
         command=AskChannel,
         summary="Have a channel asked now, or an instruction sent that was withheld",
-        sample={"instruction_id": "pay-P1001"},
+        sample={"instruction_id": "pay-P2001"},
         body={},
-        result={"instruction_id": "pay-P1001", "status": "unknown"},
+        result={"instruction_id": "pay-P2001", "status": "issued"},
         number=None,
     ),
     Endpoint(
@@ -31,9 +31,9 @@ ENDPOINTS = (
         path="/v1/instructions/{instruction_id}/close",
         command=ClosePayment,
         summary="Close a payment that is not paid: at its channel first",
-        sample={"instruction_id": "pay-P1001"},
+        sample={"instruction_id": "pay-P2002"},
         body={"reason": "the buyer left"},
-        result={"instruction_id": "pay-P1001", "status": "awaiting_payer"},
+        result={"instruction_id": "pay-P2002", "status": "declined"},
         number=None,
     ),
 )

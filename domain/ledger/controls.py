@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from domain.accounting.chart import PAYMENT_IN_TRANSIT, PAYOUT_IN_TRANSIT, REFUND_IN_TRANSIT
 from domain.accounting.open_items import OpenItems, is_controlled, suspense_of
+from domain.accounting.rules.settlement import PAID_LATE
 from domain.kernel import Fact, Recorded
 from domain.payment import payment, suspense
 from domain.payment.plan import MAX_LEGS, Share

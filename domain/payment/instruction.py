@@ -346,7 +346,6 @@ def withhold(state: State, reason: str) -> list[Event]:
 
 
 def _is_busy(state: State) -> bool:
-    """Whether an attempt is under way whose answer still matters."""
     return state.tried.under_way and state.due_us is not None
 
 

@@ -36,12 +36,15 @@ def test_every_endpoint_stands_in_the_table_and_no_other() -> None:
         assert ("merchant" in permission.roles) == (permission.own is not None), name
 
 
+READ = ("GET /health", "GET /ready", "GET /metrics", "GET /v1/blobs/{sha256}")
+
+
 def test_the_table_is_all_that_can_be_called(server: Server) -> None:
     """From outside: what the document offers is the table, and what needs no key."""
     paths = server.client.get("/openapi.json").json()["paths"]
     offered = {f"{method.upper()} {path}" for path, item in paths.items() for method in item}
-    assert offered == {*PERMISSIONS, "GET /health", "GET /ready", "GET /metrics"}
-    documented = {path.split("{")[0] for path in paths}
+    assert offered == {*PERMISSIONS, *READ}
+    documented = {path.split("{")[0] for path in paths} | {"/callbacks/"}
     known = {"/", "/openapi.json", "/docs", "/docs/refusals.md", "/graphql"}
     for route in server.client.app.routes:  # type: ignore[attr-defined]
         path = getattr(route, "path", None)

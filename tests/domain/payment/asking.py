@@ -40,7 +40,7 @@ class Asking:
             self.now_us,
             repeatable=self.repeatable,
             number="N1",
-            other_number="N2",
+            other_number=f"N{self.state.tried.renumbered + 2}",
         )
         self._take(facts)
         return facts[-1].kind if facts and isinstance(facts[-1], Attempted) else ""
