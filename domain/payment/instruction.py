@@ -38,9 +38,8 @@ class Issued(Fact, frozen=True, omit_defaults=True):
     """`reference` is the stream that asked for it; the outcome goes back there. `number` is what
     the channel knows it by, "" for the instruction's own id; `code` the payment code. A refund
     names the instruction it is of, `original`, and of a combined order the transaction, `part`.
-    `choice`: why this channel and no other; `merchant`: whose transaction it is; `serial`: the
-    charge a refund gives back, "" for the first; `product` the product code, `payee` the stream of
-    what the money is meant for."""
+    `choice`: why this channel; `merchant`: whose transaction it is; `serial`: the charge a refund
+    gives back, "" for the first; `payee` the stream of what the money is meant for."""
 
     purpose: Purpose
     reference: str

@@ -291,18 +291,6 @@ def payout_succeeded(state: State, payout_no: str, entry: Entry) -> list[Event]:
     return [fact, *finish(evolve(state, fact))]
 
 
-def is_failed(state: State, payout_no: str) -> bool:
-    """Whether a payout was declined, and neither paid again nor kept in suspense."""
-    return any(
-        (one.payout_no, one.status, one.suspense) == (payout_no, "failed", "")
-        for one in state.payouts
-    )
-
-
-def is_paid(state: State, payout_no: str) -> bool:
-    return any((one.payout_no, one.status) == (payout_no, "succeeded") for one in state.payouts)
-
-
 def payout_succeeded_late(state: State, payout_no: str, entry: Entry) -> list[Event]:
     """The channel paid after it had declined."""
     paid = payout_of(state, payout_no, "failed")

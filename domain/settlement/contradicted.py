@@ -13,12 +13,18 @@ from domain.settlement import batch
 from domain.settlement.commands import hold_returned
 
 
+def _is(state: batch.State, payout_no: str, status: batch.PayoutStatus) -> bool:
+    """Whether a payout stands so, was not paid again, and none of its money is in suspense."""
+    known = [(one.payout_no, one.status, one.suspense) for one in state.payouts]
+    return (payout_no, status, "") in known
+
+
 def payout_late(unit: Unit, against: Against) -> None:
     """A payout succeeded after it was declined. Not paid again yet, and its money still there: it
     is paid now. Else it was paid twice, or is missing."""
     stream: Stream[batch.State] = Stream(against.asked.reference)
     state, payout_no = unit.load(stream), against.instruction_id
-    waiting = batch.is_failed(state, payout_no)
+    waiting = _is(state, payout_no, "failed")
     owner = account.stream(account_id(MERCHANT_AVAILABLE, state.merchant))
     held = unit.load(owner)
     mine_fen = dict(held.holds).get(payout_no, 0)
@@ -40,7 +46,7 @@ def payout_returned(unit: Unit, against: Against) -> None:
     or suspense, where the merchant's accounts are closed."""
     stream: Stream[batch.State] = Stream(against.asked.reference)
     state, payout_no = unit.load(stream), against.instruction_id
-    if not batch.is_paid(state, payout_no):
+    if not _is(state, payout_no, "succeeded"):
         return  # An operator has recorded it, or it was paid again: it stays listed.
     on, channel, amount_fen = (
         unit.accounting_date,
