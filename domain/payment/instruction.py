@@ -221,11 +221,9 @@ def issue(
 ) -> list[Event]:
     """Commit to asking a channel. The same again returns []; another one: INSTRUCTION_EXISTS."""
     wanted = Issued(purpose, reference, channel, amount_fen, party, **more)
-    if state.asked is None:
-        return [wanted]
-    if state.asked == wanted:
-        return []
-    raise Refused(Code.INSTRUCTION_EXISTS, "instruction_id")
+    if state.asked not in (None, wanted):
+        raise Refused(Code.INSTRUCTION_EXISTS, "instruction_id")
+    return [] if state.asked else [wanted]
 
 
 def conclude(state: State, result: Result) -> list[Event]:

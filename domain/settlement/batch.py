@@ -281,19 +281,14 @@ def payout_number(batch_id: str, count: int) -> str:
     return f"payout-{batch_id}-{count}"
 
 
-def payout_succeeded(state: State, payout_no: str, entry: Entry) -> list[Event]:
+def payout_succeeded(
+    state: State, payout_no: str, entry: Entry, after: PayoutStatus = "instructed"
+) -> list[Event]:
     """The channel paid; with the last payout that counts the batch is settled.
 
     Like the next two, raises BATCH_NOT_FOUND, PAYOUT_NOT_FOUND.
     """
-    paid = payout_of(state, payout_no, "instructed")
-    fact = PayoutSucceeded(payout_no, paid.amount_fen, entry)
-    return [fact, *finish(evolve(state, fact))]
-
-
-def payout_succeeded_late(state: State, payout_no: str, entry: Entry) -> list[Event]:
-    """The channel paid after it had declined."""
-    paid = payout_of(state, payout_no, "failed")
+    paid = payout_of(state, payout_no, after)
     fact = PayoutSucceeded(payout_no, paid.amount_fen, entry)
     return [fact, *finish(evolve(state, fact))]
 

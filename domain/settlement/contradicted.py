@@ -37,7 +37,7 @@ def payout_late(unit: Unit, against: Against) -> None:
         unit.record(owner, account.release_hold(held, payout_no))
     on, channel = unit.accounting_date, against.asked.channel
     entry = rules.payout_succeeded_late(on, channel, state.merchant, amount_fen)
-    unit.record(stream, batch.payout_succeeded_late(state, payout_no, entry))
+    unit.record(stream, batch.payout_succeeded(state, payout_no, entry, "failed"))
     ended(unit, against, "paid")
 
 
