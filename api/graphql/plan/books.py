@@ -21,7 +21,7 @@ import psycopg
 from psycopg import sql
 from sqlalchemy.sql import ClauseElement
 
-from domain.eventstore.database import Database, configure_sqlite
+from domain.eventstore.database import Database, configure_sqlite, session_arguments
 from projections.tables.listing import Dialect, Names, Rendered, rendered
 
 ResultT = TypeVar("ResultT")
@@ -101,8 +101,7 @@ class PostgresBooks(Books):
     dialect: Dialect = "postgresql"
 
     def __init__(self, database: Database) -> None:
-        options = f'-c search_path="{database.schema}" -c default_transaction_read_only=on'
-        arguments = database.connection_arguments | {"options": options}
+        arguments = session_arguments(database, read_only=True)
         self._connection = psycopg.connect(**arguments, autocommit=True)
         self._connection.prepared_max = KEPT_STATEMENTS
         self._cursor = self._connection.cursor()
