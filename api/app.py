@@ -16,7 +16,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.callbacks import routes as callbacks
 from api.context import AppContext
-from api.graphql.app import GraphQLReads, graphql_app
+from api.graphql.app import GraphQLReads
+from api.graphql.endpoint import graphql_app
 from api.graphql.registered import read_folder
 from api.graphql.schema import graphql_schema
 from api.graphql.tags import release

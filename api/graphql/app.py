@@ -1,11 +1,7 @@
-"""The GraphQL endpoint: queries by POST as JSON or by GET, and GraphiQL for a browser's GET.
+"""What answers queries: by a plan where there is one, else by the stock executor.
 
-A GET has an entity tag (`tags.py`): whoever asks again under a tag that is still right is answered
-304, before anything is read. A query is a text, or the id of a registered one (`registered.py`).
-
-What is wrong with the request around the document (method, key, type, size, JSON) is answered as a
-problem document, as REST does; what is wrong with the document or happens while it runs, as
-GraphQL's `errors`.
+A query is a text, or the id of a registered one (`registered.py`). `endpoint.py` is how it is asked
+over HTTP. What is wrong with a document or happens while it runs is answered as GraphQL's `errors`.
 """
 
 import logging
@@ -17,22 +13,10 @@ from typing import Any, NamedTuple
 import anyio
 import msgspec
 from graphql import DocumentNode, GraphQLError
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.types.graphql import OperationType
 
 from api.context import AppContext
-from api.graphql.asked import (
-    GRAPHQL_JSON,
-    HTML,
-    JSON,
-    Asked,
-    asked_by_url,
-    checked_asked,
-    wanted_type,
-)
+from api.graphql.asked import Asked
 from api.graphql.cost import MOST_COST, kept_cost, refuse_costly
 from api.graphql.errors import error_bodies, error_body, refusal_error
 from api.graphql.lanes import Lanes
@@ -43,13 +27,8 @@ from api.graphql.plan.selecting import Unplanned
 from api.graphql.reads import THREADS, WAIT_MS, Reads
 from api.graphql.registered import Registered, checked_id
 from api.graphql.schema import SCHEMA, graphql_schema
-from api.graphql.tags import Tags, matches
-from api.http.bearer import authorization
-from api.http.bodies import read_body, refuse_other_types
-from api.http.errors import HANDLERS, Problem
+from api.graphql.tags import Tags
 from api.http.keys import Caller
-from api.http.nesting import refuse_deep_json
-from api.web.pages import page
 from domain.refusals import Code, Refused
 
 SMALL = 1_000  # Values that are answered in some ten milliseconds.
@@ -57,10 +36,8 @@ LARGE_AT_ONCE = 2  # Plans that answer with more, so that those of small ones ne
 REQUEST_COST = 1_000  # So many values count as one more request.
 FAILED = "failed: "  # What the reason begins with when a plan has failed.
 REGISTERED_BYTES = 32 * 1024 * 1024  # Of registered documents, parsed: no stranger's takes that.
-_HEADERS = {"Cache-Control": "no-store"}
 
 _log = logging.getLogger("zhangfang.api")
-_decoder = msgspec.json.Decoder(Asked)
 _encoder = msgspec.json.Encoder()
 
 
@@ -257,71 +234,3 @@ class GraphQLReads:
 
 def _encoded(body: dict[str, Any]) -> bytes:
     return _encoder.encode(body)
-
-
-def graphql_app(context: AppContext, reads: GraphQLReads) -> ASGIApp:
-    """The ASGI application behind /graphql."""
-
-    async def respond(request: Request) -> Response:
-        if request.method not in ("GET", "HEAD", "POST"):
-            raise HTTPException(405, headers={"Allow": "GET, HEAD, POST"})
-        by_url = request.method != "POST"
-        asks = "query" in request.query_params or "documentId" in request.query_params
-        wanted = wanted_type(request.headers.get("accept"), page=not asks)
-        if by_url and wanted == HTML:
-            return page("graphiql.html")
-        caller = await context.keys.caller(authorization(request))
-        context.rates.charge(caller)
-        asked = asked_by_url(request) if by_url else await _asked(request)
-        ready = await reads.ready(caller, asked)
-        media_type = JSON if wanted == HTML else wanted
-        tag = None
-        if isinstance(ready, Answer):
-            answer = ready
-        else:
-            if by_url:  # Before anything is read: an answer is never older than its tag.
-                tag = await reads.tag(caller, ready, media_type)
-            if tag is not None and matches(request.headers.getlist("if-none-match"), tag):
-                return Response(None, 304, _revalidated(tag))
-            answer = await reads.read(caller, ready)
-        headers = _revalidated(tag) if tag is not None and answer.whole else _HEADERS
-        # Of this type alone a client can tell by the status that there is no data.
-        none = wanted == GRAPHQL_JSON and not answer.body.startswith(b'{"data":')
-        return Response(answer.body, 400 if none else 200, headers, media_type=media_type)
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        try:
-            response = await respond(request)
-        except (Refused, Problem, HTTPException, ClientDisconnect) as error:
-            response = await HANDLERS[_handled(error)](request, error)
-        except Exception as error:
-            response = await HANDLERS[Exception](request, error)
-        await response(scope, receive, send)
-
-    return app
-
-
-def _revalidated(tag: str) -> dict[str, str]:
-    """Kept by the caller alone, who asks each time whether it is still right."""
-    return {
-        "ETag": tag,
-        "Cache-Control": "private, no-cache",
-        "Vary": "Authorization, Accept",
-    }
-
-
-def _handled(error: Exception) -> type[Exception]:
-    return next(kind for kind in HANDLERS if isinstance(error, kind))
-
-
-async def _asked(request: Request) -> Asked:
-    """Raises Problem 415 or 413, Refused(REQUEST_INVALID)."""
-    refuse_other_types(request)
-    raw = await read_body(request)
-    try:
-        refuse_deep_json(raw.decode())
-        return checked_asked(_decoder.decode(raw), "body")
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        detail = f"one JSON object with `query` is needed: {error}"
-        raise Refused(Code.REQUEST_INVALID, "body", detail) from None

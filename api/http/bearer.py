@@ -5,7 +5,7 @@ What each role may do is in `api/http/access.py` for commands and in the GraphQL
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import anyio
 import anyio.to_thread
@@ -38,7 +38,11 @@ def authorization(request: Request) -> str | None:
 
     Raises Refused(NOT_AUTHENTICATED) for several: whoever stands between might take another one.
     """
-    given = request.headers.getlist("authorization")
+    return only_authorization(request.headers.getlist("authorization"))
+
+
+def only_authorization(given: Sequence[str]) -> str | None:
+    """The one of a request's Authorization headers. Raises as `authorization` does."""
     if len(given) > 1:
         raise Refused(Code.NOT_AUTHENTICATED, "Authorization", "the header stands more than once")
     return given[0] if given else None

@@ -1,6 +1,7 @@
 """The bytes of a request's body: so many of one, and so many of all that arrive at once."""
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
 
 from api.http.errors import Problem
 from domain.refusals import Code, Refused
@@ -20,17 +21,25 @@ _arriving = _Arriving()
 
 
 async def read_body(request: Request) -> bytes:
-    """A request's body, of at most 1 MiB.
+    """A request's body. Raises as `arriving_body` does."""
+    return await arriving_body(request.receive, request.headers.get("content-length", ""))
 
-    Raises Problem: 413, and 503 when too much of others is arriving.
+
+async def arriving_body(receive: Receive, length: str) -> bytes:
+    """A body of at most 1 MiB; `length` is what its header says of it, "" for nothing.
+
+    Raises Problem: 413, and 503 when too much of others is arriving; ClientDisconnect.
     """
-    length = request.headers.get("content-length", "")
     if length.isascii() and length.isdigit() and int(length[:20]) > MAX_BODY:
         raise _too_large()
     chunks: list[bytes] = []
-    size = 0
+    size, more = 0, True
     try:
-        async for chunk in request.stream():
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            chunk, more = message.get("body", b""), message.get("more_body", False)
             size += len(chunk)
             _arriving.size += len(chunk)
             if size > MAX_BODY:
@@ -45,12 +54,21 @@ async def read_body(request: Request) -> bytes:
 
 def media_type(request: Request) -> str:
     """`application/json` of `Application/JSON; charset=utf-8`."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return _type_of(request.headers.get("content-type", ""))
+
+
+def _type_of(header: str) -> str:
+    return header.partition(";")[0].strip().lower()
 
 
 def refuse_other_types(request: Request) -> None:
     """Raises Problem 415 unless a body says it is JSON."""
-    if media_type(request) != "application/json":
+    refuse_other_type(request.headers.get("content-type", ""))
+
+
+def refuse_other_type(header: str) -> None:
+    """Raises Problem 415 unless a Content-Type header says JSON."""
+    if _type_of(header) != "application/json":
         refused = Refused(Code.REQUEST_INVALID, "Content-Type", "application/json is needed")
         raise Problem(refused, status=415)
 

@@ -8,9 +8,10 @@ import logging
 import re
 import secrets
 import time
+from functools import lru_cache
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 REQUEST_ID = b"x-request-id"
 _is_request_id = re.compile(rb"[A-Za-z0-9._-]{1,64}").fullmatch
@@ -47,14 +48,13 @@ class Doors:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = list(message.get("headers", ()))
-                given = {name.lower() for name, _ in headers}
-                headers += [pair for pair in SECURITY if pair[0] not in given]
-                headers.append((REQUEST_ID, request_id))
-                message["headers"] = headers
+                headers = message.get("headers", ())
+                lacking = _lacking(tuple([name for name, _ in headers]))
+                message["headers"] = [*headers, *lacking, (REQUEST_ID, request_id)]
             await send(message)
 
-        with bound_contextvars(request_id=request_id.decode()):
+        bound = bind_contextvars(request_id=request_id.decode())
+        try:
             try:
                 await self._app(scope, receive, guarded)
             except Exception:
@@ -66,6 +66,15 @@ class Doors:
                 took_ms = (time.perf_counter_ns() - began_ns) // 1_000_000
                 # The route and not the path: ids of members stand in paths.
                 _log.info("%s %s %d %d ms", scope["method"], route or "-", status, took_ms)
+        finally:
+            reset_contextvars(**bound)
+
+
+@lru_cache(maxsize=256)
+def _lacking(given: tuple[bytes, ...]) -> tuple[tuple[bytes, bytes], ...]:
+    """What is added to an answer that has headers of these names."""
+    names = {name.lower() for name in given}
+    return tuple(pair for pair in SECURITY if pair[0] not in names)
 
 
 def _request_id(scope: Scope) -> bytes:

@@ -21,7 +21,7 @@ import psycopg
 from psycopg import sql
 from sqlalchemy.sql import ClauseElement
 
-from domain.eventstore.database import Database, configure_sqlite
+from domain.eventstore.database import Database, configure_sqlite, session_arguments
 from projections.tables.listing import Dialect, Names, Rendered, rendered
 
 ResultT = TypeVar("ResultT")
@@ -95,14 +95,24 @@ class SqliteBooks(Books):
         self._connection.close()
 
 
+@lru_cache(maxsize=256)
+def _begun(tables: frozenset[str]) -> bytes:
+    """What begins a view, in one message. The locks are taken before anything is read, as in
+    view.py: a swap in the middle would show empty tables."""
+    begun = b"BEGIN ISOLATION LEVEL REPEATABLE READ"
+    if not tables:
+        return begun
+    names = sql.SQL(", ").join(sql.Identifier(name) for name in sorted(tables))
+    return begun + sql.SQL("; LOCK TABLE {} IN ACCESS SHARE MODE").format(names).as_bytes()
+
+
 class PostgresBooks(Books):
     """Of a schema of a PostgreSQL database."""
 
     dialect: Dialect = "postgresql"
 
     def __init__(self, database: Database) -> None:
-        options = f'-c search_path="{database.schema}" -c default_transaction_read_only=on'
-        arguments = database.connection_arguments | {"options": options}
+        arguments = session_arguments(database, read_only=True)
         self._connection = psycopg.connect(**arguments, autocommit=True)
         self._connection.prepared_max = KEPT_STATEMENTS
         self._cursor = self._connection.cursor()
@@ -116,17 +126,11 @@ class PostgresBooks(Books):
 
     @contextmanager
     def view(self, tables: Collection[str]) -> Iterator[None]:
-        connection = self._connection
-        names = sql.SQL(", ").join(sql.Identifier(name) for name in sorted(tables))
-        with connection.pipeline():
-            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
-            # Before anything is read, as in view.py: a swap in the middle would show empty tables.
-            if tables:
-                connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(names))
+        self._cursor.execute(_begun(frozenset(tables)), prepare=False)
         try:
             yield
         finally:
-            connection.execute("ROLLBACK")
+            self._cursor.execute(b"ROLLBACK", prepare=False)
 
     def close(self) -> None:
         self._connection.close()

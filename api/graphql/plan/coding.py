@@ -99,14 +99,18 @@ def _shown(code: Code, shown: Shown, one: Selected) -> str:
 
 
 def _money(code: Code, shown: Shown, one: Selected, amount: str) -> str:
-    currency = code.cell(shown.currency) if shown.currency else repr(CURRENCY)
-    values = {
-        TYPENAME: repr("Money"),
-        "minor": f"str({amount})",
-        "currency": currency,
-        "decimal": f"decimal({amount})",
-    }
-    return display((inner.key, values[inner.name]) for inner in one.inner)
+    def part(name: str) -> str:
+        match name:
+            case "minor":
+                return f"str({amount})"
+            case "decimal":
+                return f"decimal({amount})"
+            case "currency":
+                return code.cell(shown.currency) if shown.currency else repr(CURRENCY)
+            case _:
+                return repr("Money")
+
+    return display((inner.key, part(inner.name)) for inner in one.inner)
 
 
 def connection_of(code: Code, one: Selected, node: Inner, cursor: str) -> str:

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from starlette.types import ASGIApp
 
 from api.context import AppContext
-from api.graphql.app import FAILED, GraphQLReads, graphql_app
+from api.graphql.app import FAILED, GraphQLReads
+from api.graphql.endpoint import graphql_app
 from benchmarks.drills.generating.writing import Query
 
 PATIENCE_S = 20
