@@ -59,6 +59,7 @@ def test_an_id_is_its_number_where_that_fits_and_reads_as_one_id(
     ):
         if expected is None:
             assert HASHED.fullmatch(number)
+            assert number != instruction_id
         else:
             assert number == expected
 

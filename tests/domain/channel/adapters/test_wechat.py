@@ -3,6 +3,8 @@
 import pytest
 
 from domain.channel.network import (
+    Adapter,
+    Answer,
     AwaitingPayer,
     Charge,
     NotFound,
@@ -21,7 +23,7 @@ from tests.domain.channel.adapters.orders import (
     queries,
     sends,
 )
-from tests.domain.channel.adapters.outside import Json, WeChatSide
+from tests.domain.channel.adapters.outside import NOW_US, Json, WeChatSide
 from tests.domain.channel.adapters.wechat_words import (
     AT_US,
     SERIAL,
@@ -170,6 +172,18 @@ def test_an_answer_that_is_not_wechat_pays_is_unknown(side: type[WeChatSide], re
     for do, reply in ((queries(PAYMENT), (200, single())), (closes(PAYMENT), (204, None))):
         answer, _ = ask(side(reply), "WECHAT_PAY", do)
         assert answer.said == Unknown(f"HTTP {reply[0]}: {reason}")
+
+
+def test_an_answer_that_was_given_before_is_unknown() -> None:
+    class Replayed(WeChatSide):
+        nonce = "5c2f00ad36f8d6e5b3a3c7a1f0e98d11"
+
+    async def twice(adapter: Adapter) -> Answer:
+        assert (await adapter.query(PAYMENT, NOW_US)).said == Succeeded(SERIAL, 15_300)
+        return await adapter.query(PAYMENT, NOW_US)
+
+    answer, _ = ask(Replayed((200, single()), (200, single())), "WECHAT_PAY", twice)
+    assert answer.said == Unknown("HTTP 200: its nonce was seen before")
 
 
 def test_an_answer_may_be_signed_by_the_platform_certificate() -> None:
