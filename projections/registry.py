@@ -16,6 +16,7 @@ from projections.models import (
     refunds,
     settlement_batches,
     settlement_items,
+    suspense_items,
     transactions,
     trial_balance,
 )
@@ -31,6 +32,7 @@ READ_MODELS: dict[str, ReadModel] = {
     "instructions": instructions.MODEL,
     "instruction_attempts": instruction_attempts.MODEL,
     "contradictions": contradictions.MODEL,
+    "suspense_items": suspense_items.MODEL,
     "members": members.MODEL,
     "account_days": account_days.MODEL,
     "business_days": business_days.MODEL,

@@ -17,6 +17,7 @@ from projections.models.business_days import BusinessDay, latest_day
 from projections.models.contradictions import Contradiction
 from projections.models.refunds import Refund
 from projections.models.settlement_payouts import Payout
+from projections.models.suspense_items import SuspenseItem
 from projections.rebuilding.digest import snapshot
 from projections.registry import READ_MODELS
 
@@ -42,6 +43,7 @@ class Found:
         self.hindrances = attention.hindrances(view)
         self.instructions = attention.open_instructions(view)
         self.contradictions = attention.contradicting(view)
+        self.suspense_items = attention.suspense_items(view)
         self.payouts = attention.payouts(view)
         self.refunds = attention.refunds(view)
         self.suspense = attention.suspense(view)
@@ -54,6 +56,7 @@ class Found:
             "hindrances": _some_json(self.hindrances, _hindrance_json),
             "instructions": _some_json(self.instructions, _instruction_json),
             "contradictions": _some_json(self.contradictions, _contradiction_json),
+            "suspense_items": _some_json(self.suspense_items, _suspense_item_json),
             "payouts": _some_json(self.payouts, _payout_json),
             "refunds": _some_json(self.refunds, _refund_json),
             "suspense": [_suspense_json(one) for one in self.suspense],
@@ -84,6 +87,7 @@ class Found:
             self.instructions.more,
         )
         _say_contradictions(say, self.contradictions)
+        _say_suspense_items(say, self.suspense_items)
         _table(
             say,
             "Payouts to retry",
@@ -106,7 +110,7 @@ class Found:
         rows = [(one.name, str(one.position), one.reason or "") for one in self.paused]
         _table(say, "Paused read models", ("name", "at", "why"), rows, False)
         lists: tuple[Some[Any], ...] = (self.hindrances, self.instructions, self.contradictions)
-        lists = (*lists, self.payouts, self.refunds)
+        lists = (*lists, self.suspense_items, self.payouts, self.refunds)
         if not any((*(one.items for one in lists), self.suspense, self.paused)):
             say.line("Nothing waits for anybody.")
 
@@ -123,6 +127,23 @@ def _say_contradictions(say: Say, found: Some[Contradiction]) -> None:
     columns = ("instruction", "what", "serial", "stage", "told", "why", "CNY")
     rows = [_contradiction_row(one) for one in found.items]
     _table(say, "What channels contradict", columns, rows, found.more)
+
+
+def _say_suspense_items(say: Say, found: Some[SuspenseItem]) -> None:
+    columns = ("item", "what", "of", "waits on", "opened", "why", "CNY")
+    rows = [
+        (
+            one.item,
+            one.kind,
+            one.instruction_id,
+            one.account,
+            iso_time(one.opened_at_us),
+            one.reason,
+            decimal_text(one.waits_fen),
+        )
+        for one in found.items
+    ]
+    _table(say, "Surplus and shortage to be placed", columns, rows, found.more)
 
 
 def _say_suspense(say: Say, held: Suspense) -> None:
@@ -246,6 +267,22 @@ def _contradiction_json(one: Contradiction) -> dict[str, Any]:
         "amount_fen": one.amount_fen,
         "detail": one.detail,
         "at": iso_time(one.at_us),
+    }
+
+
+def _suspense_item_json(one: SuspenseItem) -> dict[str, Any]:
+    return {
+        "item": one.item,
+        "kind": one.kind,
+        "instruction_id": one.instruction_id,
+        "serial": one.serial,
+        "channel": one.channel,
+        "party": one.party,
+        "amount_fen": one.amount_fen,
+        "waits_fen": one.waits_fen,
+        "account": one.account,
+        "reason": one.reason,
+        "opened_at": iso_time(one.opened_at_us),
     }
 
 

@@ -20,6 +20,7 @@ from domain.ledger.answer import Refusal as KeptRefusal
 from projections.models.business_days import latest_day
 from projections.models.contradictions import Contradiction as ContradictionRow
 from projections.models.refunds import Refund as RefundRow
+from projections.models.suspense_items import SuspenseItem as SuspenseItemRow
 
 ItemT = TypeVar("ItemT")
 
@@ -117,6 +118,25 @@ class Suspense:
 
 
 @object_type
+class SuspenseItem:
+    """Money that a channel moved otherwise than it was asked, and that waits: `waits` of `amount`
+    on `account`, until an operator or reconciliation finds its place. `kind` as of a contradiction;
+    `reason` is the channel's, when it did not take it back."""
+
+    item: ID
+    kind: str
+    instruction_id: ID
+    serial: str
+    channel: str
+    party_id: ID
+    amount: Money
+    waits: Money
+    account: ID
+    reason: str
+    opened_at: Instant
+
+
+@object_type
 class Desk:
     """What waits for a person; of each list the first 50."""
 
@@ -156,6 +176,12 @@ class Desk:
         """What channels contradict, whose money has no place yet, the oldest first."""
         found = await info.context.read(attention.contradicting)
         return DeskList(items=[_contradiction(one) for one in found.items], more=found.more)
+
+    @resolved
+    async def suspense_items(self, info: Info) -> DeskList[SuspenseItem]:
+        """Surplus and shortage of single instructions, the oldest first."""
+        found = await info.context.read(attention.suspense_items)
+        return DeskList(items=[_suspense_item(one) for one in found.items], more=found.more)
 
     @resolved
     async def payouts(self, info: Info) -> DeskList[CameBack]:
@@ -200,6 +226,22 @@ def _contradiction(one: ContradictionRow) -> Contradiction:
         amount=None if one.amount_fen is None else money(one.amount_fen),
         detail=one.detail,
         at=Instant(one.at_us),
+    )
+
+
+def _suspense_item(one: SuspenseItemRow) -> SuspenseItem:
+    return SuspenseItem(
+        item=ID(one.item),
+        kind=one.kind,
+        instruction_id=ID(one.instruction_id),
+        serial=one.serial,
+        channel=one.channel,
+        party_id=ID(one.party),
+        amount=money(one.amount_fen),
+        waits=money(one.waits_fen),
+        account=ID(one.account),
+        reason=one.reason,
+        opened_at=Instant(one.opened_at_us),
     )
 
 

@@ -67,6 +67,7 @@ PERMISSIONS: dict[str, Permission] = {
     "POST /v1/refunds/{refund_no}/approve": OPERATOR,
     "POST /v1/refunds/{refund_no}/reject": OPERATOR,
     "POST /v1/recharges": OPERATOR,
+    "POST /v1/suspense-items/{item}/place": OPERATOR,
     "POST /v1/transfers": OPERATOR,
     "POST /v1/accounts/{account}/freeze": OPERATOR,
     "POST /v1/accounts/{account}/unfreeze": OPERATOR,

@@ -36,6 +36,8 @@ from projections.models.journal import JournalLine
 from projections.models.refunds import Refund, awaiting_approval
 from projections.models.settlement_batches import SettlementBatch
 from projections.models.settlement_payouts import Payout
+from projections.models.suspense_items import SuspenseItem
+from projections.models.suspense_items import waiting as waiting_items
 from projections.registry import READ_MODELS
 
 MOST = 50  # Rows of a list.
@@ -154,6 +156,11 @@ def contradicting(connection: Connection) -> Some[Contradiction]:
     """What channels said against what was asked, or against their own word, and whose money has no
     place yet, the oldest first."""
     return _some(contradictions.listed, connection)
+
+
+def suspense_items(connection: Connection) -> Some[SuspenseItem]:
+    """Money that channels moved otherwise than asked and that has no place, the oldest first."""
+    return _some(waiting_items, connection)
 
 
 def payouts(connection: Connection) -> Some[Payout]:

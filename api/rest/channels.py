@@ -1,9 +1,10 @@
 """Channels: one that is new to a ledger is registered; an operator has one asked, or a payment
-closed there."""
+closed there, and gives what lies in suspense to its owner."""
 
 from api.rest.endpoint import Endpoint
 from domain.channel.commands import RegisterChannel
 from domain.payment.asking import AskChannel, ClosePayment
+from domain.payment.contradicted import PlaceSurplus
 
 ENDPOINTS = (
     Endpoint(
@@ -34,6 +35,16 @@ ENDPOINTS = (
         sample={"instruction_id": "pay-P2002"},
         body={"reason": "the buyer left"},
         result={"instruction_id": "pay-P2002", "status": "declined"},
+        number=None,
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/suspense-items/{item}/place",
+        command=PlaceSurplus,
+        summary="Give money that lies in suspense to the wallet of the payer whose it is",
+        sample={"item": "1666e424af166b8276ea3d02"},
+        body={},
+        result={"item": "1666e424af166b8276ea3d02", "status": "placed"},
         number=None,
     ),
 )

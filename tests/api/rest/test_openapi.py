@@ -11,7 +11,9 @@ from api.rest import documents, end_of_day
 from api.rest.body import build
 from api.rest.routes import ENDPOINTS
 from domain.commands import COMMANDS
+from domain.kernel import Command, Request
 from domain.payment.asking import ClaimAttempt, RecordAnswer, WithholdInstruction
+from domain.payment.commands import RechargeWallet, RecordOutcome, SendBackRecharge
 from domain.refusals import Code
 from tests.api.conftest import Server
 
@@ -144,6 +146,8 @@ def test_the_examples_play_through(server: Server) -> None:
     play(server, CLOSING_A_PAYMENT)
     funded = {"succeeded": "W1"}
     server.ok("POST", "/v1/instructions/pay-P2001/outcome", funded, key="w")
+    leave_a_surplus(server)
+    play(server, PLACING)
     for name in WALLET_EXAMPLES:
         play(server, name)
     server.now_us = server.now_us + 86_400_000_000
@@ -158,6 +162,7 @@ def test_the_examples_play_through(server: Server) -> None:
 
 
 OPENING = "POST /v1/business-days/{first_date}/open"
+PLACING = "POST /v1/suspense-items/{item}/place"
 CLOSING = "POST /v1/orders/{order_no}/close"
 CLOSING_A_PAYMENT = "POST /v1/instructions/{instruction_id}/close"
 RETRY = "POST /v1/settlement-batches/{batch_id}/payouts/{payout_no}/retry"
@@ -201,6 +206,7 @@ SETTLEMENT_EXAMPLES = [
 ]
 ORDERED = {
     OPENING,
+    PLACING,
     CLOSING,
     CLOSING_A_PAYMENT,
     RETRY,
@@ -235,6 +241,22 @@ def ask_for_approvals(server: Server) -> None:
         body = {"refund_no": refund_no, "amount_fen": 1_000}
         answer = server.ok("POST", f"{sold}/refunds", body, role="stranger")
         assert answer["result"] == {"refund_no": refund_no, "state": "requested"}
+
+
+def leave_a_surplus(server: Server) -> None:
+    """A recharge was sent back, and the channel withdraws that it was: asked again, it insists."""
+    steps: tuple[Command, ...] = (
+        RechargeWallet("P9001", "xiaohong", "JD_PAY", 700),
+        RecordOutcome("pay-P9001", succeeded="S1"),
+        SendBackRecharge("P9001", "the wrong wallet"),
+        RecordOutcome("back-P9001", succeeded="B1"),
+        RecordAnswer("back-P9001", "declined", reason="taken back"),
+        ClaimAttempt("back-P9001", 1, True, "back-P9001", "back-P9001x"),
+        RecordAnswer("back-P9001", "declined", reason="taken back", attempt=1),
+    )
+    for number, command in enumerate(steps):
+        asked = Request(f"surplus-{number}", server.now_us, "operator:lin", command)
+        server.context.ledger.submit(asked).unwrap()
 
 
 def play(server: Server, name: str, role: str = "operator") -> None:
