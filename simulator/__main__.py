@@ -17,7 +17,7 @@ from simulator.clock import Clock, parse_iso, wall_us
 from simulator.faults import Draws, profile
 from simulator.keys import earlier_port, load_or_make
 from simulator.problems import Problem
-from simulator.server import Server, listening
+from simulator.server import Server, listening, loop_factory
 from simulator.wechat.api import TASKS, WeChatPay
 from simulator.world import World, remembered
 
@@ -111,7 +111,8 @@ def main() -> int:
     said = {"base_url": base_url, "keys": keys, "seed": world.draws.seed}
     line = json.dumps(said) if given.json else f"The outside listens at {base_url}; keys: {keys}"
     print(line, flush=True)
-    asyncio.run(_serve(world, sock))
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(_serve(world, sock))
     book.close()
     return 0
 
