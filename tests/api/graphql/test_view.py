@@ -125,63 +125,72 @@ def test_a_query_that_is_given_up_leaves_nothing_behind(own_books: Books) -> Non
     assert in_view(own_books, work) == 0
 
 
+class Holding:
+    """Keeps the thread of a view back at one step, until `go_on`, and keeps what it opened."""
+
+    def __init__(self, when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.reached, self.go_on = threading.Event(), threading.Event()
+        self.made: list[Connection] = []
+        self._when = when
+        self._begun = view_module._begun
+        monkeypatch.setattr(view_module, "_begun", self._opening)
+        if when == "closing":
+            self._close = View._close
+            monkeypatch.setattr(View, "_close", lambda view: self._closing(view))
+
+    def _at(self, step: str) -> None:
+        if self._when == step:
+            self.reached.set()
+            self.go_on.wait(10)
+
+    def _opening(self, engine: Engine) -> Connection:
+        self._at("opening")
+        self.made.append(self._begun(engine))
+        return self.made[-1]
+
+    def reading(self, connection: Connection) -> int:
+        self._at("reading")
+        return members(connection)
+
+    def _closing(self, view: View) -> None:
+        self._at("closing")
+        self._close(view)
+
+    @property
+    def all_closed(self) -> bool:
+        return bool(self.made) and all(one.closed for one in self.made)
+
+
 @pytest.mark.parametrize("when", ["opening", "reading", "closing"])
 def test_a_cancelled_task_leaves_no_connection_open(
     own_books: Books, when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As graphql-core ends the fields of a request when one has failed: by `cancel`, which no
     shield of anyio keeps away, while the thread goes on."""
-    reached, go_on = threading.Event(), threading.Event()
-    made: list[Connection] = []
-    begun = view_module._begun
-
-    def hold() -> None:
-        reached.set()
-        go_on.wait(10)
-
-    def opening(engine: Engine) -> Connection:
-        if when == "opening":
-            hold()
-        made.append(begun(engine))
-        return made[-1]
-
-    def reading(connection: Connection) -> int:
-        if when == "reading":
-            hold()
-        return members(connection)
-
-    monkeypatch.setattr(view_module, "_begun", opening)
-    if when == "closing":
-        close = View._close
-
-        def closing(self: View) -> None:
-            hold()
-            close(self)
-
-        monkeypatch.setattr(View, "_close", closing)
+    held = Holding(when, monkeypatch)
 
     async def run() -> None:
         limiter = anyio.CapacityLimiter(THREADS)
         view = View(own_books.context.engine, limiter)
 
         async def field() -> None:
-            await view.read(reading)
+            await view.read(held.reading)
             await view.close()
 
         task = asyncio.ensure_future(field())
-        await anyio.to_thread.run_sync(reached.wait, 10)
+        await anyio.to_thread.run_sync(held.reached.wait, 10)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        go_on.set()
+        held.go_on.set()
         await view.end()
         with pytest.raises(asyncio.CancelledError):
             await view.read(members)
         for _ in range(500):
-            if made and all(one.closed for one in made):
+            if held.all_closed:
                 break
             await asyncio.sleep(0.01)
-        assert made and all(one.closed for one in made)
+        assert held.all_closed
         assert limiter.borrowed_tokens == 0
 
     own_books.catch_up()
