@@ -13,11 +13,11 @@ from simulator.acts import fail
 from simulator.app import application
 from simulator.book import Book, InUse
 from simulator.callbacks import Caller
-from simulator.clock import Clock, parse_iso, wall_us
+from simulator.clock import LATEST_US, Clock, parse_iso, wall_us
 from simulator.faults import Draws, profile
 from simulator.keys import earlier_port, load_or_make
 from simulator.problems import Problem
-from simulator.server import Server, listening
+from simulator.server import Server, listening, loop_factory
 from simulator.wechat.api import TASKS, WeChatPay
 from simulator.world import World, remembered
 
@@ -61,12 +61,14 @@ def _world(given: argparse.Namespace, book: Book, base_url: str) -> World:
     )
     epoch = _epoch_us(given.epoch) if given.epoch is not None else was.get("epoch_us", now)
     factor = given.factor if given.factor is not None else was.get("factor", 1)
-    if not 1 <= factor <= 1_000_000:
-        raise Problem(400, "PARAM_INVALID", "--factor: a whole number from 1 to 1000000")
+    if not 1 <= factor <= 100_000:
+        raise Problem(400, "PARAM_INVALID", "--factor: a whole number from 1 to 100000")
     seed = given.seed if given.seed is not None else was.get("seed", 0)
     faults = profile(given.faults) if given.faults is not None else was.get("faults", {})
-    keys, outside = load_or_make(given.directory, base_url)
     clock = Clock(epoch, start, factor, was.get("offset_us", 0))
+    if not 0 <= clock.now_us() < LATEST_US:
+        raise Problem(400, "PARAM_INVALID", "the clock would not be between 1970 and 9000")
+    keys, outside = load_or_make(given.directory, base_url)
     world = World(book, clock, keys, outside, Draws(seed, faults))
     world.payer = given.payer or was.get("payer", "prompt")
     world.latency_ms, world.delay_ms = max(0, given.latency_ms), max(1, given.delay_ms)
@@ -100,6 +102,8 @@ async def _serve(world: World, sock: socket.socket) -> None:
 def main() -> int:
     given = arguments().parse_args()
     try:
+        if not 0 <= given.port <= 65_535:
+            raise Problem(400, "PARAM_INVALID", "--port: 0 to 65535")
         book = Book(given.directory)
         sock = listening(given.port or earlier_port(given.directory))
         base_url = f"http://127.0.0.1:{sock.getsockname()[1]}"
@@ -111,7 +115,8 @@ def main() -> int:
     said = {"base_url": base_url, "keys": keys, "seed": world.draws.seed}
     line = json.dumps(said) if given.json else f"The outside listens at {base_url}; keys: {keys}"
     print(line, flush=True)
-    asyncio.run(_serve(world, sock))
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(_serve(world, sock))
     book.close()
     return 0
 

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from simulator import accounts, conduct, orders, reading
 from simulator.accounts import Account
 from simulator.agenda import Task
-from simulator.clock import SECOND
+from simulator.clock import LATEST_US, SECOND
 from simulator.faults import Draws, profile
 from simulator.orders import Order
 from simulator.problems import Problem, invalid
@@ -144,6 +144,8 @@ class Acts:
             with reading_bytes():
                 wish = msgspec.json.decode(body, type=Advance)
             world = self._world
+            if world.clock.now_us() + wish.seconds * SECOND >= LATEST_US:
+                raise invalid("seconds", "this clock ends in the year 9000")
             world.clock.offset_us += wish.seconds * SECOND
             await world.book.write(lambda db: world.remember(db))
             world.wake.set()

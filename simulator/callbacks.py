@@ -6,6 +6,7 @@ virtual time. By fault an event is never sent, sent twice, or so late that other
 
 import asyncio
 import sqlite3
+import ssl
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -75,6 +76,8 @@ class Caller:
         self._world, self._wechat = world, wechat or _signed
         self._free = asyncio.Semaphore(AT_ONCE)
         self._under_way: set[asyncio.Task[None]] = set()
+        self._idle: list[httpx2.AsyncClient] = []
+        self._trusted = ssl.create_default_context()
 
     def start(self, db: sqlite3.Connection) -> None:
         """What was under way when the process before this one died is sent again."""
@@ -85,21 +88,26 @@ class Caller:
 
     async def run(self) -> None:
         world = self._world
-        limits = httpx2.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
-        async with httpx2.AsyncClient(
-            timeout=ANSWER_SECONDS, limits=limits, trust_env=False
-        ) as http:
-            while True:
-                world.ring.clear()
-                await self._free.acquire()
-                self._free.release()
-                due, wait = await world.book.write(self._claim)
-                for one in due:
-                    task = asyncio.create_task(self._call(http, one))
-                    self._under_way.add(task)
-                    task.add_done_callback(self._under_way.discard)
-                if not due:
-                    await _rings(world.ring, wait)
+        while True:
+            world.ring.clear()
+            await self._free.acquire()
+            self._free.release()
+            due, wait = await world.book.write(self._claim)
+            for one in due:
+                task = asyncio.create_task(self._call(one))
+                self._under_way.add(task)
+                task.add_done_callback(self._under_way.discard)
+            if not due:
+                await _rings(world.ring, wait)
+
+    def _client(self) -> httpx2.AsyncClient:
+        """A client of one connection: a pool looks at all of its idle ones for every request."""
+        if self._idle:
+            return self._idle.pop()
+        limits = httpx2.Limits(max_connections=1, max_keepalive_connections=1)
+        return httpx2.AsyncClient(
+            timeout=ANSWER_SECONDS, limits=limits, trust_env=False, verify=self._trusted
+        )
 
     def _claim(self, db: sqlite3.Connection) -> tuple[list[Due], float]:
         """What is due, leased to us; and how long the wall waits for what comes next."""
@@ -121,8 +129,9 @@ class Caller:
         probe = order.network == "wechat" and _probes(self._world, db, order, row["event"], attempt)
         return Due(row["id"], row["event"], row["type"], row["body"], attempt, order, probe)
 
-    async def _call(self, http: httpx2.AsyncClient, due: Due) -> None:
+    async def _call(self, due: Due) -> None:
         async with self._free:
+            http = self._client()
             writer = self._wechat if due.order.network == "wechat" else _signed
             headers, body = writer(self._world, due)
             status = 0
@@ -132,6 +141,7 @@ class Caller:
                     status = answer.status_code
             except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, OSError):
                 pass  # Nobody there, or too slow: status 0, and again by the schedule.
+            self._idle.append(http)
         await self._world.book.write(lambda db: self._called(db, due, status))
         self._world.ring.set()
 

@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 BEIJING = timezone(timedelta(hours=8))
 SECOND = 1_000_000
+# Where this clock ends: in the year 9000, a little before times that cannot be written.
+LATEST_US = 221_845_392_000 * SECOND
 MINUTE, HOUR, DAY = 60 * SECOND, 3_600 * SECOND, 86_400 * SECOND
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?\+08:00")
 _COMPACT = re.compile(r"[0-9]{14}")

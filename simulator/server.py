@@ -5,7 +5,7 @@ It also lets a fault drop the connection in the middle of an exchange, as a brok
 
 import asyncio
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import uvicorn
@@ -107,9 +107,15 @@ class Server(uvicorn.Server):
         )
 
 
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The loop uvicorn would take: uvloop where there is one."""
+    return uvicorn.Config("", loop="auto").get_loop_factory()
+
+
 def listening(port: int) -> socket.socket:
     """A socket on loopback; 0 is any free port. Raises OSError."""
-    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # The protocol is named: only then is an answer sent at once, not kept back for 40 ms (Nagle).
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind(("127.0.0.1", port))

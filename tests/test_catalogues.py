@@ -309,7 +309,7 @@ def test_states_hold_no_container_that_grows(  # The caps are proved with each a
 
 def test_what_the_glossary_names_is_in_the_code() -> None:
     """A word that was renamed is renamed there too; what is to come says so."""
-    packages = ("domain", "projections", "api", "migrations")
+    packages = ("domain", "projections", "api", "migrations", "simulator")
     files = [file for name in packages for file in (ROOT / name).rglob("*.py")]
     code = "\n".join([*(file.read_text(encoding="utf-8") for file in files)])
     words = set(re.findall(r"\w+", code)) | {part for file in files for part in file.parts}

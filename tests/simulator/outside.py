@@ -193,7 +193,11 @@ class Receiver:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                length = int(self.headers["Content-Length"])
+                body = self.rfile.read(length)
+                if len(body) < length:  # Its sender was killed in the middle of it.
+                    self.close_connection = True
+                    return
                 got.put((self.path, self.headers, body))
                 self.send_response(waiting.pop(0) if waiting else 204)
                 self.end_headers()
