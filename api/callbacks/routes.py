@@ -5,7 +5,6 @@ in the channel's own form and within its time. A repetition has the number of th
 answer; what is forged, stale or replayed is told nothing but that it was not taken.
 """
 
-import asyncio
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
@@ -20,6 +19,7 @@ from starlette.routing import Route
 from api.context import AppContext
 from api.http.bodies import read_body
 from api.operations.exchanges import written
+from api.operations.gates import within
 from domain.channel.network import Adapter, CallbackInvalid, Heard
 from domain.eventstore import blobs
 from domain.kernel import MICROSECONDS, Request
@@ -57,15 +57,14 @@ def routes(
         taken, forged = False, False
         try:
             heard = adapter.heard(request.method, target, request.headers, body, wall())
-            async with asyncio.timeout(answer_s):
-                taken = await _take(context, channel, heard)
+            taken = bool(await within(_take(context, channel, heard), answer_s))
         except CallbackInvalid as no:
             forged = True
             log.warning("a callback for %s was refused: %s", channel, no)
-        except TimeoutError:
-            log.warning("a callback of %s could not be taken within %s s", channel, answer_s)
         except Exception:  # It calls again; what hinders it is for us alone.
             log.exception("a callback of %s could not be taken", channel)
+        if not taken and not forged:
+            log.warning("a callback of %s was not taken; it comes again", channel)
         status, answer = adapter.acknowledgement(taken=taken)
         return Response(answer, 401 if forged else status, media_type="application/json")
 

@@ -4,12 +4,29 @@ Each channel has a gate of its own, so that a slow one slows no other.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
 Pause = Callable[[float], Awaitable[None]]
+
+
+T = TypeVar("T")
+
+
+async def within(work: Coroutine[Any, Any, T], timeout_s: float) -> T | None:
+    """What comes of it, None when the time is over: then it is cancelled.
+
+    Not `asyncio.timeout`: where that runs out just as the work ends, Python before 3.13 cancels
+    whatever the caller awaits next.
+    """
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait({task}, timeout=timeout_s)
+        return task.result() if task.done() else None
+    finally:
+        task.cancel()
 
 
 class Limits(Struct, frozen=True):
@@ -51,9 +68,7 @@ class Gate:
     async def hinted(self, timeout_s: float) -> None:
         """Until a hint comes, or the time is over."""
         assert self._hint is not None
-        with suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                await self._hint.wait()
+        await within(self._hint.wait(), timeout_s)
 
     async def slot(self) -> None:
         """Until the channel's rate allows one more request."""

@@ -22,7 +22,7 @@ from msgspec import Struct
 from sqlalchemy import Engine
 
 from api.operations.exchanges import Keeper, written
-from api.operations.gates import Gate, Limits, Pause
+from api.operations.gates import Gate, Limits, Pause, within
 from domain.channel.health import Health, Seen, Summary, observe, summary
 from domain.channel.network import Adapter, Answer, Order
 from domain.channel.port import Unknown
@@ -307,13 +307,11 @@ class Outbox:
             return Answer(Unknown("what it is a refund of is not on record"), sent=False)
         ask = {"send": adapter.send, "query": adapter.query, "close": adapter.close}[claimed.kind]
         try:
-            async with asyncio.timeout(limits.deadline_s):
-                return await ask(claimed.order, self._wall())
-        except TimeoutError:
-            return Answer(Unknown(f"no answer within {limits.deadline_s} s"))
+            answer = await within(ask(claimed.order, self._wall()), limits.deadline_s)
         except Exception as error:
             log.exception("the adapter of %s failed on %s", adapter.channel, claimed.instruction_id)
             return Answer(Unknown(f"the adapter failed: {type(error).__name__}"))
+        return answer or Answer(Unknown(f"no answer within {limits.deadline_s} s"))
 
     async def _record(self, claimed: Claimed, answer: Answer) -> None:
         name = await self._keeper.keep(written(answer))

@@ -264,8 +264,7 @@ def claim(
 
 
 def hear(state: State, said: network.Said, told: Told) -> list[Event]:
-    """Record what a channel over a network said. What it says against an outcome is not recorded
-    here. Raises INSTRUCTION_NOT_FOUND."""
+    """What a channel over a network said, but not against an outcome. INSTRUCTION_NOT_FOUND."""
     _need(state)
     attempt, exchange = told.attempt, told.exchange
     if state.status not in OPEN:
@@ -313,8 +312,7 @@ def _heard_again(state: State, said: network.Said, told: Told) -> list[Event]:
 
 
 def ask(state: State, at_us: int) -> list[Event]:
-    """The channel is to be asked now, whatever the rhythm. [] while an attempt is under way, or
-    when it is due anyway. Raises INSTRUCTION_NOT_FOUND."""
+    """The channel is to be asked now. [] when it is, or is due anyway. INSTRUCTION_NOT_FOUND."""
     _need(state)
     due = state.due_us is not None and state.due_us <= at_us
     return [] if due or _is_busy(state) else [AskWanted(at_us)]
@@ -378,9 +376,10 @@ def evolve(state: State, event: Event) -> State:
             been = tried.attempted(been, event.attempt, kind, event.at_us, ended=ended)
             return replace(state, status=status, due_us=event.due_us, number=number, tried=been)
         case Answered(said=said, text=text):
-            status = "unknown" if said == "not_found" else said
+            status, answer = ("unknown", text) if said == "not_found" else (said, state.answer)
             been = tried.heard(been, said, text, Told(event.attempt, event.at_us))
-            return replace(state, status=status, due_us=event.due_us, tried=been)
+            after = replace(state, due_us=event.due_us, tried=been)
+            return replace(after, status=status, answer=answer)
         case Confirmed():
             return replace(state, due_us=None, tried=tried.answered(been, event.attempt))
         case AskWanted():

@@ -89,7 +89,8 @@ def _instructions() -> None:
     op.execute("UPDATE instructions SET due_us = issued_at_us WHERE state = 'issued'")
     op.execute("UPDATE instructions SET due_us = 0 WHERE state = 'unknown'")
     drop_index("instructions_open", "instructions")
-    create_index("instructions_open", "instructions", ("issued_position",), OPEN)
+    # Another name: a rebuild may have left an index of the old one beside the live tables.
+    create_index("instructions_going_on", "instructions", ("issued_position",), OPEN)
     create_index("instructions_due", "instructions", ("channel", "due_us"), "due_us IS NOT NULL")
 
 

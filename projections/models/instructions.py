@@ -69,7 +69,7 @@ TABLE = Table(
     Index("instructions_issued", "issued_position"),
     Index("instructions_state", "state", "issued_position"),
     Index("instructions_reference", "reference", "issued_position"),
-    Index("instructions_open", "issued_position", sqlite_where=_OPEN, postgresql_where=_OPEN),
+    Index("instructions_going_on", "issued_position", sqlite_where=_OPEN, postgresql_where=_OPEN),
     Index("instructions_due", "channel", "due_us", sqlite_where=_DUE, postgresql_where=_DUE),
 )
 

@@ -1,4 +1,4 @@
-"""A context with channels over a network: outbox and callbacks beside the worker, on threads."""
+"""A context with channels over a network: outbox and callbacks beside the worker, in threads."""
 
 import time
 from collections.abc import Callable
