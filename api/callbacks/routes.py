@@ -19,7 +19,7 @@ from starlette.routing import Route
 from api.context import AppContext
 from api.http.bodies import read_body
 from api.operations.exchanges import written
-from api.operations.gates import within
+from domain.channel.adapters.deadline import within
 from domain.channel.network import Adapter, CallbackInvalid, Heard
 from domain.eventstore import blobs
 from domain.kernel import MICROSECONDS, Request

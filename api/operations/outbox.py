@@ -22,7 +22,8 @@ from msgspec import Struct
 from sqlalchemy import Engine
 
 from api.operations.exchanges import Keeper, written
-from api.operations.gates import Gate, Limits, Pause, within
+from api.operations.gates import Gate, Limits, Pause
+from domain.channel.adapters.deadline import within
 from domain.channel.health import Health, Seen, Summary, observe, summary
 from domain.channel.network import Adapter, Answer, Order
 from domain.channel.port import Unknown

@@ -16,6 +16,7 @@ import httpx2
 from msgspec import Struct
 from msgspec.structs import replace
 
+from domain.channel.adapters.deadline import within
 from domain.channel.adapters.masking import masked
 from domain.channel.adapters.reading import safe
 from domain.channel.network import Answer, Exchange
@@ -83,18 +84,15 @@ class Wire:
     async def ask(self, request: Request) -> Reply | Lost:
         """Send a request and read its answer, within the deadline of the whole."""
         whole = _seconds(self._limits.request_ms)
-        try:
-            async with asyncio.timeout(whole):
-                await self._free.acquire()
-        except TimeoutError:
+        if not await within(self._free.acquire(), whole):
             busy = f"all {self._limits.connections} connections are busy: nothing was sent"
             return self._lost(request, busy, sent=False)
         client = self._idle.pop() if self._idle else self._new()
         try:
-            async with asyncio.timeout(whole):
-                return await self._asked(client, request)
-        except TimeoutError:
-            return self._lost(request, f"no answer within {self._limits.request_ms} ms")
+            reply = await within(self._asked(client, request), whole)
+            if reply is None:
+                return self._lost(request, f"no answer within {self._limits.request_ms} ms")
+            return reply
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
             return self._lost(request, f"no connection: {_told(error)}", sent=False)
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
