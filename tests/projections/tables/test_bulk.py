@@ -19,7 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
 )
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
 from projections.tables.bulk import (
@@ -131,7 +131,7 @@ def test_a_sum_beyond_64_bits_is_refused_and_never_becomes_another_number(
     add_rows(connection, TABLE, [row], KEY, ("amount_fen",))
     add_rows(connection, TABLE, [one], KEY, ("amount_fen",))
     assert stored(connection) == [(*EMPTY[:2], most, *EMPTY[3:])]
-    with pytest.raises((IntegrityError, DataError)), connection.begin_nested():
+    with pytest.raises((IntegrityError, psycopg.DataError)), connection.begin_nested():
         add_rows(connection, TABLE, [one], KEY, ("amount_fen",))
 
 
