@@ -24,7 +24,7 @@ from domain.ledger.heads import KeptHead
 from domain.ledger.ledger import utc_us
 from domain.ledger.proof import Finding, verify_log
 from domain.refusals import Code, Refused
-from projections.engine.folding import passes
+from projections.engine.writing import passes
 from projections.rebuilding.comparison import check
 from projections.registry import READ_MODELS
 

@@ -9,7 +9,8 @@ Beside a model's own row there may be `<name>__next`, a rebuild under way, and `
 the last swap put aside.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,6 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.texts import without_faults
 from projections.engine.model import METADATA
+from projections.tables.bulk import driver_of
 
 RUNNING, PAUSED, KEPT = "running", "paused", "kept"
 REASON_LENGTH = 2000
@@ -103,21 +105,34 @@ def advance(connection: Connection, at: Checkpoint, to: int) -> Checkpoint:
     )
 
 
-def advance_all(connection: Connection, at: Sequence[Checkpoint], to: int) -> list[Checkpoint]:
+def advance_all(
+    connection: Connection, at: Sequence[Checkpoint], to: int
+) -> Callable[[], list[Checkpoint]]:
     """Move some running checkpoints to one position, in one statement: what each of them cost was
-    most of what a small page took. Raises Fenced when any of them is somewhere else."""
+    most of what a small page took. What is returned waits for it, gives where they are, and raises
+    Fenced when any of them was somewhere else: then nothing may be committed."""
     mark, row = (
         ("?", "(?, ?, ?)") if connection.dialect.name == "sqlite" else ("%s", "(%s, %s, %s)")
     )
     statement = (
         f"UPDATE {CHECKPOINTS.name} SET position = {mark} WHERE state = {mark} "  # noqa: S608
-        f"AND (name, position, generation) IN (VALUES {', '.join([row] * len(at))})"
+        f"AND (name, position, generation) IN (VALUES {', '.join([row] * len(at))}) RETURNING name"
     )
     values = [value for one in at for value in (one.name, one.position, one.generation)]
-    if connection.exec_driver_sql(statement, (to, RUNNING, *values)).rowcount != len(at):
-        names = ", ".join(one.name for one in at)
-        raise Fenced(f"one of {names} is not where it was any more")
-    return [replace(one, position=to, reason=None, reason_position=None) for one in at]
+    parameters = (to, RUNNING, *values)
+    found: Callable[[], Sequence[Any]]
+    if connection.dialect.name == "sqlite":
+        found = connection.exec_driver_sql(statement, parameters).all
+    else:
+        found = driver_of(connection).execute(statement.encode(), parameters).fetchall
+
+    def moved() -> list[Checkpoint]:
+        if len(found()) != len(at):
+            names = ", ".join(one.name for one in at)
+            raise Fenced(f"one of {names} is not where it was any more")
+        return [replace(one, position=to, reason=None, reason_position=None) for one in at]
+
+    return moved
 
 
 def pause(connection: Connection, at: Checkpoint, position: int, reason: str) -> Checkpoint:

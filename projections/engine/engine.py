@@ -35,10 +35,10 @@ from projections.engine.folding import (
     fold,
     live,
     pause_all,
-    writing,
 )
 from projections.engine.model import ReadModel
 from projections.engine.wakeup import WakeUp, seconds
+from projections.engine.writing import writing
 
 LIVE_BATCH = 2_000
 GATHER_MS = 20  # After a hint: what is committed until then is one batch, not twenty.

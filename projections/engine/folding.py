@@ -5,18 +5,14 @@ deltas are kept. Rows are proved to follow each other without a gap. When a fact
 or folded, each read model is tried by itself, fact by fact: one that fails keeps nobody else back.
 """
 
-import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
-import psycopg
 from msgspec import Struct
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from domain.events import EVENTS, NAMES
-from domain.eventstore.database import IMMEDIATE
 from domain.eventstore.recorder import EventRow, LedgerRecorder
 from domain.kernel import Recorded
 from domain.ledger import codec
@@ -24,32 +20,15 @@ from domain.upcasts import UPCASTS
 from projections.engine import checkpoints
 from projections.engine.checkpoints import Checkpoint, Fenced
 from projections.engine.model import Delta, Fold, ReadModel, Tables
+from projections.engine.writing import notify, passes, write_together, writing
 
 Decode = Callable[[EventRow], Recorded]
 Work = list[tuple[Fold, Recorded]]  # What one read model has to fold of some rows, in order.
 
 READ = 2_500  # Facts read at once.
 
-# The statements of a delta find rows by key. A table that grows from nothing within a minute
-# outruns the statistics, and a plan made for an empty table would scan it. What is lost in a crash
-# is folded again, with its checkpoint: nothing here waits for the disk.
-POSTGRES_SETTINGS = """
-    SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
-        set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true),
-        set_config('synchronous_commit', 'off', true)"""
-
-# SQLite's primary result codes, and PostgreSQL's classes of them, that say nothing about a fact.
-_SQLITE_PASSES = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_INTERRUPT,
-    }
-)
-_POSTGRES_PASSES = ("08", "40", "53", "55P03", "57", "58")
+# Up to so many facts a page is written in a pipeline. It has no COPY, which larger ones gain by.
+IN_PIPELINE = 5_000
 
 
 class LogBroken(Exception):
@@ -218,7 +197,8 @@ def apply(
     """
     if all(folding.error is None for folding in foldings):
         try:
-            with writing(engine) as connection:
+            small = all(one.to - one.at.position <= IN_PIPELINE for one in foldings)
+            with writing(engine, pipeline=small) as connection:
                 moved = _write_all(connection, foldings)
                 notify(connection, channel)
             return {checkpoint.name: checkpoint for checkpoint in moved}
@@ -238,18 +218,10 @@ def apply(
     return result
 
 
-def notify(connection: Connection, channel: str) -> None:
-    """Tell who listens, once this transaction is committed. On SQLite the file itself tells."""
-    if channel and connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("SELECT pg_notify(%s, '')", (channel,))
-
-
 def write(connection: Connection, folding: Folding) -> Checkpoint:
     """A delta and its checkpoint, in the caller's transaction. Raises Fenced, or what it raises."""
     moved = checkpoints.advance(connection, folding.at, folding.to)
-    if folding.wants:
-        folding.target.model.write(connection, folding.target.tables, folding.delta)
-    return moved
+    return write_together(connection, _deltas([folding]), lambda: moved)
 
 
 def _write_all(connection: Connection, foldings: Sequence[Folding]) -> list[Checkpoint]:
@@ -257,10 +229,11 @@ def _write_all(connection: Connection, foldings: Sequence[Folding]) -> list[Chec
     (to,) = {folding.to for folding in foldings}
     foldings = _sorted(foldings)
     moved = checkpoints.advance_all(connection, [folding.at for folding in foldings], to)
-    for folding in foldings:
-        if folding.wants:
-            folding.target.model.write(connection, folding.target.tables, folding.delta)
-    return moved
+    return write_together(connection, _deltas(foldings), moved)
+
+
+def _deltas(foldings: Sequence[Folding]) -> list[tuple[ReadModel, Tables, Delta]]:
+    return [(one.target.model, one.target.tables, one.delta) for one in foldings if one.wants]
 
 
 def _sorted(foldings: Sequence[Folding]) -> list[Folding]:
@@ -332,32 +305,3 @@ def pause_all(
             with engine.connect() as connection:
                 result.update(checkpoints.load(connection, [name]))
     return result
-
-
-@contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
-    """A transaction that writes rows which can be folded again: it does not wait for the disk."""
-    with engine.connect().execution_options(**{IMMEDIATE: True}) as connection:
-        if connection.dialect.name == "postgresql":
-            with connection.begin():
-                connection.exec_driver_sql(POSTGRES_SETTINGS)
-                yield connection
-            return
-        driver: Any = connection.connection.driver_connection
-        driver.execute("PRAGMA synchronous = NORMAL")  # Still never a half-written page.
-        try:
-            with connection.begin():
-                yield connection
-        finally:
-            driver.execute("PRAGMA synchronous = FULL")  # The pool gives it to others.
-
-
-def passes(error: Exception) -> bool:
-    """Whether it is the database's trouble, that passes or needs an operator, and no fact's."""
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    if isinstance(cause, sqlite3.Error):
-        return getattr(cause, "sqlite_errorcode", 0) & 0xFF in _SQLITE_PASSES
-    if isinstance(cause, psycopg.Error):
-        broken = cause.sqlstate is None and isinstance(cause, psycopg.OperationalError)
-        return broken or (cause.sqlstate or "").startswith(_POSTGRES_PASSES)
-    return False

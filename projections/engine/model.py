@@ -4,12 +4,13 @@ One read model, one file. Its rows are a function of facts only: no clock, no lo
 in its own tables. The engine commits a delta and the checkpoint together, live and in a rebuild.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, MetaData, Table, Text
 
 from domain.kernel import Fact, Recorded
+from projections.tables.bulk import Row, Wanted
 
 METADATA = MetaData()  # Every read-model table, by its live name; created by a migration.
 
@@ -20,14 +21,18 @@ Delta = Any
 Fold = Callable[[Delta, Recorded], None]
 # The physical tables to write to, by live name: the live ones, or those of a rebuild beside them.
 Tables = Mapping[str, Table]
+# A write that reads: it yields what it needs to see, all it knows of at once, and is sent the rows
+# of each. So the reads of all read models are one exchange with the database.
+Writing = Generator[Sequence[Wanted], Sequence[list[Row]], None]
 
 
 class ReadModel(NamedTuple):
     """`folds` names the facts it needs; a fact not named there only moves its checkpoint.
 
     `new_delta()` makes an empty delta; `folds[type(fact)](delta, recorded)` adds one fact to it,
-    pure but for the delta; `write(connection, tables, delta)` applies it, reading at most its own
-    `tables`. Applying facts in any batches gives the same rows.
+    pure but for the delta; `write(connection, tables, delta)` applies it, by `tables/bulk.py` only,
+    and is a generator (`Writing`) when it reads its own `tables` for that: none of another's.
+    Applying facts in any batches gives the same rows.
 
     `looks_up` names the indexes, beyond the primary keys, by which `write` finds rows: a rebuild,
     which makes indexes last, makes these first, or each batch would go through the whole table.
@@ -37,5 +42,5 @@ class ReadModel(NamedTuple):
     tables: tuple[Table, ...]
     folds: Mapping[type[Fact], Fold]
     new_delta: Callable[[], Delta]
-    write: Callable[[Connection, Tables, Delta], None]
+    write: Callable[[Connection, Tables, Delta], Writing | None]
     looks_up: tuple[str, ...] = ()

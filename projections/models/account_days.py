@@ -18,10 +18,10 @@ from domain.accounting.chart import CHART, split_id
 from domain.clearing import day
 from domain.kernel import Recorded, key
 from domain.money import CURRENCY
-from projections.engine.model import METADATA, TEXT, ReadModel, Tables
+from projections.engine.model import METADATA, TEXT, ReadModel, Tables, Writing
 from projections.models import balances
 from projections.models.balances import Account, Change, Changes
-from projections.tables.bulk import fetch_rows, upsert_rows
+from projections.tables.bulk import Lookup, upsert_rows
 from projections.tables.listing import Names, given
 from projections.tables.paging import sought_text
 
@@ -105,13 +105,17 @@ def _opened(delta: Delta, recorded: Recorded) -> None:
     delta.append(Day(recorded.fact.date, {}))
 
 
-def _write(connection: Connection, tables: Tables, delta: Delta) -> None:
+def _write(connection: Connection, tables: Tables, delta: Delta) -> Writing:
     touched = {stream for one in delta for stream in one.changes}
     ends: dict[str, End] = {}
     wanted = [(key(stream),) for stream in sorted(touched)]
-    for account, *figures in fetch_rows(connection, tables[ENDS.name], ("account",), wanted):
+    found, opened = yield [
+        Lookup(tables[ENDS.name], ("account",), wanted),
+        Lookup(tables[OPEN_DAY.name], ("name",), [(_BOOKS,)]),
+    ]
+    for account, *figures in found:
         ends[account] = End(*figures)
-    on = _open_day(connection, tables)
+    on = opened[0][1] if opened else BEFORE_THE_BOOKS
     rows: dict[tuple[str, date], tuple[Any, ...]] = {}
     for one in delta:
         on = one.date or on
@@ -128,12 +132,6 @@ def _write(connection: Connection, tables: Tables, delta: Delta) -> None:
     if delta[-1].date is not None:
         row = (_BOOKS, delta[-1].date)
         upsert_rows(connection, tables[OPEN_DAY.name], [row], ("name",), ("accounting_date",))
-
-
-def _open_day(connection: Connection, tables: Tables) -> date:
-    found = fetch_rows(connection, tables[OPEN_DAY.name], ("name",), [(_BOOKS,)])
-    day_: date = found[0][1] if found else BEFORE_THE_BOOKS
-    return day_
 
 
 MODEL = ReadModel(

@@ -13,7 +13,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Connection, Date, Index, Int
 from domain.kernel import Recorded, key
 from domain.member import member as facts
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
-from projections.tables.bulk import insert_rows, upsert_rows
+from projections.tables.bulk import delete_rows, insert_rows, upsert_rows
 from projections.tables.listing import Listing, Names, Narrowed, given
 from projections.tables.paging import (
     Page,
@@ -129,10 +129,8 @@ def _write(connection: Connection, tables: Tables, delta: Delta) -> None:
     table = tables[OPERATORS.name]
     acting = [(*who, role) for who, role in delta.operators.items() if role is not None]
     upsert_rows(connection, table, acting, ("member_id", "operator_id"), ("role",))
-    for (member_id, operator_id), role in delta.operators.items():
-        if role is None:
-            same = (table.c.member_id == member_id, table.c.operator_id == operator_id)
-            connection.execute(table.delete().where(*same))
+    gone = [who for who, role in delta.operators.items() if role is None]
+    delete_rows(connection, table, ("member_id", "operator_id"), gone)
 
 
 MODEL = ReadModel(

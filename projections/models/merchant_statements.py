@@ -47,8 +47,8 @@ from domain.kernel import Entry, Recorded
 from domain.member.member import Registered
 from domain.settlement import batch
 from domain.transaction import transaction
-from projections.engine.model import METADATA, TEXT, ReadModel, Tables
-from projections.tables.bulk import fetch_rows, insert_rows, upsert_rows
+from projections.engine.model import METADATA, TEXT, ReadModel, Tables, Writing
+from projections.tables.bulk import Lookup, insert_rows, upsert_rows
 
 _BEFORE_ANY = date(1, 1, 1)  # The date of a merchant that has not moved yet.
 KINDS = ("sales", "refunds", "fees", "settled", "recovered")
@@ -226,11 +226,12 @@ class _End:
         self.days.append((on, *totals.values()))
 
 
-def _write(connection: Connection, tables: Tables, delta: Delta) -> None:
+def _write(connection: Connection, tables: Tables, delta: Delta) -> Writing:
     ends = {merchant: _End() for merchant in delta.registered}
     touched = delta.lines.keys() | delta.escrow.keys()
     known = [(merchant,) for merchant in sorted(touched - ends.keys())]
-    for merchant, *end in fetch_rows(connection, tables[ENDS.name], ("merchant",), known):
+    (found,) = yield [Lookup(tables[ENDS.name], ("merchant",), known)]
+    for merchant, *end in found:
         ends[merchant] = _End(*end)
     for merchant in touched:
         escrow = delta.escrow.get(merchant, {})

@@ -23,9 +23,9 @@ from sqlalchemy import (
 from domain.kernel import Recorded, key
 from domain.order import order as facts
 from domain.payment import payment as payment_facts
-from projections.engine.model import METADATA, TEXT, ReadModel, Tables
+from projections.engine.model import METADATA, TEXT, ReadModel, Tables, Writing
 from projections.models import payments
-from projections.tables.bulk import fetch_rows, insert_rows
+from projections.tables.bulk import Lookup, Row, insert_rows
 from projections.tables.drafts import Change, Drafts
 from projections.tables.listing import Listing, Names, Narrowed, between, given, values_of
 from projections.tables.paging import (
@@ -165,22 +165,27 @@ def _payment_changed(delta: Delta, recorded: Recorded) -> None:
     delta.payments.happened(key(recorded.stream), recorded)
 
 
-def _write(connection: Connection, tables: Tables, delta: Delta) -> None:
+def _write(connection: Connection, tables: Tables, delta: Delta) -> Writing:
     order_lines = tables[LINES.name]
-    paid_for = _payment_lines(connection, order_lines, delta)
-    delta.orders.write(connection, tables[ORDERS.name], Draft, _FIXED)
+    orders, made = tables[ORDERS.name], tables[payments.PAYMENTS.name]
+    started = [one for one in delta.payments.created.values() if one.purpose == "order"]
+    missing = sorted({one.reference for one in started} - delta.lines.keys())
+    lines = Lookup(order_lines, ("order_no",), [(order_no,) for order_no in missing])
+    found = yield [lines, delta.orders.wanted(orders), delta.payments.wanted(made)]
+    delta.orders.store(connection, orders, Draft, _FIXED, found[1])
     insert_rows(connection, order_lines, [row for rows in delta.lines.values() for row in rows])
-    table = tables[payments.PAYMENTS.name]
-    delta.payments.write(connection, table, payments.PaymentDraft, payments.FIXED)
+    delta.payments.store(connection, made, payments.PaymentDraft, payments.FIXED, found[2])
+    paid_for = _payment_lines(started, delta, found[0])
     insert_rows(connection, tables[payments.LINES.name], paid_for)
 
 
-def _payment_lines(connection: Connection, table: Table, delta: Delta) -> list[tuple[Any, ...]]:
-    """A line per merchant of each payment started; orders of earlier batches are looked up."""
-    started = [one for one in delta.payments.created.values() if one.purpose == "order"]
+def _payment_lines(
+    started: Sequence[payments.PaymentDraft], delta: Delta, found: Sequence[Row]
+) -> list[Row]:
+    """A line per merchant of each payment started; `found` are lines of orders of earlier
+    batches."""
     known = dict(delta.lines)
-    missing = sorted({one.reference for one in started} - known.keys())
-    for row in fetch_rows(connection, table, ("order_no",), [(order_no,) for order_no in missing]):
+    for row in found:
         known.setdefault(row[0], []).append(row)
     return [
         (one.payment_no, merchant, one.reference, amount_fen, one.started_at_us)

@@ -11,7 +11,7 @@ from domain.kernel import Recorded, key
 from domain.payment.plan import carrier
 from domain.transaction import refund as facts
 from domain.transaction.transaction import RefundCleared
-from projections.engine.model import METADATA, TEXT, ReadModel, Tables
+from projections.engine.model import METADATA, TEXT, ReadModel, Tables, Writing
 from projections.tables.drafts import Change, Drafts
 from projections.tables.listing import Listing, Names, Narrowed, between, given, values_of
 from projections.tables.paging import Int, Page, columns_of, sought_text
@@ -174,8 +174,8 @@ def _new_delta() -> Drafts:
     return Drafts({}, {}, _CHANGES)
 
 
-def _write(connection: Connection, tables: Tables, delta: Drafts) -> None:
-    delta.write(connection, tables[TABLE.name], Draft, _FIXED)
+def _write(connection: Connection, tables: Tables, delta: Drafts) -> Writing:
+    yield from delta.write(connection, tables[TABLE.name], Draft, _FIXED)
 
 
 _FOLDS: dict[Any, Callable[[Any, Recorded], None]] = {

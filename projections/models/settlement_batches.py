@@ -24,9 +24,9 @@ from sqlalchemy import (
 
 from domain.kernel import Recorded, key
 from domain.settlement import batch as facts
-from projections.engine.model import METADATA, TEXT, ReadModel, Tables
+from projections.engine.model import METADATA, TEXT, ReadModel, Tables, Writing
 from projections.models.settlement_payouts import PAYOUTS, PayoutDraft
-from projections.tables.bulk import fetch_rows, upsert_rows
+from projections.tables.bulk import Lookup, Row, upsert_rows
 from projections.tables.listing import Listing, Names, Narrowed, between, given, values_of
 from projections.tables.paging import (
     Page,
@@ -181,8 +181,10 @@ class Work(Struct):
     payouts: dict[str, PayoutDraft]
 
 
-def _write(connection: Connection, tables: Tables, delta: Changes) -> None:
-    works = _load(connection, tables, list(map(key, delta)))
+def _write(connection: Connection, tables: Tables, delta: Changes) -> Writing:
+    wanted = [(key(stream),) for stream in delta]
+    found = yield [Lookup(tables[one.name], ("batch_id",), wanted) for one in (TABLE, PAYOUTS)]
+    works = _works(*found)
     rows: list[tuple[Any, ...]] = []
     payouts: list[tuple[Any, ...]] = []
     for stream, change in delta.items():
@@ -212,14 +214,12 @@ def _write(connection: Connection, tables: Tables, delta: Changes) -> None:
     upsert_rows(connection, tables[PAYOUTS.name], payouts, ("payout_no",), update)
 
 
-def _load(connection: Connection, tables: Tables, batch_ids: list[str]) -> dict[str, Work]:
-    wanted = [(batch_id,) for batch_id in batch_ids]
+def _works(batches: list[Row], paid_out: list[Row]) -> dict[str, Work]:
     works: dict[str, Work] = {}
-    for row in fetch_rows(connection, tables[TABLE.name], ("batch_id",), wanted):
+    for row in batches:
         draft = Draft(*row)
         works[draft.batch_id] = Work(draft, facts.State(status=_meant(draft)), {})
-    found = fetch_rows(connection, tables[PAYOUTS.name], ("batch_id",), wanted)
-    for row in sorted(found, key=lambda row: (row[1], row[2])):
+    for row in sorted(paid_out, key=lambda row: (row[1], row[2])):
         payout = PayoutDraft(*row)
         work = works[payout.batch_id]
         work.payouts[payout.payout_no] = payout

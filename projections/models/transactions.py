@@ -28,8 +28,8 @@ from sqlalchemy import (
 from domain.kernel import Recorded, key
 from domain.payment.plan import carrier
 from domain.transaction import transaction as facts
-from projections.engine.model import METADATA, TEXT, ReadModel, Tables
-from projections.tables.bulk import fetch_rows, insert_rows, update_rows
+from projections.engine.model import METADATA, TEXT, ReadModel, Tables, Writing
+from projections.tables.bulk import Lookup, insert_rows, update_rows
 from projections.tables.listing import Listing, Names, Narrowed, between, given, values_of
 from projections.tables.paging import (
     Int,
@@ -205,12 +205,13 @@ def _apply(row: Draft, recorded: Recorded) -> None:
     row.last_position = recorded.position
 
 
-def _write(connection: Connection, tables: Tables, delta: Delta) -> None:
+def _write(connection: Connection, tables: Tables, delta: Delta) -> Writing:
     table = tables[TABLE.name]
     earlier = {key(stream): history for stream, history in delta.earlier.items()}
     ids = [(transaction_id,) for transaction_id in earlier]
     updated: list[tuple[Any, ...]] = []
-    for found in fetch_rows(connection, table, ("transaction_id",), ids):
+    (rows,) = yield [Lookup(table, ("transaction_id",), ids)]
+    for found in rows:
         row = Draft(*found)
         for recorded in earlier.pop(row.transaction_id):
             _apply(row, recorded)

@@ -16,8 +16,8 @@ from sqlalchemy import BigInteger, Column, Connection, Date, Select, Table, func
 from domain.accounting.account import Posted
 from domain.accounting.chart import CHART, split_id
 from domain.kernel import Recorded, key
-from projections.engine.model import METADATA, TEXT, ReadModel, Tables
-from projections.tables.bulk import upsert_rows
+from projections.engine.model import METADATA, TEXT, ReadModel, Tables, Writing
+from projections.tables.bulk import Since, upsert_rows
 from projections.tables.listing import Names, given
 
 DAYS = Table(
@@ -41,14 +41,18 @@ def _posted(delta: Movements, recorded: Recorded) -> None:
         sums[1] += line.credit_fen
 
 
-def _write(connection: Connection, tables: Tables, delta: Movements) -> None:
+def _write(connection: Connection, tables: Tables, delta: Movements) -> Writing:
     moved: dict[date, Totals] = {}
     for (day, stream), sums in delta.items():
         _add(moved.setdefault(day, {}), split_id(key(stream))[0], sums)
     if not moved:
         return
     table = tables[DAYS.name]
-    known = _since(connection, table, min(moved))
+    known: dict[date, Totals] = {}
+    # The last date up to the first that moved; those after it there should not be.
+    (found,) = yield [Since(table, "accounting_date", min(moved))]
+    for on, code, *totals in found:
+        known.setdefault(on, {})[code] = totals
     # Dates come in their order. One that did not would be right as well: what it moved counts on
     # every later date.
     before: Totals = {}
@@ -60,8 +64,8 @@ def _write(connection: Connection, tables: Tables, delta: Movements) -> None:
         before = known.get(day, before)
         changed = added if day in known else before | added
         for code in changed:
-            totals = [*before.get(code, (0, 0))]
-            rows.append((day, code, *map(add, totals, added.get(code, (0, 0)))))
+            earlier = before.get(code, (0, 0))
+            rows.append((day, code, *map(add, earlier, added.get(code, (0, 0)))))
     sums_of = ("debit_fen", "credit_fen")
     upsert_rows(connection, table, rows, ("accounting_date", "code"), sums_of)
 
@@ -70,16 +74,6 @@ def _add(totals: Totals, code: str, sums: Sequence[int]) -> None:
     kept = totals.setdefault(code, [0, 0])
     kept[0] += sums[0]
     kept[1] += sums[1]
-
-
-def _since(connection: Connection, table: Table, first: date) -> dict[date, Totals]:
-    """The rows of the last date up to `first`, and of those after it, which there should not be."""
-    on = table.c.accounting_date
-    last = select(func.coalesce(func.max(on), first)).where(on <= first).scalar_subquery()
-    found: dict[date, Totals] = {}
-    for day, code, *sums in connection.execute(select(table).where(on >= last)):
-        found.setdefault(day, {})[code] = sums
-    return found
 
 
 MODEL = ReadModel(

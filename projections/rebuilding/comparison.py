@@ -19,8 +19,9 @@ from domain.ledger import codec
 from projections.engine import checkpoints
 from projections.engine.checkpoints import CHECKPOINTS, PAUSED, RUNNING, Checkpoint
 from projections.engine.engine import Progress, Runner
-from projections.engine.folding import Decode, Target, live, passes
+from projections.engine.folding import Decode, Target, live
 from projections.engine.model import ReadModel
+from projections.engine.writing import passes
 from projections.rebuilding import shadow
 from projections.rebuilding.digest import digest, first_difference, snapshot
 

@@ -23,8 +23,9 @@ from domain.ledger import codec
 from projections.engine import checkpoints
 from projections.engine.checkpoints import CHECKPOINTS, PAUSED, RUNNING, Checkpoint
 from projections.engine.engine import Progress, Runner, States, at_once
-from projections.engine.folding import Decode, Target, live, writing
+from projections.engine.folding import Decode, Target, live
 from projections.engine.model import ReadModel
+from projections.engine.writing import writing
 from projections.rebuilding import shadow
 from projections.rebuilding.digest import digest, snapshot
 from projections.rebuilding.swap import rebuilding, swap

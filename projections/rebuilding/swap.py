@@ -18,10 +18,11 @@ from domain.eventstore.database import IMMEDIATE
 from projections.engine import checkpoints
 from projections.engine.checkpoints import KEPT, RUNNING, Checkpoint
 from projections.engine.engine import Runner, States
-from projections.engine.folding import POSTGRES_SETTINGS, Target, fold, live, write
+from projections.engine.folding import Target, fold, live, write
 from projections.engine.lease import LeaseTaken, lease
 from projections.engine.model import ReadModel
 from projections.engine.wakeup import seconds
+from projections.engine.writing import POSTGRES_SETTINGS
 from projections.rebuilding import shadow
 from projections.tables.bulk import quoted
 

@@ -3,14 +3,20 @@
 Rows are plain tuples; their values are str, int, bool, date, bytes or None, as the column's type
 says. A key may stand in a batch once only: deltas are dicts by key. PostgreSQL takes a batch as one
 array per column (or through COPY), SQLite as one prepared statement run for each row.
+
+PostgreSQL's statements go to the driver itself, which may be in a pipeline: then they are on their
+way when a function returns, and what is wrong with one is raised by whatever waits next.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
+import psycopg
+from psycopg.pq import PipelineStatus
+from psycopg.rows import tuple_row
 from sqlalchemy import Column, Connection, Dialect, Table
 from sqlalchemy.dialects import postgresql
 
@@ -20,7 +26,27 @@ from projections.tables.kinds import kind_of
 
 Row = tuple[Any, ...]
 _POSTGRESQL: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
-COPY_FROM = 200  # Rows from which COPY is cheaper than arrays.
+COPY_FROM = 200  # Rows from which COPY is cheaper than arrays. A pipeline has no COPY.
+
+
+class Lookup(NamedTuple):
+    """The full rows of those keys that are there: tuples of the `key` columns' values, none
+    twice."""
+
+    table: Table
+    key: tuple[str, ...]
+    keys: Sequence[Row]
+
+
+class Since(NamedTuple):
+    """The full rows of the last date up to `first`, and of all dates after it, by a date column."""
+
+    table: Table
+    column: str
+    first: date
+
+
+Wanted = Lookup | Since
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
@@ -33,7 +59,7 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> No
     columns = tuple(column.name for column in table.columns)
     if connection.dialect.name == "sqlite":
         _sqlite_many(connection, _insert_sqlite(table), _kinds(table, columns), rows)
-    elif len(rows) < COPY_FROM:
+    elif len(rows) < COPY_FROM or pipelined(connection):
         _postgres_arrays(connection, _insert_postgres(table), _kinds(table, columns), rows)
     else:
         _copy(connection, table, rows)
@@ -59,7 +85,8 @@ def add_rows(
 ) -> None:
     """Add full rows; where the key is there, add to the numbers in the `add` columns.
 
-    Raises IntegrityError or DataError when a sum is no 64-bit number any more.
+    Raises IntegrityError, or the DataError of PostgreSQL's driver, when a sum is no 64-bit number
+    any more.
     """
     merge_rows(connection, table, rows, key, add=add)
 
@@ -113,18 +140,62 @@ def fetch_rows(
 
     `keys` are tuples of the `key` columns' values, none twice; values come back as the types say.
     """
-    wanted = list(keys)
-    if not wanted:
-        return []
-    if connection.dialect.name == "sqlite":
-        parameter = msgspec.json.encode(wanted).decode()  # Dates become ISO text, as stored.
-        found = connection.exec_driver_sql(_fetch_sqlite(table, tuple(key)), (parameter,))
-        return read_back(table, [tuple(row) for row in found.all()])
+    return look_up(connection, Lookup(table, tuple(key), list(keys)))()
+
+
+def delete_rows(
+    connection: Connection, table: Table, key: Sequence[str], keys: Sequence[Row]
+) -> None:
+    """Remove the rows of those keys, which are unique as `fetch_rows` has them."""
+    if not keys:
+        return
     kinds = _kinds(table, tuple(key))
-    columns = zip(kinds, zip(*wanted, strict=True), strict=True)
-    parameters = tuple(arrays.array(kind, values) for kind, values in columns)
-    found = connection.exec_driver_sql(_fetch_postgres(table, tuple(key)), parameters)
-    return [tuple(row) for row in found.all()]
+    if connection.dialect.name == "sqlite":
+        where = " AND ".join(f"{quoted(name)} = ?" for name in key)
+        sql = f"DELETE FROM {quoted(table.name)} WHERE {where}"  # noqa: S608
+        _sqlite_many(connection, sql, kinds, keys)
+        return
+    where = " AND ".join(f"t.{quoted(name)} = w.{quoted(name)}" for name in key)
+    sql = (
+        f"DELETE FROM {quoted(table.name)} AS t USING "  # noqa: S608
+        f"unnest({_array_marks(table, tuple(key))}) AS w ({_listed(key)}) WHERE {where}"
+    )
+    _postgres_arrays(connection, sql, kinds, keys)
+
+
+def look_up(connection: Connection, wanted: Wanted) -> Callable[[], list[Row]]:
+    """Ask for rows. What is returned waits for them and gives them, in no particular order: several
+    can be asked for before the first is waited for."""
+    if isinstance(wanted, Since):
+        return _look_since(connection, wanted)
+    table, key, keys = wanted
+    if not keys:
+        return list
+    if connection.dialect.name == "sqlite":
+        parameter = msgspec.json.encode(keys).decode()  # Dates become ISO text, as stored.
+        return _sqlite_rows(connection, table, _fetch_sqlite(table, key), parameter)
+    return _postgres_arrays(connection, _fetch_postgres(table, key), _kinds(table, key), keys)
+
+
+def _look_since(connection: Connection, wanted: Since) -> Callable[[], list[Row]]:
+    table, first = wanted.table, wanted.first
+    if connection.dialect.name == "sqlite":
+        sql = _since_sql(table, wanted.column, "?")
+        return _sqlite_rows(connection, table, sql, first.isoformat(), first.isoformat())
+    return _postgres(connection, _since_sql(table, wanted.column, "%s::DATE"), (first, first))
+
+
+def driver_of(connection: Connection) -> "psycopg.Connection[Any]":
+    """PostgreSQL's driver under a connection."""
+    driver: Any = connection.connection.driver_connection
+    return driver  # type: ignore[no-any-return]
+
+
+def pipelined(connection: Connection) -> bool:
+    """Whether the driver is in a pipeline, where SQLAlchemy's own statements do not work."""
+    if connection.dialect.name != "postgresql":
+        return False
+    return driver_of(connection).pgconn.pipeline_status != PipelineStatus.OFF
 
 
 def read_back(table: Table, rows: list[Row]) -> list[Row]:
@@ -229,6 +300,13 @@ def _fetch_sqlite(table: Table, key: tuple[str, ...]) -> str:
 
 
 @lru_cache(maxsize=1000)
+def _since_sql(table: Table, column: str, mark: str) -> str:
+    names, on = _listed(one.name for one in table.columns), quoted(column)
+    last = f"SELECT coalesce(max({on}), {mark}) FROM {quoted(table.name)} WHERE {on} <= {mark}"  # noqa: S608
+    return f"SELECT {names} FROM {quoted(table.name)} WHERE {on} >= ({last})"  # noqa: S608
+
+
+@lru_cache(maxsize=1000)
 def _fetch_postgres(table: Table, key: tuple[str, ...]) -> str:
     on = " AND ".join(f"t.{quoted(name)} = w.{quoted(name)}" for name in key)
     names = ", ".join(f"t.{quoted(column.name)}" for column in table.columns)
@@ -256,6 +334,14 @@ def _sqlite_many(
     connection.exec_driver_sql(sql, list(rows))
 
 
+def _sqlite_rows(
+    connection: Connection, table: Table, sql: str, *parameters: str
+) -> Callable[[], list[Row]]:
+    found = connection.exec_driver_sql(sql, parameters).all()
+    rows = read_back(table, [tuple(row) for row in found])
+    return lambda: rows
+
+
 def _iso(row: Row, dates: list[int]) -> Row:
     values = list(row)
     for i in dates:
@@ -266,17 +352,23 @@ def _iso(row: Row, dates: list[int]) -> Row:
 
 def _postgres_arrays(
     connection: Connection, sql: str, kinds: Sequence[Kind], rows: Sequence[Row]
-) -> None:
+) -> Callable[[], list[Row]]:
     columns = zip(kinds, zip(*rows, strict=True), strict=True)
-    parameters = tuple(arrays.array(kind, values) for kind, values in columns)
-    connection.exec_driver_sql(sql, parameters)
+    return _postgres(connection, sql, tuple(arrays.array(kind, values) for kind, values in columns))
+
+
+def _postgres(
+    connection: Connection, sql: str, parameters: tuple[Any, ...]
+) -> Callable[[], list[Row]]:
+    cursor = driver_of(connection).cursor(row_factory=tuple_row, binary=True)
+    cursor.execute(sql.encode(), parameters)
+    return cursor.fetchall
 
 
 def _copy(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     names = [column.name for column in table.columns]
-    driver: Any = connection.connection.driver_connection
     sql = f"COPY {quoted(table.name)} ({_listed(names)}) FROM STDIN (FORMAT BINARY)"
-    with driver.cursor() as cursor, cursor.copy(sql) as copy:
+    with driver_of(connection).cursor() as cursor, cursor.copy(sql.encode()) as copy:
         copy.set_types([arrays.element_type(kind) for kind in _kinds(table, tuple(names))])
         for row in rows:
             copy.write_row(row)

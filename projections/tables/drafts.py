@@ -4,7 +4,7 @@ A row that is new in the batch is changed in memory. What happens to a row of an
 kept in order until the batch is written, when those rows are read once and changed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -12,7 +12,8 @@ from msgspec.structs import astuple
 from sqlalchemy import Connection, Table
 
 from domain.kernel import Recorded
-from projections.tables.bulk import fetch_rows, insert_rows, update_rows
+from projections.engine.model import Writing
+from projections.tables.bulk import Lookup, Row, insert_rows, update_rows
 
 # Changes a row (a struct in the order of the table's columns) by a fact.
 Change = Callable[[Any, Recorded], None]
@@ -42,13 +43,30 @@ class Drafts(Struct):
 
     def write(
         self, connection: Connection, table: Table, make: Callable[..., Any], fixed: int
-    ) -> None:
+    ) -> Writing:
         """Insert and update. The first column is the key, `make` builds a row from its columns, and
         the first `fixed` columns never change. Raises LookupError for a row that was never made."""
+        (rows,) = yield [self.wanted(table)]
+        self.store(connection, table, make, fixed, rows)
+
+    def wanted(self, table: Table) -> Lookup:
+        """The earlier rows that something happened to; for those who look up more beside them."""
+        key = next(iter(table.columns)).name
+        return Lookup(table, (key,), [(one,) for one in self.earlier])
+
+    def store(
+        self,
+        connection: Connection,
+        table: Table,
+        make: Callable[..., Any],
+        fixed: int,
+        rows: Sequence[Row],
+    ) -> None:
+        """The same as `write`, once the rows that are `wanted` are there."""
         names = [column.name for column in table.columns]
         earlier = dict(self.earlier)
         updated: list[tuple[Any, ...]] = []
-        for found in fetch_rows(connection, table, names[:1], [(key,) for key in earlier]):
+        for found in rows:
             row = make(*found)
             for recorded in earlier.pop(found[0]):
                 self._apply(row, recorded)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from domain.eventstore.database import IMMEDIATE, parse_database_url, sqlalchemy_engine
 from domain.kernel import Recorded
 from projections.engine.model import ReadModel
+from projections.engine.writing import write_together
 from projections.registry import READ_MODELS
 
 MODELS: tuple[ReadModel, ...] = tuple(READ_MODELS.values())
@@ -42,7 +43,7 @@ def apply(
             fold = model.folds.get(type(recorded.fact))
             if fold is not None:
                 fold(delta, recorded)
-        model.write(connection, tables, delta)
+        write_together(connection, [(model, tables, delta)], lambda: None)
 
 
 def rows_of(connection: Connection, model: ReadModel) -> Rows:

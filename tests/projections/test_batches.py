@@ -5,6 +5,7 @@ from sqlalchemy import Connection
 
 from domain.kernel import Recorded
 from projections.engine.model import ReadModel
+from projections.engine.writing import write_together
 from tests.projections.applied import MODELS, Rows, apply, clear, rows_of
 
 
@@ -24,7 +25,8 @@ def test_rows_do_not_depend_on_the_batches(
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 def test_an_empty_batch_writes_nothing(books: Connection, model: ReadModel) -> None:
-    model.write(books, {table.name: table for table in model.tables}, model.new_delta())
+    tables = {table.name: table for table in model.tables}
+    write_together(books, [(model, tables, model.new_delta())], lambda: None)
     assert not any(rows_of(books, model).values())
 
 

@@ -20,9 +20,9 @@ from projections.engine.folding import (
     fold,
     live,
     read_page,
-    writing,
 )
 from projections.engine.wakeup import WakeUp
+from projections.engine.writing import writing
 from tests.projections.example import (
     BOTH,
     LINES,

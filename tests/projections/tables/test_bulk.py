@@ -1,7 +1,7 @@
 """Rows go in and come back the same on both databases, in small batches and in large ones."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 
 import psycopg
 import pytest
@@ -19,15 +19,18 @@ from sqlalchemy import (
     Table,
     Text,
 )
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
 from projections.tables.bulk import (
     COPY_FROM,
     Row,
+    Since,
     add_rows,
+    delete_rows,
     fetch_rows,
     insert_rows,
+    look_up,
     merge_rows,
     quoted,
     update_rows,
@@ -93,7 +96,24 @@ def test_rows_come_back_as_they_went_in(connection: Connection, count: int) -> N
     assert fetch_rows(connection, TABLE, KEY, [(DAY, "missing"), FULL[:2]]) == [FULL]
 
 
+def test_rows_since_a_date_begin_with_the_last_one_before_it(connection: Connection) -> None:
+    days = [date(2026, 1, n) for n in (1, 3, 3, 5)]
+    rows = [(day, f"n{n}", *EMPTY[2:]) for n, day in enumerate(days)]
+    insert_rows(connection, TABLE, rows)
+    first = date(2026, 1, 1)
+    for days_on, found in ((-9, rows), (1, rows), (2, rows[1:]), (3, rows[1:]), (9, rows[3:])):
+        since = Since(TABLE, "day", first + timedelta(days=days_on))
+        assert sorted(look_up(connection, since)()) == found
+
+
+def test_rows_go_by_their_keys(connection: Connection) -> None:
+    insert_rows(connection, TABLE, [FULL, *many(3)])
+    delete_rows(connection, TABLE, KEY, [(DAY, "n000001"), FULL[:2], (DAY, "missing")])
+    assert stored(connection) == [many(3)[0], many(3)[2]]
+
+
 def test_nothing_to_do_is_nothing(connection: Connection) -> None:
+    delete_rows(connection, TABLE, KEY, [])
     insert_rows(connection, TABLE, [])
     merge_rows(connection, TABLE, [], KEY)
     update_rows(connection, TABLE, [], KEY, ("note",))
@@ -131,7 +151,7 @@ def test_a_sum_beyond_64_bits_is_refused_and_never_becomes_another_number(
     add_rows(connection, TABLE, [row], KEY, ("amount_fen",))
     add_rows(connection, TABLE, [one], KEY, ("amount_fen",))
     assert stored(connection) == [(*EMPTY[:2], most, *EMPTY[3:])]
-    with pytest.raises((IntegrityError, DataError)), connection.begin_nested():
+    with pytest.raises((IntegrityError, psycopg.DataError)), connection.begin_nested():
         add_rows(connection, TABLE, [one], KEY, ("amount_fen",))
 
 
