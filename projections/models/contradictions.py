@@ -11,8 +11,8 @@ from sqlalchemy import BigInteger, Column, Connection, Index, Table, select, tex
 
 from domain.kernel import Recorded, key
 from domain.payment import contradiction as facts
-from projections.engine.model import METADATA, TEXT, ReadModel, Tables
-from projections.tables.bulk import fetch_rows, insert_rows, update_rows
+from projections.engine.model import METADATA, TEXT, ReadModel, Tables, Writing
+from projections.tables.bulk import Lookup, insert_rows, update_rows
 
 _LISTED = text("stage <> 'ended'")
 
@@ -72,10 +72,11 @@ def _happened(delta: Delta, recorded: Recorded) -> None:
     delta.happened.setdefault(key(recorded.stream), []).append(recorded)
 
 
-def _write(connection: Connection, tables: Tables, delta: Delta) -> None:
+def _write(connection: Connection, tables: Tables, delta: Delta) -> Writing:
     table = tables[TABLE.name]
     ids = [(one,) for one in delta.happened]
-    rows = [Draft(*row) for row in fetch_rows(connection, table, FIXED[:1], ids)]
+    (there,) = yield [Lookup(table, FIXED[:1], ids)]
+    rows = [Draft(*row) for row in there]
     found: dict[Key, Draft] = {(one.instruction_id, one.kind, one.serial): one for one in rows}
     before = set(found)
     for instruction_id, history in delta.happened.items():

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from domain.kernel import Recorded, key
 from domain.payment import instruction as facts
-from projections.engine.model import METADATA, TEXT, ReadModel, Tables
+from projections.engine.model import METADATA, TEXT, ReadModel, Tables, Writing
 from projections.models.instruction_attempts import outcome_of
 from projections.tables.bulk import update_rows
 from projections.tables.drafts import Change, Drafts
@@ -208,9 +208,9 @@ _CHANGES: dict[type, Change] = {
 }
 
 
-def _write(connection: Connection, tables: Tables, delta: Delta) -> None:
+def _write(connection: Connection, tables: Tables, delta: Delta) -> Writing:
     table = tables[TABLE.name]
-    delta.rows.write(connection, table, Draft, FIXED)
+    yield from delta.rows.write(connection, table, Draft, FIXED)
     changed = ("state", "answer", "last_position", "due_us")
     ended = [(one, *outcome_of(at.fact), at.position, None) for one, at in delta.ended.items()]
     update_rows(connection, table, ended, ("instruction_id",), changed)

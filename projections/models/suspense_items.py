@@ -10,7 +10,7 @@ from domain.accounting.chart import REFUND_IN_TRANSIT
 from domain.accounting.open_items import suspense_of
 from domain.kernel import Recorded, key
 from domain.payment import suspense as facts
-from projections.engine.model import METADATA, TEXT, ReadModel, Tables
+from projections.engine.model import METADATA, TEXT, ReadModel, Tables, Writing
 from projections.tables.drafts import Change, Drafts
 
 _WAITING = text("state = 'waiting'")
@@ -120,8 +120,8 @@ def _new_delta() -> Drafts:
     return Drafts({}, {}, _CHANGES)
 
 
-def _write(connection: Connection, tables: Tables, delta: Drafts) -> None:
-    delta.write(connection, tables[TABLE.name], Draft, FIXED)
+def _write(connection: Connection, tables: Tables, delta: Drafts) -> Writing:
+    yield from delta.write(connection, tables[TABLE.name], Draft, FIXED)
 
 
 MODEL = ReadModel(
