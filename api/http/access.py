@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from api.http.keys import Caller, Role
 from domain.kernel import States
 from domain.order import order
+from domain.payment.plan import WALLET_CODE
 from domain.refusals import Code, Refused
 from domain.transaction import transaction
 
@@ -39,6 +40,13 @@ def own_order(command: Any, member: str, state: States) -> bool:
     return placed is not None and all(line.merchant == member for line in placed.lines)
 
 
+def own_order_by_channels(command: Any, member: str, state: States) -> bool:
+    """What a channel takes the payer agrees to there. A wallet has no such door of its own: only
+    who speaks for the payer, the platform, may pay with it."""
+    methods = {command.method, *(leg.method for leg in command.legs)}
+    return WALLET_CODE not in methods and own_order(command, member, state)
+
+
 def own_transaction(command: Any, member: str, _state: States) -> bool:
     return transaction.merchant_of(command.transaction_id) == member
 
@@ -60,13 +68,14 @@ PERMISSIONS: dict[str, Permission] = {
     "POST /v1/members/{member_id}/agreements": OPERATOR,
     "POST /v1/members/{member_id}/agreements/{product}/end": OPERATOR,
     "POST /v1/orders": _merchant(own_lines),
-    "POST /v1/orders/{order_no}/payments": _merchant(own_order),
+    "POST /v1/orders/{order_no}/payments": _merchant(own_order_by_channels),
     "POST /v1/orders/{order_no}/close": _merchant(own_order),
     "POST /v1/transactions/{transaction_id}/confirm": OPERATOR,
     "POST /v1/transactions/{transaction_id}/refunds": _merchant(own_transaction),
     "POST /v1/refunds/{refund_no}/approve": OPERATOR,
     "POST /v1/refunds/{refund_no}/reject": OPERATOR,
     "POST /v1/recharges": OPERATOR,
+    "POST /v1/recharges/{payment_no}/send-back": OPERATOR,
     "POST /v1/suspense-items/{item}/place": OPERATOR,
     "POST /v1/transfers": OPERATOR,
     "POST /v1/accounts/{account}/freeze": OPERATOR,

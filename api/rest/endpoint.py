@@ -14,7 +14,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     `path` parameters are fields of the command; the other fields are the body. `number` is
     (prefix, field): the request's own business number, from which its request number is made when
     there is no Idempotency-Key; None: the header must be given. `sample` are the path parameters,
-    `body` the body and `result` the answer of the example; `created` answers 201.
+    `body` the body and `result` the answer of the example, `also` the answers of another form that
+    it may give; `created` answers 201.
     """
 
     method: str
@@ -27,6 +28,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     number: tuple[str, str] | None = None
     created: bool = False
     defaults: Mapping[str, Any] = {}
+    also: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def name(self) -> str:

@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 
 from api.http.errors import INTERNAL_ERROR, INTERNAL_MEANING, PROBLEM, REFUSALS_PAGE
 from api.rest.endpoint import Endpoint
-from api.rest.shapes import ONE_OF, SHAPES, exactly_one, shaped
+from api.rest.shapes import ONE_OF, SHAPES, shaped
 from domain.refusals import MEANING, Code
 
 DESCRIPTION = """Commands of the Zhangfang accounting system; reads are at `/graphql`.
@@ -45,7 +45,7 @@ def operation(endpoint: Endpoint) -> dict[str, Any]:
     """What OpenAPI says of one command beyond its summary."""
     found: dict[str, Any] = {
         "parameters": [*path_parameters(endpoint.path, endpoint.sample), _key(endpoint)],
-        "responses": answers(endpoint.status, endpoint.result),
+        "responses": answers(endpoint.status, endpoint.result, *endpoint.also),
         "security": [{"bearer": []}],
     }
     schema = _body_schema(endpoint)
@@ -81,9 +81,13 @@ def _key(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def answers(status: int, result: Mapping[str, Any]) -> dict[str, Any]:
-    """The accepted answer with its example, and every way to be refused."""
+def answers(status: int, result: Mapping[str, Any], *also: Mapping[str, Any]) -> dict[str, Any]:
+    """The accepted answer with its example, the forms it may have, and every way to be refused."""
     example = {"result": dict(result), "position": 42, "replayed": False}
+    schema: dict[str, Any] = {"$ref": _SCHEMAS.format(name="Accepted")}
+    if also:
+        forms = {"result": {"oneOf": [_form(one) for one in (result, *also)]}}
+        schema = {"allOf": [schema, {"type": "object", "properties": forms}]}
     accepted = {
         "description": "Accepted and durable",
         "headers": {
@@ -94,12 +98,27 @@ def answers(status: int, result: Mapping[str, Any]) -> dict[str, Any]:
         },
         "content": {
             "application/json": {
-                "schema": {"$ref": _SCHEMAS.format(name="Accepted")},
+                "schema": schema,
                 "example": example,
             }
         },
     }
     return {str(status): accepted, **every_problem()}
+
+
+def _form(result: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of answers like this one: these fields, and no other."""
+    texts = {"type": "array", "items": {"type": "string"}}
+    fields = {
+        name: {**(texts if isinstance(value, list) else {"type": "string"}), "example": value}
+        for name, value in result.items()
+    }
+    return {
+        "type": "object",
+        "properties": fields,
+        "required": list(fields),
+        "additionalProperties": False,
+    }
 
 
 def every_problem() -> dict[str, Any]:
@@ -122,7 +141,7 @@ def _body_schema(endpoint: Endpoint) -> dict[str, Any]:
     properties = {name: shaped(kind, name, x) for name, x in whole["properties"].items()}
     for name, value in endpoint.defaults.items():
         properties[name] = {**properties[name], "default": value}
-    one_of = {"oneOf": exactly_one(ONE_OF[kind])} if kind in ONE_OF else {}
+    one_of = {"oneOf": ONE_OF[kind]} if kind in ONE_OF else {}
     return {
         **one_of,
         "type": "object",

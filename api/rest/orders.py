@@ -35,10 +35,12 @@ ENDPOINTS = (
         method="POST",
         path="/v1/orders/{order_no}/payments",
         command=PayOrder,
-        summary="Pay an order through the channel of a method; the outcome comes later",
+        summary="Pay an order by one method, or by legs that come to its total: all of them or none; "
+        "the outcome comes later. What the wallet pays alone is paid at once",
         sample={"order_no": "JD1001"},
         body={"payment_no": "P1001", "method": "JD_PAY"},
         result={"payment_no": "P1001", "instruction_id": "pay-P1001"},
+        also=({"payment_no": "P1001", "instruction_ids": ["pay2-P1001", "pay3-P1001"]},),
         number=("pay", "payment_no"),
         created=True,
     ),

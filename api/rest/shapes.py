@@ -12,6 +12,7 @@ from domain.member.member import Product
 from domain.money import BASIS, MAX_FEN, MAX_TAKEN_FEN
 from domain.order.order import MAX_LINES
 from domain.payment.commands import LONGEST_ID
+from domain.payment.protocol import PRODUCTS
 from domain.settlement.published import FIRST_YEAR, LAST_YEAR, MAX_VERSION
 from domain.texts import HALF, REFUSED
 
@@ -57,10 +58,12 @@ TEXT: Shape = {"type": "string", "maxLength": LONGEST_TEXT, "pattern": _text_pat
 MEMBER: Shape = {"type": "string", "pattern": f"^{_NAME}{{1,32}}$"}
 NUMBER = _number(LONGEST_NUMBER)
 CYCLE: Shape = {"type": "string", "pattern": "^[TD]\\+(0|[1-9]|[1-8][0-9]|90)$"}
-METHOD: Shape = {
+METHODS: Shape = {
     "type": "string",
-    "enum": sorted(name for name, channel in CHANNELS.items() if channel.pays_in),
+    "enum": list(PRODUCTS["ESCROW_PURCHASE"].codes),
+    "description": "a payment code",
 }
+MOST_LEGS = PRODUCTS["ESCROW_PURCHASE"].most_legs
 
 SHAPES: Mapping[str, Shape] = {
     **dict.fromkeys(("member_id", "operator_id", "buyer", "merchant", "payer", "payee"), MEMBER),
@@ -76,7 +79,7 @@ SHAPES: Mapping[str, Shape] = {
     "product": {"type": "string", "enum": list(get_args(Product))},
     "rate_bps": {"type": "integer", "minimum": 0, "maximum": BASIS},
     "items": {"type": "integer", "minimum": 1, "maximum": 1_000_000, "default": 1},
-    "method": METHOD,
+    "method": METHODS,
     "channel": {"type": "string", "enum": sorted(CHANNELS)},
     "account": {"type": "string", "pattern": "^[0-9][0-9.]{0,30}(\\.[A-Za-z0-9_]{1,32})?$"},
     "transaction_id": {
@@ -112,6 +115,7 @@ OWN: Mapping[tuple[str, str], Shape] = {
     ("YearDays", "year"): {"type": "integer", "minimum": FIRST_YEAR, "maximum": LAST_YEAR},
     ("YearDays", "holidays"): {**_DAYS, "minItems": 1},
     ("YearDays", "makeup_workdays"): _DAYS,
+    ("RechargeWallet", "method"): {**METHODS, "enum": list(PRODUCTS["RECHARGE"].codes)},
     ("RegisterMember", "settlement_cycle"): _nullable(CYCLE),
     ("SetSettlementTerms", "settlement_cycle"): CYCLE,
     ("SetDebtLimit", "limit_fen"): {"anyOf": [_amount(0), {"type": "null"}]},
@@ -123,6 +127,11 @@ MORE: Mapping[str, Shape] = {
         "maxItems": LAST_YEAR - FIRST_YEAR + 1,
         "description": "one entry for each year, ascending",
     },
+    "legs": {
+        "maxItems": MOST_LEGS,
+        "description": "sources of the money, each with a method of its own; their amounts come to "
+        "what is to be paid. Channels pay first, the wallet what is left",
+    },
     "payee": {"description": "another member than the payer"},
 }
 
@@ -133,15 +142,26 @@ def shaped(kind: str, name: str, schema: Shape) -> Shape:
     return {**own, **MORE.get(name, {})}
 
 
-def exactly_one(names: tuple[str, ...]) -> list[Shape]:
-    """One of these fields is given; the others are missing, or null."""
+def _exactly_one(given: Mapping[str, Shape], absent: Mapping[str, Shape]) -> list[Shape]:
+    """One of these fields is given; the others are missing, or say that they are not."""
     return [
         {
             "required": [name],
-            "properties": {other: TEXT if other == name else {"type": "null"} for other in names},
+            "properties": {
+                other: given[other] if other == name else absent[other] for other in given
+            },
         }
-        for name in names
+        for name in given
     ]
 
 
-ONE_OF: Mapping[str, tuple[str, ...]] = {"RecordOutcome": ("succeeded", "declined", "unknown")}
+_OUTCOMES = ("succeeded", "declined", "unknown")
+ONE_OF: Mapping[str, list[Shape]] = {
+    "RecordOutcome": _exactly_one(
+        dict.fromkeys(_OUTCOMES, TEXT), dict.fromkeys(_OUTCOMES, {"type": "null"})
+    ),
+    "PayOrder": _exactly_one(
+        {"method": METHODS, "legs": {"minItems": 1}},
+        {"method": {"not": {}}, "legs": {"maxItems": 0}},
+    ),
+}

@@ -8,6 +8,9 @@ from domain.transaction.commands import (
     RejectRefund,
 )
 
+# Of a payment of several legs: the instructions of the parts that channels give back.
+_BY_PARTS = {"refund_no": "R1001", "instruction_ids": ["refund1-R1001", "refund2-R1001"]}
+
 ENDPOINTS = (
     Endpoint(
         method="POST",
@@ -28,6 +31,11 @@ ENDPOINTS = (
         sample={"transaction_id": "SQUIRRELS-JD1001"},
         body={"refund_no": "R1001", "amount_fen": 1_000},
         result={"refund_no": "R1001", "instruction_id": "refund-R1001"},
+        also=(
+            _BY_PARTS,
+            {"refund_no": "R1001", "state": "requested"},
+            {"refund_no": "R1001", "state": "rejected", "reason": "the goods never came back"},
+        ),
         number=("refund", "refund_no"),
         created=True,
     ),
@@ -39,6 +47,7 @@ ENDPOINTS = (
         sample={"refund_no": "R1002"},
         body={},
         result={"refund_no": "R1002", "instruction_id": "refund-R1002"},
+        also=(_BY_PARTS,),
     ),
     Endpoint(
         method="POST",

@@ -1,7 +1,7 @@
-"""Wallets of personal members: recharge, transfer."""
+"""Wallets of personal members: recharge, send a recharge back, transfer."""
 
 from api.rest.endpoint import Endpoint
-from domain.payment.commands import RechargeWallet, TransferMoney
+from domain.payment.commands import RechargeWallet, SendBackRecharge, TransferMoney
 
 ENDPOINTS = (
     Endpoint(
@@ -19,6 +19,15 @@ ENDPOINTS = (
         result={"payment_no": "P2001", "instruction_id": "pay-P2001"},
         number=("recharge", "payment_no"),
         created=True,
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/recharges/{payment_no}/send-back",
+        command=SendBackRecharge,
+        summary="Undo a recharge: its money leaves the wallet now, and goes back through its channel",
+        sample={"payment_no": "P2003"},
+        body={"reason": "the wrong wallet"},
+        result={"payment_no": "P2003", "instruction_id": "back-P2003"},
     ),
     Endpoint(
         method="POST",

@@ -148,6 +148,10 @@ def test_the_examples_play_through(server: Server) -> None:
     server.ok("POST", "/v1/instructions/pay-P2001/outcome", funded, key="w")
     leave_a_surplus(server)
     play(server, PLACING)
+    again = {"payment_no": "P2003", "member_id": "xiaoming", "method": "JD_PAY", "amount_fen": 1}
+    server.ok("POST", "/v1/recharges", again)
+    server.ok("POST", "/v1/instructions/pay-P2003/outcome", {"succeeded": "W3"}, key="w3")
+    play(server, SENDING_BACK)
     for name in WALLET_EXAMPLES:
         play(server, name)
     server.now_us = server.now_us + 86_400_000_000
@@ -163,6 +167,7 @@ def test_the_examples_play_through(server: Server) -> None:
 
 OPENING = "POST /v1/business-days/{first_date}/open"
 PLACING = "POST /v1/suspense-items/{item}/place"
+SENDING_BACK = "POST /v1/recharges/{payment_no}/send-back"
 CLOSING = "POST /v1/orders/{order_no}/close"
 CLOSING_A_PAYMENT = "POST /v1/instructions/{instruction_id}/close"
 RETRY = "POST /v1/settlement-batches/{batch_id}/payouts/{payout_no}/retry"
@@ -207,6 +212,7 @@ SETTLEMENT_EXAMPLES = [
 ORDERED = {
     OPENING,
     PLACING,
+    SENDING_BACK,
     CLOSING,
     CLOSING_A_PAYMENT,
     RETRY,
