@@ -22,6 +22,7 @@ LARGER: dict[str, int] = {}
 # Where a float is allowed in domain/ and projections/, "path::function" (or class): never an
 # amount, a rate of a fee, or anything computed from one.
 NOT_MONEY: dict[str, str] = {
+    "domain/channel/adapters/deadline.py::within": "seconds until a timeout",
     "domain/channel/adapters/wire.py::_seconds": "seconds until a timeout",
     "domain/eventstore/database.py::_use_wal": "seconds between two attempts",
     "domain/eventstore/postgres.py::LedgerDatastore.__init__": "seconds until a timeout",

@@ -129,6 +129,8 @@ def planned(
     """
     refuse_amount(product, amount_fen, "amount_fen")
     if not asked:
+        if not method:
+            raise Refused(Code.REQUEST_INVALID, "method", "a method, or legs, must be given")
         return (_leg(unit, product, method, amount_fen, ""),)
     if method:
         raise Refused(Code.REQUEST_INVALID, "method", "a method, or legs: not both")

@@ -13,12 +13,29 @@ from hypothesis import strategies as st
 
 from domain.accounting.chart import RESERVE_IDENTITY, split_id
 from domain.accounting.entry import imbalance_of, reversed_entry
-from domain.accounting.rules import purchase, refund, release, settlement, transfer
+from domain.accounting.rules import (
+    composite,
+    purchase,
+    refund,
+    release,
+    settlement,
+    suspense,
+    transfer,
+)
 from domain.kernel import Entry
 from domain.refusals import Code, Refused
+from tests.domain.accounting.in_flight import IN_FLIGHT
 from tests.examples import PAY_DAY
 
-MODULES: tuple[ModuleType, ...] = (purchase, refund, release, settlement, transfer)
+MODULES: tuple[ModuleType, ...] = (
+    composite,
+    purchase,
+    refund,
+    release,
+    settlement,
+    suspense,
+    transfer,
+)
 SHORT_OF_30 = {
     "from_pending_fen": 0,
     "from_available_fen": 7_000,
@@ -54,6 +71,7 @@ def written(entry: Entry) -> str:
 
 
 TABLE: list[tuple[str, Entry, str]] = [
+    *IN_FLIGHT,
     (
         "recharge succeeded at the channel",
         purchase.recharge(PAY_DAY, "JD_PAY", "LILEI", 10_000),
@@ -191,7 +209,7 @@ def rules() -> dict[str, Any]:
         name: function
         for module in MODULES
         for name, function in inspect.getmembers(module, inspect.isfunction)
-        if function.__module__ == module.__name__
+        if function.__module__ == module.__name__ and not name.startswith("_")
     }
 
 
