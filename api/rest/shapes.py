@@ -158,7 +158,7 @@ def _exactly_one(given: Mapping[str, Shape], absent: Mapping[str, Shape]) -> lis
 _OUTCOMES = ("succeeded", "declined", "unknown")
 ONE_OF: Mapping[str, list[Shape]] = {
     "RecordOutcome": _exactly_one(
-        dict.fromkeys(_OUTCOMES, TEXT), dict.fromkeys(_OUTCOMES, {"type": "null"})
+        dict.fromkeys(_OUTCOMES, TEXT), {name: {"type": "null"} for name in _OUTCOMES}
     ),
     "PayOrder": _exactly_one(
         {"method": METHODS, "legs": {"minItems": 1}},

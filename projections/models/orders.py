@@ -24,7 +24,7 @@ from domain.kernel import Recorded, key
 from domain.order import order as facts
 from domain.payment import payment as payment_facts
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
-from projections.models import payments
+from projections.models import payment_legs, payments
 from projections.tables.bulk import fetch_rows, insert_rows
 from projections.tables.drafts import Change, Drafts
 from projections.tables.listing import Listing, Names, Narrowed, between, given, values_of
@@ -101,11 +101,12 @@ class OrderLine(Struct, frozen=True, gc=False):
 
 
 class Delta(Struct):
-    """Orders, their lines by order, and payments."""
+    """Orders, their lines by order, payments, and their legs."""
 
     orders: Drafts
     lines: dict[str, list[tuple[Any, ...]]]
     payments: Drafts
+    legs: payment_legs.Delta
 
 
 def _payment_started(row: Draft, recorded: Recorded) -> None:
@@ -133,7 +134,8 @@ _CHANGES: dict[type, Change] = {
 
 
 def _new_delta() -> Delta:
-    return Delta(Drafts({}, {}, _CHANGES), {}, Drafts({}, {}, payments.CHANGES))
+    paid = Drafts({}, {}, payments.CHANGES)
+    return Delta(Drafts({}, {}, _CHANGES), {}, paid, payment_legs.new_delta())
 
 
 def _placed(delta: Delta, recorded: Recorded) -> None:
@@ -159,10 +161,14 @@ def _order_changed(delta: Delta, recorded: Recorded) -> None:
 
 def _started(delta: Delta, recorded: Recorded) -> None:
     delta.payments.created[key(recorded.stream)] = payments.started(recorded)
+    payment_legs.started(delta.legs, recorded)
 
 
 def _payment_changed(delta: Delta, recorded: Recorded) -> None:
-    delta.payments.happened(key(recorded.stream), recorded)
+    if type(recorded.fact) in payments.CHANGES:
+        delta.payments.happened(key(recorded.stream), recorded)
+    if type(recorded.fact) in payment_legs.STEPS_OF:
+        payment_legs.happened(delta.legs, recorded)
 
 
 def _write(connection: Connection, tables: Tables, delta: Delta) -> None:
@@ -173,6 +179,7 @@ def _write(connection: Connection, tables: Tables, delta: Delta) -> None:
     table = tables[payments.PAYMENTS.name]
     delta.payments.write(connection, table, payments.PaymentDraft, payments.FIXED)
     insert_rows(connection, tables[payments.LINES.name], paid_for)
+    payment_legs.write(connection, tables, delta.legs)
 
 
 def _payment_lines(connection: Connection, table: Table, delta: Delta) -> list[tuple[Any, ...]]:
@@ -191,12 +198,19 @@ def _payment_lines(connection: Connection, table: Table, delta: Delta) -> list[t
 
 MODEL = ReadModel(
     name="orders",
-    tables=(ORDERS, LINES, payments.PAYMENTS, payments.LINES),
+    tables=(
+        ORDERS,
+        LINES,
+        payments.PAYMENTS,
+        payments.LINES,
+        payment_legs.LEGS_TABLE,
+        payment_legs.STEPS_TABLE,
+    ),
     folds={
         facts.Placed: _placed,
         **dict.fromkeys(_CHANGES, _order_changed),
         payment_facts.Started: _started,
-        **dict.fromkeys(payments.CHANGES, _payment_changed),
+        **dict.fromkeys((*payments.CHANGES, *payment_legs.STEPS_OF), _payment_changed),
     },
     new_delta=_new_delta,
     write=_write,
