@@ -35,8 +35,8 @@ ENDPOINTS = (
         method="POST",
         path="/v1/orders/{order_no}/payments",
         command=PayOrder,
-        summary="Pay an order by one method, or by legs that come to its total: all of them or "
-        "none; the outcome comes later. What the wallet pays alone is paid at once",
+        summary="Pay an order by one method, or by legs that come to its total, all or none; the "
+        "outcome comes later. What the wallet pays alone is paid at once",
         sample={"order_no": "JD1001"},
         body={"payment_no": "P1001", "method": "JD_PAY"},
         result={"payment_no": "P1001", "instruction_id": "pay-P1001"},

@@ -24,7 +24,7 @@ from domain.kernel import Recorded, key
 from domain.order import order as facts
 from domain.payment import payment as payment_facts
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables, Writing
-from projections.models import payments
+from projections.models import payment_legs, payments
 from projections.tables.bulk import Lookup, Row, insert_rows
 from projections.tables.drafts import Change, Drafts
 from projections.tables.listing import Listing, Names, Narrowed, between, given, values_of
@@ -101,11 +101,12 @@ class OrderLine(Struct, frozen=True, gc=False):
 
 
 class Delta(Struct):
-    """Orders, their lines by order, and payments."""
+    """Orders, their lines by order, payments, and their legs."""
 
     orders: Drafts
     lines: dict[str, list[tuple[Any, ...]]]
     payments: Drafts
+    legs: payment_legs.Delta
 
 
 def _payment_started(row: Draft, recorded: Recorded) -> None:
@@ -133,7 +134,8 @@ _CHANGES: dict[type, Change] = {
 
 
 def _new_delta() -> Delta:
-    return Delta(Drafts({}, {}, _CHANGES), {}, Drafts({}, {}, payments.CHANGES))
+    paid = Drafts({}, {}, payments.CHANGES)
+    return Delta(Drafts({}, {}, _CHANGES), {}, paid, payment_legs.new_delta())
 
 
 def _placed(delta: Delta, recorded: Recorded) -> None:
@@ -159,10 +161,14 @@ def _order_changed(delta: Delta, recorded: Recorded) -> None:
 
 def _started(delta: Delta, recorded: Recorded) -> None:
     delta.payments.created[key(recorded.stream)] = payments.started(recorded)
+    payment_legs.started(delta.legs, recorded)
 
 
 def _payment_changed(delta: Delta, recorded: Recorded) -> None:
-    delta.payments.happened(key(recorded.stream), recorded)
+    if type(recorded.fact) in payments.CHANGES:
+        delta.payments.happened(key(recorded.stream), recorded)
+    if type(recorded.fact) in payment_legs.STEPS_OF:
+        payment_legs.happened(delta.legs, recorded)
 
 
 def _write(connection: Connection, tables: Tables, delta: Delta) -> Writing:
@@ -171,12 +177,14 @@ def _write(connection: Connection, tables: Tables, delta: Delta) -> Writing:
     started = [one for one in delta.payments.created.values() if one.purpose == "order"]
     missing = sorted({one.reference for one in started} - delta.lines.keys())
     lines = Lookup(order_lines, ("order_no",), [(order_no,) for order_no in missing])
-    found = yield [lines, delta.orders.wanted(orders), delta.payments.wanted(made)]
+    legs = payment_legs.wanted(tables, delta.legs)
+    found = yield [lines, delta.orders.wanted(orders), delta.payments.wanted(made), legs]
     delta.orders.store(connection, orders, Draft, _FIXED, found[1])
     insert_rows(connection, order_lines, [row for rows in delta.lines.values() for row in rows])
     delta.payments.store(connection, made, payments.PaymentDraft, payments.FIXED, found[2])
     paid_for = _payment_lines(started, delta, found[0])
     insert_rows(connection, tables[payments.LINES.name], paid_for)
+    payment_legs.write(connection, tables, delta.legs, found[3])
 
 
 def _payment_lines(
@@ -196,12 +204,19 @@ def _payment_lines(
 
 MODEL = ReadModel(
     name="orders",
-    tables=(ORDERS, LINES, payments.PAYMENTS, payments.LINES),
+    tables=(
+        ORDERS,
+        LINES,
+        payments.PAYMENTS,
+        payments.LINES,
+        payment_legs.LEGS_TABLE,
+        payment_legs.STEPS_TABLE,
+    ),
     folds={
         facts.Placed: _placed,
         **dict.fromkeys(_CHANGES, _order_changed),
         payment_facts.Started: _started,
-        **dict.fromkeys(payments.CHANGES, _payment_changed),
+        **dict.fromkeys((*payments.CHANGES, *payment_legs.STEPS_OF), _payment_changed),
     },
     new_delta=_new_delta,
     write=_write,

@@ -42,6 +42,9 @@ PAYMENTS = Table(
     Column("reason", TEXT, nullable=False),
     Column("ended_at_us", BigInteger),
     Column("last_position", BigInteger, nullable=False),
+    Column("code", TEXT),
+    Column("started_position", BigInteger),
+    Column("succeeded_position", BigInteger),
     Index("payments_started", "started_at_us", "payment_no"),
     Index("payments_reference", "reference", "started_at_us", "payment_no"),
 )
@@ -72,12 +75,16 @@ class PaymentDraft(Struct, gc=False):
     reason: str = ""
     ended_at_us: int | None = None
     last_position: int = 0
+    code: str | None = None
+    started_position: int | None = None
+    succeeded_position: int | None = None
 
 
 # Msgspec lets a frozen struct extend one that is not; the checker thinks of dataclasses.
 class Payment(PaymentDraft, frozen=True, gc=False):  # type: ignore[misc]
     """One payment. `reference` is its order, or the member whose wallet it recharges; `reason` says
-    why it is not simply paid; `ended_at_us` is when it succeeded or was declined. Fen, UTC µs."""
+    why it is not simply paid; `ended_at_us` is when it succeeded or was declined. `code` is the
+    payment code of its one leg, None where there are several (`payment_legs.py`). Fen, UTC µs."""
 
 
 def started(recorded: Recorded) -> PaymentDraft:
@@ -92,12 +99,16 @@ def started(recorded: Recorded) -> PaymentDraft:
         fact.amount_fen,
         recorded.at_us,
         last_position=recorded.position,
+        code=fact.legs[0].code if len(fact.legs) == 1 else None,
+        started_position=recorded.position,
     )
 
 
 def _ended(row: PaymentDraft, recorded: Recorded) -> None:
     fact = recorded.fact
-    row.state = "succeeded" if isinstance(fact, facts.Succeeded) else "declined"
+    row.state = "declined"
+    if isinstance(fact, facts.Succeeded):
+        row.state, row.succeeded_position = "succeeded", recorded.position
     row.reason, row.ended_at_us = getattr(fact, "reason", ""), recorded.at_us
 
 

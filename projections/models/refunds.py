@@ -1,20 +1,34 @@
 """Refunds (退款): one row each, its state, and where a refund after release took its money from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any, Literal
 
 from msgspec import Struct
-from sqlalchemy import BigInteger, Column, Connection, Index, Table, select, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    SmallInteger,
+    Table,
+    Text,
+    case,
+    literal,
+    select,
+    text,
+    union_all,
+)
 
 from domain.kernel import Recorded, key
-from domain.payment.plan import carrier
+from domain.payment.plan import WALLET_CODE, carrier
 from domain.transaction import refund as facts
 from domain.transaction.transaction import RefundCleared
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables, Writing
+from projections.models import refund_parts
 from projections.tables.drafts import Change, Drafts
 from projections.tables.listing import Listing, Names, Narrowed, between, given, values_of
-from projections.tables.paging import Int, Page, columns_of, sought_text
+from projections.tables.paging import Int, Page, columns_of, sought_text, sought_texts
 
 RefundState = Literal["requested", "rejected", "processing", "unknown", "succeeded", "failed"]
 Stage = Literal["escrow", "released"]
@@ -43,6 +57,7 @@ TABLE = Table(
     Column("debt_fen", BigInteger),
     Column("limit_fen", BigInteger),
     Column("maker", TEXT),
+    Column("leg", SmallInteger),
     Index("refunds_requested", "requested_at_us", "refund_no"),
     Index("refunds_merchant", "merchant", "requested_at_us", "refund_no"),
     Index("refunds_transaction", "transaction_id", "requested_at_us", "refund_no"),
@@ -54,7 +69,7 @@ TABLE = Table(
         postgresql_where=_WAITS,
     ),
 )
-_FIXED = 7  # So many columns never change.
+_FIXED = 4  # So many columns never change.
 
 
 class Draft(Struct, gc=False):
@@ -79,6 +94,7 @@ class Draft(Struct, gc=False):
     debt_fen: int | None = None
     limit_fen: int | None = None
     maker: str | None = None
+    leg: int | None = None
 
 
 # Msgspec lets a frozen struct extend one that is not; the checker thinks of dataclasses.
@@ -87,15 +103,24 @@ class Refund(Draft, frozen=True, gc=False):  # type: ignore[misc]
     the merchant's pending and available money, an advance and the fee given back add up to it.
     `reason` is the channel's, or of who rejected it. Where an approval was needed, `maker` asked
     for the refund when it would have brought the merchant's debt to `debt_fen`, above `limit_fen`.
-    Fen, UTC µs."""
+    `leg` is the leg of the payment that its one part takes from, None where there are several parts
+    (`refund_parts.py`) or none yet. Fen, UTC µs."""
 
 
-def _requested(delta: Drafts, recorded: Recorded) -> None:
+class Delta(Struct):
+    """Refunds, and the parts of those that have several."""
+
+    refunds: Drafts
+    parts: refund_parts.Delta
+
+
+def _requested(delta: Delta, recorded: Recorded) -> None:
     fact: facts.Requested | facts.ApprovalRequested = recorded.fact
     refund_no = key(recorded.stream)
     merchant = fact.transaction_id.partition("-")[0]  # Member ids have no dash.
-    channel = carrier(fact.parts) if isinstance(fact, facts.Requested) else fact.channel
-    delta.created[refund_no] = Draft(
+    parts = fact.parts if isinstance(fact, facts.Requested) else ()
+    channel = carrier(parts) if isinstance(fact, facts.Requested) else fact.channel
+    delta.refunds.created[refund_no] = Draft(
         refund_no,
         fact.transaction_id,
         merchant,
@@ -104,27 +129,44 @@ def _requested(delta: Drafts, recorded: Recorded) -> None:
         fact.amount_fen,
         recorded.at_us,
         last_position=recorded.position,
+        leg=parts[0].leg if len(parts) == 1 else None,
     )
+    refund_parts.begun(delta.parts, refund_no, parts)
 
 
-def _approval_requested(delta: Drafts, recorded: Recorded) -> None:
+def _approval_requested(delta: Delta, recorded: Recorded) -> None:
     fact: facts.ApprovalRequested = recorded.fact
     _requested(delta, recorded)
-    row = delta.created[key(recorded.stream)]
+    row = delta.refunds.created[key(recorded.stream)]
     row.state, row.stage = "requested", "released"  # Out of escrow nothing is ever advanced.
     row.debt_fen, row.limit_fen, row.maker = fact.debt_fen, fact.limit_fen, fact.maker
 
 
-def _changed(delta: Drafts, recorded: Recorded) -> None:
-    delta.happened(key(recorded.stream), recorded)
+def _changed(delta: Delta, recorded: Recorded) -> None:
+    delta.refunds.happened(key(recorded.stream), recorded)
 
 
-def _taken_back(delta: Drafts, recorded: Recorded) -> None:
-    delta.happened(recorded.fact.refund_no, recorded)
+def _approval(delta: Delta, recorded: Recorded) -> None:
+    _changed(delta, recorded)
+    refund_parts.begun(delta.parts, key(recorded.stream), recorded.fact.parts)
 
 
-def _approved(row: Draft, _recorded: Recorded) -> None:
+def _part_changed(delta: Delta, recorded: Recorded) -> None:
+    _changed(delta, recorded)
+    refund_parts.ended(delta.parts, recorded)
+
+
+def _taken_back(delta: Delta, recorded: Recorded) -> None:
+    delta.refunds.happened(recorded.fact.refund_no, recorded)
+
+
+def _approved(row: Draft, recorded: Recorded) -> None:
+    """It may take from another leg than when it was asked for. Before payments had legs an approval
+    named no parts: there was one."""
+    parts = recorded.fact.parts
     row.state = "processing"
+    row.channel = carrier(parts) if parts else row.channel
+    row.leg = 0 if not parts else parts[0].leg if len(parts) == 1 else None
 
 
 def _rejected(row: Draft, recorded: Recorded) -> None:
@@ -170,28 +212,71 @@ _CHANGES: dict[type, Change] = {
 }
 
 
-def _new_delta() -> Drafts:
-    return Drafts({}, {}, _CHANGES)
+def _new_delta() -> Delta:
+    return Delta(Drafts({}, {}, _CHANGES), refund_parts.new_delta())
 
 
-def _write(connection: Connection, tables: Tables, delta: Drafts) -> Writing:
-    yield from delta.write(connection, tables[TABLE.name], Draft, _FIXED)
+def _write(connection: Connection, tables: Tables, delta: Delta) -> Writing:
+    yield from delta.refunds.write(connection, tables[TABLE.name], Draft, _FIXED)
+    refund_parts.write(connection, tables[refund_parts.PARTS_TABLE.name], delta.parts)
 
 
 _FOLDS: dict[Any, Callable[[Any, Recorded], None]] = {
     facts.Requested: _requested,
     facts.ApprovalRequested: _approval_requested,
-    facts.Approved: _changed,
+    facts.Approved: _approval,
     facts.Rejected: _changed,
     facts.Succeeded: _changed,
     facts.Failed: _changed,
-    facts.PartSucceeded: _changed,
-    facts.PartFailed: _changed,
+    facts.PartSucceeded: _part_changed,
+    facts.PartFailed: _part_changed,
     facts.BecameUnknown: _changed,
     RefundCleared: _taken_back,
 }
 
-MODEL = ReadModel(name="refunds", tables=(TABLE,), folds=_FOLDS, new_delta=_new_delta, write=_write)
+MODEL = ReadModel(
+    name="refunds",
+    tables=(TABLE, refund_parts.PARTS_TABLE),
+    folds=_FOLDS,
+    new_delta=_new_delta,
+    write=_write,
+)
+
+_BY_WALLET = TABLE.c.channel == WALLET_CODE
+_EMPTY = literal("", Text)
+# A refund of one part stands where its part does; it has no rows of parts.
+PARTS = union_all(
+    select(*refund_parts.PARTS_TABLE.columns),
+    select(
+        TABLE.c.refund_no,
+        literal(0, SmallInteger).label("part"),
+        TABLE.c.leg,
+        case((_BY_WALLET, literal("wallet", Text)), else_=literal("channel", Text)).label("kind"),
+        case((_BY_WALLET, _EMPTY), else_=TABLE.c.channel).label("channel"),
+        TABLE.c.amount_fen,
+        case((TABLE.c.state == "unknown", literal("processing", Text)), else_=TABLE.c.state).label(
+            "state"
+        ),
+        TABLE.c.reason,
+        case((_BY_WALLET, _EMPTY), else_=literal("refund-", Text) + TABLE.c.refund_no).label(
+            "instruction_id"
+        ),
+    ).where(TABLE.c.leg.is_not(None)),
+).subquery("parts")
+_PART_COLUMNS = columns_of(PARTS, refund_parts.RefundPart)
+
+
+def parts(
+    connection: Connection, refund_nos: Sequence[str]
+) -> dict[str, list[refund_parts.RefundPart]]:
+    """The parts of some refunds (at most a few hundred), by refund, in order."""
+    wanted = PARTS.c.refund_no.in_(sought_texts(refund_nos, "refund_no"))
+    query = select(*_PART_COLUMNS).where(wanted).order_by(PARTS.c.refund_no, PARTS.c.part)
+    found: dict[str, list[refund_parts.RefundPart]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row[0], []).append(refund_parts.RefundPart(*row))
+    return found
+
 
 _COLUMNS = columns_of(TABLE, Refund)
 

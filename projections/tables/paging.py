@@ -15,7 +15,7 @@ from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
-from sqlalchemy import Column, ColumnElement, Connection, Select, Table, func, select, tuple_
+from sqlalchemy import Column, ColumnElement, Connection, FromClause, Select, func, select, tuple_
 
 from domain.kernel import EPOCH, SHANGHAI
 from domain.refusals import Code, Refused
@@ -101,9 +101,10 @@ def page_of(
     return Page(items, [cursor(name, key(item)) for item in items], len(rows) > first)
 
 
-def columns_of(table: Table, struct: type[Struct]) -> list[Column[Any]]:
+def columns_of(table: FromClause, struct: type[Struct]) -> list[Column[Any]]:
     """The table's columns that a struct's fields are named after, in the order of the fields."""
-    return [table.c[name] for name in struct.__struct_fields__]
+    columns: Any = table.c  # Those of a subquery are called otherwise, and work alike.
+    return [columns[name] for name in struct.__struct_fields__]
 
 
 def day_start_us(day: date) -> int:

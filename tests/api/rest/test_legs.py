@@ -6,6 +6,9 @@ import jsonschema_rs
 import pytest
 
 from api.rest.routes import ENDPOINTS
+from domain.accounting import account
+from domain.order import order
+from domain.payment import payment
 from domain.payment.protocol import PRODUCTS
 from tests.api.conftest import Server, problem
 
@@ -41,8 +44,7 @@ def shop(market: Server) -> Server:
 
 
 def status(server: Server, payment_no: str) -> str:
-    found: str = server.context.ledger.state(f"payment-{payment_no}").status
-    return found
+    return server.context.ledger.state(payment.stream(payment_no)).status
 
 
 def test_a_payment_by_legs_and_its_refund_by_parts(shop: Server) -> None:
@@ -59,7 +61,7 @@ def test_a_payment_by_legs_and_its_refund_by_parts(shop: Server) -> None:
     assert part == {"refund_no": "R1", "instruction_ids": ["refund1-R1", "refund2-R1"]}
     rest = shop.ok("POST", refunds, {"refund_no": "R2", "amount_fen": 4_400})["result"]
     assert rest == {"refund_no": "R2", "instruction_ids": ["refund1-R2"]}
-    wallet = shop.context.ledger.state("account-2241.01.xiaoming")
+    wallet = shop.context.ledger.state(account.stream("2241.01.xiaoming"))
     assert wallet.balance_fen == 5_000  # What the wallet paid is in it again.
 
 
@@ -98,7 +100,7 @@ def test_a_plan_that_is_none(shop: Server, body: dict[str, Any], code: str, fiel
     response = shop.send("POST", PAY, {"payment_no": "P1", **body})
     problem(response, response.status_code, code, field)
     assert 400 <= response.status_code < 500
-    assert shop.context.ledger.state("order-JD1").status == "placed"
+    assert shop.context.ledger.state(order.stream("JD1")).status == "placed"
 
 
 def test_a_wallet_without_the_money(shop: Server) -> None:
@@ -124,7 +126,7 @@ def test_a_recharge_goes_back_once(shop: Server) -> None:
     first = shop.ok("POST", path, body, key="one")["result"]
     assert first == {"payment_no": "W1", "instruction_id": "back-W1"}
     assert shop.ok("POST", path, body, key="two")["result"] == first
-    wallet = shop.context.ledger.state("account-2241.01.xiaoming")
+    wallet = shop.context.ledger.state(account.stream("2241.01.xiaoming"))
     assert wallet.balance_fen == 0
     shop.pay("JD1", "P1")
     response = shop.send("POST", "/v1/recharges/P1/send-back", body, key="three")

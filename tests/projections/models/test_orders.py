@@ -45,8 +45,8 @@ FACTS: list[tuple[str, Fact, int]] = [
     ("order-A2", EXAMPLES["order.closed.1"], PAID_AT + 10),
 ]
 ASKED = ("order", "A1", BUYER, CHANNEL, 1_000)
-P1 = Payment("P1", *ASKED, PAID_AT + 1, "declined", "no money", PAID_AT + 3, 5)
-P2 = Payment("P2", *ASKED, PAID_AT + 4, "succeeded", "", PAID_AT + 5, 9)
+P1 = Payment("P1", *ASKED, PAID_AT + 1, "declined", "no money", PAID_AT + 3, 5, CHANNEL, 2)
+P2 = Payment("P2", *ASKED, PAID_AT + 4, "succeeded", "", PAID_AT + 5, 9, CHANNEL, 7, 9)
 W1 = Payment(
     "W1",
     "recharge",
@@ -59,6 +59,9 @@ W1 = Payment(
     SEND_BACK.reason,
     PAID_AT + 7,
     14,
+    CHANNEL,
+    11,
+    12,
 )
 A1 = Order("A1", BUYER, "escrow", 1_000, PAID_AT, "paid", "P2", PAID_AT + 5, "", 10)
 A2 = Order(

@@ -37,7 +37,9 @@ FACTS: list[tuple[str, Fact, int]] = [
     ("refund-R1003", EXAMPLES["refund.unknown.1"], PAID_AT + 7),
 ]
 OWN = (TRANSACTION_ID, MERCHANT, BUYER, CHANNEL)
-FIRST = Refund("R1001", *OWN, 1_000, PAID_AT + 1, "succeeded", "", PAID_AT + 4, last_position=6)
+FIRST = Refund(
+    "R1001", *OWN, 1_000, PAID_AT + 1, "succeeded", "", PAID_AT + 4, last_position=6, leg=0
+)
 SECOND = Refund(
     "R1002",
     *OWN,
@@ -52,6 +54,7 @@ SECOND = Refund(
     300,
     188,
     7,
+    leg=0,
 )
 THIRD = Refund(
     "R1003",
@@ -64,6 +67,7 @@ THIRD = Refund(
     "unknown",
     "no answer within 30 s",
     last_position=9,
+    leg=0,
 )
 
 
