@@ -156,7 +156,7 @@ def channels(
     postgres: PostgresOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Mixed traffic over channels that misbehave, and kills; then both sides' books are compared."""
+    """Traffic over channels that misbehave, and kills; then both sides' books are compared."""
     from benchmarks.drills.channels.drill import drill
 
     with answering(None, as_json, interrupted=UNTOUCHED) as say:
@@ -175,7 +175,7 @@ def _say_channels(say: Say, found: dict[str, Any]) -> None:
     for kind, count in found["faults"].items():
         table.add_row(kind, f"{count:,}")
     say.table(table)
-    for name in ("differences", "stranded", "wrong"):
+    for name in ("differences", "stranded", "wrong", "idle"):
         for one in found[name]:
             say.line(f"{name}: {one}", "bold red")
     say.line(f"{len(found['listed'])} contradictions and {len(found['suspense'])} items are listed")
