@@ -21,6 +21,7 @@ Tell = Callable[[str], None]
 INSTALL = "it needs Schemathesis and Hypothesis, which are not here: pip install 'zhangfang[dev]'"
 SECONDS = 60
 DOCUMENTS = 5_000
+PAYMENTS = 2_000
 
 BackendOption = Annotated[
     Literal["sqlite", "postgresql"], typer.Option("--backend", help="The database to drill on.")
@@ -135,6 +136,51 @@ def documents(
             raise Refused(Code.REQUEST_INVALID, "graphql", detail) from None
         asked = partial(drill, seed=_seed(say, seed), documents=count)
         _run(say, backend, postgres, asked, _say_documents)
+
+
+@app.command("channels")
+def channels(
+    payments: Annotated[
+        int, typer.Option(min=1, max=1_000_000, help="How many are begun.")
+    ] = PAYMENTS,
+    faults: Annotated[
+        str, typer.Option(help="Of the simulator: none, all, or kind=permille,…")
+    ] = "all",
+    kills: Annotated[
+        int, typer.Option(min=0, max=50, help="How often the server is killed, and the simulator.")
+    ] = 3,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**32, help="The same seed, the same drill.")
+    ] = None,
+    backend: BackendOption = "sqlite",
+    postgres: PostgresOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Traffic over channels that misbehave, and kills; then both sides' books are compared."""
+    from benchmarks.drills.channels.drill import drill
+
+    with answering(None, as_json, interrupted=UNTOUCHED) as say:
+        chosen = _seed(say, seed)
+        asked = partial(drill, seed=chosen, payments=payments, faults=faults, kills=kills)
+        _run(say, backend, postgres, asked, _say_channels)
+
+
+def _say_channels(say: Say, found: dict[str, Any]) -> None:
+    say.line(
+        f"{found['payments']:,} payments in {found['seconds']:,} s on a clock {found['factor']:,} "
+        f"times as fast, seed {found['seed']}: {found['instructions']:,} instructions"
+    )
+    table = Table("Fault")
+    table.add_column("Times", justify="right")
+    for kind, count in found["faults"].items():
+        table.add_row(kind, f"{count:,}")
+    say.table(table)
+    for name in ("differences", "stranded", "wrong", "idle"):
+        for one in found[name]:
+            say.line(f"{name}: {one}", "bold red")
+    say.line(f"{len(found['listed'])} contradictions and {len(found['suspense'])} items are listed")
+    say.line("The books verify." if found["verify"] == "clean" else "The books DO NOT VERIFY.")
+    say.line("passed" if found["passed"] else "NOT PASSED")
 
 
 def _say_documents(say: Say, found: dict[str, Any]) -> None:

@@ -66,7 +66,7 @@ def drill(
     wrong = wrongly_written(url, market)
     for one in wrong:
         findings.fault("written, and must not be", one, "", "")
-    books = _verified(url)
+    books = verified(url)
     report = findings.as_json()
     return {
         "seed": seed,
@@ -209,7 +209,7 @@ def _incidents(log: IO[str]) -> list[str]:
     return [text[max(0, at - 200) : at + 4_000]] if at >= 0 else []
 
 
-def _verified(url: str) -> dict[str, Any]:
+def verified(url: str) -> dict[str, Any]:
     """The answer of `zhangfang verify --json` on the books."""
     done = subprocess.run(
         [sys.executable, "-m", "api.cli", "verify", "--json", "--database", url],

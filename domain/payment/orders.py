@@ -4,6 +4,7 @@ from domain.channel.network import Order
 from domain.channel.network import Part as OrderPart
 from domain.channel.port import ChannelRequest
 from domain.payment.instruction import State
+from domain.payment.protocol import PRODUCTS
 from domain.refusals import Code, Refused
 
 
@@ -43,6 +44,10 @@ def network_order(
         for part in original.asked.parts:
             if part.transaction == asked.part:
                 number, original_fen = part.number, part.amount_fen
+    # Channels take no order without one. It follows from facts alone: a send that is repeated must
+    # be the same as the first.
+    product = PRODUCTS.get(asked.product)
+    subject = asked.subject or (product.title if product is not None else asked.purpose)
     return Order(
         instruction_id=instruction_id,
         number=number_at_channel(instruction_id, state),
@@ -50,7 +55,7 @@ def network_order(
         channel=asked.channel,
         amount_fen=asked.amount_fen,
         party=asked.party,
-        subject=asked.subject,
+        subject=subject,
         sent_us=state.tried.sent_us,
         expires_us=asked.expires_us,
         original=number,
@@ -59,7 +64,7 @@ def network_order(
         serial=asked.serial or serial,
         parts=tuple(
             # A transaction is named after its merchant, whose id has no dash.
-            OrderPart(one.number, one.transaction.partition("-")[0], one.amount_fen, asked.subject)
+            OrderPart(one.number, one.transaction.partition("-")[0], one.amount_fen, subject)
             for one in asked.parts
         ),
     )

@@ -1,0 +1,75 @@
+"""The simulator as a process: started, killed and started again in its directory."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from benchmarks.drills.served import ROOT, environment
+
+TIMEOUT_S = 20
+MOVED = ("charges", "reversals", "returns")
+
+
+class Outside:
+    """`python -m simulator` on a virtual clock; what is not given again is as it was."""
+
+    def __init__(self, directory: Path, *options: str) -> None:
+        self._directory = directory
+        self.kills = 0
+        self._start(*options)
+
+    def _start(self, *options: str) -> None:
+        command = [sys.executable, "-m", "simulator", "--json", "--directory", str(self._directory)]
+        self._process = subprocess.Popen(
+            [*command, *options],
+            cwd=ROOT,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the simulator did not start")
+        said = json.loads(line)
+        self.url, self.keys = said["base_url"], Path(said["keys"])
+
+    def kill(self) -> None:
+        """`kill -9`, and a new start."""
+        self._process.kill()
+        self._process.wait()
+        self.kills += 1
+        self._start()
+
+    def stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def get(self, path: str) -> dict[str, Any]:
+        answer = requests.get(self.url + path, timeout=TIMEOUT_S)
+        answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def still(self) -> bool:
+        """Nothing is due any more, and everything that was to be told has been told."""
+        totals = self.get("/book/totals")
+        return not totals["tasks"] and not totals["callbacks_waiting"]
+
+    def book(self) -> list[dict[str, Any]]:
+        """Every order."""
+        found: list[dict[str, Any]] = []
+        after: int | None = 0
+        while after is not None:
+            page = self.get(f"/book?after={after}&limit=1000")
+            found, after = found + page["orders"], page["next"]
+        return found

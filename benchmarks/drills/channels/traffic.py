@@ -1,0 +1,168 @@
+"""What buyers and merchants do: drawn by the seed, each payment for itself, sent over REST.
+
+A request is repeated until it is answered: its number makes it the same one. What the books refuse
+is counted by its code; most of it is the point of the drill (a wallet that is empty, an order that
+was not paid and shall be refunded).
+"""
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import requests
+
+BUYERS, MERCHANTS = 12, 6
+METHODS = ("WECHAT_PAY", "JD_PAY", "CLOUD_QUICKPASS", "BANK_CARD")
+RECHARGES = 2  # Of each buyer, to begin with.
+AT_ONCE = 8
+GIVE_UP_S = 30
+LAG = 40  # So many payments later, an order is confirmed or refunded.
+
+Step = tuple[str, dict[str, Any]]
+
+
+def buyer(number: int) -> str:
+    return f"buyer{number}"
+
+
+def merchant(number: int) -> str:
+    return f"SHOP{number}"
+
+
+class Traffic:
+    """`between(i)` is called before payment i is sent; it may kill something."""
+
+    def __init__(self, url: str, key: str, seed: int, between: Callable[[int], None]) -> None:
+        self._url, self._seed, self._between = url, seed, between
+        self._headers = {"Authorization": f"Bearer {key}"}
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self.answers: Counter[str] = Counter()
+        self.wrong: list[str] = []
+
+    def run(self, payments: int) -> None:
+        """So many payments, and what follows on them."""
+        self._payments = payments
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for _ in pool.map(self._send, self._first()):
+                pass
+            time.sleep(1)
+            for _ in pool.map(self._nth, range(payments + LAG)):
+                pass
+
+    def _nth(self, number: int) -> None:
+        if number < self._payments:
+            self._between(number)
+            for step in self._payment(number):
+                self._send(step)
+        if number >= LAG:
+            for step in self._afterwards(number - LAG):
+                self._send(step)
+
+    def _draws(self, what: str, number: int) -> random.Random:
+        return random.Random(f"{self._seed}/{what}/{number}")
+
+    def _first(self) -> Iterator[Step]:
+        for number in range(BUYERS):
+            for time_ in range(RECHARGES):
+                body = {
+                    "payment_no": f"F{number}-{time_}",
+                    "member_id": buyer(number),
+                    "method": METHODS[(number + time_) % len(METHODS)],
+                    "amount_fen": 500_000,
+                }
+                yield "/v1/recharges", body
+
+    def _payment(self, number: int) -> Iterator[Step]:
+        draw = self._draws("payment", number)
+        who, kind = buyer(draw.randrange(BUYERS)), draw.random()
+        if kind < 0.1:
+            body = {"payment_no": f"P{number}", "member_id": who, "method": draw.choice(METHODS)}
+            yield "/v1/recharges", body | {"amount_fen": draw.randint(1_000, 100_000)}
+            return
+        if kind < 0.16:
+            body = {"transfer_no": f"X{number}", "payer": who, "payee": buyer(draw.randrange(3))}
+            if body["payee"] != who:
+                yield "/v1/transfers", body | {"amount_fen": draw.randint(100, 20_000)}
+            return
+        lines = [
+            {"merchant": merchant(one), "amount_fen": draw.randint(200, 60_000), "subject": "坚果"}
+            for one in draw.sample(range(MERCHANTS), draw.choice((1, 1, 1, 2, 3)))
+        ]
+        yield "/v1/orders", {"order_no": f"O{number}", "buyer": who, "lines": lines}
+        total = sum(line["amount_fen"] for line in lines)
+        asked = {"payment_no": f"P{number}", **self._sources(draw, total)}
+        yield f"/v1/orders/O{number}/payments", asked
+
+    def _sources(self, draw: random.Random, total: int) -> dict[str, Any]:
+        """One channel; the wallet and one or two channels; two channels; the wallet alone."""
+        kind = draw.random()
+        if kind < 0.65:
+            return {"method": draw.choice(METHODS)}
+        methods = draw.sample(METHODS, 2)
+        if kind < 0.8:
+            methods = ["WALLET_BALANCE", methods[0]]
+        elif kind < 0.88:
+            methods = ["WALLET_BALANCE", *methods]
+        elif kind < 0.92:
+            return {"method": "WALLET_BALANCE"}
+        cuts = sorted(draw.sample(range(1, total), len(methods) - 1))
+        parts = [end - begin for begin, end in zip([0, *cuts], [*cuts, total], strict=True)]
+        return {
+            "legs": [
+                {"method": method, "amount_fen": part}
+                for method, part in zip(methods, parts, strict=True)
+            ]
+        }
+
+    def _afterwards(self, number: int) -> Iterator[Step]:
+        steps = list(self._payment(number))
+        if len(steps) < 2:
+            return
+        draw = self._draws("afterwards", number)
+        for place, line in enumerate(steps[0][1]["lines"]):
+            kind, whose = draw.random(), f"{line['merchant']}-O{number}"
+            if kind < 0.35:
+                yield f"/v1/transactions/{whose}/confirm", {}
+            if 0.25 < kind < 0.55:
+                amount = line["amount_fen"] if kind < 0.4 else draw.randint(1, line["amount_fen"])
+                body = {"refund_no": f"R{number}-{place}", "amount_fen": amount}
+                yield f"/v1/transactions/{whose}/refunds", body
+
+    def _send(self, step: Step) -> None:
+        path, body = step
+        session = getattr(self._local, "session", None)
+        if session is None:
+            session = self._local.session = requests.Session()
+        headers = dict(self._headers)
+        if path.endswith("/confirm"):
+            headers["Idempotency-Key"] = path.replace("/", "-")
+        until = time.monotonic() + GIVE_UP_S
+        while True:
+            try:
+                url = self._url + path
+                answer = session.post(url, json=body, headers=headers, timeout=GIVE_UP_S)
+            except requests.RequestException:
+                if time.monotonic() > until:
+                    self._say(f"{path}: no answer within {GIVE_UP_S} s")
+                    return
+                time.sleep(0.1)
+                continue
+            if answer.status_code in (429, 503) and time.monotonic() < until:
+                time.sleep(0.1)
+                continue
+            break
+        done = answer.status_code < 400
+        code = "done" if done else str(answer.json().get("code", answer.status_code))
+        with self._lock:
+            self.answers[code] += 1
+        if answer.status_code >= 500:
+            self._say(f"{path}: {answer.status_code} {answer.text[:200]}")
+
+    def _say(self, what: str) -> None:
+        with self._lock:
+            self.wrong.append(what)
