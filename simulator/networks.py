@@ -242,7 +242,8 @@ class Networks:
         paid = [order for order in candidates if accounts.charges(db, order.id)]
         if not paid:
             raise Problem(409, "ORDER_UNPAID", "original: it is not paid")
-        if wish.original_amount not in (None, paid[0].amount):
+        came = accounts.charges(db, paid[0].id)[0].amount  # Another than asked, by a fault.
+        if wish.original_amount not in (None, paid[0].amount, came):
             raise invalid("original_amount", f"the payment is of {paid[0].amount}")
         if conduct.left_fen(db, paid[0].id) < wish.amount:
             raise Problem(409, "AMOUNT_TOO_LARGE", "more than is left of the payment")

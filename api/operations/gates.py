@@ -23,12 +23,14 @@ class Limits(Struct, frozen=True):
 
 class Gate:
     """Of one channel, in one event loop. `under_way` are the attempts being made, by instruction;
-    `told` those the read model may not know of yet."""
+    `told` those the read model may not know of yet; `passed` those that could not be claimed, with
+    when to try again (UTC µs by the clock given in)."""
 
     def __init__(self, limits: Limits, pause: Pause) -> None:
         self.limits = limits
         self.under_way: dict[str, int] = {}
         self.told: dict[str, int] = {}
+        self.passed: dict[str, int] = {}
         self._pause = pause
         self._next_s = 0.0
         self._hint: asyncio.Event | None = None

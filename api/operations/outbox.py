@@ -45,6 +45,8 @@ T = TypeVar("T")
 
 OUTBOX = "system:outbox"
 POLL_S = 0.5  # How long a hint may be lost.
+AGAIN_US = 1_000_000  # After a claim that was not made; in real time.
+LEAST_US = 5_000  # Between two turns in which nothing was begun.
 END_S = 10.0  # What requests under way may still take when it is told to stop.
 THREADS = 4  # For the database.
 BATCH = 200  # Claims of a channel in one turn.
@@ -193,7 +195,7 @@ class Outbox:
         next_us = await self._read(lambda view: instructions.next_due_us(view, [channel]))
         if next_us is None:
             return POLL_S
-        left_us = max(next_us - self._clock(), 10_000) // self._factor
+        left_us = max((next_us - self._clock()) // self._factor, LEAST_US)
         return min(left_us / 1_000_000, POLL_S)
 
     # A turn.
@@ -213,7 +215,8 @@ class Outbox:
         if free <= 0 or self._waits():
             return 0
         now_us = self._clock()
-        most = free + len(gate.told)
+        gate.passed = {one: until for one, until in gate.passed.items() if until > now_us}
+        most = free + len(gate.told) + len(gate.passed)
         rows = await self._read(
             lambda view: instructions.due(view, channel, now_us, most, now_us - self._behind_us)
         )
@@ -224,7 +227,8 @@ class Outbox:
         }
         kept = stale | gate.under_way.keys()
         gate.told = {one: attempt for one, attempt in told.items() if one in kept}
-        found = [one for one in rows if one.instruction_id not in gate.told]
+        skipped = gate.told.keys() | gate.passed.keys()
+        found = [one for one in rows if one.instruction_id not in skipped]
         claimed = await self._claimed(channel, found[:free], now_us) if found else []
         for one in claimed:
             gate.under_way[one.instruction_id] = one.attempt
@@ -247,9 +251,14 @@ class Outbox:
             for one, answer in zip(wanted, answers, strict=True)
             if not answer.replayed
         }
-        told = self._gates[channel].told
-        told.update({one.instruction_id: one.attempt for one in due})
         mine = [one for one in wanted if kinds.get(one.instruction_id)]
+        gate = self._gates[channel]
+        gate.told.update({one.instruction_id: one.attempt for one in mine})
+        # Another's, not due by the facts, or refused for now: never left alone for good.
+        again_us, claimed = now_us + AGAIN_US * self._factor, {one.instruction_id for one in mine}
+        for one in due:
+            if one.instruction_id not in claimed:
+                gate.passed[one.instruction_id] = again_us
         orders = await self._orders([one.instruction_id for one in mine])
         return [
             Claimed(one.instruction_id, one.attempt, kinds[one.instruction_id], order)

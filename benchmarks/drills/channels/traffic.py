@@ -94,7 +94,7 @@ class Traffic:
             for one in draw.sample(range(MERCHANTS), draw.choice((1, 1, 1, 2, 3)))
         ]
         yield "/v1/orders", {"order_no": f"O{number}", "buyer": who, "lines": lines}
-        total = sum(line["amount_fen"] for line in lines)
+        total = sum(int(str(line["amount_fen"])) for line in lines)
         asked = {"payment_no": f"P{number}", **self._sources(draw, total)}
         yield f"/v1/orders/O{number}/payments", asked
 
