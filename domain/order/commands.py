@@ -11,7 +11,14 @@ from domain.money import MAX_FEN, fen
 from domain.order import order
 from domain.order.order import MAX_ITEMS, MAX_LINES, Mode, OrderLine
 from domain.payment import payment
-from domain.payment.commands import LegAsked, expiry_us, planned, release_wallet, start_payment
+from domain.payment.commands import (
+    LegAsked,
+    expiry_us,
+    planned,
+    refuse_methods,
+    release_wallet,
+    start_payment,
+)
 from domain.payment.outcomes import send_back
 from domain.payment.plan import Share, shares
 from domain.payment.protocol import PRODUCTS, ProductCode
@@ -118,6 +125,7 @@ def pay_order(unit: Unit, command: PayOrder) -> dict[str, object]:
     """
     payment_no = checked_number(command.payment_no, "payment_no")
     stream = order.stream(checked_number(command.order_no, "order_no"))
+    refuse_methods(command.method, command.legs)
     state = unit.load(stream)
     placed = order.needed(state)
     product = PRODUCTS[_PRODUCT_OF[placed.mode]]

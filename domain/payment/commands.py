@@ -120,6 +120,18 @@ def issue(
     unit.record(stream, instruction.issue(unit.load(stream), *asked, **more))
 
 
+def refuse_methods(method: str, asked: Sequence[LegAsked]) -> None:
+    """What is wrong with the methods of a purchase whatever the books say: REQUEST_INVALID,
+    METHOD_UNKNOWN."""
+    product = PRODUCTS["ESCROW_PURCHASE"]
+    if bool(method) == bool(asked):
+        raise Refused(Code.REQUEST_INVALID, "method", "a method, or legs: one of them")
+    for place, leg in enumerate(asked):
+        payment_code(product, leg.method, f"legs[{place}].method")
+    if method:
+        payment_code(product, method)
+
+
 def planned(
     unit: Unit, product: Product, method: str, asked: Sequence[LegAsked], amount_fen: int
 ) -> tuple[Leg, ...]:
@@ -129,11 +141,7 @@ def planned(
     """
     refuse_amount(product, amount_fen, "amount_fen")
     if not asked:
-        if not method:
-            raise Refused(Code.REQUEST_INVALID, "method", "a method, or legs, must be given")
         return (_leg(unit, product, method, amount_fen, ""),)
-    if method:
-        raise Refused(Code.REQUEST_INVALID, "method", "a method, or legs: not both")
     if len(asked) > product.most_legs:
         raise Refused(Code.LEGS_INVALID, "legs", f"at most {product.most_legs} of {product.code}")
     if len({leg.method for leg in asked}) != len(asked):

@@ -18,7 +18,6 @@ from domain.accounting.chart import (
 )
 from domain.channel.channels import CHANNELS
 from domain.kernel import MICROSECONDS
-from domain.money import MAX_FEN
 from domain.payment.plan import WALLET_CODE, LegKind
 from domain.refusals import Code, Refused
 from domain.texts import quoted
@@ -40,7 +39,8 @@ HOUR_US = 3600 * MICROSECONDS
 class Product(NamedTuple):
     """`payer` and `payee` are codes of the chart, "" for a channel; `payers` the kinds of members
     that may start it; `codes` the payment codes that may fund it; `expiry_us` how long a payer has
-    (None: nobody has to act); `most_legs` of its plan. Amounts are fen."""
+    (None: nobody has to act); `most_legs` of its plan. Amounts are fen; `most_fen` None: whatever
+    one amount may be."""
 
     code: ProductCode
     title: str
@@ -52,7 +52,7 @@ class Product(NamedTuple):
     expiry_us: int | None
     most_legs: int
     least_fen: int = 1
-    most_fen: int = MAX_FEN
+    most_fen: int | None = None
 
 
 class PaymentCode(NamedTuple):
@@ -63,7 +63,7 @@ class PaymentCode(NamedTuple):
     kind: LegKind
     channels: tuple[str, ...] = ()
     least_fen: int = 1
-    most_fen: int = MAX_FEN
+    most_fen: int | None = None
 
 
 _CHANNEL_CODES = ("WECHAT_PAY", "JD_PAY", "CLOUD_QUICKPASS", "BANK_CARD")
@@ -137,7 +137,7 @@ def refuse_amount(limits: Product | PaymentCode, amount_fen: int, field: str) ->
     if amount_fen < limits.least_fen:
         detail = f"{limits.code}: below {limits.least_fen} fen"
         raise Refused(Code.AMOUNT_INVALID, field, detail)
-    if amount_fen > limits.most_fen:
+    if limits.most_fen is not None and amount_fen > limits.most_fen:
         detail = f"{limits.code}: above {limits.most_fen} fen"
         raise Refused(Code.AMOUNT_TOO_LARGE, field, detail)
 
