@@ -179,9 +179,9 @@ def test_a_wallet_and_the_channels(paid: Books) -> None:
         "accountId": f"2241.01.{BUYER}",
         "status": "open",
         "frozen": "",
-        "balance": {"minor": "3000"},  # 2,000 − 800 + 1,500 that a card did not take + 300 back.
+        "balance": {"minor": "2800"},  # 2,000 − 800 + 1,500 that a card did not take + 100 back.
         "held": {"minor": "0"},
-        "available": {"minor": "3000"},
+        "available": {"minor": "2800"},
     }
     for nobody in (MERCHANT, "NOBODY", "", f"{BUYER}.x"):
         answer = paid.ask(query, m=nobody)
