@@ -243,7 +243,8 @@ MODEL = ReadModel(
 )
 
 _BY_WALLET = TABLE.c.channel == WALLET_CODE
-# SQLite looks into a union only if its columns are of one kind, which casts say. A refund of one part stands where its part does; it has no rows of parts.
+# A refund of one part stands where its part does; it has no rows of parts. SQLite looks into a
+# union only if its columns are of one kind, which casts say.
 PARTS = union_all(
     select(*refund_parts.PARTS_TABLE.columns),
     select(

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from api.graphql import app as endpoint
 from api.graphql.plan.books import PostgresBooks, SqliteBooks
+from api.graphql.schema import SCHEMA
 from domain.clearing.commands import OpenBooks
 from domain.kernel import Command
 from domain.member.commands import RegisterMember
@@ -199,7 +199,7 @@ def test_plans_answer_all_of_it(paid: Books, monkeypatch: pytest.MonkeyPatch, ro
     async def refused(*_given: Any, **_how: Any) -> None:
         raise AssertionError("the stock executor was asked")
 
-    monkeypatch.setattr(endpoint.SCHEMA, "execute", refused)
+    monkeypatch.setattr(SCHEMA, "execute", refused)
     monkeypatch.setattr(Books, "check_stock", lambda *_given, **_how: None)
     assert paid.read(MANY, role)["payments"]["edges"]
     assert payment(paid, "PA1", role)["legs"]
