@@ -176,6 +176,7 @@ LIMITED_SORT = (
     "legs by payments",
     "steps by payments",
     "parts by refunds",
+    "attempts by instructions",
 )
 # PostgreSQL plans a few rows as if they were none; with these settings it shows what it can do.
 SETTINGS = ("enable_seqscan", "enable_sort", "enable_bitmapscan", "enable_hashjoin")
