@@ -34,6 +34,7 @@ class FieldAccess(NamedTuple):
     models: tuple[str, ...]
 
 
+_INSTRUCTED = ("instructions", "instruction_attempts")
 ACCESS: dict[str, FieldAccess] = {
     "merchantStatement": FieldAccess(EVERYBODY, "own", ("merchant_statements",)),
     "account": FieldAccess(EVERYBODY, "own", ("balances", "account_days")),
@@ -43,16 +44,18 @@ ACCESS: dict[str, FieldAccess] = {
     "transactions": FieldAccess(EVERYBODY, "own", ("transactions", "journal")),
     "order": FieldAccess(EVERYBODY, "own", ("orders",)),
     "orders": FieldAccess(EVERYBODY, "own", ("orders",)),
-    "payment": FieldAccess(EVERYBODY, "own", ("orders",)),
-    "payments": FieldAccess(EVERYBODY, "own", ("orders",)),
-    "refund": FieldAccess(EVERYBODY, "own", ("refunds",)),
-    "refunds": FieldAccess(EVERYBODY, "own", ("refunds",)),
+    "payment": FieldAccess(EVERYBODY, "own", ("orders", *_INSTRUCTED)),
+    "payments": FieldAccess(EVERYBODY, "own", ("orders", *_INSTRUCTED)),
+    "refund": FieldAccess(EVERYBODY, "own", ("refunds", *_INSTRUCTED)),
+    "refunds": FieldAccess(EVERYBODY, "own", ("refunds", *_INSTRUCTED)),
     "settlementBatch": FieldAccess(EVERYBODY, "own", ("settlement_batches", "settlement_items")),
     "settlementBatches": FieldAccess(EVERYBODY, "own", ("settlement_batches", "settlement_items")),
     "member": FieldAccess(EVERYBODY, "own", ("members",)),
     "ledger": FieldAccess(EVERYBODY, "shared", ()),
-    "instruction": FieldAccess(INSTITUTION, "shared", ("instructions",)),
-    "instructions": FieldAccess(INSTITUTION, "shared", ("instructions",)),
+    "wallet": FieldAccess(INSTITUTION, "shared", ("balances",)),
+    "channels": FieldAccess(INSTITUTION, "shared", ("balances",)),
+    "instruction": FieldAccess(INSTITUTION, "shared", _INSTRUCTED),
+    "instructions": FieldAccess(INSTITUTION, "shared", _INSTRUCTED),
     "desk": FieldAccess(
         INSTITUTION,
         "shared",

@@ -100,16 +100,82 @@ class PaymentPurpose(Enum):
 
 @closed_set
 class PaymentState(Enum):
-    """Unknown: the channel has not said; sending_back, sent_back, kept: nothing could take the
-    money, so it goes back, went back, or the channel did not take it back."""
+    """Unknown: the channel has not said; giving_up: a leg was declined, and others have not ended;
+    sending_back, sent_back, kept: nothing could take the money, so it goes back, went back, or the
+    channel did not take it back."""
 
     paying = "paying"
     unknown = "unknown"
+    giving_up = "giving_up"
     succeeded = "succeeded"
     sending_back = "sending_back"
     sent_back = "sent_back"
     kept = "kept"
     declined = "declined"
+
+
+@closed_set
+class LegKind(Enum):
+    """Where the money of a leg comes from: a wallet, or a channel."""
+
+    wallet = "wallet"
+    channel = "channel"
+
+
+# Made by its words, for `in` is one of Python's.
+LegState = Enum(
+    "LegState",
+    {
+        "held": "held",
+        "waiting": "waiting",
+        "in": "in",
+        "captured": "captured",
+        "released": "released",
+        "declined": "declined",
+        "sending_back": "sending_back",
+        "sent_back": "sent_back",
+        "kept": "kept",
+    },
+)
+LegState.__doc__ = """Held in the wallet; waiting for the channel; in, while others are awaited;
+captured, by what is paid; released: what was held is the payer's again; sending_back, sent_back,
+kept as of a payment."""
+closed_set(LegState)
+
+
+@closed_set
+class PaymentStepKind(Enum):
+    """What happened to a payment, or to one of its legs."""
+
+    started = "started"
+    succeeded = "succeeded"
+    leg_succeeded = "leg_succeeded"
+    leg_declined = "leg_declined"
+    captured = "captured"
+    reopened = "reopened"
+    sending_back = "sending_back"
+    sent_back = "sent_back"
+    kept = "kept"
+    declined = "declined"
+    unknown = "unknown"
+
+
+@closed_set
+class PartState(Enum):
+    """Failed: the channel did not take it, and the buyer's wallet has it."""
+
+    processing = "processing"
+    succeeded = "succeeded"
+    failed = "failed"
+
+
+@closed_set
+class AttemptKind(Enum):
+    """Whether a channel was sent an order, asked what became of it, or told to close it."""
+
+    send = "send"
+    query = "query"
+    close = "close"
 
 
 @closed_set

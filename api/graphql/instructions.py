@@ -6,20 +6,38 @@ import strawberry
 from strawberry import ID
 
 from api.graphql.access import one_of
-from api.graphql.enums import InstructionPurpose, InstructionState
+from api.graphql.describing import resolved
+from api.graphql.enums import AttemptKind, InstructionPurpose, InstructionState
 from api.graphql.money import Money
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, NewestFirst, connection
-from api.graphql.plan.declared import ROOTS, Arguments
+from api.graphql.plan.declared import CHILDREN, ROOTS, Arguments, Children
 from api.graphql.plan.pages import Listed
 from api.graphql.plan.roots import Keyed
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Instant
 from api.graphql.scope import Scope
 from api.graphql.shapes import of, shape, shape_of
+from projections.models import instruction_attempts
 from projections.models import instructions as model
 from projections.tables.listing import values_of
 
 STATES: tuple[str, ...] = get_args(model.InstructionState)
+
+
+@shape()
+class Attempt:
+    """One request to a channel over a network, and its answer: `outcome` in a word, null while
+    there is none; `detail` is the serial or the reason; `exchange` the SHA-256 of what went over
+    the wire, under which `/v1/blobs` has it."""
+
+    number: int = of("attempt")
+    kind: AttemptKind
+    at: Instant
+    position: BigInt
+    outcome: str | None
+    detail: str | None
+    answered_at: Instant | None
+    exchange: str | None
 
 
 @shape()
@@ -44,8 +62,27 @@ class Instruction:
     due_at: Instant | None = of("due_us")
     withheld: str | None
 
+    @resolved
+    async def attempts(self, info: Info) -> list[Attempt]:
+        """The newest 100 requests to the channel, in order; none of a channel in this process."""
+        return [_ATTEMPT.node(row) for row in await info.context.attempts.load(self.id)]
 
+
+_ATTEMPT = shape_of(Attempt)
 instruction_of = shape_of(Instruction).node
+
+
+async def instructions_of(info: Info, stream: str) -> list[Instruction] | None:
+    """What a stream has asked of channels; null for who may not read instructions."""
+    if not info.context.sees_everything:
+        return None
+    return [instruction_of(row) for row in await info.context.instructions_of.load(stream)]
+
+
+def instructions_below(parent: str, prefix: str) -> Children:
+    """The same, in objects whose column `parent` is the stream's key after a prefix."""
+    order = ("reference", "issued_position")
+    return Children(model.TABLE, parent, "reference", order, prefix=prefix, institution=True)
 
 
 async def instruction(info: Info, id: ID) -> Instruction | None:
@@ -83,5 +120,12 @@ def _filters(_scope: Scope, arguments: Arguments) -> dict[str, Any]:
     return values_of(model.Wanted(state, arguments["reference"]), instants=True)
 
 
+CHILDREN["Instruction", "attempts"] = Children(
+    model.ATTEMPTS,
+    "instruction_id",
+    "instruction_id",
+    ("instruction_id", "attempt"),
+    beside=frozenset({model.TABLE.name, instruction_attempts.TABLE.name}),
+)
 ROOTS["instruction"] = Keyed(model.TABLE.c.instruction_id, "id")
 ROOTS["instructions"] = Listed(model.LISTING, _filters)

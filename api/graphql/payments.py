@@ -1,4 +1,4 @@
-"""Payments: `payment`, `payments`. Legs and instructions of a payment will be fields beside these.
+"""Payments: `payment`, `payments`, with their legs, instructions, and what happened to them.
 
 Of a payment for several merchants each sees its own line alone.
 """
@@ -9,7 +9,8 @@ from typing import Any
 from strawberry import ID
 
 from api.graphql.describing import resolved
-from api.graphql.enums import PaymentPurpose, PaymentState
+from api.graphql.enums import LegKind, LegState, PaymentPurpose, PaymentState, PaymentStepKind
+from api.graphql.instructions import Instruction, instructions_below, instructions_of
 from api.graphql.money import Money
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, NewestFirst, connection_of
 from api.graphql.plan.declared import CHILDREN, GUARDS, ROOTS, Arguments, Children, Guard
@@ -18,10 +19,12 @@ from api.graphql.plan.roots import Keyed
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Instant
 from api.graphql.scope import Scope
-from api.graphql.shapes import of, shape, shape_of
+from api.graphql.shapes import from_one, of, shape, shape_of
 from api.graphql.sharing import shared_nodes
 from api.graphql.spans import From, To
+from domain.payment import payment as aggregate
 from domain.transaction.transaction import identity
+from projections.models import payment_legs
 from projections.models import payments as model
 from projections.tables.listing import values_of
 
@@ -35,6 +38,31 @@ class PaymentLine:
     amount: Money
 
 
+@shape()
+class PaymentLeg:
+    """One source of a payment's money: the wallet, or a `channel`, for a payment `code`. `reason`
+    says why it was declined or went back."""
+
+    number: int = of("leg", make=from_one)
+    kind: LegKind
+    code: str
+    channel: str | None = of("channel", empty=True)
+    amount: Money
+    state: LegState
+    reason: str | None = of("reason", empty=True)
+    instruction_id: ID | None = of("instruction_id", empty=True)
+
+
+@shape()
+class PaymentStep:
+    """What happened at a position of the ledger: to the payment, or to the leg of a number."""
+
+    at: Instant
+    what: PaymentStepKind
+    leg: int | None = of("leg", make=from_one)
+    position: BigInt
+
+
 def _of_order(purpose: str, reference: str) -> str | None:
     return reference if purpose == "order" else None
 
@@ -45,9 +73,10 @@ def _of_recharge(purpose: str, reference: str) -> str | None:
 
 @shape()
 class Payment:
-    """One attempt to pay an order (`orderNo`), or to recharge a member's wallet (`memberId`),
-    through one channel. A merchant sees its own line; `amount` and `reason`, why it was declined
-    or went back, are null for a merchant where others are paid by it too."""
+    """One attempt to pay an order (`orderNo`), or to recharge a member's wallet (`memberId`), by
+    one leg or several; `channel` is the first that carries one. A merchant sees its own line;
+    `amount`, `legs` and `reason`, why it was declined or went back, are null for a merchant where
+    others are paid by it too."""
 
     no: ID = of("payment_no")
     purpose: PaymentPurpose
@@ -66,6 +95,26 @@ class Payment:
         rows = await info.context.payment_lines.load(self.no)
         return [_LINE.node(row) for row in rows if info.context.may_see(row.merchant)]
 
+    @resolved
+    async def legs(self, info: Info) -> list[PaymentLeg] | None:
+        """Where the money comes from, in the order that was asked for."""
+        reads = info.context
+        if not reads.sees_everything:
+            lines = await reads.payment_lines.load(self.no)
+            if not all(reads.may_see(line.merchant) for line in lines):
+                return None
+        return [_LEG.node(row) for row in await reads.payment_legs.load(self.no)]
+
+    @resolved
+    async def instructions(self, info: Info) -> list[Instruction] | None:
+        """What channels were asked for it, for the institution; null for a merchant."""
+        return await instructions_of(info, aggregate.stream(self.no))
+
+    @resolved
+    async def timeline(self, info: Info) -> list[PaymentStep]:
+        """What happened to it, in order."""
+        return [_STEP.node(row) for row in await info.context.payment_steps.load(self.no)]
+
     amount: Money | None = of("amount_fen", whole=True, description="What is paid altogether.")
     reason: str | None = of(
         "reason",
@@ -76,6 +125,7 @@ class Payment:
 
 
 _LINE, _SHAPE = shape_of(PaymentLine), shape_of(Payment)
+_LEG, _STEP = shape_of(PaymentLeg), shape_of(PaymentStep)
 
 
 async def _nodes(info: Info, rows: Sequence[model.Payment]) -> list[Payment | None]:
@@ -126,4 +176,20 @@ ROOTS["payments"] = Listed(model.LISTING, _filters, beside=frozenset({model.LINE
 CHILDREN["Payment", "lines"] = Children(
     model.LINES, "payment_no", "payment_no", ("payment_no", "merchant"), own="merchant"
 )
+CHILDREN["Payment", "legs"] = Children(
+    payment_legs.LEGS,
+    "payment_no",
+    "payment_no",
+    ("payment_no", "leg"),
+    whole=True,
+    beside=frozenset({model.PAYMENTS.name, payment_legs.LEGS_TABLE.name}),
+)
+CHILDREN["Payment", "timeline"] = Children(
+    payment_legs.STEPS_TOLD,
+    "payment_no",
+    "payment_no",
+    ("payment_no", "position"),
+    beside=frozenset({model.PAYMENTS.name, payment_legs.STEPS_TABLE.name}),
+)
+CHILDREN["Payment", "instructions"] = instructions_below("payment_no", "payment-")
 GUARDS["Payment"] = Guard(model.LINES, "payment_no", "merchant")

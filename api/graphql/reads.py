@@ -19,7 +19,14 @@ from api.http.keys import Caller
 from domain.refusals import Code, Refused
 from projections.engine import checkpoints
 from projections.engine.arrivals import Arrivals
-from projections.models import orders, payments, settlement_items
+from projections.models import (
+    instructions,
+    orders,
+    payment_legs,
+    payments,
+    refunds,
+    settlement_items,
+)
 from projections.models.journal import JournalLine, entries_of_all
 from projections.models.orders import OrderLine
 from projections.models.payments import PaymentLine
@@ -42,11 +49,16 @@ class Reads(Scope):
         "_arrivals",
         "_view",
         "_wait_ms",
+        "attempts",
         "document",
         "entries",
+        "instructions_of",
         "order_lines",
+        "payment_legs",
         "payment_lines",
+        "payment_steps",
         "payouts",
+        "refund_parts",
         "settlement_items",
     )
 
@@ -69,6 +81,11 @@ class Reads(Scope):
         self.payouts = DataLoader(self._load_payouts, max_batch_size=MOST_STREAMS)
         self.order_lines = DataLoader(self._load_order_lines, max_batch_size=MOST_STREAMS)
         self.payment_lines = DataLoader(self._load_payment_lines, max_batch_size=MOST_STREAMS)
+        self.payment_legs = self._loader(payment_legs.legs)
+        self.payment_steps = self._loader(payment_legs.steps)
+        self.refund_parts = self._loader(refunds.parts)
+        self.instructions_of = self._loader(instructions.instructions_of)
+        self.attempts = self._loader(instructions.attempts_of)
         self.settlement_items = DataLoader(self._load_items, max_batch_size=MOST_STREAMS)
 
     async def read(self, query: Callable[[Connection], ResultT]) -> ResultT:
@@ -106,6 +123,17 @@ class Reads(Scope):
     async def close(self) -> None:
         """At the end of the request."""
         await self._view.end()
+
+    def _loader(
+        self, query: Callable[[Connection, Sequence[str]], dict[str, list[ResultT]]]
+    ) -> DataLoader[str, list[ResultT]]:
+        """What a query finds for many keys at once, by key."""
+
+        async def load(keys: list[str]) -> list[list[ResultT]]:
+            found = await self.read(lambda connection: query(connection, keys))
+            return [found.get(key, []) for key in keys]
+
+        return DataLoader(load, max_batch_size=MOST_STREAMS)
 
     async def _load_entries(self, streams: list[str]) -> list[list[JournalLine]]:
         found = await self.read(lambda connection: entries_of_all(connection, streams))

@@ -4,19 +4,37 @@ from typing import Any
 
 from strawberry import ID
 
-from api.graphql.enums import RefundStage, RefundState
+from api.graphql.describing import resolved
+from api.graphql.enums import LegKind, PartState, RefundStage, RefundState
+from api.graphql.instructions import Instruction, instructions_below, instructions_of
 from api.graphql.money import Money
 from api.graphql.paging import DEFAULT_FIRST, After, Connection, First, NewestFirst, connection
-from api.graphql.plan.declared import ONES_OWN, ROOTS, Arguments
+from api.graphql.plan.declared import CHILDREN, ONES_OWN, ROOTS, Arguments, Children
 from api.graphql.plan.pages import Listed
 from api.graphql.plan.roots import Keyed
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Instant
 from api.graphql.scope import Scope
-from api.graphql.shapes import of, shape, shape_of
+from api.graphql.shapes import from_one, of, shape, shape_of
 from api.graphql.spans import From, To
+from domain.transaction import refund as aggregate
+from projections.models import refund_parts
 from projections.models import refunds as model
 from projections.tables.listing import values_of
+
+
+@shape()
+class RefundPart:
+    """What a refund gives back of one leg of the payment; `leg` is that leg's number."""
+
+    number: int = of("part", make=from_one)
+    leg: int = of("leg", make=from_one)
+    kind: LegKind
+    channel: str | None = of("channel", empty=True)
+    amount: Money
+    state: PartState
+    reason: str | None = of("reason", empty=True)
+    instruction_id: ID | None = of("instruction_id", empty=True)
 
 
 @shape()
@@ -42,7 +60,18 @@ class Refund:
     ended_at: Instant | None
     last_position: BigInt
 
+    @resolved
+    async def parts(self, info: Info) -> list[RefundPart]:
+        """What goes back of each leg, channels first; none before it is approved."""
+        return [_PART.node(row) for row in await info.context.refund_parts.load(self.no)]
 
+    @resolved
+    async def instructions(self, info: Info) -> list[Instruction] | None:
+        """What channels were asked for it, for the institution; null for a merchant."""
+        return await instructions_of(info, aggregate.stream(self.no))
+
+
+_PART = shape_of(RefundPart)
 refund_of = shape_of(Refund).node
 
 
@@ -85,4 +114,12 @@ def _filters(scope: Scope, arguments: Arguments) -> dict[str, Any]:
 
 
 ROOTS["refund"] = Keyed(model.TABLE.c.refund_no, "no", ONES_OWN)
+CHILDREN["Refund", "parts"] = Children(
+    model.PARTS,
+    "refund_no",
+    "refund_no",
+    ("refund_no", "part"),
+    beside=frozenset({model.TABLE.name, refund_parts.PARTS_TABLE.name}),
+)
+CHILDREN["Refund", "instructions"] = instructions_below("refund_no", "refund-")
 ROOTS["refunds"] = Listed(model.LISTING, _filters)

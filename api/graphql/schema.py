@@ -10,6 +10,7 @@ from strawberry.types import ExecutionContext
 
 from api.graphql.access import root
 from api.graphql.accounts import account, accounts
+from api.graphql.channels import channels
 from api.graphql.describing import object_type
 from api.graphql.desk import desk
 from api.graphql.instructions import instruction, instructions
@@ -25,6 +26,7 @@ from api.graphql.settlement import settlement_batch, settlement_batches
 from api.graphql.statements import merchant_statement
 from api.graphql.transactions import transaction, transactions
 from api.graphql.trial import trial_balance
+from api.graphql.wallets import wallet
 
 
 @object_type
@@ -44,8 +46,10 @@ class Query:
     payments = root(payments)
     refund = root(refund)
     refunds = root(refunds)
+    wallet = root(wallet)
     instruction = root(instruction)
     instructions = root(instructions)
+    channels = root(channels)
     clearing_positions = root(clearing_positions)
     settlement_batch = root(settlement_batch)
     settlement_batches = root(settlement_batches)

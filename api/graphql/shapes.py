@@ -109,6 +109,11 @@ def of(
     return strawberry.field(name=name, description=description, metadata={_SOURCE: source})
 
 
+def from_one(place: int | None) -> int | None:
+    """The number of a place that the books count from 0."""
+    return None if place is None else place + 1
+
+
 class Shape(Generic[NodeT]):
     """The fields of a type that come from columns, by their names in the schema.
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 from sqlalchemy import BigInteger, Column, Connection, Index, Table, select
 
 from domain.accounting import account as accounts_of_chart
-from domain.accounting.chart import CHART, split_id
+from domain.accounting.chart import CHART, account_id, split_id
 from domain.kernel import Recorded, key
 from domain.money import CURRENCY
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
@@ -191,6 +191,12 @@ def account(connection: Connection, account_id: str) -> Account | None:
     wanted = TABLE.c.account == sought_text(account_id, "account")
     row = connection.execute(select(*_COLUMNS).where(wanted)).first()
     return Account(*row) if row else None
+
+
+def with_account(connection: Connection, code: str, owners: Sequence[str]) -> set[str]:
+    """Those of some owners that have an account of this code."""
+    wanted = TABLE.c.account.in_([account_id(code, owner) for owner in owners])
+    return set(connection.execute(select(TABLE.c.owner).where(wanted)).scalars())
 
 
 def accounts(

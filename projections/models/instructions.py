@@ -4,7 +4,7 @@ What is to be done is here: the worker's, by state; the outbox's, by the time at
 to be asked.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -22,6 +22,7 @@ from sqlalchemy import (
 from domain.kernel import Recorded, key
 from domain.payment import instruction as facts
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables, Writing
+from projections.models import instruction_attempts
 from projections.models.instruction_attempts import outcome_of
 from projections.tables.bulk import update_rows
 from projections.tables.drafts import Change, Drafts
@@ -31,6 +32,7 @@ from projections.tables.paging import (
     Page,
     columns_of,
     sought_text,
+    sought_texts,
 )
 
 InstructionState = Literal[
@@ -44,6 +46,7 @@ InstructionState = Literal[
     "declined",
 ]
 
+MOST_ATTEMPTS = 100
 _OPEN = text("state IN ('issued', 'sent', 'awaiting_payer', 'processing', 'unknown')")
 _DUE = text("due_us IS NOT NULL")
 
@@ -285,6 +288,43 @@ def _narrowed(names: Names) -> Narrowed:
 
 
 LISTING = Listing("instructions", (Int,), _narrowed, _COLUMNS, Instruction)
+
+# Of each instruction its newest attempts: after a week of asking every hour there are many.
+_MADE = instruction_attempts.TABLE
+ATTEMPTS = (
+    select(*_MADE.columns)
+    .join(TABLE, TABLE.c.instruction_id == _MADE.c.instruction_id)
+    .where(_MADE.c.attempt > TABLE.c.attempts - MOST_ATTEMPTS)
+    .subquery("newest")
+)
+_ATTEMPT_COLUMNS = columns_of(ATTEMPTS, instruction_attempts.Attempt)
+
+
+def instructions_of(
+    connection: Connection, references: Sequence[str]
+) -> dict[str, list[Instruction]]:
+    """What some streams have asked for (at most a few hundred), by stream, as it was issued."""
+    wanted = TABLE.c.reference.in_(sought_texts(references, "reference"))
+    query = select(*_COLUMNS).where(wanted).order_by(TABLE.c.reference, TABLE.c.issued_position)
+    found: dict[str, list[Instruction]] = {}
+    for row in connection.execute(query):
+        one = Instruction(*row)
+        found.setdefault(one.reference, []).append(one)
+    return found
+
+
+def attempts_of(
+    connection: Connection, instruction_ids: Sequence[str]
+) -> dict[str, list[instruction_attempts.Attempt]]:
+    """The newest 100 attempts of some instructions (at most a few hundred), by instruction, in
+    order."""
+    columns = ATTEMPTS.c
+    wanted = columns.instruction_id.in_(sought_texts(instruction_ids, "instruction_id"))
+    order = (columns.instruction_id, columns.attempt)
+    found: dict[str, list[instruction_attempts.Attempt]] = {}
+    for row in connection.execute(select(*_ATTEMPT_COLUMNS).where(wanted).order_by(*order)):
+        found.setdefault(row[0], []).append(instruction_attempts.Attempt(*row))
+    return found
 
 
 def open_instructions(

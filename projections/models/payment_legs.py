@@ -18,7 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     case,
-    literal,
+    cast,
     null,
     select,
     union_all,
@@ -222,24 +222,22 @@ _ROW = PAYMENTS.c
 _BY_WALLET = _ROW.code == WALLET_CODE
 # A payment of one leg stands where its leg does.
 _STATES = {"paying": "waiting", "unknown": "waiting", "succeeded": "captured"}
-_EMPTY = literal("", Text)
+# SQLite looks into a union only if its columns are of one kind, which casts say.
 LEGS = union_all(
     select(*LEGS_TABLE.columns),
     select(
         _ROW.payment_no,
-        literal(0, SmallInteger).label("leg"),
-        case((_BY_WALLET, literal("wallet", Text)), else_=literal("channel", Text)).label("kind"),
+        cast(0, SmallInteger).label("leg"),
+        cast(case((_BY_WALLET, "wallet"), else_="channel"), Text).label("kind"),
         _ROW.code,
-        case((_BY_WALLET, _EMPTY), else_=_ROW.channel).label("channel"),
+        cast(case((_BY_WALLET, ""), else_=_ROW.channel), Text).label("channel"),
         _ROW.amount_fen,
-        case(
-            *((_ROW.state == one, literal(leg, Text)) for one, leg in _STATES.items()),
-            else_=_ROW.state,
+        cast(
+            case(*((_ROW.state == one, leg) for one, leg in _STATES.items()), else_=_ROW.state),
+            Text,
         ).label("state"),
         _ROW.reason,
-        case((_BY_WALLET, _EMPTY), else_=literal("pay-", Text) + _ROW.payment_no).label(
-            "instruction_id"
-        ),
+        cast(case((_BY_WALLET, ""), else_="pay-" + _ROW.payment_no), Text).label("instruction_id"),
     ).where(_ROW.code.is_not(None)),
 ).subquery("legs")
 STEPS_TOLD = union_all(
@@ -248,15 +246,15 @@ STEPS_TOLD = union_all(
         _ROW.payment_no,
         _ROW.started_position.label("position"),
         _ROW.started_at_us.label("at_us"),
-        literal("started", Text).label("what"),
-        null().label("leg"),
+        cast("started", Text).label("what"),
+        cast(null(), SmallInteger).label("leg"),
     ),
     select(
         _ROW.payment_no,
         _ROW.succeeded_position,
         _ROW.ended_at_us,
-        literal("succeeded", Text),
-        null(),
+        cast("succeeded", Text),
+        cast(null(), SmallInteger),
     ).where(_ROW.succeeded_position.is_not(None)),
 ).subquery("steps")
 

@@ -14,7 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     case,
-    literal,
+    cast,
     select,
     text,
     union_all,
@@ -243,22 +243,22 @@ MODEL = ReadModel(
 )
 
 _BY_WALLET = TABLE.c.channel == WALLET_CODE
-_EMPTY = literal("", Text)
-# A refund of one part stands where its part does; it has no rows of parts.
+# A refund of one part stands where its part does; it has no rows of parts. SQLite looks into a
+# union only if its columns are of one kind, which casts say.
 PARTS = union_all(
     select(*refund_parts.PARTS_TABLE.columns),
     select(
         TABLE.c.refund_no,
-        literal(0, SmallInteger).label("part"),
+        cast(0, SmallInteger).label("part"),
         TABLE.c.leg,
-        case((_BY_WALLET, literal("wallet", Text)), else_=literal("channel", Text)).label("kind"),
-        case((_BY_WALLET, _EMPTY), else_=TABLE.c.channel).label("channel"),
+        cast(case((_BY_WALLET, "wallet"), else_="channel"), Text).label("kind"),
+        cast(case((_BY_WALLET, ""), else_=TABLE.c.channel), Text).label("channel"),
         TABLE.c.amount_fen,
-        case((TABLE.c.state == "unknown", literal("processing", Text)), else_=TABLE.c.state).label(
+        cast(case((TABLE.c.state == "unknown", "processing"), else_=TABLE.c.state), Text).label(
             "state"
         ),
         TABLE.c.reason,
-        case((_BY_WALLET, _EMPTY), else_=literal("refund-", Text) + TABLE.c.refund_no).label(
+        cast(case((_BY_WALLET, ""), else_="refund-" + TABLE.c.refund_no), Text).label(
             "instruction_id"
         ),
     ).where(TABLE.c.leg.is_not(None)),

@@ -118,7 +118,7 @@ def test_a_late_success_and_a_second_charge_are_on_record_and_listed(calls: Call
     context.projector.catch_up()
     with context.engine.connect() as view:
         told = [(one.kind, one.serial, one.stage) for one in listed(view, 10)]
-    assert told == [("late", "S1", "certain"), ("second", "S2", "suspected")]
+    assert told == [("second", "S2", "suspected")]  # What was late has its place: the wallet.
     assert contradiction.is_doubted(context.ledger.state(contradiction.stream("pay-P1")))
     assert calls.state().due_us == calls.server.now_us  # It is asked about.
 

@@ -20,6 +20,7 @@ from projections.models import (
     journal,
     members,
     orders,
+    payment_legs,
     payments,
     refunds,
     settlement_batches,
@@ -145,6 +146,14 @@ QUERIES: dict[str, Callable[[Connection], Any]] = {
     ),
     "lines by orders": lambda books: orders.lines(books, ["A1", "A2"]),
     "lines by payments": lambda books: payments.lines(books, ["PA1"]),
+    "legs by payments": lambda books: payment_legs.legs(books, ["PA1", "PE1"]),
+    "steps by payments": lambda books: payment_legs.steps(books, ["PA1", "PE1"]),
+    "parts by refunds": lambda books: refunds.parts(books, ["RE1", "RE2"]),
+    "instructions by streams": lambda books: instructions.instructions_of(
+        books, ["payment-PE1", "refund-RE2"]
+    ),
+    "attempts by instructions": lambda books: instructions.attempts_of(books, ["pay-PA1", "x"]),
+    "channels by account": lambda books: balances.with_account(books, "1122.01", ["JD_PAY"]),
     "payouts by batches": lambda books: settlement_payouts.payouts(
         books, [f"{MERCHANT}-2010-12-02"]
     ),
@@ -160,7 +169,15 @@ QUERIES: dict[str, Callable[[Connection], Any]] = {
     ),
 }
 # What is sorted is what is answered: the rows that a search looks at, the entries of a page.
-LIMITED_SORT = ("transactions by text", "entries by stream", "payments by merchant and order")
+LIMITED_SORT = (
+    "transactions by text",
+    "entries by stream",
+    "payments by merchant and order",
+    "legs by payments",
+    "steps by payments",
+    "parts by refunds",
+    "attempts by instructions",
+)
 # PostgreSQL plans a few rows as if they were none; with these settings it shows what it can do.
 SETTINGS = ("enable_seqscan", "enable_sort", "enable_bitmapscan", "enable_hashjoin")
 

@@ -7,7 +7,7 @@ a page at once), `NESTED` (a page of its own, in an object that is alone) or `IN
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import Table
+from sqlalchemy import FromClause, Table
 
 from api.graphql.plan.books import Books
 from api.graphql.plan.selecting import Selected
@@ -49,9 +49,10 @@ class Children(NamedTuple):
     """A list in each object of a page: the rows of `table` whose `by` is the parent's column
     `parent`, after `prefix`, in `order`. Rows with the same `grouped` are one object, whose field
     `inner` has an object for each of them. `where` narrows them further; for a merchant so does
-    `own`, the column of whose they are."""
+    `own`, the column of whose they are. A merchant gets null where the object is about others too
+    (`whole`), or always (`institution`). `beside`: the tables that a subquery reads."""
 
-    table: Table
+    table: FromClause
     parent: str
     by: str
     order: tuple[str, ...]
@@ -60,6 +61,14 @@ class Children(NamedTuple):
     inner: str = ""
     where: Mapping[str, str] = {}
     own: str = ""
+    whole: bool = False
+    institution: bool = False
+    beside: frozenset[str] = frozenset()
+
+    @property
+    def tables(self) -> frozenset[str]:
+        """The names of the tables it reads."""
+        return self.beside or frozenset({str(getattr(self.table, "name", ""))})
 
 
 class Guard(NamedTuple):

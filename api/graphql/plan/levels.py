@@ -1,8 +1,9 @@
 """One object type at one place of a selection: its columns, and what is read beside its rows."""
 
+from functools import partial
 from typing import Any
 
-from sqlalchemy import ARRAY, Column, Text, bindparam, func, select
+from sqlalchemy import ARRAY, Text, bindparam, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from api.graphql.plan.books import Books
@@ -64,11 +65,17 @@ class Level:
         children = CHILDREN.get(place)
         if children is None:
             raise Unplanned(f"{self.of.name}.{one.name}")
+        if children.institution and self._role == MERCHANT:
+            return "None"
         below = _Below(children, one, self._role)
         name = f"k{len(self.below)}"
         parent = self.code.cell(children.parent)
         self.below.append(below)
-        return f"{name}.get({parent}, ())"
+        found = f"{name}.get({parent}, ())"
+        if children.whole and self.code.whole:
+            self.guarded = True
+            return f"({found} if {self.code.whole} else None)"
+        return found
 
     def _inline(self, inline: Inline, one: Selected) -> str:
         code = Code(self.code.names, list(inline.columns))
@@ -109,22 +116,24 @@ class Level:
 
     @property
     def tables(self) -> set[str]:
-        tables = {below.children.table.name for below in self.below}
+        tables: set[str] = set().union(*(below.tables for below in self.below))
         if self.guard:
             tables.add(self.guard.table)
         return tables.union(*(page.tables for page in self.pages))
 
     @property
     def statements(self) -> int:
-        own = len(self.below) + self.needs_guard
+        own = sum(below.statements for below in self.below) + self.needs_guard
         return own + sum(page.statements for page in self.pages)
 
 
 class _Below:
-    """The children of a page of parents, in one statement."""
+    """The children of a page of parents, in one statement; and theirs, in one more each."""
 
     def __init__(self, children: Children, one: Selected, role: Role) -> None:
         self.children = children
+        self._role = role
+        self._below: list[_Below] = []
         self._own = children.own if role == MERCHANT else ""
         code = Code()
         of = shaped(one)
@@ -133,11 +142,33 @@ class _Below:
         if children.grouped:
             body += self._grouped(code, one)
         else:
-            item = object_of(code, of, one.inner, _nothing_more)
+            item = object_of(code, of, one.inner, partial(self._more, code))
             body += ["for r in rows:", f"    found.setdefault({by}, []).append({item})"]
-        self._shown = code.function("children", ["rows"], [*body, "return found"])
-        self._columns = [children.table.c[name] for name in code.columns]
+        below = [f"k{number}" for number in range(len(self._below))]
+        self._shown = code.function("children", ["rows", *below], [*body, "return found"])
+        self._names = list(code.columns)
+        columns = self._names
+        if children.beside:  # SQLite looks into a subquery only if what it is ordered by is there.
+            columns = [*columns, *(name for name in children.order if name not in columns)]
+        self._columns = [children.table.c[name] for name in columns]
         self._statements: dict[Dialect, Rendered] = {}
+
+    def _more(self, code: Code, one: Selected) -> str:
+        children = CHILDREN.get((one.within.name, one.name))
+        if children is None or children.whole:
+            raise Unplanned(f"{one.within.name}.{one.name}")
+        if children.institution and self._role == MERCHANT:
+            return "None"
+        self._below.append(_Below(children, one, self._role))
+        return f"k{len(self._below) - 1}.get({code.cell(children.parent)}, ())"
+
+    @property
+    def tables(self) -> set[str]:
+        return set(self.children.tables).union(*(below.tables for below in self._below))
+
+    @property
+    def statements(self) -> int:
+        return 1 + sum(below.statements for below in self._below)
 
     def _grouped(self, code: Code, one: Selected) -> list[str]:
         lists: list[tuple[str, str]] = []
@@ -169,7 +200,12 @@ class _Below:
         values = books.keys(KEYS, [prefix + row[place] for row in rows])
         if self._own:
             values["member"] = scope.caller.member or NOBODY
-        found = self._shown(books.rows(self._statement(books.dialect), values))
+        own = books.rows(self._statement(books.dialect), values)
+        below = [
+            one.read(books, scope, self._names.index(one.children.parent), own)
+            for one in self._below
+        ]
+        found = self._shown(own, *below)
         if prefix:
             return {key[len(prefix) :]: items for key, items in found.items()}
         return dict(found)
@@ -213,7 +249,7 @@ class _Guarded:
         return mine, {key for key, merchant in named if merchant != member}
 
 
-def among(column: Column[Any], dialect: Dialect) -> ColumnElement[bool]:
+def among(column: ColumnElement[Any], dialect: Dialect) -> ColumnElement[bool]:
     """That a column is one of the parameter `keys`, however many there are."""
     if dialect == "postgresql":
         return column == func.any(bindparam(KEYS, type_=ARRAY(Text)))

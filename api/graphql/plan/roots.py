@@ -18,13 +18,15 @@ from projections.tables.listing import given as parameter
 
 class Keyed(NamedTuple):
     """One object by its key: the row whose column `key` is the argument `named`, if the caller
-    `sees` it. With the argument `unless` it is another question, answered by `other`."""
+    `sees` it. With the argument `unless` it is another question, answered by `other`. `where`:
+    what else columns of the row are, where the key names several."""
 
     key: Column[Any]
     named: str
     sees: Sees | None = None
     unless: str = ""
     other: "Whole | None" = None
+    where: tuple[tuple[str, str], ...] = ()
 
     def compiled(self, one: Selected, role: Role) -> Compiled:
         level = Level(one, role, alone=True)
@@ -37,6 +39,8 @@ class Keyed(NamedTuple):
         shown = code.function("one", ["r", *level.arguments], [f"return {level.object}"])
         selected = [columns[name] for name in code.columns] or [self.key]
         query = select(*selected).where(self.key == parameter(self.named, self.key))
+        for name, value in self.where:
+            query = query.where(columns[name] == value)
         statements: dict[Dialect, Rendered] = {}
         other = self.other.compiled(one, role) if self.other else None
 

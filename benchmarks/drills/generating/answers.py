@@ -53,6 +53,10 @@ def wrong_envelope(answer: Any) -> str | None:
     return None
 
 
+# A selection, and whether no directive can leave it out.
+Below = tuple[SelectionSetNode, bool]
+
+
 class Shapes:
     """Compares the data of an answer with a document that the schema takes, and the operation that
     was chosen of it, if there are several."""
@@ -77,23 +81,23 @@ class Shapes:
         """Where the data is not what was asked for."""
         assert self._schema.query_type is not None
         yield from self._object(
-            self._schema.query_type, [self._operation.selection_set], data, "data"
+            self._schema.query_type, [(self._operation.selection_set, True)], data, "data"
         )
 
     def _object(
-        self, kind: GraphQLObjectType, selections: list[SelectionSetNode], value: Any, at: str
+        self, kind: GraphQLObjectType, selections: list[Below], value: Any, at: str
     ) -> Iterator[str]:
         if not isinstance(value, dict):
             yield f"{at}: not an object"
             return
-        found: dict[str, list[FieldNode]] = {}
+        found: dict[str, list[tuple[FieldNode, bool]]] = {}
         sure: set[str] = set()  # Those that no directive can leave out.
-        for selection in selections:
-            self._collect(selection, found, sure, True)
+        for selection, certain in selections:
+            self._collect(selection, found, sure, certain)
         for key in value.keys() - found.keys():
             yield f"{at}.{key}: was not asked for"
         for key, nodes in found.items():
-            name = nodes[0].name.value
+            name = nodes[0][0].name.value
             self.asked.add(f"{kind.name}.{name}")
             if key not in value:
                 if key in sure:
@@ -102,12 +106,17 @@ class Shapes:
                 if value[key] != kind.name:
                     yield f"{kind.name}.__typename: {value[key]}"
             elif not name.startswith("__"):
-                below = [node.selection_set for node in nodes if node.selection_set]
+                # It is there; of several that are merged, one may have been left out.
+                below = [
+                    (node.selection_set, here or len(nodes) == 1)
+                    for node, here in nodes
+                    if node.selection_set
+                ]
                 where = f"{kind.name}.{name}"
                 yield from self._value(kind.fields[name].type, below, value[key], where)
 
     def _value(
-        self, kind: GraphQLOutputType, below: list[SelectionSetNode], value: Any, at: str
+        self, kind: GraphQLOutputType, below: list[Below], value: Any, at: str
     ) -> Iterator[str]:
         if isinstance(kind, GraphQLNonNull):
             if value is None:
@@ -135,7 +144,7 @@ class Shapes:
     def _collect(
         self,
         selection: SelectionSetNode,
-        found: dict[str, list[FieldNode]],
+        found: dict[str, list[tuple[FieldNode, bool]]],
         sure: set[str],
         certain: bool,
     ) -> None:
@@ -143,7 +152,7 @@ class Shapes:
             here = certain and not node.directives
             if isinstance(node, FieldNode):
                 key = (node.alias or node.name).value
-                found.setdefault(key, []).append(node)
+                found.setdefault(key, []).append((node, here))
                 if here:
                     sure.add(key)
                 continue

@@ -55,6 +55,8 @@ PROBES: dict[str, Probe] = {
     "refunds": Probe(
         f'refunds(merchantId: "{MERCHANT}") {{ edges {{ node {{ no }} }} }}', EMPTY_PAGE
     ),
+    "wallet": Probe(f'wallet(memberId: "{BUYER}") {{ memberId }}', institution=True),
+    "channels": Probe("channels { name registered }", institution=True),
     "instruction": Probe('instruction(id: "pay-P-JD1001") { id }', institution=True),
     "instructions": Probe("instructions { edges { node { id } } }", institution=True),
     "settlementBatch": Probe(f'settlementBatch(id: "{BATCH_ID}") {{ id }}'),
@@ -163,7 +165,7 @@ query($order: ID!, $payment: ID!) {
     lines { merchantId transactionId subject amount { minor } } }
   orders(first: 100) { totalCount edges { node { no total { minor } lines { merchantId } } } }
   payment(no: $payment) { payerId orderNo channel amount { minor } reason
-    lines { merchantId transactionId amount { minor } } }
+    legs { amount { minor } } lines { merchantId transactionId amount { minor } } }
   payments(first: 100) { totalCount edges { node { no amount { minor } lines { merchantId } } } }
 }"""
 
@@ -183,6 +185,7 @@ def test_of_what_merchants_share_each_sees_its_own_line(books: Books) -> None:
                 (own, fen)
             ]
             assert shared.get("total", shared.get("amount")) is None and shared["reason"] is None
+            assert shared.get("legs") is None
         text = str(answer)
         assert other not in text and "13000" not in text
         for name in ("orders", "payments"):

@@ -12,14 +12,16 @@ from api.graphql.schema import graphql_schema
 from domain.accounting import account, chart
 from domain.channel.port import Purpose
 from domain.member import member
-from domain.payment import payment
+from domain.payment import payment, plan, tried
 from domain.settlement import batch
 from domain.transaction import transaction
 from projections.engine import checkpoints
 from projections.models import (
     merchant_statements,
     orders,
+    payment_legs,
     payments,
+    refund_parts,
     refunds,
     settlement_batches,
     settlement_items,
@@ -217,6 +219,11 @@ WORDS: dict[type[Enum], tuple[str, ...]] = {
     enums.OrderState: get_args(orders.OrderState),
     enums.PaymentPurpose: get_args(payment.Purpose),
     enums.PaymentState: payments.STATES,
+    enums.LegKind: get_args(plan.LegKind),
+    enums.LegState: get_args(payment_legs.LegState),
+    enums.PaymentStepKind: payment_legs.STEPS,
+    enums.PartState: get_args(refund_parts.PartState),
+    enums.AttemptKind: get_args(tried.AttemptKind),
     enums.RefundState: get_args(refunds.RefundState),
     enums.RefundStage: get_args(transaction.Stage),
     enums.InstructionPurpose: get_args(Purpose),

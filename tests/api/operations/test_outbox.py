@@ -312,7 +312,7 @@ def test_a_success_that_comes_after_the_close_is_on_record(desk: Desk) -> None:
     assert office.step() == 1
     stream = contradiction.stream("pay-P1")
     [item] = fold_stream(desk.ledger.recorder, stream)[1].items
-    assert (item.kind, item.serial, item.stage) == ("late", "S9", "certain")
+    assert (item.kind, item.serial, item.stage) == ("late", "S9", "ended")
     assert office.step() == 0
 
 

@@ -1,0 +1,244 @@
+"""Payments by several legs, their refunds, instructions and attempts: both executors, each role."""
+
+from typing import Any
+
+import pytest
+
+from api.graphql.plan.books import PostgresBooks, SqliteBooks
+from api.graphql.schema import SCHEMA
+from domain.clearing.commands import OpenBooks
+from domain.kernel import Command
+from domain.member.commands import RegisterMember
+from domain.money import FeeRule
+from domain.order.commands import Checkout, PayOrder
+from domain.order.order import OrderLine
+from domain.payment.asking import ClaimAttempt, RecordAnswer
+from domain.payment.commands import LegAsked, RechargeWallet, RecordOutcome
+from domain.transaction.commands import RefundTransaction
+from tests.api.graphql.conftest import TEA, Books
+from tests.examples import BUYER, MERCHANT, PAY_DAY, SUBJECT
+
+LEGS = (
+    LegAsked("WALLET_BALANCE", 800),
+    LegAsked("JD_PAY", 1_500),
+    LegAsked("CLOUD_QUICKPASS", 600),
+)
+EXCHANGE = "ab" * 32
+STEPS: tuple[Command, ...] = (
+    OpenBooks(PAY_DAY),
+    RegisterMember(BUYER, "personal", "Li Lei"),
+    RegisterMember(MERCHANT, "enterprise", "Nuts", FeeRule(60), "T+1"),
+    RegisterMember(TEA, "enterprise", "Tea", FeeRule(60), "T+1"),
+    RechargeWallet("W1", BUYER, "WECHAT_PAY", 2_000),
+    RecordOutcome("pay-W1", succeeded="W"),
+    # Nuts alone, by three legs; refunded by two of them, and by one.
+    Checkout("A1", BUYER, (OrderLine(MERCHANT, 2_900, SUBJECT),)),
+    PayOrder("PA1", "A1", legs=LEGS),
+    ClaimAttempt("pay2-PA1", 1, True, "pay2PA1", "pay2PA1x"),
+    RecordAnswer("pay2-PA1", "unknown", reason="no answer", attempt=1, exchange=EXCHANGE),
+    RecordOutcome("pay2-PA1", succeeded="J"),
+    RecordOutcome("pay3-PA1", succeeded="C"),
+    RefundTransaction("R1", f"{MERCHANT}-A1", 1_700),
+    RefundTransaction("R2", f"{MERCHANT}-A1", 500),
+    RecordOutcome("refund1-R1", declined="card closed"),
+    # Both, by one leg; nuts, given up.
+    Checkout("A2", BUYER, (OrderLine(MERCHANT, 600, SUBJECT), OrderLine(TEA, 400, SUBJECT))),
+    PayOrder("PA2", "A2", "JD_PAY"),
+    RecordOutcome("pay-PA2", succeeded="S2"),
+    Checkout("A3", BUYER, (OrderLine(MERCHANT, 2_900, SUBJECT),)),
+    PayOrder("PA3", "A3", legs=LEGS),
+    RecordOutcome("pay2-PA3", succeeded="J3"),
+)
+DECLINED = RecordOutcome("pay3-PA3", declined="no money")
+
+
+@pytest.fixture
+def paid(own_books: Books) -> Books:
+    own_books.do(*STEPS)
+    own_books.do(DECLINED)
+    own_books.catch_up()
+    return own_books
+
+
+FIELDS = """no state channel amount { minor } reason
+  legs { number kind code channel amount { minor decimal currency } state reason instructionId
+         __typename }
+  instructions { id channelNumber state purpose channel amount { minor }
+                 attempts { number at kind outcome detail exchange answeredAt position } }
+  timeline { at what leg position }"""
+ONE = f"query($no: ID!) {{ payment(no: $no) {{ {FIELDS} }} }}"
+MANY = f"{{ payments(first: 10) {{ edges {{ node {{ {FIELDS} }} }} }} }}"
+REFUND = """query($no: ID!) { refund(no: $no) { no state
+  parts { number leg kind channel amount { minor } state reason instructionId }
+  instructions { id purpose attempts { kind } } } }"""
+
+
+def payment(books: Books, no: str, role: str = "auditor") -> Any:
+    return books.read(ONE, role, no=no)["payment"]
+
+
+def test_a_payment_tells_its_legs_instructions_and_steps(paid: Books) -> None:
+    found = payment(paid, "PA1")
+    assert (found["state"], found["channel"]) == ("succeeded", "JD_PAY")
+    legs = [
+        (one["number"], one["kind"], one["code"], one["channel"], one["amount"]["minor"],
+         one["state"], one["instructionId"])
+        for one in found["legs"]
+    ]  # fmt: skip
+    assert legs == [
+        (1, "wallet", "WALLET_BALANCE", None, "800", "captured", None),
+        (2, "channel", "JD_PAY", "JD_PAY", "1500", "captured", "pay2-PA1"),
+        (3, "channel", "CLOUD_QUICKPASS", "CLOUD_QUICKPASS", "600", "captured", "pay3-PA1"),
+    ]
+    asked = found["instructions"]
+    assert [one["id"] for one in asked] == ["pay2-PA1", "pay3-PA1"]
+    (attempt,) = asked[0]["attempts"]
+    assert (attempt["number"], attempt["kind"], attempt["exchange"]) == (1, "send", EXCHANGE)
+    assert attempt["outcome"] and asked[1]["attempts"] == []
+    told = [(one["what"], one["leg"]) for one in found["timeline"]]
+    assert told == [
+        ("started", None),
+        ("unknown", None),
+        ("leg_succeeded", 2),
+        ("succeeded", None),
+        ("captured", None),
+    ]
+    positions = [int(one["position"]) for one in found["timeline"]]
+    assert positions == sorted(positions) and len(set(positions)) == 5
+
+
+def test_one_leg_has_the_same_shape(paid: Books) -> None:
+    found = payment(paid, "PA2")
+    (leg,) = found["legs"]
+    assert (leg["number"], leg["kind"], leg["code"], leg["state"]) == (
+        1, "channel", "JD_PAY", "captured",
+    )  # fmt: skip
+    assert leg["instructionId"] == found["instructions"][0]["id"] == "pay-PA2"
+    assert [one["what"] for one in found["timeline"]] == ["started", "succeeded"]
+
+
+def test_a_plan_that_is_given_up(paid: Books) -> None:
+    found = payment(paid, "PA3")
+    assert [one["state"] for one in found["legs"]] == ["released", "sending_back", "declined"]
+    assert [one["id"] for one in found["instructions"]] == ["pay2-PA3", "pay3-PA3", "back2-PA3"]
+    wallet = paid.read(f'{{ wallet(memberId: "{BUYER}") {{ held {{ minor }} }} }}')["wallet"]
+    assert wallet["held"]["minor"] == "0"
+
+
+def test_while_it_is_given_up_it_can_be_read(own_books: Books) -> None:
+    """One leg is declined, another not known yet."""
+    own_books.do(*STEPS[:-1], DECLINED)
+    own_books.catch_up()
+    found = payment(own_books, "PA3")
+    assert found["state"] == "giving_up"
+    assert [one["state"] for one in found["legs"]] == ["released", "waiting", "declined"]
+
+
+def test_refunds_tell_their_parts(paid: Books) -> None:
+    first = paid.read(REFUND, no="R1")["refund"]
+    parts = [
+        (one["number"], one["leg"], one["channel"], one["amount"]["minor"], one["state"],
+         one["reason"], one["instructionId"])
+        for one in first["parts"]
+    ]  # fmt: skip
+    assert parts == [
+        (1, 2, "JD_PAY", "1500", "failed", "card closed", "refund1-R1"),
+        (2, 3, "CLOUD_QUICKPASS", "200", "processing", None, "refund2-R1"),
+    ]
+    assert [one["id"] for one in first["instructions"]] == ["refund1-R1", "refund2-R1"]
+    second = paid.read(REFUND, no="R2")["refund"]
+    assert [(one["leg"], one["kind"]) for one in second["parts"]] == [
+        (3, "channel"), (1, "wallet"),
+    ]  # fmt: skip
+
+
+def test_a_merchant_sees_its_own_and_never_what_channels_said(paid: Books) -> None:
+    own, shared = payment(paid, "PA1", "merchant"), payment(paid, "PA2", "merchant")
+    assert len(own["legs"]) == 3 and own["amount"] == {"minor": "2900"}
+    assert shared["legs"] is None and shared["amount"] is None
+    assert own["instructions"] is shared["instructions"] is None
+    assert EXCHANGE not in str(paid.read(MANY, "merchant"))
+    refund = paid.read(REFUND, "merchant", no="R1")["refund"]
+    assert len(refund["parts"]) == 2 and refund["instructions"] is None
+    assert payment(paid, "PA1", "stranger") is None
+    assert paid.read(REFUND, "stranger", no="R1") == {"refund": None}
+    (node,) = [one["node"] for one in paid.read(MANY, "stranger")["payments"]["edges"]]
+    assert (node["no"], node["legs"]) == ("PA2", None)
+    ids = paid.read("{ payments { edges { node { no legs { code } } } } }", "merchant")
+    found = {one["node"]["no"]: one["node"]["legs"] for one in ids["payments"]["edges"]}
+    assert {no: legs is None for no, legs in found.items()} == {
+        "PA1": False, "PA2": True, "PA3": False,
+    }  # fmt: skip
+
+
+def test_a_wallet_and_the_channels(paid: Books) -> None:
+    query = """query($m: ID!) { wallet(memberId: $m) { memberId accountId status frozen
+      balance { minor } held { minor } available { minor } } }"""
+    assert paid.read(query, m=BUYER)["wallet"] == {
+        "memberId": BUYER,
+        "accountId": f"2241.01.{BUYER}",
+        "status": "open",
+        "frozen": "",
+        "balance": {"minor": "2800"},  # 2,000 − 800 + 1,500 that a card did not take + 100 back.
+        "held": {"minor": "0"},
+        "available": {"minor": "2800"},
+    }
+    for nobody in (MERCHANT, "NOBODY", "", f"{BUYER}.x"):
+        answer = paid.ask(query, m=nobody)
+        assert answer.get("data") == {"wallet": None}, answer
+    found = paid.read("{ channels { name network paysIn paysOut registered } }")["channels"]
+    assert {one["name"] for one in found if one["registered"]} == {
+        "WECHAT_PAY", "JD_PAY", "CLOUD_QUICKPASS", "BANK_TRANSFER",
+    }  # fmt: skip
+    (bank,) = [one for one in found if one["name"] == "BANK_TRANSFER"]
+    assert (bank["network"], bank["paysIn"], bank["paysOut"]) == ("NETSUNION", False, True)
+
+
+@pytest.mark.parametrize("role", ["operator", "merchant"])
+def test_plans_answer_all_of_it(paid: Books, monkeypatch: pytest.MonkeyPatch, role: str) -> None:
+    async def refused(*_given: Any, **_how: Any) -> None:
+        raise AssertionError("the stock executor was asked")
+
+    monkeypatch.setattr(SCHEMA, "execute", refused)
+    monkeypatch.setattr(Books, "check_stock", lambda *_given, **_how: None)
+    assert paid.read(MANY, role)["payments"]["edges"]
+    assert payment(paid, "PA1", role)["legs"]
+    assert paid.read(REFUND, role, no="R1")["refund"]["parts"]
+    if role == "operator":
+        assert paid.read(f'{{ wallet(memberId: "{BUYER}") {{ memberId }} }}', role)["wallet"]
+        assert paid.read('{ instruction(id: "pay2-PA1") { attempts { kind } } }', role)
+
+
+NARROW = """{ payments { edges { node { legs { state } timeline { what } instructions {
+  attempts { kind } } } } } refunds { edges { node { parts { state } } } } }"""
+
+
+def test_no_plan_goes_through_a_table(paid: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where few columns are asked for: what below an object is read is found by its key."""
+    told: list[tuple[str, Any]] = []
+    for kind in (SqliteBooks, PostgresBooks):
+        rows = kind.rows
+
+        def spied(self: Any, statement: Any, values: Any, rows: Any = rows) -> Any:
+            told.append((statement, values))
+            return rows(self, statement, values)
+
+        monkeypatch.setattr(kind, "rows", spied)
+    paid.read(NARROW)
+    assert len(told) >= 6
+    for statement, values in told:
+        below = "keys" in values
+        plan = explained(paid, statement, values)
+        assert not below or not any(word in plan for word in ("SCAN payment", "SCAN refund",
+            "SCAN instruction", "Seq Scan")), plan  # fmt: skip
+
+
+def explained(books: Books, statement: Any, values: Any) -> str:
+    engine = books.context.engine
+    how = "EXPLAIN QUERY PLAN" if engine.dialect.name == "sqlite" else "EXPLAIN"
+    with engine.begin() as connection:
+        cursor = connection.connection.cursor()
+        if engine.dialect.name != "sqlite":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"{how} {statement.text}", statement.parameters(values))
+        return "\n".join(str(row) for row in cursor.fetchall())
