@@ -79,8 +79,8 @@ def leg(method: str, amount_fen: Any = 8_900) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("body", "code", "field"),
     [
-        ({}, "method_unknown", "method"),
-        ({"legs": []}, "method_unknown", "method"),
+        ({}, "request_invalid", "method"),
+        ({"legs": []}, "request_invalid", "method"),
         ({"legs": None}, "request_invalid", "legs"),
         ({"legs": LEGS, "method": "JD_PAY"}, "request_invalid", "method"),
         ({"legs": LEGS[:2]}, "legs_invalid", "legs"),
