@@ -52,26 +52,19 @@ def drill(
     `passed` is what it comes to: at rest, nothing stranded, both books equal, ours verify."""
     began = time.monotonic()
     migrate(url)
-    clock = Clock(EPOCH_US, time.time_ns() // 1_000, factor)
-    key = _open(url, clock)
+    key = _open(url, clock := Clock(EPOCH_US, time.time_ns() // 1_000, factor))
     with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryFile("w+") as log:
         place = Path(directory)
         outside = Outside(
             place / "outside",
             *("--seed", str(seed), "--faults", faults, "--payer", "mixed"),
-            *("--factor", str(factor), "--epoch", str(EPOCH_US)),
-            *("--start-unix-us", str(clock.start_us)),
+            *_on_the_clock(clock, factor),
         )
         try:
-            port = _free_port()
-            channels = _channels(place, outside, port)
-            draw = random.Random(f"{seed}/kills")
-            most = max(payments * COMMITS_OF_A_PAYMENT, 200)
-            at = tuple(sorted(draw.sample(range(150, most), kills)))
-            theirs = set(draw.sample(range(payments), min(payments, kills)))
-            given = Given(url, port, str(channels), clock, at)
+            channels = _channels(place, outside, port := _free_port())
+            at, theirs = _deaths(seed, payments, kills)
             tell(f"{payments} payments, the server is killed at {at}")
-            with System(given, log) as system:
+            with System(Given(url, port, str(channels), clock, at), log) as system:
                 busy = traffic.Traffic(
                     system.url, key, seed, lambda one: outside.kill() if one in theirs else None
                 )
@@ -84,6 +77,33 @@ def drill(
         finally:
             outside.stop()
     tell("compare")
+    ran = {
+        "seconds": round(time.monotonic() - began, 1),
+        "kills": died,
+        "faults": struck,
+        "answers": dict(busy.answers.most_common()),
+        "at_rest": at_rest,
+        "wrong": wrong,
+    }
+    asked = {"seed": seed, "factor": factor, "payments": payments}
+    return asked | ran | _compared(url, book, passed=at_rest and not wrong)
+
+
+def _on_the_clock(clock: Clock, factor: int) -> tuple[str, ...]:
+    start = ("--start-unix-us", str(clock.start_us))
+    return ("--factor", str(factor), "--epoch", str(EPOCH_US), *start)
+
+
+def _deaths(seed: int, payments: int, kills: int) -> tuple[tuple[int, ...], set[int]]:
+    """The log positions at which the server is killed, and the payments at which the simulator."""
+    draw = random.Random(f"{seed}/kills")
+    most = max(payments * COMMITS_OF_A_PAYMENT, 200)
+    at = tuple(sorted(draw.sample(range(150, most), kills)))
+    return at, set(draw.sample(range(payments), min(payments, kills)))
+
+
+def _compared(url: str, book: Any, *, passed: bool) -> dict[str, Any]:
+    """What the two books say, and whether the whole has passed; `passed`: what ran, did."""
     ours = _ours(url)
     found = compare(book, ours)
     # Two empty books are equal too: that would prove nothing.
@@ -91,15 +111,8 @@ def drill(
     stranded = _stranded(ours)
     books = verified(url)
     verify = "clean" if books["clean"] else books
+    sound = not idle and not stranded and verify == "clean" and bool(found["books_equal"])
     return {
-        "seed": seed,
-        "factor": factor,
-        "payments": payments,
-        "seconds": round(time.monotonic() - began, 1),
-        "kills": died,
-        "faults": struck,
-        "answers": dict(busy.answers.most_common()),
-        "at_rest": at_rest,
         "instructions": len(ours.instructions),
         "stranded": stranded,
         "withheld": sum(one.withheld is not None for one in ours.instructions.values()),
@@ -107,13 +120,7 @@ def drill(
         **found,
         "idle": idle,
         "verify": verify,
-        "wrong": wrong,
-        "passed": at_rest
-        and idle == []
-        and not stranded
-        and not wrong
-        and verify == "clean"
-        and bool(found["books_equal"]),
+        "passed": passed and sound,
     }
 
 
