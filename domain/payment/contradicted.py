@@ -125,13 +125,13 @@ def _send_back(unit: Unit, stream: "Stream[suspense.State]") -> None:
             item.waits_fen,
             item.party,
             product="REFUND",
-            code=unit_code(unit, item),
+            code=_code_of(unit, item),
             original=item.instruction_id,
             serial=item.serial,
         )
 
 
-def unit_code(unit: Unit, item: suspense.Opened) -> str:
+def _code_of(unit: Unit, item: suspense.Opened) -> str:
     """The payment code of the instruction a suspense item is of."""
     started = unit.load(payment.stream(payment.number_of(item.reference))).started
     return started.legs[place_of(item.instruction_id)].code if started else ""

@@ -16,7 +16,6 @@ from domain.accounting.chart import (
     REFUND_IN_TRANSIT,
     WALLET,
 )
-from domain.channel.channels import CHANNELS
 from domain.kernel import MICROSECONDS
 from domain.payment.plan import WALLET_CODE, LegKind
 from domain.refusals import Code, Refused
@@ -140,9 +139,3 @@ def refuse_amount(limits: Product | PaymentCode, amount_fen: int, field: str) ->
     if limits.most_fen is not None and amount_fen > limits.most_fen:
         detail = f"{limits.code}: above {limits.most_fen} fen"
         raise Refused(Code.AMOUNT_TOO_LARGE, field, detail)
-
-
-def network_of(code: str) -> str:
-    """The clearing network of a code's first channel, "" for the wallet."""
-    channels = PAYMENT_CODES[code].channels
-    return CHANNELS[channels[0]].network if channels else ""

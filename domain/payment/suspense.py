@@ -126,19 +126,19 @@ def is_surplus(state: State) -> bool:
 
 def send_back(state: State, entry: Entry | None) -> list[Event]:
     """Of what waits. An item that is on its way, or has gone, returns []."""
-    opened = _need(state)
+    opened = needed(state)
     if state.status != "waiting":
         return []
     return [SendBackStarted(opened.waits_fen, entry)]
 
 
 def complete_send_back(state: State, entry: Entry) -> list[Event]:
-    opened = _need(state)
+    opened = needed(state)
     return [SentBack(opened.waits_fen, entry)] if state.status == "sending_back" else []
 
 
 def fail_send_back(state: State, reason: str, entry: Entry) -> list[Event]:
-    opened = _need(state)
+    opened = needed(state)
     if state.status != "sending_back":
         return []
     return [SendBackFailed(opened.waits_fen, reason, entry)]
@@ -146,7 +146,7 @@ def fail_send_back(state: State, reason: str, entry: Entry) -> list[Event]:
 
 def place(state: State, by: str, entry: Entry) -> list[Event]:
     """To the payer's wallet; again returns []. Raises SUSPENSE_NOT_FOUND, SUSPENSE_STATE_WRONG."""
-    opened = _need(state)
+    opened = needed(state)
     if state.status == "placed":
         return []
     if not is_surplus(state):
@@ -155,11 +155,7 @@ def place(state: State, by: str, entry: Entry) -> list[Event]:
 
 
 def needed(state: State) -> Opened:
-    """Raises SUSPENSE_NOT_FOUND."""
-    return _need(state)
-
-
-def _need(state: State) -> Opened:
+    """What was opened. Raises SUSPENSE_NOT_FOUND."""
     if state.opened is None:
         raise Refused(Code.SUSPENSE_NOT_FOUND, "item")
     return state.opened
