@@ -169,7 +169,7 @@ def test_unionpay_knows_an_order_by_its_time_too(tmp_path: Any) -> None:
 @pytest.mark.parametrize(
     ("header", "value"),
     [
-        ("X-Timestamp", str(int(time.time()) - 301)),
+        ("X-Timestamp", "301 s ago"),
         ("X-Timestamp", "-1"),
         ("X-Timestamp", "٣"),
         ("X-Key-Id", "zf-bank-1"),
@@ -182,6 +182,8 @@ def test_what_is_not_signed_well_is_refused(outside: Outside, header: str, value
     member, mine = Member(outside, "jdpay"), number()
     body = json.dumps(member.wish(mine)).encode()
     headers = member.sign("POST", "/jdpay/orders", body)
+    if value == "301 s ago":  # told from now: a test's name must not hold the time
+        value = str(int(time.time()) - 301)
     if header in ("X-Timestamp", "X-Nonce") and value.isascii():
         headers = member.sign("POST", "/jdpay/orders", body, **{header: value})
     else:
