@@ -48,6 +48,37 @@ class Visible(Struct, frozen=True):
     loaded_p99_ms: float
 
 
+class Payments(Struct, frozen=True):
+    """Payments a second through a channel over HTTP whose answers take so long, with so many in
+    flight. `bare_per_second`: the same signed requests without a ledger. `paid`: from asking over
+    REST until the callback was taken; `visible`: from the callback until GraphQL says it is paid
+    (ms). CPU of a payment, of the server with its outbox and of the database (ms)."""
+
+    backend: Backend
+    answer_ms: int
+    in_flight: int
+    per_second: float
+    bare_per_second: float
+    paid_p50_ms: float
+    paid_p99_ms: float
+    visible_p50_ms: float
+    visible_p99_ms: float
+    server_cpu_ms: float
+    database_cpu_ms: float
+
+
+class Beside(Struct, frozen=True):
+    """A fast channel alone, and while so many payments wait for a slow one."""
+
+    backend: Backend
+    per_second: float
+    p99_ms: float
+    beside_per_second: float
+    beside_p99_ms: float
+    slow_answer_ms: int
+    slow_in_flight: int
+
+
 class Rebuild(Struct, frozen=True):
     """All read models built anew beside the live ones, in a process of its own.
 
@@ -132,3 +163,5 @@ class Report(Struct):
     floor: list[Floor] = field(default_factory=list)
     library: list[Library] = field(default_factory=list)
     queries: list[GraphQL] = field(default_factory=list)
+    payments: list[Payments] = field(default_factory=list)
+    beside: list[Beside] = field(default_factory=list)

@@ -52,6 +52,36 @@ def show(report: Report, console: Console) -> None:
     _feed(report, console)
     _beside(report, console)
     _queries(report, console)
+    _payments(report, console)
+
+
+def _payments(report: Report, console: Console) -> None:
+    if report.payments:
+        rows = (
+            (
+                one.backend,
+                str(one.answer_ms),
+                str(one.in_flight),
+                f"{one.per_second:,.0f}",
+                f"{one.bare_per_second:,.0f}",
+                f"{one.bare_per_second / one.per_second:.1f}",
+                f"{one.paid_p50_ms:.0f}",
+                f"{one.paid_p99_ms:.0f}",
+                f"{one.visible_p50_ms:.0f}",
+                f"{one.visible_p99_ms:.0f}",
+                f"{one.server_cpu_ms:.1f} + {one.database_cpu_ms:.1f}",
+            )
+            for one in report.payments
+        )
+        columns = ("backend", "answer ms", "in flight", "per s", "bare per s", "bare / ours")
+        waits = ("paid p50", "p99 ms", "visible p50", "p99 ms", "CPU ms")
+        _table(console, "Payments through channels over HTTP", columns + waits, rows)
+    for alone in report.beside:
+        console.print(
+            f"{alone.backend}: {alone.per_second:,.0f}/s, p99 {alone.p99_ms:.0f} ms on a fast "
+            f"channel; {alone.beside_per_second:,.0f}/s, p99 {alone.beside_p99_ms:.0f} ms while "
+            f"{alone.slow_in_flight} payments wait for one that takes {alone.slow_answer_ms} ms"
+        )
 
 
 def _queries(report: Report, console: Console) -> None:

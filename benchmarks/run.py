@@ -19,6 +19,7 @@ from benchmarks import feeds, floor, library, lifecycles, rebuild, transfers, vi
 from benchmarks.databases import Databases, databases
 from benchmarks.figures import BACKENDS, Backend, Report
 from benchmarks.graphql import measuring
+from benchmarks.payments import measuring as paying
 from benchmarks.report import show
 from domain.ledger.ledger import Ledger
 
@@ -38,9 +39,11 @@ class Kind(StrEnum):
     FLOOR = "floor"
     LIBRARY = "library"
     GRAPHQL = "graphql"
+    PAYMENTS = "payments"
 
 
-ON_REQUEST = (Kind.GRAPHQL,)  # It imports a quarter of trade, and ten times as much.
+# The first imports a quarter of trade, and ten times as much; the second starts an outside.
+ON_REQUEST = (Kind.GRAPHQL, Kind.PAYMENTS)
 
 
 class BackendName(StrEnum):
@@ -106,6 +109,12 @@ def run(
                 report.queries += measuring.measure(
                     made, backend, seconds, tell, scale=scale, feed=feed
                 )
+        if Kind.PAYMENTS in kinds:
+            for backend in wanted:
+                with made.ledger(backend) as url:
+                    found, beside = paying.measure(url, backend, seconds, tell)
+                report.payments += found
+                report.beside.append(beside)
     return report
 
 
@@ -190,7 +199,7 @@ def command(
     ] = None,
 ) -> None:
     """Measure what is asked for, beside the floor and the plain library; graphql, which imports a
-    quarter and more, only when it is named."""
+    quarter and more, and payments, which start an outside, only when they are named."""
     progress = Console(stderr=True)
     backends: list[Backend] = [one.value for one in backend or ()]
     try:
