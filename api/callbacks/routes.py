@@ -7,7 +7,7 @@ answer; what is forged, stale or replayed is told nothing but that it was not ta
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import anyio.to_thread
@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from api.context import AppContext
 from api.http.bodies import read_body
-from api.operations.exchanges import written
+from api.operations.exchanges import Keeper, written
 from domain.channel.adapters.deadline import within
 from domain.channel.network import Adapter, CallbackInvalid, Heard
 from domain.eventstore import blobs
@@ -46,6 +46,8 @@ def routes(
 ) -> list[Route]:
     """The route, for the channels that have an adapter. `wall` is the time they sign by."""
 
+    keeper = Keeper(partial(blobs.put, context.writes), anyio.to_thread.run_sync)
+
     async def callback(request: HttpRequest) -> Response:
         channel = request.path_params["channel"]
         adapter = adapters.get(channel)
@@ -57,7 +59,7 @@ def routes(
         taken, forged = False, False
         try:
             heard = adapter.heard(request.method, target, request.headers, body, wall())
-            taken = bool(await within(_take(context, channel, heard), answer_s))
+            taken = bool(await within(_take(context, keeper, channel, heard), answer_s))
         except CallbackInvalid as no:
             forged = True
             log.warning("a callback for %s was refused: %s", channel, no)
@@ -71,17 +73,13 @@ def routes(
     return [Route(PATH, callback, methods=["POST"], include_in_schema=False)]
 
 
-async def _take(context: AppContext, channel: str, heard: Heard) -> bool:
+async def _take(context: AppContext, keeper: Keeper, channel: str, heard: Heard) -> bool:
     """Whether what was heard is on record, now or from before."""
     found = await anyio.to_thread.run_sync(partial(_found, context, channel, heard))
     if found is None:  # Not ours; or so new that the read model does not know it yet.
         log.warning("%s calls about %s, which nobody knows", channel, ascii(heard.number)[:80])
         return False
-    content = written(heard.answer)
-    name = ""
-    if content is not None:
-        await anyio.to_thread.run_sync(partial(blobs.put, context.writes, [content]))
-        name = blobs.name_of(content)
+    name = await keeper.keep(written(heard.answer))
     command = answer_command(found, heard.answer, 0, name)
     event = hashlib.sha256(heard.event_id.encode()).hexdigest()[:32]
     return await _recorded(context, f"outcome:{found}:callback:{event}", command)
@@ -104,13 +102,20 @@ async def _recorded(context: AppContext, number: str, command: RecordAnswer) -> 
 
 
 def _found(context: AppContext, channel: str, heard: Heard) -> str | None:
-    """The instruction a channel speaks of. In most cases its number is the instruction's id."""
+    """The instruction a channel speaks of. In most cases its number is the instruction's id, and
+    then it is no other's number there."""
+    asked = (channel, heard.purpose)
+    if _asked_of(context, [heard.number])[0] == asked:
+        return heard.number
     with context.engine.connect() as view:
-        ids = [*known_by(view, heard.number), heard.number]
-    streams = {instruction.stream(one): one for one in ids}
-    states = fold_streams(context.ledger.recorder, list(streams))
-    for stream, one in streams.items():
-        state = states[stream][1]
-        if (state.channel, state.purpose) == (channel, heard.purpose):
-            return one
-    return None
+        ids = known_by(view, heard.number)
+    return next(
+        (one for one, of in zip(ids, _asked_of(context, ids), strict=True) if of == asked), None
+    )
+
+
+def _asked_of(context: AppContext, ids: Sequence[str]) -> list[tuple[str, str | None]]:
+    """The channel and purpose of each instruction; ("", None) of none."""
+    streams = [instruction.stream(one) for one in ids]
+    states = fold_streams(context.ledger.recorder, streams)
+    return [(states[one][1].channel, states[one][1].purpose) for one in streams]
