@@ -34,6 +34,7 @@ URL = 2048
 REFUSED = frozenset(("PARAM_INVALID", "TIME_INVALID", "AMOUNT_TOO_LARGE", "ORDER_UNPAID"))
 NOT_FOUND = "NO_SUCH_ORDER"
 PAID = "ORDER_PAID"
+REUSED = "NUMBER_REUSED"
 
 
 def order_body(network: Network, merchant: str, order: Order, notify_url: str) -> bytes:
