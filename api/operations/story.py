@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from api.operations.desk import WORKER, Desk, operating, request
 from api.operations.end_of_day import end_of_day
+from api.operations.outbox import OUTBOX
 from api.operations.script import (
     ANSWERS,
     BEGINS,
@@ -34,15 +35,16 @@ from api.operations.script import (
 from domain.channel.adapters.simulated import SimulatedChannel, always_succeeds
 from domain.channel.port import ChannelRequest, Result, Succeeded, carry_out
 from domain.clearing import day
-from domain.kernel import MICROSECONDS, Recorded, Request, to_us
+from domain.kernel import MICROSECONDS, Recorded, Request, day_end_us, to_us
 from domain.ledger.ledger import Ledger
+from domain.ledger.unit import LEDGER_ACTOR
 from domain.payment import instruction
 from domain.payment.commands import outcome_command
 from domain.payment.orders import channel_request
 from domain.refusals import Code, Refused
 from projections.models import instructions
 
-OUTBOX, CALLBACK = "system:outbox", "channel:callback"
+CALLBACK = "channel:callback"
 PAGE = 200
 SOON_US = 60 * MICROSECONDS  # The story asks about an unknown outcome a minute later.
 
@@ -127,7 +129,8 @@ def _end_day(desk: Desk, step: EndDay, stage: Carrier | None) -> tuple[int, str,
         with desk.engine.connect() as connection:
             waiting = instructions.open_instructions(connection, PAGE)
         payouts = [one.instruction_id for one in waiting if one.purpose == "payout"]
-        stage.carry({one: _scripted(one, 0) for one in payouts}, to_us(at))
+        wanted = {one: _scripted(one, 0) for one in payouts}
+        stage.carry(wanted, day_end_us(step.date) - 1)  # As the run was: to the microsecond.
     return _end_of_answers(desk, receipt.position, at), "system:settlement", at
 
 
@@ -169,7 +172,8 @@ def _end_of_answers(desk: Desk, after: int, at: datetime) -> int:
     until_us = to_us(at) + SOON_US
     while facts := desk.ledger.facts(after, PAGE):
         for one in facts:
-            if one.actor not in (OUTBOX, CALLBACK) or one.at_us >= until_us:
+            theirs = one.actor in (OUTBOX, CALLBACK, LEDGER_ACTOR)  # Accounts are posted last.
+            if not theirs or one.at_us >= until_us:
                 return after
             after = one.position
     return after
