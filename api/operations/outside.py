@@ -43,15 +43,18 @@ HINT = "; --simulator DIR names another directory, --no-simulator does without i
 class Outside:
     """A running simulator; use as a context. `url` is where it listens."""
 
-    def __init__(self, directory: Path, *, epoch_us: int | None = None) -> None:
+    def __init__(
+        self, directory: Path, *, epoch_us: int | None = None, patience_s: float = PATIENCE_S
+    ) -> None:
         """Payers do nothing by themselves. `epoch_us`: what time it is there now, else as its clock
-        goes. Raises Refused(REQUEST_INVALID, "simulator") when it cannot be started."""
+        goes; `patience_s`: how long to wait for another one to leave the directory. Raises
+        Refused(REQUEST_INVALID, "simulator") when it cannot be started."""
         self.directory = directory
         self._options = ["--payer", "manual", "--faults", "none"]
         if epoch_us is not None:
             self._options += ["--epoch", str(epoch_us), "--start-unix-us", str(utc_us())]
         self._stopping = False
-        said = self._started()
+        said = self._started(patience_s)
         self.url: str = said["base_url"]
         self.keys = Path(said["keys"])
         # Calls on loopback: no proxy of the environment has to do with them.
@@ -78,8 +81,8 @@ class Outside:
 
     # Starting.
 
-    def _started(self) -> dict[str, Any]:
-        until_s = time.monotonic() + PATIENCE_S
+    def _started(self, patience_s: float) -> dict[str, Any]:
+        until_s = time.monotonic() + patience_s
         while True:
             try:
                 code, said = self._try()

@@ -259,7 +259,7 @@ def test_no_such_order_is_never_taken_for_declined() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "code"), [(409, "NUMBER_REUSED"), (401, "SIGN_INVALID"), (400, "SOMETHING_NEW")]
+    ("status", "code"), [(409, "NUMBER_USED_UP"), (401, "SIGN_INVALID"), (400, "SOMETHING_NEW")]
 )
 def test_an_error_that_settles_nothing_is_unknown(status: int, code: str) -> None:
     answer, server = ask(SignedSide((status, error(code))), "JD_PAY", sends(PAYMENT))
@@ -287,6 +287,13 @@ def test_a_refused_request_is_declined_when_there_is_no_order_of_an_earlier_one(
 def test_a_refused_request_may_have_been_made_before(asked: object, said: Said) -> None:
     answer, _ = ask(SignedSide((400, error("PARAM_INVALID")), asked), "JD_PAY", sends(PAYMENT))
     assert answer.said == said
+
+
+def test_a_number_that_was_sent_with_another_address_to_call_is_asked_about() -> None:
+    side = SignedSide((409, error("NUMBER_REUSED")), (200, told()))
+    answer, server = ask(side, "JD_PAY", sends(PAYMENT))
+    assert answer.said == Succeeded("S-1", 15_300)
+    assert [asked.method for asked in server.asked] == ["POST", "GET"]
 
 
 def test_a_close_ends_an_order_and_a_paid_one_is_asked_about() -> None:

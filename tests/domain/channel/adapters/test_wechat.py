@@ -207,6 +207,12 @@ def test_paid_or_closed_to_a_close_or_a_repeated_order_means_query(do: Do, code:
     assert [kept.status for kept in answer.earlier] == [400]
 
 
+def test_a_number_that_was_sent_with_another_address_to_call_is_asked_about() -> None:
+    used = (403, error("OUT_TRADE_NO_USED"))
+    answer, _ = wechat(sends(PAYMENT), used, (200, single(trade_state="NOTPAY")))
+    assert answer.said == AwaitingPayer("")
+
+
 def test_a_close_ends_an_order() -> None:
     for order in (PAYMENT, COMBINED):
         answer, _ = wechat(closes(order), (204, None))
@@ -220,7 +226,6 @@ def test_a_close_ends_an_order() -> None:
     [
         (401, "SIGN_ERROR"),
         (403, "NOT_ENOUGH"),  # The same refund is asked again when there is money.
-        (403, "OUT_TRADE_NO_USED"),
         (400, "USER_PAYING"),
         (400, "SOMETHING_NEW"),
     ],
