@@ -64,7 +64,7 @@ class Stage:
             limits=dict.fromkeys(NETWORK_OF, AT_ONCE),
             payable=lambda _: None,  # The story's merchants have an account under their own name.
         )
-        self._runner = asyncio.Runner()  # One loop for all steps: connections live in it.
+        self.runner = asyncio.Runner()  # One loop for all steps: connections live in it.
         self._committed = threading.Event()
         self.desk.ledger.on_commit(lambda _: self._committed.set())
 
@@ -92,8 +92,8 @@ class Stage:
 
     def close(self) -> None:
         """End what it holds; the ledger stays open."""
-        self._runner.run(self._closed())
-        self._runner.close()
+        self.runner.run(self._closed())
+        self.runner.close()
         self._outbox.stop()
 
     async def _closed(self) -> None:
@@ -123,7 +123,7 @@ class Stage:
             number = f"demo:ask:{one}:{state.tried.attempt}:{self.now_us}"
             request = Request(number, self.now_us, OUTBOX, AskChannel(one))
             self.desk.ledger.submit(request).unwrap()
-        self._runner.run(self._turns(len(ids)))
+        self.runner.run(self._turns(len(ids)))
         self.desk.catch_up()  # Callbacks are looked up in the read models.
 
     async def _turns(self, most: int) -> None:

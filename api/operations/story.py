@@ -123,14 +123,14 @@ def _end_day(desk: Desk, step: EndDay, stage: Carrier | None) -> tuple[int, str,
     end_of_day(desk, step.date)
     # The last request of the run; its receipt says where the run ended, also afterwards.
     (receipt,) = desk.ledger.recorder.read_receipts([f"day.close:{step.date}"])
-    at = at_time(step.date, "24:00")
+    at, ended_us = at_time(step.date, "24:00"), day_end_us(step.date) - 1
     if stage is not None:
         desk.catch_up()
         with desk.engine.connect() as connection:
             waiting = instructions.open_instructions(connection, PAGE)
-        payouts = [one.instruction_id for one in waiting if one.purpose == "payout"]
-        wanted = {one: _scripted(one, 0) for one in payouts}
-        stage.carry(wanted, day_end_us(step.date) - 1)  # As the run was: to the microsecond.
+        payouts = [one for one in waiting if one.purpose == "payout"]
+        due = [one.instruction_id for one in payouts if one.issued_at_us <= ended_us]
+        stage.carry({one: _scripted(one, 0) for one in due}, ended_us)
     return _end_of_answers(desk, receipt.position, at), "system:settlement", at
 
 

@@ -29,8 +29,8 @@ def test_the_command_starts_it_and_it_ends_when_told(tmp_path: Path) -> None:
 
 def started(directory: Path, *options: str) -> "subprocess.Popen[str]":
     given = [*COMMAND, "--directory", str(directory), "--json", *options]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(given, cwd=ROOT, text=True, **pipes)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(given, cwd=ROOT, text=True, stdin=pipe, stdout=pipe, stderr=pipe)
 
 
 def address(process: "subprocess.Popen[str]") -> str:
