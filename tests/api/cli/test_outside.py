@@ -50,6 +50,9 @@ class Served:
         assert status == 200
         return answer["data"]["payment"]
 
+    def instruction(self) -> str:
+        return "".join(one["state"] for one in self.payment()["instructions"])
+
     def comes_to(self, state: str) -> bool:
         return wait_until(lambda: self.payment()["state"] == state, 60)
 
@@ -80,8 +83,7 @@ def test_run_pays_at_the_simulator_which_goes_on_with_its_book_and_ends_with_it(
         assert again.directory == served.directory == Path(f"{_path(lone)}-outside")
         kept = json.loads((again.directory / "keys.json").read_bytes())
         assert {**kept, "base_url": ""} == {**keys, "base_url": ""}
-        (one,) = again.payment()["instructions"]
-        assert (one["state"], one["channelNumber"]) == ("awaiting_payer", "pay-P1")
+        assert again.instruction() == "awaiting_payer"
         act = {"network": "jdpay", "number": "pay-P1"}
         assert send(f"{again.simulator}/simulate/pay", "", act)["state"] == "SUCCEEDED"
         assert again.comes_to("succeeded")
