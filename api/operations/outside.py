@@ -94,7 +94,7 @@ class Outside:
             if code != IN_USE or time.monotonic() > until_s:
                 break
             time.sleep(0.1)
-        hint = "; does another `zhangfang run` serve this ledger?" if code == IN_USE else ""
+        hint = " (does another `zhangfang run` serve this ledger?)" if code == IN_USE else ""
         detail = f"it did not start: {said.strip().removeprefix('simulator: ')[-300:]}{hint}{HINT}"
         raise Refused(Code.REQUEST_INVALID, "simulator", detail)
 

@@ -92,7 +92,8 @@ def play(desk: Desk, stage: Carrier | None = None) -> Iterator[Told]:
     """Play the story on a ledger, step by step; what was played before is told again.
 
     Without a stage the desk's channel must be a fresh `scripted_channel()`. Raises
-    Refused(DAY_ALREADY_OPEN) for a ledger whose books are somebody else's, and what a step is
+    Refused(DAY_ALREADY_OPEN) for a ledger whose books are somebody else's, Refused(BUSY,
+    "simulator") for a story that was broken off on a stage and has none now, and what a step is
     refused with.
     """
     if standing(desk.ledger) == "foreign":
@@ -148,6 +149,9 @@ def _carry(
     if stage is not None:  # It was carried out in the process that told the story before.
         return here[0].position, WORKER, step.at
     state = desk.ledger.state(instruction.stream(step.instruction_id))
+    if not here and state.tried.attempt:
+        detail = f"{step.instruction_id} was sent over HTTP: only a simulator knows its outcome"
+        raise Refused(Code.BUSY, "simulator", detail)
     order = channel_request(step.instruction_id, state)
     # Asked also when the answer is in the books: it is what makes the channel remember.
     result = desk.channel.query(order) if step.query else carry_out(desk.channel, order)

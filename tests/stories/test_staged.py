@@ -9,6 +9,7 @@ import pytest
 
 from api.cli.opening import open_desk
 from api.context import AppContext
+from api.operations.desk import outcomes
 from api.operations.outbox import OUTBOX
 from api.operations.outside import Outside
 from api.operations.script import Carry
@@ -23,6 +24,7 @@ from domain.ledger.proof import verify_log
 from domain.payment import instruction
 from domain.payment.asking import ClaimAttempt
 from domain.payment.orders import network_order
+from domain.refusals import Refused
 from migrations.run import migrate
 from projections.models import journal
 from projections.models.statements import statement
@@ -146,6 +148,10 @@ def test_broken_off_anywhere_it_goes_on_to_the_same_books(
             told(stage, before(instruction_id))
             assert standing(stage.desk.ledger) == "begun"
             killed(stage, instruction_id)
+        with open_desk(url, channel=scripted_channel()) as context:  # Here nobody knows of it.
+            assert outcomes(context.desk, [instruction_id]) == []
+            with pytest.raises(Refused, match=f"{instruction_id} was sent over HTTP"):
+                list(play(context.desk))
     last = before("payout-LONGJING-2025-11-11-2")
     for steps in (before("pay-PM08", 1), before("pay-PM08", 2), last - 1, last):
         with staged(url, outside) as stage:
