@@ -7,8 +7,11 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import sys
 from pathlib import Path
+
+import msgspec
 
 from simulator import agenda, conduct
 from simulator.acts import fail
@@ -133,7 +136,7 @@ def main() -> int:
         sock = _listening(given.port, given.directory)
         base_url = f"http://127.0.0.1:{sock.getsockname()[1]}"
         world = _world(given, book, base_url)
-    except (Problem, InUse, OSError) as error:
+    except (Problem, InUse, OSError, sqlite3.Error, msgspec.DecodeError) as error:
         print(f"simulator: {error}", file=sys.stderr)
         return IN_USE if isinstance(error, InUse) else 2
     keys = str(given.directory / "keys.json")

@@ -104,3 +104,13 @@ def test_options_of_rubbish_are_refused(tmp_path: Path, option: str, value: str)
     ended = subprocess.run(given, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr and ended.stderr
+
+
+@pytest.mark.parametrize("file", ["book.db", "keys.json", "outside.json"])
+def test_a_directory_that_is_damaged_is_refused(tmp_path: Path, file: str) -> None:
+    for other in ("keys.json", "outside.json", file):
+        (tmp_path / other).write_text("{ rubbish")
+    with started(tmp_path) as process:
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert said.startswith("simulator: ") and "Traceback" not in said
