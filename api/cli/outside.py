@@ -12,7 +12,7 @@ from rich.table import Table
 from api.cli.opening import open_desk
 from api.cli.output import Say
 from api.operations import story
-from api.operations.outside import Outside, set_aside
+from api.operations.outside import PAYEES, Outside, set_aside
 from domain.eventstore.database import parse_database_url
 from domain.kernel import to_us
 from domain.ledger.ledger import utc_us
@@ -35,6 +35,7 @@ NoSimulatorOption = Annotated[
         "$ZHANGFANG_CHANNELS names channels.",
     ),
 ]
+WHOSE = {f"account:{account}": member for member, account in PAYEES.items()}
 _ODD = re.compile(r"[^0-9A-Za-z_.-]+")
 
 
@@ -92,7 +93,9 @@ def say_accounts(say: Say, accounts: list[dict[str, Any]]) -> None:
     table.add_column("balance", justify="right")
     for one in accounts:
         moved = decimal_text(one["balance"] - one["opening"])
-        table.add_row(one["id"], one["bank"], moved, decimal_text(one["balance"]))
+        whose = WHOSE.get(one["id"])
+        shown = f"{one['id']} ({whose})" if whose else one["id"]
+        table.add_row(shown, one["bank"], moved, decimal_text(one["balance"]))
     say.line()
     say.table(table)
 
@@ -102,6 +105,7 @@ def accounts_json(accounts: list[dict[str, Any]]) -> list[dict[str, Any]]:
         {
             "id": one["id"],
             "bank": one["bank"],
+            "member": WHOSE.get(one["id"]),
             "moved": one["balance"] - one["opening"],
             "balance": one["balance"],
         }

@@ -34,6 +34,12 @@ log = logging.getLogger("zhangfang.outside")
 
 ROOT = Path(__file__).parents[2]  # Where the package `simulator` lies, beside ours.
 START_S, END_S, ANSWER_S = 30, 15, 20
+# Bank accounts of the story's merchants: member -> account.
+PAYEES = {
+    "SANZHI": "6222000000000001",
+    "LONGJING": "6222000000000002",
+    "SHUFANG": "6222000000000003",
+}
 IN_USE = 3  # Its exit code when another one works in the directory.
 PATIENCE_S = 8  # So long one may take to end whose server was killed.
 LONGEST_ADVANCE_S = 400 * 86_400
@@ -140,11 +146,12 @@ class Outside:
     # What we are told of it.
 
     def channels(self, notify_url: str) -> Path:
-        """The settings file of its channels, written anew; it calls us at `notify_url`."""
-        keys: dict[str, Any] = msgspec.json.decode(self.keys.read_bytes())
-        here = {"notify_url": notify_url, "allow_http": True}
-        content = msgspec.json.format(msgspec.json.encode({**keys, **here}), indent=2)
+        """The settings file of its channels, written anew; it calls us at `notify_url`. Accounts of
+        merchants (`payees`) that somebody has put into it stay."""
         path = self.directory / "channels.json"
+        keys: dict[str, Any] = msgspec.json.decode(self.keys.read_bytes())
+        here = {"notify_url": notify_url, "allow_http": True, "payees": PAYEES | _payees(path)}
+        content = msgspec.json.format(msgspec.json.encode({**keys, **here}), indent=2)
         partial = path.with_suffix(".partial")
         partial.unlink(missing_ok=True)
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -193,6 +200,17 @@ class Outside:
         while (left_us := at_us - self.get("/health")["now_us"]) > 0:
             seconds = min(-(-left_us // MICROSECONDS), LONGEST_ADVANCE_S)
             self.act("clock", seconds=seconds)
+
+
+def _payees(path: Path) -> dict[str, str]:
+    """Those of an earlier file; none when there is no file, or none that can be read."""
+    # Here and not above: most commands need neither HTTP nor signatures.
+    from domain.channel.adapters.loading import SettingsInvalid, load_payees
+
+    try:
+        return load_payees(path)
+    except SettingsInvalid:
+        return {}
 
 
 def set_aside(directory: Path) -> Path | None:

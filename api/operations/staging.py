@@ -26,7 +26,7 @@ from api.context import AppContext, open_context
 from api.operations.desk import Desk
 from api.operations.gates import Limits
 from api.operations.outbox import OUTBOX, Outbox
-from api.operations.outside import Outside
+from api.operations.outside import PAYEES, Outside
 from domain.channel.adapters.loading import load
 from domain.channel.adapters.signed.networks import NETWORKS
 from domain.channel.adapters.simulated import SimulatedChannel
@@ -62,7 +62,7 @@ class Stage:
             adapters,
             lambda: self.now_us,
             limits=dict.fromkeys(NETWORK_OF, AT_ONCE),
-            payable=lambda _: None,  # The story's merchants have an account under their own name.
+            payees=PAYEES,
         )
         self.runner = asyncio.Runner()  # One loop for all steps: connections live in it.
         self._committed = threading.Event()
@@ -165,7 +165,7 @@ class Stage:
             elif isinstance(result, Declined) and state.purpose == "refund":
                 faults.add("refund_declined=1000")
             elif isinstance(result, Declined) and state.purpose == "payout":
-                closed.append(state.party)
+                closed.append(PAYEES[state.party])
         for account in closed:
             self.outside.act("account", kind="account", id=account, state="closed")
         if faults:

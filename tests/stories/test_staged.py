@@ -11,7 +11,7 @@ from api.cli.opening import open_desk
 from api.context import AppContext
 from api.operations.desk import outcomes
 from api.operations.outbox import OUTBOX
-from api.operations.outside import Outside
+from api.operations.outside import PAYEES, Outside
 from api.operations.script import Carry
 from api.operations.staging import NETWORK_OF, Stage, staged
 from api.operations.story import BEGINS, END, STORY, Told, play, scripted_channel, standing
@@ -118,7 +118,7 @@ def test_its_payments_refunds_and_payouts_are_in_both_books(
     there = moved(outside)
     # Merchants have their payouts, a buyer who was refunded has the rest taken; the declined refund
     # of 67.00 went to a wallet of ours, and was not given back outside.
-    assert [there[f"account:{one}"] for one in ("SANZHI", "SHUFANG", "LONGJING")] == [
+    assert [there[f"account:{PAYEES[one]}"] for one in ("SANZHI", "SHUFANG", "LONGJING")] == [
         42_494,
         16_490,
         48_515,
@@ -160,7 +160,7 @@ def test_broken_off_anywhere_it_goes_on_to_the_same_books(
         first = told(stage)
         assert books(stage.context) == here
         assert [one.facts for one in told(stage)] == [one.facts for one in first]
-    assert moved(outside)["account:LONGJING"] == 48_515
+    assert moved(outside)["account:6222000000000002"] == 48_515
     assert moved(outside)["user:laowang"] == -20_000
 
 

@@ -48,7 +48,7 @@ def test_the_story_is_told_with_its_entries(terminal: Terminal, outside: Path) -
     assert {"payment.declined.1", "payment.unknown.1", "refund.failed.1"} <= facts
     assert {"instruction.attempted.1", "instruction.answered.1"} <= facts  # It went over HTTP.
     moved = {one["id"]: one["moved"] for one in told["simulator"]["accounts"]}
-    assert moved["account:SANZHI"] == told["statement"]["settled"] == 42_494
+    assert moved["account:6222000000000001"] == told["statement"]["settled"] == 42_494
     assert {"settlement.payout_failed.1", "settlement.payout_retried.1"} <= facts
     assert told["trial_balance"]["balanced"]
     statement = told["statement"]
@@ -68,7 +68,7 @@ def test_told_again_nothing_is_new_and_the_words_are_the_same(
     assert words.rpartition("\n")[0] == again.rpartition("\n")[0]
     assert new and nothing and not rest
     assert third.out == second.out
-    assert "account:SANZHI" in there and "424.94" in there
+    assert "account:6222000000000001" in there and "424.94" in there
     assert "三只松鼠" in first.out and "担保交易中间户" in first.out
     assert terminal("verify").code == 0
 

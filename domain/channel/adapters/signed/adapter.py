@@ -70,7 +70,7 @@ class SignedChannel:
             self._network, self._settings.merchant, order, self._settings.notify_url
         )
         code, answer = await self._ask("POST", f"/{self._network.name}/orders", body, order, now_us)
-        if code == orders.REUSED:  # Sent before, when we were to be called back elsewhere.
+        if code == orders.REUSED:
             return after(answer, await self.query(order, now_us))
         if code not in orders.REFUSED:
             return answer

@@ -198,19 +198,16 @@ def test_no_such_order_is_never_taken_for_declined(code: str) -> None:
         assert answer.said == NotFound(f"HTTP 404: {code}: told")
 
 
-@pytest.mark.parametrize("code", ["ORDERPAID", "ORDER_PAID", "ORDERCLOSED", "ORDER_CLOSED"])
+PAID_OR_CLOSED = ("ORDERPAID", "ORDER_PAID", "ORDERCLOSED", "ORDER_CLOSED")
+
+
+@pytest.mark.parametrize("code", [*PAID_OR_CLOSED, "OUT_TRADE_NO_USED"])
 @pytest.mark.parametrize("do", [closes(PAYMENT), sends(PAYMENT)], ids=["close", "send"])
 def test_paid_or_closed_to_a_close_or_a_repeated_order_means_query(do: Do, code: str) -> None:
     answer, server = wechat(do, (400, error(code)), (200, single()))
     assert answer.said == Succeeded(SERIAL, 15_300)
     assert [asked.method for asked in server.asked] == ["POST", "GET"]
     assert [kept.status for kept in answer.earlier] == [400]
-
-
-def test_a_number_that_was_sent_with_another_address_to_call_is_asked_about() -> None:
-    used = (403, error("OUT_TRADE_NO_USED"))
-    answer, _ = wechat(sends(PAYMENT), used, (200, single(trade_state="NOTPAY")))
-    assert answer.said == AwaitingPayer("")
 
 
 def test_a_close_ends_an_order() -> None:
