@@ -73,6 +73,10 @@ class Outside:
     def __exit__(self, *_error: object) -> None:
         self.stop()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def stop(self) -> None:
         """End it, and wait until it has ended."""
         self._stopping = True

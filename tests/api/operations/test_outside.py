@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from api.operations.outside import Outside, set_aside
-from domain.channel.adapters.loading import load
+from api.cli.outside import beside
+from api.operations.outside import PAYEES, Outside, set_aside
+from domain.channel.adapters.loading import load, load_payees
 from domain.refusals import Code, Refused
 from tests.servers import wait_until
 from tests.source import ROOT
@@ -94,3 +95,39 @@ def test_what_lies_in_the_working_directory_is_not_taken_for_it(
     monkeypatch.chdir(tmp_path)
     with Outside(Path("outside")) as running:
         assert answers(running.url)
+
+
+def test_that_it_has_ended_by_itself_is_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Outside(tmp_path / "outside") as running:
+        os.kill(running.pid, signal.SIGKILL)
+        assert wait_until(lambda: "the simulator has ended (-9)" in caplog.text, 20)
+        with pytest.raises(Refused) as no:
+            running.accounts()
+        assert (no.value.code, no.value.field) == (Code.BUSY, "simulator")
+
+
+@pytest.mark.parametrize(
+    ("url", "directory"),
+    [
+        ("sqlite:///zhangfang.db", "zhangfang.db-outside"),
+        ("sqlite:////var/lib/books/a.db", "/var/lib/books/a.db-outside"),
+        ("postgresql://user:secret@host/books?schema=cell_0", "books.cell_0-outside"),
+    ],
+)
+def test_each_ledger_has_its_own_directory(url: str, directory: str) -> None:
+    assert beside(url) == Path(directory)
+
+
+def test_accounts_that_somebody_put_into_the_settings_stay(tmp_path: Path) -> None:
+    with Outside(tmp_path / "outside") as running:
+        path = running.channels("http://127.0.0.1:1/callbacks")
+        file = json.loads(path.read_bytes())
+        file["payees"]["NUTS"] = "6222000000000009"
+        path.write_text(json.dumps(file))
+        running.channels("http://127.0.0.1:2/callbacks")
+        assert load_payees(path) == {**PAYEES, "NUTS": "6222000000000009"}
+        path.write_text("rubbish")
+        running.channels("http://127.0.0.1:2/callbacks")
+        assert load_payees(path) == PAYEES
