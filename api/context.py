@@ -131,6 +131,7 @@ def open_context(
     auto_day: bool = True,
     days_behind: int = FEW_DAYS,
     network: Callable[[], Mapping[str, Adapter]] | None = None,
+    payees: Mapping[str, str] | None = None,
     factor: int = 1,
 ) -> AppContext:
     """Open a migrated ledger. `start()` begins what runs beside it, `close()` ends everything.
@@ -139,7 +140,8 @@ def open_context(
     worker leaves business days to operators, as it does when the books are more than `days_behind`
     days back. `clock` is UTC µs, `factor` times as fast as the wall's. `network` makes adapters to
     channels over a network: then instructions go through those, from an outbox beside the worker,
-    and `channel` carries nothing. Raises what `open_recorder` raises.
+    and `channel` carries nothing; `payees` are merchants' accounts at the bank, by member. Raises
+    what `open_recorder` raises.
     """
     ledger = Ledger.open(database_url, clock=clock)
     reads = sqlalchemy_engine(ledger.database, read_only=True)
@@ -161,7 +163,7 @@ def open_context(
         background.append(working)
         if network is not None:
             clocks = Clocks(clock, factor)
-            sending = _outbox(desk, writes, network(), clocks, working, days_behind)
+            sending = _outbox(desk, writes, network(), payees, clocks, working, days_behind)
             background.append(sending)
             told.append(lambda _: sending.wake())
     heard = network() if network is not None else {}
@@ -181,6 +183,7 @@ def _outbox(
     desk: Desk,
     writes: Engine,
     adapters: Mapping[str, Adapter],
+    payees: Mapping[str, str] | None,
     clocks: Clocks,
     worker: Worker,
     days_behind: int,
@@ -193,6 +196,7 @@ def _outbox(
         adapters,
         clocks.books,
         factor=clocks.factor,
+        payees=payees,
         waits=lambda: worker.status.beside,
         days_behind=days_behind,
     )
