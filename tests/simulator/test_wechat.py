@@ -252,6 +252,25 @@ def test_an_abnormal_refund_is_sent_elsewhere(tmp_path: Path) -> None:
         outside.stop()
 
 
+def test_an_abnormal_refund_is_sent_elsewhere_by_hand(tmp_path: Path) -> None:
+    outside = Outside(tmp_path, "--faults", "refund_abnormal=1000")
+    try:
+        merchant, mine, refund_no = Merchant(outside), number(), number()
+        merchant.paid(mine)
+        wish = {"network": "wechat", "kind": "refund", "number": refund_no}
+        assert merchant.refund(mine, refund_no, 40)[0] == 200
+        ask = lambda: merchant.client.query_refund(refund_no)  # noqa: E731
+        merchant.until(ask, "status", "ABNORMAL")
+        outside.post("/simulate/send-elsewhere", wish)
+        assert merchant.until(ask, "status", "SUCCESS")["channel"] == "OTHER_BANKCARD"
+        status, told = outside.post("/simulate/send-elsewhere", wish)
+        assert (status, told["code"]) == (409, "NOT_POSSIBLE")
+        [order] = [one for one in outside.get("/book")["orders"] if one["number"] == refund_no]
+        assert [charge["amount"] for charge in order["charges"]] == [40]
+    finally:
+        outside.stop()
+
+
 def combined(merchant: Merchant, mine: str, *parts: tuple[str, int], **other: Any) -> Answer:
     mchid = merchant.keys["mchid"]
     sub_orders = [

@@ -26,7 +26,6 @@ from domain.member.commands import RegisterMember
 from domain.money import FeeRule
 from migrations.run import migrate
 
-FACTOR = 1_200  # An hour of back-off is three seconds.
 EPOCH_US = 1_795_608_000_000_000  # 2026-11-25, 20:00 in Shanghai.
 COMMITS_OF_A_PAYMENT = 8  # Positions, about; what kills are drawn from.
 # Money moved on each.
@@ -45,7 +44,7 @@ def drill(
     payments: int,
     faults: str = "all",
     kills: int = 3,
-    factor: int = FACTOR,
+    factor: int,
     rest_s: int = REST_S,
 ) -> dict[str, Any]:
     """On an empty place for a ledger. The same seed draws the same payments, faults and kills.
@@ -95,10 +94,11 @@ def drill(
     asked = {"seed": seed, "factor": factor, "payments": payments}
     sound = at_rest and not wrong and not (unstruck and payments >= ENOUGH)
     compared = _compared(url, book, passed=sound)
-    again = f"zhangfang drill channels --seed {seed} --payments {payments} --kills {kills}"
+    backend = "sqlite" if url.startswith("sqlite") else "postgresql"
+    again = f"zhangfang drill channels --backend {backend} --seed {seed} --payments {payments}"
     return {
         **asked,
-        "again": f"{again} --faults {faults} --factor {factor}",
+        "again": f"{again} --kills {kills} --faults {faults} --factor {factor}",
         "seconds": round(time.monotonic() - began, 1),
         **ran,
         **compared,

@@ -35,9 +35,13 @@ class Outside:
             start_new_session=True,
         )
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("the simulator did not start")
+        try:
+            line = self._process.stdout.readline()
+            if not line:
+                raise RuntimeError("the simulator did not start")
+        except BaseException:
+            self.stop()
+            raise
         said = json.loads(line)
         self.url, self.keys = said["base_url"], Path(said["keys"])
 

@@ -52,6 +52,7 @@ class Traffic:
         self._headers = {"Authorization": f"Bearer {key}"}
         self._local = threading.local()
         self._lock = threading.Lock()
+        self._stopped = False
         self.answers: Counter[str] = Counter()
         self.wrong: list[str] = []
 
@@ -59,13 +60,19 @@ class Traffic:
         """So many payments, and what follows on them."""
         self._payments = payments
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for _ in pool.map(self._send, self._first()):
-                pass
-            time.sleep(1)
-            for _ in pool.map(self._nth, range(payments + LAG)):
-                pass
+            try:
+                for _ in pool.map(self._send, self._first()):
+                    pass
+                time.sleep(1)
+                for _ in pool.map(self._nth, range(payments + LAG)):
+                    pass
+            except BaseException:  # Or it would wait until all of it is done.
+                self._stopped = True
+                raise
 
     def _nth(self, number: int) -> None:
+        if self._stopped:
+            return
         if number < self._payments:
             self._between(number)
             for step in self._payment(number):
@@ -189,7 +196,7 @@ class Traffic:
         if path.endswith(UNNUMBERED):
             headers["Idempotency-Key"] = path.replace("/", "-")
         until = time.monotonic() + GIVE_UP_S
-        while True:
+        while not self._stopped:
             try:
                 url = self._url + path
                 answer = session.post(url, json=body, headers=headers, timeout=GIVE_UP_S)
@@ -203,6 +210,7 @@ class Traffic:
                 time.sleep(0.1)
                 continue
             return answer
+        return None
 
     def _say(self, what: str) -> None:
         with self._lock:
