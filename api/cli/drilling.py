@@ -192,9 +192,8 @@ def _say_channels(say: Say, found: dict[str, Any]) -> None:
     for name in ("listed", "untold"):
         for one in found[name]:
             say.line(f"{name}: {one}")
-    say.line(
-        f"{len(found['suspense'])} items wait in suspense, {found['withheld']} payouts for an account"
-    )
+    items, payouts = len(found["suspense"]), found["withheld"]
+    say.line(f"{items} items wait in suspense, {payouts} payouts for an account at the bank")
     if found["unstruck"]:
         say.line(f"never struck: {', '.join(found['unstruck'])}")
     say.line("The books verify." if found["verify"] == "clean" else "The books DO NOT VERIFY.")
