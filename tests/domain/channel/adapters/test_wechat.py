@@ -223,7 +223,6 @@ def test_a_close_ends_an_order() -> None:
     [
         (401, "SIGN_ERROR"),
         (403, "NOT_ENOUGH"),  # The same refund is asked again when there is money.
-        (403, "OUT_TRADE_NO_USED"),
         (400, "USER_PAYING"),
         (400, "SOMETHING_NEW"),
     ],
