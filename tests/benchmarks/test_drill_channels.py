@@ -76,11 +76,10 @@ def test_it_leaves_nothing_behind_when_it_is_ended(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def _children(pid: int) -> Iterator[int]:
-    said = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
-    )
-    yield from (int(one) for one in said.stdout.split())
+def _children(parent: int) -> Iterator[int]:
+    said = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, check=True)
+    pairs = (line.split() for line in said.stdout.splitlines())
+    yield from (int(pid) for pid, above in pairs if int(above) == parent)
 
 
 def _lives(pid: int) -> bool:

@@ -24,7 +24,7 @@ GIVE_UP_S = 30
 # Commands without a number of their own.
 UNNUMBERED = ("/confirm", "/send-back", "/retry", "/place")
 LAG = 40  # So many payments later, an order is confirmed or refunded, a recharge is undone.
-ENDS_WITHIN, LOOK_S = 20, 0.1  # So often it is looked whether a payment has ended.
+ENDS_WITHIN, LOOK_S = 10, 0.1  # So often it is looked whether a payment has ended.
 OVER = ("succeeded", "sending_back", "sent_back", "kept", "declined")
 ENDED = """query ($no: ID!) { payment(no: $no) { state } }"""
 
