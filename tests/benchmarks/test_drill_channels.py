@@ -154,3 +154,15 @@ def test_what_a_channel_never_told_waits_for_its_bill(
 ) -> None:
     found = compare([order], ours(paid(state), JD_PAY=total_fen))
     assert (len(found["untold"]), found["differences"], found["books_equal"]) == (1, [], True)
+
+
+@pytest.mark.parametrize(
+    ("told", "state", "differs"),
+    [(True, "succeeded", 0), (True, "declined", 1), (False, "declined", 0)],
+)
+def test_a_combined_order_is_one_payment_of_ours(told: bool, state: str, differs: int) -> None:
+    whole = theirs(number="pay-P1", told=told) | {"kind": "whole"}
+    parts = [theirs(fen, number=f"pay-P1-{fen}") for fen in (70, 30)]
+    book = [whole, *(one | {"whole": "pay-P1", "callbacks": []} for one in parts)]
+    found = compare(book, ours(paid(state), JD_PAY=100 if state == "succeeded" else 0))
+    assert (len(found["differences"]), len(found["untold"])) == (differs, int(not told))

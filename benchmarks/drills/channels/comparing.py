@@ -126,21 +126,27 @@ def _kept_back(theirs: Sequence[Mapping[str, Any]], ours: Ours) -> Moved:
     """By our instructions' ids: what moved last, in fen, where the event that tells of it was never
     sent. Only the channel's bill will tell of it."""
     found: Moved = {}
+    parts: Moved = defaultdict(int)  # By the number of the combined order, which tells of them all.
+    for order in theirs:
+        if order["whole"] is not None:
+            parts[order["whole"]] += _net(order)
     for order in theirs:
         lines = [(one["at"], one["amount"]) for one in order["charges"]]
         lines += [(one["at"], -one["amount"]) for part in BACK for one in order[part]]
-        if not lines or not order["callbacks"] or order["callbacks"][-1]["sent"]:
+        name, events = _name(order, ours), order["callbacks"]
+        if name is None or not events or events[-1]["sent"]:
             continue
-        last = max(at for at, _ in lines)
-        name = _name(order, ours)
-        if name is not None:
+        if order["kind"] == "whole":
+            found[name] = parts[order["number"]]
+        elif lines:
+            last = max(at for at, _ in lines)
             found[name] = sum(fen for at, fen in lines if at == last)
     return found
 
 
 def _name(order: Mapping[str, Any], ours: Ours) -> str | None:
     """The instruction of ours that an order of theirs is."""
-    purpose = {"combined": "payment", "whole": "payment"}.get(order["kind"], order["kind"])
+    purpose = "payment" if order["kind"] == "whole" else order["kind"]
     number = order["whole"] or order["number"]
     return ours.known.get((CHANNEL_OF[order["network"]], purpose, number))
 
