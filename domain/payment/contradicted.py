@@ -25,6 +25,7 @@ from domain.channel.channels import CHANNELS
 from domain.fields import checked_text
 from domain.kernel import Command, Entry, Stream, Unit
 from domain.payment import contradiction, payment, suspense
+from domain.payment.combined import Charged, charged
 from domain.payment.commands import issue, issue_send_backs
 from domain.payment.contradiction import Against
 from domain.payment.instruction import Declined, Outcome, Succeeded
@@ -49,8 +50,8 @@ def payment_late(unit: Unit, against: Against) -> None:
     stream: Stream[payment.State] = Stream(against.asked.reference)
     on, place = unit.accounting_date, place_of(against.instruction_id)
     reopened = payment.reopen(unit.load(stream), place, against.fact.serial)
-    if not reopened or against.fact.amount_fen < against.asked.amount_fen:
-        _rest(unit, against, against.fact.amount_fen)
+    if not reopened or any(one.moved_fen < one.asked_fen for one in _charged(against)):
+        _rest(unit, against, whole=True)
         ended(unit, against, "sent back")
         return
     unit.record(stream, reopened)
@@ -62,7 +63,7 @@ def payment_late(unit: Unit, against: Against) -> None:
     )
     unit.record(stream, facts)
     issue_send_backs(unit, stream, facts)
-    _rest(unit, against, against.fact.amount_fen - against.asked.amount_fen)
+    _rest(unit, against, whole=False)
     ended(unit, against, "the payment goes on, or goes back")
 
 
@@ -79,14 +80,14 @@ def payment_second(unit: Unit, against: Against) -> None:
 def payment_more(unit: Unit, against: Against) -> None:
     """More was paid than asked: the leg is in, and what is above goes back."""
     payment_succeeded(unit, told(against))
-    _rest(unit, against, against.fact.amount_fen - against.asked.amount_fen)
+    _rest(unit, against, whole=False)
     ended(unit, against, "paid, the excess sent back")
 
 
 def payment_less(unit: Unit, against: Against) -> None:
     """Less was paid than asked: nothing is paid by it, and what came goes back."""
     payment_declined(unit, told(against, "less was paid than asked"))
-    _rest(unit, against, against.fact.amount_fen)
+    _rest(unit, against, whole=True)
     ended(unit, against, "not paid, what came sent back")
 
 
@@ -98,14 +99,23 @@ def payment_declined_after(unit: Unit, against: Against) -> None:
     ended(unit, against, "missing: waits for reconciliation")
 
 
-def _rest(unit: Unit, against: Against, amount_fen: int) -> None:
-    """What came beyond what is booked: into suspense, and back from there."""
-    if amount_fen <= 0:
-        return
+def _rest(unit: Unit, against: Against, *, whole: bool) -> None:
+    """What came beyond what is booked, of each charge, or all that came: into suspense, and back
+    from there."""
     channel = against.asked.channel
     kept = account_id(CHANNEL_SURPLUS, channel)
-    entry = rules.amount_differs(unit.accounting_date, channel, amount_fen)
-    _send_back(unit, opened(unit, against, amount_fen, kept, entry))
+    for one in _charged(against):
+        amount_fen = one.moved_fen - (0 if whole else one.asked_fen)
+        if amount_fen > 0:
+            entry = rules.amount_differs(unit.accounting_date, channel, amount_fen)
+            _send_back(unit, opened(unit, against, amount_fen, kept, entry, one))
+
+
+def _charged(against: Against) -> list[Charged]:
+    """What came, by charge."""
+    fact, asked = against.fact, against.asked.asked
+    parts = asked.parts if asked else ()
+    return charged(against.asked.amount_fen, fact.serial, fact.amount_fen, parts, fact.parts)
 
 
 def _send_back(unit: Unit, stream: "Stream[suspense.State]") -> None:
@@ -127,6 +137,8 @@ def _send_back(unit: Unit, stream: "Stream[suspense.State]") -> None:
             product="REFUND",
             code=_code_of(unit, item),
             original=item.instruction_id,
+            original_fen=item.amount_fen,
+            part=item.part,
             serial=item.serial,
         )
 
@@ -227,24 +239,34 @@ def place_surplus(unit: Unit, command: PlaceSurplus) -> dict[str, object]:
 
 
 def opened(
-    unit: Unit, against: Against, waits_fen: int, waits_at: str, entry: Entry
+    unit: Unit,
+    against: Against,
+    waits_fen: int,
+    waits_at: str,
+    entry: Entry,
+    charge: Charged | None = None,
 ) -> "Stream[suspense.State]":
-    """Open the item of a contradiction. `waits_at` "": its money has its place at once."""
+    """Open the item of a contradiction, or of one `charge` of it. `waits_at` "": its money has its
+    place at once."""
     fact, asked = against.fact, against.asked
     assert asked.channel in CHANNELS
-    item = suspense.item_id(against.instruction_id, fact.kind, fact.serial)
+    serial, amount_fen, part = fact.serial, fact.amount_fen, ""
+    if charge is not None:
+        serial, amount_fen, part = charge.serial, charge.moved_fen, charge.part
+    item = suspense.item_id(against.instruction_id, fact.kind, serial)
     stream = suspense.stream(item)
     wanted = suspense.opened(
         fact.kind,
         against.instruction_id,
         asked.reference,
-        fact.serial,
+        serial,
         asked.channel,
         asked.party,
-        fact.amount_fen,
+        amount_fen,
         waits_fen if waits_at else 0,
         waits_at,
         entry,
+        part,
     )
     unit.record(stream, suspense.open_item(unit.load(stream), wanted))
     return stream

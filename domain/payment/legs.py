@@ -16,13 +16,18 @@ from domain.payment.plan import Leg
 LegStatus = Literal[
     "held", "waiting", "in", "captured", "released", "declined", "sending_back", "sent_back", "kept"
 ]
+Gone = Literal["", "sent_back", "kept"]
 
 
 class LegState(Struct, frozen=True, array_like=True, gc=False):
-    """`account`: where its money waits as an open item, "" for nowhere."""
+    """`account`: where its money waits as an open item, "" for nowhere; `gone_fen` of it are on
+    their way no more. `kept`: what a channel did not take back in parts, by account ("": it has its
+    place), in fen."""
 
     status: LegStatus
     account: str = ""
+    gone_fen: int = 0
+    kept: tuple[tuple[str, int], ...] = ()
 
 
 Legs = tuple[LegState, ...]
@@ -37,6 +42,46 @@ def changed(legs: Legs, place: int, status: LegStatus, account: str = "") -> Leg
     if len(legs) == 1:
         return (LegState(status, account),)
     return (*legs[:place], LegState(status, account), *legs[place + 1 :])
+
+
+def comes_to(
+    plan: Sequence[Leg], legs: Legs, place: int, amount_fen: int, as_: Literal["sent_back", "kept"]
+) -> Gone:
+    """What a leg comes to when so much more of it has an end; "" when other parts are under way."""
+    now = legs[place]
+    if now.gone_fen + amount_fen < plan[place].amount_fen:
+        return ""
+    return "kept" if now.kept else as_
+
+
+def all_come_to(legs: Legs, ending: int, as_: Gone) -> Gone:
+    """What the legs that go back come to when one of them comes to `as_`."""
+    if any_is(legs, "sending_back", but=ending):
+        return ""
+    return "kept" if as_ and any_is(legs, "kept", but=ending) else as_
+
+
+def gone(legs: Legs, place: int, amount_fen: int, kept_at: str | None, whole: Gone) -> Legs:
+    """After so much of a leg has gone back, or was kept at an account (None: it was not); `whole`:
+    what the leg came to with it."""
+    now = legs[place]
+    kept = now.kept if kept_at is None else (*now.kept, (kept_at, amount_fen))
+    if whole:
+        after = LegState(whole, kept=kept)
+    else:
+        after = LegState(now.status, now.account, now.gone_fen + amount_fen, kept)
+    return (*legs[:place], after, *legs[place + 1 :])
+
+
+def waiting(plan: Sequence[Leg], legs: Legs) -> dict[str, int]:
+    """The money of legs that waits as open items, by account."""
+    found: dict[str, int] = {}
+    for leg, now in zip(plan, legs, strict=True):
+        here = ((now.account, leg.amount_fen - now.gone_fen), *now.kept)
+        for account, fen in here:
+            if account:
+                found[account] = found.get(account, 0) + fen
+    return found
 
 
 def released(legs: Legs) -> Legs:

@@ -28,12 +28,12 @@ from msgspec.structs import replace
 from domain.accounting.chart import PAYMENT_IN_TRANSIT, REFUND_IN_TRANSIT
 from domain.accounting.open_items import NONE, OpenItems, suspense_of
 from domain.kernel import Entry, Fact, Stream, key
-from domain.payment.legs import Legs, LegState, any_is, changed, first, released
+from domain.payment import legs as leg_states
+from domain.payment.legs import Gone, Legs, LegState, any_is, changed, first, released
 from domain.payment.plan import Leg, numbered
 from domain.refusals import Code, Refused
 
 Purpose = Literal["order", "recharge"]
-Gone = Literal["", "sent_back", "kept"]
 
 
 class Started(Fact, frozen=True):
@@ -97,17 +97,19 @@ class SendBackStarted(Fact, frozen=True):
     entry: Entry | None
 
 
-class SentBack(Fact, frozen=True):
+class SentBack(Fact, frozen=True, omit_defaults=True):
     """`whole`: what the payment came to with it, "" while other legs are under way, or when it was
-    declined anyway."""
+    declined anyway; `leg_whole`: what the leg came to, "" while other parts of it are (a combined
+    order goes back by its transactions)."""
 
     leg: int
     amount_fen: int
     whole: Gone
     entry: Entry
+    leg_whole: Gone = "sent_back"
 
 
-class SendBackFailed(Fact, frozen=True):
+class SendBackFailed(Fact, frozen=True, omit_defaults=True):
     """The channel declined; its entry says where the money is kept."""
 
     leg: int
@@ -115,6 +117,7 @@ class SendBackFailed(Fact, frozen=True):
     reason: str
     whole: Gone
     entry: Entry
+    leg_whole: Gone = "kept"
 
 
 class Declined(Fact, frozen=True):
@@ -180,9 +183,9 @@ def instruction_id(payment_no: str, place: int = 0, legs: int = 1) -> str:
     return numbered("pay", payment_no, place, legs)
 
 
-def send_back_id(payment_no: str, place: int = 0, legs: int = 1) -> str:
-    """Of the instruction that asks a channel to take a leg back."""
-    return numbered("back", payment_no, place, legs)
+def send_back_id(payment_no: str, place: int = 0, legs: int = 1, part: int = 0) -> str:
+    """Of the instruction that asks a channel to take a leg back, or a part of it (from 1)."""
+    return numbered("back", payment_no, place, legs, part)
 
 
 def start(
@@ -309,27 +312,29 @@ def undo_recharge(state: State, reason: str, takes: Callable[[Leg, str], Entry])
     return send_back(state, reason, lambda leg: takes(leg, started.payer))
 
 
-def complete_send_back(state: State, place: int, entry: Entry) -> list[Event]:
+def complete_send_back(state: State, place: int, amount_fen: int, entry: Entry) -> list[Event]:
+    """A channel took a leg back, or so much of it."""
     started = _need(state)
     if state.legs[place].status != "sending_back":
         return []
-    whole = _gone(state, place, "sent_back")
-    return [SentBack(place, started.legs[place].amount_fen, whole, entry)]
+    leg_whole = leg_states.comes_to(started.legs, state.legs, place, amount_fen, "sent_back")
+    return [SentBack(place, amount_fen, _whole(state, place, leg_whole), entry, leg_whole)]
 
 
-def fail_send_back(state: State, place: int, reason: str, entry: Entry) -> list[Event]:
+def fail_send_back(
+    state: State, place: int, amount_fen: int, reason: str, entry: Entry
+) -> list[Event]:
     started = _need(state)
     if state.legs[place].status != "sending_back":
         return []
-    whole = _gone(state, place, "kept")
-    return [SendBackFailed(place, started.legs[place].amount_fen, reason, whole, entry)]
+    leg_whole = leg_states.comes_to(started.legs, state.legs, place, amount_fen, "kept")
+    whole = _whole(state, place, leg_whole)
+    return [SendBackFailed(place, amount_fen, reason, whole, entry, leg_whole)]
 
 
-def _gone(state: State, ending: int, as_: Literal["sent_back", "kept"]) -> Gone:
+def _whole(state: State, ending: int, as_: Gone) -> Gone:
     """What a payment that goes back whole comes to with this leg."""
-    if state.status != "sending_back" or any_is(state.legs, "sending_back", but=ending):
-        return ""
-    return "kept" if any_is(state.legs, "kept", but=ending) else as_
+    return leg_states.all_come_to(state.legs, ending, as_) if state.status == "sending_back" else ""
 
 
 def waits_at(state: State, place: int) -> str:
@@ -341,11 +346,7 @@ def open_items(state: State) -> OpenItems:
     """Money that waits for its plan, is on its way back, or lies in suspense."""
     if state.started is None:
         return NONE
-    items: dict[str, int] = {}
-    for leg, now in zip(state.started.legs, state.legs, strict=True):
-        if now.account:
-            items[now.account] = items.get(now.account, 0) + leg.amount_fen
-    return items or NONE
+    return leg_states.waiting(state.started.legs, state.legs) or NONE
 
 
 def _need(state: State) -> Started:
@@ -384,11 +385,11 @@ def evolve(state: State, event: Event) -> State:
             if state.status == "succeeded":
                 state, legs = replace(state, status="sending_back"), released(legs)
             return replace(state, legs=changed(legs, place, "sending_back", waits))
-        case SentBack(leg=place, whole=whole):
-            gone = changed(legs, place, "sent_back")
-            return replace(state, status=whole or state.status, legs=gone)
-        case SendBackFailed(leg=place, whole=whole, entry=entry):
-            gone = changed(legs, place, "kept", suspense_of(entry))
-            return replace(state, status=whole or state.status, legs=gone)
+        case SentBack(leg=place, whole=whole, amount_fen=fen):
+            legs = leg_states.gone(legs, place, fen, None, event.leg_whole)
+            return replace(state, status=whole or state.status, legs=legs)
+        case SendBackFailed(leg=place, whole=whole, amount_fen=fen, entry=entry):
+            legs = leg_states.gone(legs, place, fen, suspense_of(entry), event.leg_whole)
+            return replace(state, status=whole or state.status, legs=legs)
         case _:
             assert_never(event)
