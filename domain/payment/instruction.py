@@ -151,18 +151,9 @@ class Withheld(Fact, frozen=True):
 
 
 Event = (
-    Issued
-    | Attempted
-    | Answered
-    | Unknown
-    | Succeeded
-    | Differed
-    | Declined
-    | Confirmed
-    | AskWanted
-    | CloseWanted
-    | Withheld
-)
+    Issued | Attempted | Answered | Unknown | Succeeded | Differed | Declined | Confirmed
+    | AskWanted | CloseWanted | Withheld
+)  # fmt: skip
 Status = Literal[
     "none", "issued", "sent", "awaiting_payer", "processing", "unknown",
     "succeeded", "differs", "declined",
