@@ -201,8 +201,9 @@ class Traffic:
                 url = self._url + path
                 answer = session.post(url, json=body, headers=headers, timeout=GIVE_UP_S)
             except requests.RequestException:
-                if time.monotonic() > until:
+                if time.monotonic() > until:  # Then it is over: nobody else will be answered.
                     self._say(f"{path}: no answer within {GIVE_UP_S} s")
+                    self._stopped = True
                     return None
                 time.sleep(0.1)
                 continue
