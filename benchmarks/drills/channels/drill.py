@@ -32,7 +32,7 @@ EPOCH_US = 1_795_608_000_000_000  # 2026-11-25, 20:00 in Shanghai.
 COMMITS_OF_A_PAYMENT = 8  # Positions, about; what kills are drawn from.
 # Money moved on each.
 USED = ("WECHAT_PAY", "JD_PAY", "CLOUD_QUICKPASS", "UNIONPAY_CARD", "BANK_TRANSFER")
-ENOUGH = 2_000  # Payments in which every kind of fault strikes.
+ENOUGH = 5_000  # Payments in which every kind of fault strikes, but for one seed in thousands.
 CYCLES = ("D+0", "T+1")
 NO_ACCOUNT = 10  # Of so many merchants one has no account at the bank: its payouts are withheld.
 REST_S = 300
