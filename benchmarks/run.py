@@ -4,9 +4,8 @@ Everything is measured in one run, on the same server, in turns: each case gets 
 then the next one, three times round. Whatever slows the machine down for a while slows all down.
 """
 
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Protocol
@@ -17,6 +16,7 @@ from rich.console import Console
 
 from benchmarks import feeds, floor, library, lifecycles, rebuild, transfers, visible
 from benchmarks.databases import Databases, databases
+from benchmarks.ending import terminated_like_interrupted
 from benchmarks.figures import BACKENDS, Backend, Report
 from benchmarks.graphql import measuring
 from benchmarks.payments import measuring as paying
@@ -158,20 +158,6 @@ def _open(made: Databases, backend: Backend, stack: ExitStack) -> Ledger:
     return ledger
 
 
-@contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """SIGTERM ends the run as Ctrl-C does, so that nothing is left behind."""
-
-    def end(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def command(
     kinds: Annotated[list[Kind] | None, typer.Argument(help="The same as --only.")] = None,
     only: Annotated[
@@ -203,7 +189,7 @@ def command(
     progress = Console(stderr=True)
     backends: list[Backend] = [one.value for one in backend or ()]
     try:
-        with _terminated_like_interrupted():
+        with terminated_like_interrupted():
             wanted = [*(kinds or ()), *(only or ())]
             report = run(wanted, backends, seconds, postgres, progress.print, scale, feed)
     except KeyboardInterrupt:

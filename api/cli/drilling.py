@@ -22,6 +22,7 @@ INSTALL = "it needs Schemathesis and Hypothesis, which are not here: pip install
 SECONDS = 60
 DOCUMENTS = 5_000
 PAYMENTS = 2_000
+FACTOR = 1_200  # An hour of back-off is three seconds.
 
 BackendOption = Annotated[
     Literal["sqlite", "postgresql"], typer.Option("--backend", help="The database to drill on.")
@@ -59,9 +60,14 @@ def _run(
 ) -> None:
     """Run a drill on an empty ledger of its own and say what it found; Exit(FOUND) if it did."""
     from benchmarks.databases import databases
+    from benchmarks.ending import terminated_like_interrupted
 
     try:
-        with databases([backend], postgres) as made, made.empty(backend) as url:
+        with (
+            terminated_like_interrupted(),
+            databases([backend], postgres) as made,
+            made.empty(backend) as url,
+        ):
             found = drill(url, _tell(say))
     except RuntimeError as error:  # No PostgreSQL to be had, or the server did not start.
         raise Refused(Code.REQUEST_INVALID, "backend", str(error)) from None
@@ -149,6 +155,9 @@ def channels(
     kills: Annotated[
         int, typer.Option(min=0, max=50, help="How often the server is killed, and the simulator.")
     ] = 3,
+    factor: Annotated[
+        int, typer.Option(min=1, max=10_000, help="How many times as fast as the wall's time is.")
+    ] = FACTOR,
     seed: Annotated[
         int | None, typer.Option(min=0, max=2**32, help="The same seed, the same drill.")
     ] = None,
@@ -161,7 +170,9 @@ def channels(
 
     with answering(None, as_json, interrupted=UNTOUCHED) as say:
         chosen = _seed(say, seed)
-        asked = partial(drill, seed=chosen, payments=payments, faults=faults, kills=kills)
+        asked = partial(
+            drill, seed=chosen, payments=payments, faults=faults, kills=kills, factor=factor
+        )
         _run(say, backend, postgres, asked, _say_channels)
 
 
@@ -178,9 +189,15 @@ def _say_channels(say: Say, found: dict[str, Any]) -> None:
     for name in ("differences", "stranded", "wrong", "idle"):
         for one in found[name]:
             say.line(f"{name}: {one}", "bold red")
-    say.line(f"{len(found['listed'])} contradictions and {len(found['suspense'])} items are listed")
+    for name in ("listed", "untold"):
+        for one in found[name]:
+            say.line(f"{name}: {one}")
+    items, payouts = len(found["suspense"]), found["withheld"]
+    say.line(f"{items} items wait in suspense, {payouts} payouts for an account at the bank")
+    if found["unstruck"]:
+        say.line(f"never struck: {', '.join(found['unstruck'])}")
     say.line("The books verify." if found["verify"] == "clean" else "The books DO NOT VERIFY.")
-    say.line("passed" if found["passed"] else "NOT PASSED")
+    say.line("passed" if found["passed"] else f"NOT PASSED; again: {found['again']}")
 
 
 def _say_documents(say: Say, found: dict[str, Any]) -> None:

@@ -202,7 +202,7 @@ def record_answer(unit: Unit, command: RecordAnswer) -> dict[str, object]:
     against = contradiction.hear(unit.load(beside), before, said, command.charges, told)
     unit.record(beside, against)
     after = unit.load(stream)
-    if against and contradiction.is_doubted(unit.load(beside)) and after.due_us is None:
+    if against and contradiction.is_doubted(unit.load(beside)):
         unit.record(stream, instruction.ask(after, unit.at_us))
     return {
         "instruction_id": command.instruction_id,

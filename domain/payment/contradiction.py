@@ -4,6 +4,7 @@
        │                              │ asked, not confirmed           ▲
        │                              ▼                                │
        │                           waiting ──(a bill, an operator)─────┤
+       │          a decline that the channel refutes when asked: ended at once
        └──an answer to a query says it, or nothing can be doubted──────┘
 
 One stream per instruction, under its id. A new serial may be the same money under another name, so
@@ -28,6 +29,7 @@ from domain.refusals import Code, Refused
 # a decline or a close · declined: a decline after a success · returned: it came back (退汇).
 Kind = Literal["second", "more", "less", "late", "declined", "returned"]
 Stage = Literal["suspected", "waiting", "certain", "ended"]
+STANDS = "asked again, the channel stands by its success"
 MOST = 16  # Of one instruction; what comes after is refused, and its receipt kept.
 
 
@@ -129,13 +131,25 @@ def hear(
             for fact in more:
                 after = evolve(after, fact)
     asked_about = told.attempt == before.tried.attempt and before.tried.phase == "doubt"
-    conclusive = isinstance(said, CONCLUSIVE)
-    if asked_about and conclusive and any(one.stage == "suspected" for one in after.items):
-        facts.append(Waits(told.attempt, told.exchange))
+    if asked_about and isinstance(said, CONCLUSIVE):
+        facts += _cleared(after, said, told)
     if len(after.items) > MOST:
         detail = f"{MOST} contradictions are on record already"
         raise Refused(Code.INSTRUCTION_ALREADY_ENDED, "instruction_id", detail)
     return facts
+
+
+def _cleared(state: State, said: Said, told: Told) -> list[Event]:
+    """What is suspected and was asked about. That the channel stands by its success clears a
+    decline up (most were on their way when the payer paid); what else it does not confirm waits."""
+    suspected = [one for one in state.items if one.stage == "suspected"]
+    facts: list[Event] = []
+    if isinstance(said, Succeeded):
+        # The question may have been about another charge.
+        refuted = [one for one in suspected if (one.kind, one.serial) == ("declined", said.serial)]
+        facts += [Ended(one.kind, one.serial, STANDS) for one in refuted]
+        suspected = [one for one in suspected if one.kind != "declined"]
+    return [*facts, Waits(told.attempt, told.exchange)] if suspected else facts
 
 
 def _against(state: State, before: instruction.State, said: Said, told: Told) -> list[Event]:
@@ -171,7 +185,11 @@ def _declined(state: State, before: instruction.State, said: Declined, told: Tol
     been = before.tried
     queried = bool(told.attempt) and told.attempt == been.attempt and been.kind == "query"
     serial = state.serial or before.answer
-    stages = {one.stage for one in state.items if (one.kind, one.serial) == ("declined", serial)}
+    said_before = [one for one in state.items if (one.kind, one.serial) == ("declined", serial)]
+    # One that ended without an amount was refuted: it may be said anew.
+    stages = {
+        one.stage for one in said_before if one.stage != "ended" or one.amount_fen is not None
+    }
     if stages & {"certain", "ended"}:
         return []
     if queried:
@@ -242,7 +260,8 @@ def is_doubted(state: State) -> bool:
 def evolve(state: State, event: Event) -> State:
     match event:
         case Suspected(kind=kind, serial=serial, amount_fen=fen):
-            return replace(state, items=(*state.items, Item(kind, serial, fen, "suspected")))
+            kept = [one for one in state.items if (one.kind, one.serial) != (kind, serial)]
+            return replace(state, items=(*kept, Item(kind, serial, fen, "suspected")))
         case Waits():
             return replace(state, items=_staged(state, "suspected", "waiting"))
         case Established(kind=kind, serial=serial, amount_fen=fen):

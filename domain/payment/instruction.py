@@ -11,6 +11,7 @@ lease and answers at once. A payment that is over (expired, or closed by an oper
 the channel first; refunds and payouts end by the channel's word alone.
 
 A final outcome never changes: what a channel says against it later stands in `contradiction.py`.
+Of what was closed or declined it is asked once more after a while, for it may not call us.
 """
 
 from typing import Generic, Literal, NamedTuple, TypeVar, Unpack, assert_never
@@ -131,7 +132,7 @@ class Confirmed(Fact, frozen=True, omit_defaults=True):
 
 
 class AskWanted(Fact, frozen=True):
-    """The channel is to be asked: an operator wants it, or what it said is doubted."""
+    """The channel is to be asked: an operator wants it, or what it said may not be all."""
 
     due_us: int
 
@@ -150,18 +151,9 @@ class Withheld(Fact, frozen=True):
 
 
 Event = (
-    Issued
-    | Attempted
-    | Answered
-    | Unknown
-    | Succeeded
-    | Differed
-    | Declined
-    | Confirmed
-    | AskWanted
-    | CloseWanted
-    | Withheld
-)
+    Issued | Attempted | Answered | Unknown | Succeeded | Differed | Declined | Confirmed
+    | AskWanted | CloseWanted | Withheld
+)  # fmt: skip
 Status = Literal[
     "none", "issued", "sent", "awaiting_payer", "processing", "unknown",
     "succeeded", "differs", "declined",
@@ -277,8 +269,14 @@ def hear(state: State, said: network.Said, told: Told) -> list[Event]:
         return [Differed(said.serial, asked_fen, moved_fen, attempt, exchange, paid)]
     if isinstance(said, ChannelDeclined):
         why = state.tried.closing or said.reason
-        return [Declined(why, said.by_channel, attempt, exchange)]
+        return _declined(state, Declined(why, said.by_channel, attempt, exchange), told.at_us)
     return _still_open(state, said, told)
+
+
+def _declined(state: State, fact: Declined, at_us: int) -> list[Event]:
+    """What a channel may yet do in spite of its word is asked about once more, later."""
+    due_us = tried.looks_again_us(state.tried, state.purpose, at_us)
+    return [fact] if due_us is None else [fact, AskWanted(due_us)]
 
 
 def _still_open(state: State, answer: network.Said, told: Told) -> list[Event]:
@@ -291,7 +289,8 @@ def _still_open(state: State, answer: network.Said, told: Told) -> list[Event]:
     if not attempt and not tried.is_news(state.tried, state.status, said, text):
         return []
     if tried.is_gone(after, at_us):
-        return [Declined(after.closing or NO_SUCH_ORDER, False, attempt, exchange)]
+        gone = Declined(after.closing or NO_SUCH_ORDER, False, attempt, exchange)
+        return _declined(state, gone, at_us)
     due_us = tried.next_us(after, state.asked.purpose, state.asked.expires_us, at_us)
     if said == "unknown":
         return [Unknown(text, due_us, attempt, exchange, told.unsent)]

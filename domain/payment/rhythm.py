@@ -14,6 +14,9 @@ BACK_OFF = (5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, HOUR)
 AWAITING = (15 * SECOND, 30 * SECOND, MINUTE, 2 * MINUTE, 5 * MINUTE)
 CLAIM_US = MINUTE  # How long an attempt may be under way before another one is made.
 
+# After these a channel is asked once more whether its "closed" or "declined" has held.
+CLOSED_AGAIN_US, DECLINED_AGAIN_US = HOUR, 24 * HOUR
+
 # How long "no such order" has to hold before it is believed: a send may be on its way that long.
 MISSING_TIMES, MISSING_US = 3, 10 * MINUTE
 

@@ -177,3 +177,11 @@ def next_us(tried: Tried, purpose: Purpose, expires_us: int | None, now_us: int)
     return (
         now_us + wait_us if expires_us is None else max(now_us, min(now_us + wait_us, expires_us))
     )
+
+
+def looks_again_us(tried: Tried, purpose: Purpose | None, now_us: int) -> int | None:
+    """When to ask about what was declined now once more; None: never. A payer may have been faster
+    than a close; a refund or payout that was declined may arrive after all."""
+    if purpose != "payment":
+        return now_us + rhythm.DECLINED_AGAIN_US
+    return now_us + rhythm.CLOSED_AGAIN_US if tried.phase == "close" else None

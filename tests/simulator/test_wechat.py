@@ -221,37 +221,6 @@ def test_refunds_of_an_order_are_a_minute_apart_and_fifty(by_hand: Outside) -> N
     assert merchant.refund(mine, number(), 1)[1]["code"] == "INVALID_REQUEST"
 
 
-def test_an_abnormal_refund_is_sent_elsewhere(tmp_path: Path) -> None:
-    outside = Outside(tmp_path, "--factor", "3600", "--faults", "refund_abnormal=1000")
-    try:
-        merchant, mine = Merchant(outside), number()
-        merchant.paid(mine)
-        for refund_no, kind in ((number(), "USER_BANK_CARD"), (number(), "MERCHANT_BANK_CARD")):
-            assert merchant.refund(mine, refund_no, 40)[0] == 200
-            ask = lambda no=refund_no: merchant.client.query_refund(no)  # noqa: E731
-            told = merchant.until(ask, "status", "ABNORMAL")
-            card = (
-                {}
-                if kind == "MERCHANT_BANK_CARD"
-                else {
-                    "bank_type": "ICBC_DEBIT",
-                    "bank_account": "6222020200998877",
-                    "real_name": "张三",
-                }
-            )
-            answer = merchant.client.abnormal_refund(told["refund_id"], refund_no, kind, **card)
-            assert said(answer)[1]["status"] == "PROCESSING"
-            assert merchant.until(ask, "status", "SUCCESS")["channel"] == "OTHER_BANKCARD"
-            outside.post("/simulate/clock", {"seconds": 60})
-        found = {one["id"]: one for one in outside.get("/book/accounts")["accounts"]}
-        gained = found["card:6222020200998877"]
-        assert gained["balance"] - gained["opening"] == 40
-        assert outside.get("/book/totals")["balanced"]
-        assert outside.get("/faults")["counts"] == {"refund_abnormal": 2}
-    finally:
-        outside.stop()
-
-
 def combined(merchant: Merchant, mine: str, *parts: tuple[str, int], **other: Any) -> Answer:
     mchid = merchant.keys["mchid"]
     sub_orders = [

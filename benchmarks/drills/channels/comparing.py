@@ -2,7 +2,8 @@
 
 What is compared is money that moved, in fen. Ours is what the instruction came to, and what was
 established beside it (a second charge, a late success, another amount, money taken back). What is
-on record as a contradiction and waits for reconciliation is listed, and is no difference.
+on record as a contradiction and waits for reconciliation is listed, and is no difference; nor is
+what moved on an order that had ended here, of which the channel has never told: its bill will.
 """
 
 from collections import defaultdict
@@ -20,6 +21,7 @@ from projections.models.suspense_items import waiting
 
 CHANNEL_OF = {network.name: network.channel for network in NETWORKS} | {"wechat": "WECHAT_PAY"}
 PLUS, MINUS = ("second", "late"), ("declined", "returned")
+BACK = ("reversals", "returns")
 INSTEAD = ("more", "less")  # What came in place of what was asked.
 MOST = 10_000
 Moved = dict[str, int]
@@ -86,10 +88,12 @@ def _without_end(view: Connection) -> list[str]:
 
 
 def compare(theirs: Sequence[Mapping[str, Any]], ours: Ours) -> dict[str, Any]:
-    """`differences`, `listed` and `books_equal`."""
+    """`differences`, `untold`, `listed` and `books_equal`."""
     moved, strangers = _their_money(theirs, ours)
+    kept_back = _kept_back(theirs, ours)
     differences = [f"{one}: not ours" for one in strangers]
     listed: list[str] = []
+    untold: list[str] = []
     gap: dict[str, int] = defaultdict(int)
     for name, one in ours.instructions.items():
         said = ours.contradictions.get(name, [])
@@ -100,7 +104,10 @@ def compare(theirs: Sequence[Mapping[str, Any]], ours: Ours) -> dict[str, Any]:
             continue
         text = f"{name} ({one.channel}, {one.state}): theirs {their_fen}, ours {our_fen}"
         gap[one.channel] += (their_fen - our_fen) * (1 if one.purpose == "payment" else -1)
-        (listed if open_ones else differences).append(text)
+        if their_fen - our_fen == kept_back.get(name):
+            untold.append(text)
+        else:
+            (listed if open_ones else differences).append(text)
     totals = _their_totals(theirs)
     for channel in sorted(totals.keys() | ours.totals.keys()):
         their_fen, our_fen = totals.get(channel, 0), ours.totals.get(channel, 0)
@@ -108,10 +115,40 @@ def compare(theirs: Sequence[Mapping[str, Any]], ours: Ours) -> dict[str, Any]:
             differences.append(f"total of {channel}: theirs {their_fen}, ours {our_fen}")
     return {
         "differences": differences,
+        "untold": untold,
         "listed": listed,
         "books_equal": not differences,
         "totals": {name: [totals.get(name, 0), fen] for name, fen in sorted(ours.totals.items())},
     }
+
+
+def _kept_back(theirs: Sequence[Mapping[str, Any]], ours: Ours) -> Moved:
+    """By our instructions' ids: what moved last, in fen, where the event that tells of it was never
+    sent. Only the channel's bill will tell of it."""
+    found: Moved = {}
+    parts: Moved = defaultdict(int)  # By the number of the combined order, which tells of them all.
+    for order in theirs:
+        if order["whole"] is not None:
+            parts[order["whole"]] += _net(order)
+    for order in theirs:
+        lines = [(one["at"], one["amount"]) for one in order["charges"]]
+        lines += [(one["at"], -one["amount"]) for part in BACK for one in order[part]]
+        name, events = _name(order, ours), order["callbacks"]
+        if name is None or not events or events[-1]["sent"]:
+            continue
+        if order["kind"] == "whole":
+            found[name] = parts[order["number"]]
+        elif lines:
+            last = max(at for at, _ in lines)
+            found[name] = sum(fen for at, fen in lines if at == last)
+    return found
+
+
+def _name(order: Mapping[str, Any], ours: Ours) -> str | None:
+    """The instruction of ours that an order of theirs is."""
+    purpose = "payment" if order["kind"] == "whole" else order["kind"]
+    number = order["whole"] or order["number"]
+    return ours.known.get((CHANNEL_OF[order["network"]], purpose, number))
 
 
 def our_money(one: instructions.Instruction, said: Sequence[contradictions.Contradiction]) -> int:
@@ -127,7 +164,7 @@ def our_money(one: instructions.Instruction, said: Sequence[contradictions.Contr
 
 def _net(order: Mapping[str, Any]) -> int:
     fen = sum(one["amount"] for one in order["charges"])
-    return int(fen - sum(one["amount"] for part in ("reversals", "returns") for one in order[part]))
+    return int(fen - sum(one["amount"] for part in BACK for one in order[part]))
 
 
 def _their_money(theirs: Sequence[Mapping[str, Any]], ours: Ours) -> tuple[Moved, list[str]]:
@@ -135,9 +172,7 @@ def _their_money(theirs: Sequence[Mapping[str, Any]], ours: Ours) -> tuple[Moved
     moved: Moved = defaultdict(int)
     strangers = []
     for order in theirs:
-        purpose = {"combined": "payment"}.get(order["kind"], order["kind"])
-        number = order["whole"] or order["number"]
-        name = ours.known.get((CHANNEL_OF[order["network"]], purpose, number))
+        name = _name(order, ours)
         if name is None:
             strangers.append(f"{order['network']} {order['kind']} {order['number']}")
         else:

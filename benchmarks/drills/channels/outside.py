@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ class Outside:
     def __init__(self, directory: Path, *options: str) -> None:
         self._directory = directory
         self.kills = 0
+        self._killing = threading.Lock()
         self._start(*options)
 
     def _start(self, *options: str) -> None:
@@ -35,18 +37,23 @@ class Outside:
             start_new_session=True,
         )
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("the simulator did not start")
+        try:
+            line = self._process.stdout.readline()
+            if not line:
+                raise RuntimeError("the simulator did not start")
+        except BaseException:
+            self.stop()
+            raise
         said = json.loads(line)
         self.url, self.keys = said["base_url"], Path(said["keys"])
 
     def kill(self) -> None:
-        """`kill -9`, and a new start."""
-        self._process.kill()
-        self._process.wait()
-        self.kills += 1
-        self._start()
+        """`kill -9`, and a new start; one after the other, whoever wants it."""
+        with self._killing:
+            self._process.kill()
+            self._process.wait()
+            self.kills += 1
+            self._start()
 
     def stop(self) -> None:
         self._process.terminate()

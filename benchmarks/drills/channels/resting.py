@@ -22,8 +22,10 @@ from projections.models import business_days, instructions, settlement_payouts
 from projections.models.suspense_items import waiting
 
 LOOK_S = 0.1
-CALM = 3  # So many looks in a row found nothing to do: it is at rest.
-AT_LEAST_US = 3_600 * MICROSECONDS  # The clock is not advanced by less.
+CALM = 2  # So many looks in a row found nothing to do: it is at rest.
+HOUR_US = 3_600 * MICROSECONDS
+LEAST_US, MOST_US = HOUR_US // 2, 8 * HOUR_US  # By so much the clock is advanced at least.
+GROWS = 1.25  # Each time by more: what is asked about every hour for days is not, here.
 DAYS = 2  # Business days that are ended after the traffic: what was sold is paid out.
 MOST, HALF = 10_000, 0.5
 
@@ -37,6 +39,7 @@ class Resting:
         self._engine = sqlalchemy_engine(parse_database_url(url), read_only=True)
         self._outside, self._hands, self._post, self._seed = outside, hands, post, seed
         self._done: set[str] = set()
+        self._least_us = LEAST_US
 
     def close(self) -> None:
         self._engine.dispose()
@@ -57,12 +60,13 @@ class Resting:
             else:
                 ends_us = day_end_us(self._open_date()) + MICROSECONDS
                 self._advance(min(next_us or ends_us, ends_us) - now_us)
-                calm = CALM - 1
+                calm = 0
             time.sleep(LOOK_S)
         return False
 
     def _advance(self, by_us: int) -> None:
-        seconds = max(by_us, AT_LEAST_US) // MICROSECONDS
+        seconds = max(by_us, self._least_us) // MICROSECONDS
+        self._least_us = min(int(self._least_us * GROWS), MOST_US)
         self._outside.act("clock", {"seconds": seconds})
         self._hands.advance(seconds * MICROSECONDS)
 

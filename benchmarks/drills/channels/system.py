@@ -31,11 +31,14 @@ class System:
     def __enter__(self) -> "System":
         self._start()
         until = time.monotonic() + START_S
-        while not self._answers():
-            if time.monotonic() > until or self._process.poll() not in (None, KILLED):
-                self._end()
-                raise RuntimeError("the server did not start")
-            time.sleep(WATCH_S)
+        try:
+            while not self._answers():
+                if time.monotonic() > until or self._process.poll() not in (None, KILLED):
+                    raise RuntimeError("the server did not start")
+                time.sleep(WATCH_S)
+        except BaseException:
+            self._end()
+            raise
         self._watcher.start()
         return self
 

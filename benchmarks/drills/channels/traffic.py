@@ -24,7 +24,7 @@ GIVE_UP_S = 30
 # Commands without a number of their own.
 UNNUMBERED = ("/confirm", "/send-back", "/retry", "/place")
 LAG = 40  # So many payments later, an order is confirmed or refunded, a recharge is undone.
-ENDS_WITHIN, LOOK_S = 20, 0.1  # So often it is looked whether a payment has ended.
+ENDS_WITHIN, LOOK_S = 10, 0.1  # So often it is looked whether a payment has ended.
 OVER = ("succeeded", "sending_back", "sent_back", "kept", "declined")
 ENDED = """query ($no: ID!) { payment(no: $no) { state } }"""
 
@@ -52,6 +52,7 @@ class Traffic:
         self._headers = {"Authorization": f"Bearer {key}"}
         self._local = threading.local()
         self._lock = threading.Lock()
+        self._stopped = False
         self.answers: Counter[str] = Counter()
         self.wrong: list[str] = []
 
@@ -59,13 +60,19 @@ class Traffic:
         """So many payments, and what follows on them."""
         self._payments = payments
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for _ in pool.map(self._send, self._first()):
-                pass
-            time.sleep(1)
-            for _ in pool.map(self._nth, range(payments + LAG)):
-                pass
+            try:
+                for _ in pool.map(self._send, self._first()):
+                    pass
+                time.sleep(1)
+                for _ in pool.map(self._nth, range(payments + LAG)):
+                    pass
+            except BaseException:  # Or it would wait until all of it is done.
+                self._stopped = True
+                raise
 
     def _nth(self, number: int) -> None:
+        if self._stopped:
+            return
         if number < self._payments:
             self._between(number)
             for step in self._payment(number):
@@ -189,13 +196,14 @@ class Traffic:
         if path.endswith(UNNUMBERED):
             headers["Idempotency-Key"] = path.replace("/", "-")
         until = time.monotonic() + GIVE_UP_S
-        while True:
+        while not self._stopped:
             try:
                 url = self._url + path
                 answer = session.post(url, json=body, headers=headers, timeout=GIVE_UP_S)
             except requests.RequestException:
-                if time.monotonic() > until:
+                if time.monotonic() > until:  # Then it is over: nobody else will be answered.
                     self._say(f"{path}: no answer within {GIVE_UP_S} s")
+                    self._stopped = True
                     return None
                 time.sleep(0.1)
                 continue
@@ -203,6 +211,7 @@ class Traffic:
                 time.sleep(0.1)
                 continue
             return answer
+        return None
 
     def _say(self, what: str) -> None:
         with self._lock:

@@ -65,7 +65,7 @@ class Asking:
         against = contradiction.hear(self.beside, before, said, charges, told)
         for fact in against:
             self.beside = contradiction.evolve(self.beside, fact)
-        if against and contradiction.is_doubted(self.beside) and self.state.due_us is None:
+        if against and contradiction.is_doubted(self.beside):
             self._take(instruction.ask(self.state, self.now_us))
         self.against += against
         return [*facts, *against]

@@ -2,11 +2,11 @@
 
 import pytest
 
-from domain.channel.network import AwaitingPayer, NotFound, Processing, Said
+from domain.channel.network import AwaitingPayer, Charge, NotFound, Processing, Said
 from domain.channel.port import Declined, Purpose, Succeeded, Unknown
 from domain.kernel import Fact
 from domain.payment import instruction
-from domain.payment.instruction import Answered, State
+from domain.payment.instruction import Answered, AskWanted, State
 from domain.payment.rhythm import HOUR, MINUTE
 from domain.payment.tried import Told
 from domain.refusals import Code, Refused
@@ -48,6 +48,18 @@ def test_the_back_off_after_unknown_comes_from_the_facts() -> None:
     assert waited == [5, 30, 120, 600, 3600, 3600, 3600]
 
 
+@pytest.mark.parametrize("purpose", ["refund", "payout"])
+def test_what_a_channel_works_on_for_days_is_asked_about_every_hour(purpose: Purpose) -> None:
+    asking = Asking(purpose)
+    asking.claim()
+    waited = []
+    for said in (Processing(), Processing(), Unknown("abnormal"), *3 * (Processing(),)):
+        asking.hear(said)
+        waited.append(asking.wait())
+        assert asking.due() == "query"
+    assert waited == [5, 5, 30, 120, 600, 3600]
+
+
 def test_a_payer_is_asked_about_at_a_rhythm_until_the_payment_expires() -> None:
     asking = Asking()
     asking.claim()
@@ -63,8 +75,53 @@ def test_a_payer_is_asked_about_at_a_rhythm_until_the_payment_expires() -> None:
     assert asking.state.tried.url == "weixin://pay"
     assert asking.wait() == 5  # The close closed nothing: asked to close again, not to query.
     assert asking.due() == "close"
-    [ended] = asking.hear(Declined("closed"))
+    [ended, again] = asking.hear(Declined("closed"))
     assert ended == instruction.Declined("closed", False, 12)
+    assert again == AskWanted(asking.now_us + HOUR)
+
+
+def test_a_closed_payment_is_asked_about_once_more_for_the_payer_may_have_been_faster() -> None:
+    asking = closed_one()
+    assert asking.due() == "query"
+    asking.hear(Declined("closed"))
+    assert (asking.state.status, asking.state.due_us) == ("declined", None)
+    asking = closed_one()
+    asking.due()
+    asking.hear(Succeeded("S9", AMOUNT), Charge("S9", AMOUNT, T0))
+    [late] = asking.beside.items
+    assert (late.kind, late.serial, late.stage) == ("late", "S9", "certain")
+    assert (asking.state.status, asking.state.due_us) == ("declined", None)
+
+
+def closed_one() -> Asking:
+    """A payment that an operator closed: one hour on it is asked about again."""
+    asking = Asking()
+    asking.claim()
+    asking.hear(AwaitingPayer("weixin://pay"))
+    asking._take(instruction.close(asking.state, "the buyer left", asking.now_us))
+    assert asking.due() == "close"
+    asking.hear(Declined("closed"))
+    assert (asking.state.status, asking.wait()) == ("declined", 3600)
+    return asking
+
+
+@pytest.mark.parametrize("purpose", ["refund", "payout"])
+def test_a_declined_refund_or_payout_is_asked_about_a_day_later(purpose: Purpose) -> None:
+    asking = Asking(purpose)
+    asking.claim()
+    asking.hear(Declined("the account is closed"))
+    assert (asking.state.status, asking.wait()) == ("declined", 24 * 3600)
+    assert asking.due() == "query"
+    asking.hear(Unknown("no answer"))
+    assert (asking.wait(), asking.due()) == (5, "query")
+    asking.hear(Declined("the account is closed"))
+    assert asking.state.due_us is None
+
+
+def test_what_the_payer_was_declined_for_is_not_asked_about_again() -> None:
+    asking = Asking()
+    asking.claim()
+    assert asking.hear(Declined("no money")) == [instruction.Declined("no money", False, 1)]
     assert asking.state.due_us is None
 
 
@@ -110,8 +167,9 @@ def test_no_such_order_is_closed_before_a_payment_is_declined() -> None:
     asking.hear(NotFound("no such order"))
     assert asking.state.status == "unknown"
     assert asking.due() == "close"
-    [ended] = asking.hear(Declined("closed"))
+    [ended, again] = asking.hear(Declined("closed"))
     assert isinstance(ended, instruction.Declined)
+    assert again == AskWanted(asking.now_us + HOUR)
 
 
 def test_what_cannot_be_closed_because_it_is_not_there_is_declined_once_that_has_held() -> None:
@@ -120,9 +178,9 @@ def test_what_cannot_be_closed_because_it_is_not_there_is_declined_once_that_has
     asking.hear(Unknown("lost"))
     asking.due()
     first_us, kinds = asking.now_us, []
-    while asking.state.due_us:
+    while asking.state.status != "declined":
         asking.hear(NotFound("no such order"))
-        kinds += [asking.due()] if asking.state.due_us else []
+        kinds += [asking.due()] if asking.state.status != "declined" else []
     assert set(kinds) == {"close"}
     assert asking.now_us - first_us >= 10 * MINUTE
 

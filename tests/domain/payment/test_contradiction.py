@@ -2,9 +2,9 @@
 
 import pytest
 
-from domain.channel.network import Returned, Said
+from domain.channel.network import AwaitingPayer, NotFound, Returned, Said
 from domain.channel.port import Declined, Purpose, Succeeded, Unknown
-from domain.payment import contradiction
+from domain.payment import contradiction, instruction
 from domain.refusals import Code, Refused
 from tests.domain.payment.asking import Asking, charge
 from tests.examples import AMOUNT
@@ -82,13 +82,50 @@ def test_a_decline_after_a_success_is_asked_about_before_it_is_believed() -> Non
     assert asking.callback(NO) == []
 
 
-def test_a_decline_after_a_success_that_a_query_does_not_confirm_changes_nothing() -> None:
+def test_a_decline_after_a_success_that_a_query_refutes_has_ended_and_may_be_said_anew() -> None:
     asking = ended(YES)
     asking.callback(NO)
     asking.due()
     asking.hear(YES)
+    assert asking.stages == [("declined", "S1", "ended")]
+    assert asking.state.due_us is None
+    asking.callback(NO)
+    assert asking.stages == [("declined", "S1", "suspected")]
+    assert asking.due() == "query"
+    asking.hear(NO)
+    assert asking.stages == [("declined", "S1", "certain")]
+
+
+def test_a_decline_that_a_query_neither_confirms_nor_refutes_waits_for_a_bill() -> None:
+    asking = ended(YES)
+    asking.callback(NO)
+    asking.due()
+    asking.hear(NotFound("no such order"))
     assert asking.stages == [("declined", "S1", "waiting")]
     assert asking.callback(NO) == []
+
+
+def test_a_second_charge_is_not_cleared_up_by_a_success_beside_a_decline_that_is() -> None:
+    asking = ended(YES)
+    asking.callback(NO)
+    asking.callback(Succeeded("S2"))
+    asking.due()
+    asking.hear(YES)
+    assert set(asking.stages) == {("declined", "S1", "ended"), ("second", "S2", "waiting")}
+
+
+def test_the_answer_to_a_close_that_a_payer_was_faster_than_is_cleared_up() -> None:
+    asking = Asking()
+    asking.claim()
+    asking.hear(AwaitingPayer("weixin://pay"))
+    asking._take(instruction.close(asking.state, "the buyer left", asking.now_us))
+    assert asking.due() == "close"
+    asking.callback(YES)
+    asking.hear(NO)  # To the close, under way when the payer's success was told.
+    assert asking.stages == [("declined", "S1", "suspected")]
+    assert asking.due() == "query"
+    asking.hear(YES)
+    assert (asking.state.status, asking.stages) == ("succeeded", [("declined", "S1", "ended")])
 
 
 @pytest.mark.parametrize("purpose", ["refund", "payout"])

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from domain.channel.adapters.loading import SettingsInvalid, adapters_of, load
+from domain.channel.adapters.loading import (
+    SettingsInvalid,
+    adapters_of,
+    load,
+    load_payees,
+    payees_of,
+)
 from tests.domain.channel.adapters.outside import (
     APIV3_KEY,
     Json,
@@ -127,6 +133,31 @@ def test_what_is_wrong_with_a_file_is_named(
     assert refused.value.field == field
     assert reason in refused.value.reason
     assert APIV3_KEY not in str(refused.value)
+
+
+def test_merchants_accounts_are_in_the_file_too(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    path.write_text(json.dumps(whole() | {"payees": {"SHOP22": "6228480001"}}))
+    assert load_payees(path) == {"SHOP22": "6228480001"}
+    assert payees_of(json.dumps(whole()).encode()) == {}
+    assert "BANK_TRANSFER" in load(path, notify_url=NOTIFY)
+
+
+@pytest.mark.parametrize(
+    ("payees", "field"),
+    [
+        ({"SHOP 22": "6228480001"}, "payees"),
+        ({"SHOP22": ""}, "payees.SHOP22"),
+        ({"SHOP22": "622848 0001"}, "payees.SHOP22"),
+        ({"SHOP22": "6" * 65}, "payees.SHOP22"),
+        ({"SHOP22": 6228480001}, "payees[...]"),
+    ],
+)
+def test_what_is_wrong_with_an_account_is_said_without_showing_it(payees: Json, field: str) -> None:
+    with pytest.raises(SettingsInvalid) as refused:
+        payees_of(json.dumps(whole() | {"payees": payees}).encode())
+    assert refused.value.field == field
+    assert "622848" not in str(refused.value)
 
 
 def test_keys_must_be_strong_enough() -> None:
