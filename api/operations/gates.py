@@ -6,19 +6,10 @@ Each channel has a gate of its own, so that a slow one slows no other.
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from msgspec import Struct
-
 from domain.channel.adapters.deadline import within
+from domain.channel.network import Pace
 
 Pause = Callable[[float], Awaitable[None]]
-
-
-class Limits(Struct, frozen=True):
-    """Requests at once, and in a second (0: no limit); seconds until one is given up."""
-
-    at_once: int = 64
-    per_second: int = 0
-    deadline_s: int = 15
 
 
 class Gate:
@@ -26,8 +17,8 @@ class Gate:
     `told` those the read model may not know of yet; `passed` those that could not be claimed, with
     when to try again (UTC µs by the clock given in)."""
 
-    def __init__(self, limits: Limits, pause: Pause) -> None:
-        self.limits = limits
+    def __init__(self, pace: Pace, pause: Pause) -> None:
+        self.pace = pace
         self.under_way: dict[str, int] = {}
         self.told: dict[str, int] = {}
         self.passed: dict[str, int] = {}
@@ -38,7 +29,7 @@ class Gate:
     @property
     def free(self) -> int:
         """How many more may be begun now."""
-        return self.limits.at_once - len(self.under_way)
+        return self.pace.at_once - len(self.under_way)
 
     def hint(self) -> None:
         """Something may be due, or a place may be free."""
@@ -58,10 +49,10 @@ class Gate:
 
     async def slot(self) -> None:
         """Until the channel's rate allows one more request."""
-        if not self.limits.per_second:
+        if not self.pace.per_second:
             return
         now_s = asyncio.get_running_loop().time()
         mine_s = max(self._next_s, now_s)
-        self._next_s = mine_s + 1 / self.limits.per_second
+        self._next_s = mine_s + 1 / self.pace.per_second
         if mine_s > now_s:
             await self._pause(mine_s - now_s)

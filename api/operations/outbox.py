@@ -23,10 +23,10 @@ from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from api.operations.exchanges import Keeper, written
-from api.operations.gates import Gate, Limits, Pause
+from api.operations.gates import Gate, Pause
 from domain.channel.adapters.deadline import within
 from domain.channel.health import Health, Seen, Summary, observe, summary
-from domain.channel.network import Adapter, Answer, Order
+from domain.channel.network import Adapter, Answer, Order, Pace
 from domain.channel.port import Unknown
 from domain.eventstore import blobs
 from domain.kernel import DAY_US, Command, Request
@@ -86,7 +86,7 @@ class Outbox:
         *,
         factor: int = 1,
         wall: Callable[[], int] = utc_us,
-        limits: Mapping[str, Limits] | None = None,
+        paces: Mapping[str, Pace] | None = None,
         payees: Mapping[str, str] | None = None,
         waits: Callable[[], bool] = lambda: False,
         days_behind: int = 7,
@@ -106,8 +106,10 @@ class Outbox:
         self._waits = waits
         self._behind_us = days_behind * DAY_US
         self._pause = pause
-        given = limits or {}
-        self._gates = {name: Gate(given.get(name, Limits()), pause) for name in self._adapters}
+        given = paces or {}
+        self._gates = {
+            name: Gate(given.get(name, one.pace), pause) for name, one in self._adapters.items()
+        }
         self._keeper = Keeper(partial(blobs.put, writes), self._in_thread)
         self._tasks: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(THREADS, "outbox-reads")
@@ -292,7 +294,7 @@ class Outbox:
         try:
             await gate.slot()
             began_us = self._wall()
-            answer = await self._asked(adapter, gate.limits, claimed)
+            answer = await self._asked(adapter, gate.pace, claimed)
             ended_us = self._wall()
             seen = Seen(ended_us, not isinstance(answer.said, Unknown), ended_us - began_us)
             self._health[channel] = observe(self._health[channel], seen)
@@ -305,18 +307,18 @@ class Outbox:
             self.status.made += 1
             gate.hint()
 
-    async def _asked(self, adapter: Adapter, limits: Limits, claimed: Claimed) -> Answer:
+    async def _asked(self, adapter: Adapter, pace: Pace, claimed: Claimed) -> Answer:
         if claimed.order is None:
             return Answer(Unknown("what it is a refund of is not on record"), sent=False)
         if claimed.kind == "send" and not claimed.order.party:  # It was there when it was sent.
             return Answer(Unknown(NO_ACCOUNT), sent=False)
         ask = {"send": adapter.send, "query": adapter.query, "close": adapter.close}[claimed.kind]
         try:
-            answer = await within(ask(claimed.order, self._wall()), limits.deadline_s)
+            answer = await within(ask(claimed.order, self._wall()), pace.deadline_s)
         except Exception as error:
             log.exception("the adapter of %s failed on %s", adapter.channel, claimed.instruction_id)
             return Answer(Unknown(f"the adapter failed: {type(error).__name__}"))
-        return answer or Answer(Unknown(f"no answer within {limits.deadline_s} s"))
+        return answer or Answer(Unknown(f"no answer within {pace.deadline_s} s"))
 
     async def _record(self, claimed: Claimed, answer: Answer) -> None:
         name = await self._keeper.keep(written(answer))

@@ -24,13 +24,12 @@ from starlette.applications import Starlette
 from api.callbacks import routes as callbacks
 from api.context import AppContext, open_context
 from api.operations.desk import Desk
-from api.operations.gates import Limits
 from api.operations.outbox import OUTBOX, Outbox
 from api.operations.outside import PAYEES, Outside
 from domain.channel.adapters.loading import load
 from domain.channel.adapters.signed.networks import NETWORKS
 from domain.channel.adapters.simulated import SimulatedChannel
-from domain.channel.network import Adapter
+from domain.channel.network import Adapter, Pace
 from domain.channel.port import Declined, Result, Unknown
 from domain.kernel import Request
 from domain.payment import instruction
@@ -41,7 +40,7 @@ from domain.refusals import Code, Refused
 TRIES = 5
 HEARD_S = 3.0  # A callback comes within milliseconds; later it is asked about.
 NETWORK_OF = {"WECHAT_PAY": "wechat", **{one.channel: one.name for one in NETWORKS}}
-AT_ONCE = Limits(at_once=1)  # One after the other: the same order of facts every time.
+AT_ONCE = Pace(at_once=1)  # One after the other: the same order of facts every time.
 
 
 class Stage:
@@ -61,7 +60,7 @@ class Stage:
             context.writes,
             adapters,
             lambda: self.now_us,
-            limits=dict.fromkeys(NETWORK_OF, AT_ONCE),
+            paces=dict.fromkeys(NETWORK_OF, AT_ONCE),
             payees=PAYEES,
         )
         self.runner = asyncio.Runner()  # One loop for all steps: connections live in it.

@@ -133,6 +133,15 @@ class Heard(Struct, frozen=True):
     answer: Answer
 
 
+class Pace(Struct, frozen=True):
+    """How a channel may be asked: so many requests at once, so many in a second (0: no limit), and
+    after how many seconds one is given up."""
+
+    at_once: int = 64
+    per_second: int = 0
+    deadline_s: int = 15
+
+
 class CallbackInvalid(Exception):
     """A callback that is not from the channel, stale, replayed or unreadable. The text says why."""
 
@@ -146,6 +155,7 @@ class Adapter(Protocol):
 
     channel: str
     repeatable: frozenset[Purpose]
+    pace: Pace
 
     def number(self, instruction_id: str) -> str:
         """What the channel knows an instruction by: in its alphabet and length, and injective."""

@@ -12,9 +12,10 @@
       "payees": {"<member id>": "<account at the bank>", …}    to whom payouts go
     }
 
-Each channel may have `base_url`, `connect_ms`, `request_ms` and `connections` of its own. A channel
-that is not in the file has no adapter. What is wrong with a file is `SettingsInvalid`, which names
-the field and the reason, and never shows a key.
+Each channel may have `base_url`, `connect_ms`, `request_ms` and `connections` of its own, and how
+it may be asked: `at_once` (64), `per_second` (0: no limit), given up after `deadline_s` (15). A
+channel that is not in the file has no adapter. What is wrong with a file is `SettingsInvalid`,
+which names the field and the reason, and never shows a key.
 """
 
 import re
@@ -39,7 +40,7 @@ from domain.channel.adapters.wechat.keys import Keys as WeChatKeys
 from domain.channel.adapters.wechat.keys import TheirKey, us
 from domain.channel.adapters.wechat.settings import WeChatSettings
 from domain.channel.adapters.wire import Limits
-from domain.channel.network import Adapter
+from domain.channel.network import Adapter, Pace
 
 T = TypeVar("T")
 FILE_BYTES = 1024 * 1024
@@ -53,6 +54,17 @@ _url_parts = re.compile(
 ).fullmatch
 _is_name = re.compile(r"[0-9A-Za-z_.-]{1,64}", re.ASCII).fullmatch
 _is_account = re.compile(r"[!-~]{1,64}", re.ASCII).fullmatch
+
+
+# Field, least, most.
+_BOUNDS = (
+    ("connect_ms", 1, 60_000),
+    ("request_ms", 1, 60_000),
+    ("connections", 1, 1024),
+    ("at_once", 1, 1024),
+    ("per_second", 0, 10_000),
+    ("deadline_s", 1, 60),
+)
 
 
 class SettingsInvalid(Exception):
@@ -69,6 +81,9 @@ class _Channel(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     connect_ms: int = Limits().connect_ms
     request_ms: int = Limits().request_ms
     connections: int = Limits().connections
+    at_once: int = Pace().at_once
+    per_second: int = Pace().per_second
+    deadline_s: int = Pace().deadline_s
 
 
 class _Network(_Channel, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -193,6 +208,7 @@ def _signed(
         base_url=_base(file, row, field),
         notify_url=f"{notify_url.rstrip('/')}/{channel}",
         limits=_limits(row, field),
+        pace=Pace(row.at_once, row.per_second, row.deadline_s),
     )
 
 
@@ -213,6 +229,7 @@ def _wechat(file: _File, row: _WeChat, notify_url: str) -> WeChatSettings:
         sub_mchid=row.sub_mchid,
         sub_mchids=subs,
         limits=_limits(row, "wechat"),
+        pace=Pace(row.at_once, row.per_second, row.deadline_s),
     )
 
 
@@ -303,10 +320,11 @@ def _url(field: str, text: str, *, allow_http: bool) -> None:
 
 
 def _limits(row: _Channel, field: str) -> Limits:
-    for name, most in (("connect_ms", 60_000), ("request_ms", 60_000), ("connections", 1024)):
-        if not 1 <= getattr(row, name) <= most:
-            raise SettingsInvalid(f"{field}.{name}", f"not from 1 to {most}")
-    return Limits(row.connect_ms, row.request_ms, row.connections)
+    for name, least, most in _BOUNDS:
+        if not least <= getattr(row, name) <= most:
+            raise SettingsInvalid(f"{field}.{name}", f"not from {least} to {most}")
+    # A request that waits for a connection would only wear its deadline out.
+    return Limits(row.connect_ms, row.request_ms, max(row.connections, row.at_once))
 
 
 def _name(field: str, text: str) -> None:

@@ -10,6 +10,7 @@ from domain.channel.network import (
     Exchange,
     Heard,
     Order,
+    Pace,
     Said,
 )
 from domain.channel.port import Purpose, Succeeded
@@ -38,6 +39,7 @@ class ScriptedNetwork:
     ) -> None:
         self.channel = channel
         self.repeatable = repeatable
+        self.pace = Pace()
         self.script = script
         self.asked: list[tuple[str, str]] = []
         self.orders: list[Order] = []

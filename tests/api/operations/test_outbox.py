@@ -9,9 +9,8 @@ import msgspec
 import pytest
 
 from api.operations.desk import Desk
-from api.operations.gates import Limits
 from api.operations.outbox import NO_ACCOUNT, Outbox
-from domain.channel.network import AwaitingPayer, NotFound, Order, Processing, Said
+from domain.channel.network import AwaitingPayer, NotFound, Order, Pace, Processing, Said
 from domain.channel.port import Declined, Succeeded, Unknown
 from domain.clearing.commands import CutOffDay, OpenBooks
 from domain.eventstore import blobs
@@ -223,7 +222,7 @@ def test_a_slow_channel_slows_no_other_and_is_asked_by_so_many_at_once(desk: Des
 
     async def served() -> None:
         slow.gate = asyncio.Event()
-        outbox = office.outbox(limits={"JD_PAY": Limits(at_once=2)})
+        outbox = office.outbox(paces={"JD_PAY": Pace(at_once=2)})
         running = asyncio.create_task(outbox.run())
         await until(lambda: office.status("Q4") == "awaiting_payer")
         assert (len(slow.asked), slow.most_at_once) == (2, 2)
@@ -250,7 +249,7 @@ def test_a_channels_rate_is_kept(desk: Desk) -> None:
 
     office = Office(desk, ScriptedNetwork("JD_PAY"))
     office.recharge("P1", "P2", "P3")
-    office.step(office.outbox(limits={"JD_PAY": Limits(per_second=1)}, pause=pause))
+    office.step(office.outbox(paces={"JD_PAY": Pace(per_second=1)}, pause=pause))
     assert [round(one) for one in paused] == [1, 2]
 
 
@@ -274,7 +273,7 @@ def test_a_channel_that_does_not_answer_in_time_is_given_up(desk: Desk) -> None:
 
     async def late() -> None:
         jd.gate = asyncio.Event()
-        await office.stepped(office.outbox(limits={"JD_PAY": Limits(deadline_s=0)}))
+        await office.stepped(office.outbox(paces={"JD_PAY": Pace(deadline_s=0)}))
 
     asyncio.run(late())
     assert (office.status("P1"), office.state("P1").answer) == ("unknown", "no answer within 0 s")

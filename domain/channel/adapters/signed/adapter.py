@@ -32,7 +32,7 @@ from domain.channel.adapters.wire import (
     after,
     callback_exchange,
 )
-from domain.channel.network import Answer, CallbackInvalid, Heard, NotFound, Order
+from domain.channel.network import Answer, CallbackInvalid, Heard, NotFound, Order, Pace
 from domain.channel.port import Declined, Purpose, Unknown
 from domain.kernel import MICROSECONDS
 
@@ -49,6 +49,7 @@ class SignedSettings(Struct, frozen=True):
     base_url: str
     notify_url: str
     limits: Limits = Limits()
+    pace: Pace = Pace()
 
 
 class SignedChannel:
@@ -57,6 +58,7 @@ class SignedChannel:
     def __init__(self, network: Network, settings: SignedSettings) -> None:
         self.channel = network.channel
         self.repeatable = network.repeatable
+        self.pace = settings.pace
         self._network = network
         self._settings = settings
         self._wire = Wire(settings.base_url, settings.limits)

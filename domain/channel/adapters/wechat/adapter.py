@@ -42,6 +42,7 @@ class WeChatPay:
     repeatable: frozenset[Purpose] = frozenset(("payment", "refund"))
 
     def __init__(self, settings: WeChatSettings) -> None:
+        self.pace = settings.pace
         self._settings = settings
         self._wire = Wire(settings.base_url, settings.limits)
         self._nonces = Nonces()

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from domain.channel.adapters.wechat.keys import Keys
 from domain.channel.adapters.wire import Limits
+from domain.channel.network import Pace
 
 
 class WeChatSettings(Struct, frozen=True):
@@ -24,6 +25,7 @@ class WeChatSettings(Struct, frozen=True):
     sub_mchid: str = ""
     sub_mchids: Mapping[str, str] = {}
     limits: Limits = Limits()
+    pace: Pace = Pace()
 
     @property
     def partner(self) -> bool:
