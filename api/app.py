@@ -120,7 +120,9 @@ def create_app(
     registered = documents.router(context, reads.registered, settings.query_cost)
     for router in (*_routers(context), registered, health.router(context, metrics)):
         app.include_router(router)
-    app.router.routes += [*_pages(), *callbacks.routes(context, context.callbacks)]
+    app.router.routes += _pages()
+    # Channels call as often as anybody: they are not looked for behind all other routes.
+    app.router.routes[:0] = callbacks.routes(context, context.callbacks)
     app.openapi = _described(app)  # type: ignore[method-assign]
     return app
 
