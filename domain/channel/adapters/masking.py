@@ -5,11 +5,13 @@ fields in which patterns are not looked for, because business numbers look like 
 """
 
 import re
+from functools import lru_cache
 
 import msgspec
 from msgspec import Struct
 
 GONE = "***"
+LONGEST = 64  # Of a field's name that is remembered.
 SHORTEST = 6  # No pattern is shorter, such as a@b.cn.
 TEXT_BYTES = 4096  # Of an answer that is not JSON, this much is kept.
 
@@ -105,7 +107,10 @@ def _value(value: object, name: str, under: str) -> object:
     if rule is not None and not isinstance(value, dict | list):
         return _tail(value, rule.tail)
     if isinstance(value, dict):
-        return {masked_text(key): _value(inner, _folded(key), name) for key, inner in value.items()}
+        return {
+            shown: _value(inner, folded, name)
+            for (shown, folded), inner in ((_named(key), inner) for key, inner in value.items())
+        }
     if isinstance(value, list):
         return [_value(inner, name, under) for inner in value]
     if name in OPEN:
@@ -131,6 +136,16 @@ def masked_text(text: str) -> str:
     for _, pattern in PATTERNS:
         text = pattern.sub(GONE, text)
     return text
+
+
+def _named(key: str) -> tuple[str, str]:
+    """A field's name as it is shown, and as it is compared."""
+    return _usual(key) if len(key) <= LONGEST else (masked_text(key), _folded(key))
+
+
+@lru_cache(1024)  # Channels use the same few again and again.
+def _usual(key: str) -> tuple[str, str]:
+    return masked_text(key), _folded(key)
 
 
 def _folded(name: str) -> str:
