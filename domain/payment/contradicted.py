@@ -23,7 +23,7 @@ from domain.accounting.rules.purchase import payment_to_send_back
 from domain.accounting.rules.refund import refund_succeeded
 from domain.channel.channels import CHANNELS
 from domain.fields import checked_text
-from domain.kernel import Command, Entry, Stream, Unit
+from domain.kernel import Entry, Stream, Unit
 from domain.payment import contradiction, payment, suspense
 from domain.payment.combined import Charged, charged
 from domain.payment.commands import issue, issue_send_backs
@@ -32,13 +32,6 @@ from domain.payment.instruction import Declined, Outcome, Succeeded
 from domain.payment.outcomes import payment_declined, payment_succeeded, refund_kept
 from domain.payment.plan import place_of
 from domain.refusals import Code, Refused
-
-
-class PlaceSurplus(Command, frozen=True):
-    """An operator gives what lies in suspense to the payer's wallet; `item` is its id."""
-
-    item: str
-
 
 # Payments.
 
@@ -220,19 +213,21 @@ def surplus_not_sent_back(unit: Unit, outcome: Outcome[Declined]) -> None:
     unit.record(stream, facts)
 
 
-def place_surplus(unit: Unit, command: PlaceSurplus) -> dict[str, object]:
-    """An operator's way out of 2241.08: to the payer's wallet. Raises SUSPENSE_NOT_FOUND,
-    SUSPENSE_STATE_WRONG, ACCOUNT_CLOSED, and what crediting the wallet raises."""
-    stream = suspense.stream(checked_text(command.item, "item", longest=64))
+def place(unit: Unit, item: str) -> tuple[suspense.Status, bool]:
+    """Give a surplus to the payer's wallet: what the item has come to, and whether it has now.
+    Raises SUSPENSE_NOT_FOUND, SUSPENSE_STATE_WRONG, ACCOUNT_CLOSED, and what crediting the wallet
+    raises."""
+    stream = suspense.stream(checked_text(item, "item", longest=64))
     state = unit.load(stream)
-    item = suspense.needed(state)
-    wallet = account_id(WALLET, item.party)
+    opened = suspense.needed(state)
+    wallet = account_id(WALLET, opened.party)
     if suspense.is_surplus(state) and is_closed(unit, wallet):
         raise Refused(Code.ACCOUNT_CLOSED, "item", wallet)
     on = unit.accounting_date
-    entry = rules.surplus_to_wallet(on, item.channel, item.party, item.waits_fen)
-    unit.record(stream, suspense.place(state, unit.actor, entry))
-    return {"item": command.item, "status": unit.load(stream).status}
+    entry = rules.surplus_to_wallet(on, opened.channel, opened.party, opened.waits_fen)
+    facts = suspense.place(state, unit.actor, entry)
+    unit.record(stream, facts)
+    return unit.load(stream).status, bool(facts)
 
 
 # What they share.
