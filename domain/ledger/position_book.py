@@ -5,18 +5,25 @@ An instruction counts when it succeeds. What a channel says against an outcome c
 as its own rule books it: a late success, more than was asked, a second charge, a return.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from domain.accounting.chart import CHANNEL_PAYABLE, CHANNEL_RECEIVABLE, split_id
 from domain.accounting.rules.settlement import PAID_LATE
+from domain.channel.network import PaidPart
 from domain.clearing import day
 from domain.kernel import Entry, Recorded
-from domain.payment import contradiction, instruction, suspense
+from domain.payment import combined, contradiction, instruction, suspense
 from domain.settlement import batch
 
 Report = Callable[[str, str, str], None]
 RECEIVED, PAID = 0, 1
+
+
+def _is_enough(asked: instruction.Issued, fen: int, parts: Sequence[PaidPart]) -> bool:
+    """Whether a payment pays what it was asked for: too little for one transaction of a combined
+    order is not made up for by too much for another."""
+    return combined.compared(asked.amount_fen, fen, asked.parts, parts) != "less"
 
 
 class PositionBook:
@@ -50,7 +57,7 @@ class PositionBook:
         pays_in = asked.purpose == "payment"
         if isinstance(fact, instruction.Differed):
             # What is less is booked by its suspense item; out of here, it waits as it is.
-            if pays_in and fact.amount_fen > fact.asked_fen:
+            if pays_in and _is_enough(asked, fact.amount_fen, fact.parts):
                 self._add(asked.channel, RECEIVED, asked.amount_fen)
             return
         self._add(asked.channel, RECEIVED if pays_in else PAID, asked.amount_fen)
@@ -63,10 +70,12 @@ class PositionBook:
                 self._lines(entry)
             case batch.PayoutSucceeded(entry=entry) if entry.rule == PAID_LATE:
                 self._lines(entry)
-            case contradiction.Established(kind="late", asked_fen=asked_fen, amount_fen=fen):
+            case contradiction.Established(kind="late", amount_fen=fen, parts=parts):
                 declined = self._declined.get(f"instruction-{contradiction.id_of(stream)}")
-                if declined is not None and declined.purpose == "payment" and fen >= asked_fen:
-                    self._add(declined.channel, RECEIVED, asked_fen)
+                if declined is None or declined.purpose != "payment":
+                    return
+                if _is_enough(declined, fen, parts):
+                    self._add(declined.channel, RECEIVED, declined.amount_fen)
             case _:
                 pass
 

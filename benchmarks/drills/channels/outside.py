@@ -27,11 +27,12 @@ class Outside:
         self._start(*options)
 
     def _start(self, *options: str) -> None:
-        command = [sys.executable, "-m", "simulator", "--json", "--directory", str(self._directory)]
+        command = [sys.executable, "-m", "simulator", "--json", "--until-stdin-ends"]
         self._process = subprocess.Popen(
-            [*command, *options],
+            [*command, "--directory", str(self._directory), *options],
             cwd=ROOT,
             env=environment(),
+            stdin=subprocess.PIPE,  # It ends when the drill is gone.
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
