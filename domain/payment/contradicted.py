@@ -45,10 +45,12 @@ class PlaceSurplus(Command, frozen=True):
 def payment_late(unit: Unit, against: Against) -> None:
     """A success after a decline or a close: it pays the order after all, if that is open, unpaid
     and nothing else is in flight; else it goes back. A leg of a plan that was given up goes back,
-    and so does what is not what was asked."""
+    and so does what is not what was asked, or what another channel was asked for since."""
     stream: Stream[payment.State] = Stream(against.asked.reference)
     on, place = unit.accounting_date, place_of(against.instruction_id)
-    reopened = payment.reopen(unit.load(stream), place, against.fact.serial)
+    state = unit.load(stream)
+    current = payment.asks(state, payment.number_of(stream), place) == against.instruction_id
+    reopened = current and payment.reopen(state, place, against.fact.serial)
     if not reopened or against.fact.amount_fen < against.asked.amount_fen:
         _rest(unit, against, against.fact.amount_fen)
         ended(unit, against, "sent back")
@@ -259,6 +261,8 @@ def ended(unit: Unit, against: Against, how: str) -> None:
 
 class _Reason:
     """What an owner is told in place of a channel's answer."""
+
+    by_channel = False
 
     def __init__(self, reason: str) -> None:
         self.reason = reason

@@ -18,6 +18,7 @@ from domain.refusals import Code, Refused
 LegKind = Literal["wallet", "channel"]
 MAX_LEGS = 5
 WALLET_CODE = "WALLET_BALANCE"
+_AGAIN = ("", *"bcdefghijklmnopqrstuvwxyz")
 
 
 class Leg(Struct, frozen=True, array_like=True, gc=False):
@@ -93,9 +94,25 @@ def carrier(parts: Sequence[Leg] | Sequence[Share]) -> str:
     return next((part.channel for part in parts if part.channel), WALLET_CODE)
 
 
-def numbered(prefix: str, number: str, place: int, legs: int) -> str:
+def alike(one: Sequence[Leg], other: Sequence[Leg]) -> bool:
+    """Whether the same was asked for, whichever channels carry it."""
+    return [(leg.code, leg.amount_fen) for leg in one] == [
+        (leg.code, leg.amount_fen) for leg in other
+    ]
+
+
+def through(plan: Sequence[Leg], place: int, channel: str) -> tuple[Leg, ...]:
+    """The plan with another channel for one leg."""
+    there = plan[place]
+    leg = Leg(there.kind, there.code, channel, there.amount_fen)
+    return (*plan[:place], leg, *plan[place + 1 :])
+
+
+def numbered(prefix: str, number: str, place: int, legs: int, again: int = 0) -> str:
     """The id of the instruction of one of several legs: `pay-P1` of a plan of one, `pay2-P1` of the
-    second of several. The prefix has no dash, so no two numbers share an id."""
+    second of several; `payb-P1`, `payb2-P1` when another channel is asked for the leg, `payc-P1`
+    when a third one is. The prefix has no dash, so no two numbers share an id."""
+    prefix += _AGAIN[again]
     return f"{prefix}-{number}" if legs == 1 else f"{prefix}{place + 1}-{number}"
 
 

@@ -14,6 +14,9 @@ BACK_OFF = (5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, HOUR)
 AWAITING = (15 * SECOND, 30 * SECOND, MINUTE, 2 * MINUTE, 5 * MINUTE)
 CLAIM_US = MINUTE  # How long an attempt may be under way before another one is made.
 
+# So many times in turn it was certain that nothing left: then another channel is tried.
+UNSENT_TIMES = 2
+
 # How long "no such order" has to hold before it is believed: a send may be on its way that long.
 MISSING_TIMES, MISSING_US = 3, 10 * MINUTE
 
