@@ -8,8 +8,8 @@ The founding channels need no registration: every ledger has opened their accoun
 So an upgrade that brings a new channel writes nothing to books that are open already; an operator
 does, when the channel is to be used.
 
-A time of maintenance is named by its number on the channel, from 1. What is over is forgotten with
-the next one: the state holds few.
+A time of maintenance is called by its number on the channel, its `window`, from 1. What is over is
+forgotten with the next one: the state holds few.
 """
 
 from typing import assert_never
@@ -36,7 +36,7 @@ class MaintenancePlanned(Fact, frozen=True):
     """From one instant to before another no payment is begun through it; `at_us` is when that was
     planned (UTC µs)."""
 
-    number: int
+    window: int
     from_us: int
     until_us: int
     reason: str
@@ -46,7 +46,7 @@ class MaintenancePlanned(Fact, frozen=True):
 class MaintenanceWithdrawn(Fact, frozen=True):
     """It does not happen, or is done with."""
 
-    number: int
+    window: int
     reason: str
 
 
@@ -56,7 +56,7 @@ Event = ChannelRegistered | MaintenancePlanned | MaintenanceWithdrawn
 class Planned(Struct, frozen=True, gc=False):
     """A time of maintenance (UTC µs)."""
 
-    number: int
+    window: int
     from_us: int
     until_us: int
     withdrawn: bool = False
@@ -88,7 +88,7 @@ def plan_maintenance(
     """The same time again, while it is planned, returns []. Raises MAINTENANCE_INVALID."""
     if until_us <= from_us:
         raise Refused(Code.MAINTENANCE_INVALID, "ends_at", "it ends before it begins")
-    if number_of(state, from_us, until_us):
+    if window_of(state, from_us, until_us):
         return []
     if until_us <= at_us:
         raise Refused(Code.MAINTENANCE_INVALID, "ends_at", "it is over already")
@@ -98,23 +98,23 @@ def plan_maintenance(
     return [MaintenancePlanned(state.planned + 1, from_us, until_us, reason, at_us)]
 
 
-def number_of(state: State, from_us: int, until_us: int) -> int:
-    """The number of a time that is planned; 0: there is none."""
+def window_of(state: State, from_us: int, until_us: int) -> int:
+    """Which window a time is that is planned; 0: there is none."""
     wanted = (from_us, until_us, False)
     found = (one for one in state.times if (one.from_us, one.until_us, one.withdrawn) == wanted)
-    return next((one.number for one in found), 0)
+    return next((one.window for one in found), 0)
 
 
-def withdraw_maintenance(state: State, number: int, reason: str, at_us: int) -> list[Event]:
+def withdraw_maintenance(state: State, window: int, reason: str, at_us: int) -> list[Event]:
     """Again: []. Raises MAINTENANCE_NOT_FOUND, MAINTENANCE_OVER."""
-    if not 1 <= number <= state.planned:
-        raise Refused(Code.MAINTENANCE_NOT_FOUND, "number")
-    known = next((one for one in state.times if one.number == number), None)
+    if not 1 <= window <= state.planned:
+        raise Refused(Code.MAINTENANCE_NOT_FOUND, "window")
+    known = next((one for one in state.times if one.window == window), None)
     if known is not None and known.withdrawn:
         return []
     if known is None or known.until_us <= at_us:
-        raise Refused(Code.MAINTENANCE_OVER, "number")
-    return [MaintenanceWithdrawn(number, reason)]
+        raise Refused(Code.MAINTENANCE_OVER, "window")
+    return [MaintenanceWithdrawn(window, reason)]
 
 
 def maintenance(state: State) -> tuple[Window, ...]:
@@ -130,13 +130,13 @@ def evolve(state: State, event: Event) -> State:
     match event:
         case ChannelRegistered():
             return replace(state, registered=True)
-        case MaintenancePlanned(number=number, from_us=from_us, until_us=until_us):
+        case MaintenancePlanned(window=window, from_us=from_us, until_us=until_us):
             there = tuple(one for one in state.times if _counts(one, event.at_us))
-            planned = Planned(number, from_us, until_us)
-            return replace(state, planned=number, times=(*there, planned))
-        case MaintenanceWithdrawn(number=number):
+            planned = Planned(window, from_us, until_us)
+            return replace(state, planned=window, times=(*there, planned))
+        case MaintenanceWithdrawn(window=window):
             times = tuple(
-                replace(one, withdrawn=True) if one.number == number else one for one in state.times
+                replace(one, withdrawn=True) if one.window == window else one for one in state.times
             )
             return replace(state, times=times)
         case _:

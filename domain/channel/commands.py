@@ -31,7 +31,7 @@ class WithdrawMaintenance(Command, frozen=True):
     """A time of maintenance, by its number on the channel, does not happen, or is done with."""
 
     channel: str
-    number: int
+    window: int
     reason: str
 
 
@@ -55,8 +55,8 @@ def plan_maintenance(unit: Unit, command: PlanMaintenance) -> dict[str, object]:
     stream = channel.stream(name)
     facts = channel.plan_maintenance(unit.load(stream), from_us, until_us, reason, unit.at_us)
     unit.record(stream, facts)
-    number = channel.number_of(unit.load(stream), from_us, until_us)
-    return {"channel": name, "number": number}
+    window = channel.window_of(unit.load(stream), from_us, until_us)
+    return {"channel": name, "window": window}
 
 
 def withdraw_maintenance(unit: Unit, command: WithdrawMaintenance) -> dict[str, object]:
@@ -64,9 +64,9 @@ def withdraw_maintenance(unit: Unit, command: WithdrawMaintenance) -> dict[str, 
     reason = checked_text(command.reason, "reason")
     name = channel_named(command.channel).name
     stream, state = channel.stream(name), unit.load(channel.stream(name))
-    facts = channel.withdraw_maintenance(state, command.number, reason, unit.at_us)
+    facts = channel.withdraw_maintenance(state, command.window, reason, unit.at_us)
     unit.record(stream, facts)
-    return {"channel": name, "number": command.number}
+    return {"channel": name, "window": command.window}
 
 
 def is_registered(unit: Unit, name: str) -> bool:

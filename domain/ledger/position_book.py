@@ -12,7 +12,7 @@ from domain.accounting.chart import CHANNEL_PAYABLE, CHANNEL_RECEIVABLE, split_i
 from domain.accounting.rules.settlement import PAID_LATE
 from domain.clearing import day
 from domain.kernel import Entry, Recorded
-from domain.payment import contradiction, instruction, suspense
+from domain.payment import contradiction, instruction, payment, suspense
 from domain.settlement import batch
 
 Report = Callable[[str, str, str], None]
@@ -57,6 +57,8 @@ class PositionBook:
 
     def _against(self, stream: str, fact: Any) -> None:
         match fact:
+            case payment.LegRerouted(instead_of=over):  # What it brings late is a suspense item.
+                self._declined.pop(f"instruction-{over}", None)
             case suspense.Opened(entry=entry):
                 self._lines(entry)
             case batch.PayoutReturned(entry=entry):

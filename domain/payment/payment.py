@@ -62,12 +62,13 @@ class LegDeclined(Fact, frozen=True):
 
 
 class LegRerouted(Fact, frozen=True):
-    """A channel would not carry a leg, for the `reason` it gave: another one is asked, by the
-    instruction named. `legs` is the plan from here on."""
+    """A channel would not carry a leg, for the `reason` it gave: another one is asked, by an
+    instruction `instead_of` the one that is over. `legs` is the plan from here on."""
 
     leg: int
     legs: tuple[Leg, ...]
     instruction_id: str
+    instead_of: str
     reason: str
 
 
@@ -153,16 +154,9 @@ Event = (
     | BecameUnknown
 )
 Status = Literal[
-    "none",
-    "paying",
-    "unknown",
-    "giving_up",
-    "succeeded",
-    "sending_back",
-    "sent_back",
-    "kept",
+    "none", "paying", "unknown", "giving_up", "succeeded", "sending_back", "sent_back", "kept",
     "declined",
-]
+]  # fmt: skip
 _OPEN: tuple[Status, ...] = ("paying", "unknown", "giving_up")
 GONE_BACK = ("sending_back", "sent_back", "kept")
 
@@ -284,12 +278,13 @@ def tried_by(state: State, place: int) -> tuple[str, ...] | None:
     return state.legs[place].tried if waits else None
 
 
-def reroute(state: State, place: int, channel: str, asked: str, reason: str) -> list[Event]:
-    """Another channel is asked for a leg that waits, by the instruction `asked`; else []."""
-    started = needed(state)
+def reroute(state: State, payment_no: str, place: int, channel: str, reason: str) -> list[Event]:
+    """Another channel is asked for a leg that waits, by its next instruction; else []."""
     if tried_by(state, place) is None:
         return []
-    return [LegRerouted(place, through(started.legs, place, channel), asked, reason)]
+    legs = through(needed(state).legs, place, channel)
+    over, wanted = (asks(state, payment_no, place, more) for more in (0, 1))
+    return [LegRerouted(place, legs, wanted, over, reason)]
 
 
 def become_unknown(state: State, reason: str) -> list[Event]:

@@ -29,9 +29,10 @@ def rerouted(unit: Unit, outcome: Outcome[Declined]) -> bool:
     if choice is None:
         return False
     stream: Stream[payment.State] = Stream(asked.reference)
-    state, payment_no = unit.load(stream), payment.number_of(stream)
-    wanted = payment.asks(state, payment_no, place, 1)
-    unit.record(stream, payment.reroute(state, place, choice.channel, wanted, reason))
+    payment_no = payment.number_of(stream)
+    facts = payment.reroute(unit.load(stream), payment_no, place, choice.channel, reason)
+    unit.record(stream, facts)
+    wanted = payment.asks(unit.load(stream), payment_no, place)
     told = Details(
         code=issued.code,
         subject=issued.subject,
