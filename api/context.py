@@ -14,6 +14,7 @@ from api.http.passing import PassedOn
 from api.http.rates import Rates
 from api.operations.desk import Desk
 from api.operations.outbox import Outbox
+from api.operations.watching import Watch, Watched
 from api.operations.worker import FEW_DAYS, Worker
 from domain.channel.network import Adapter
 from domain.channel.port import ChannelPort
@@ -67,7 +68,8 @@ class AppContext(Struct, frozen=True):
     `background` is started with the server and stopped before the ledger closes, last one first.
     `writes` is the engine the projector writes read models with; `rates` says how often a key may
     ask; `arrivals` wakes who waits for the read models. `passed_on`: another process of the server
-    decides commands. `callbacks` are the adapters that verify what channels tell of themselves.
+    decides commands. `callbacks` are the adapters that verify what channels tell of themselves;
+    `watch` says how channels are doing.
     """
 
     desk: Desk
@@ -79,6 +81,7 @@ class AppContext(Struct, frozen=True):
     arrivals: Arrivals = msgspec.field(default_factory=Arrivals)
     passed_on: PassedOn | None = None
     callbacks: Mapping[str, Adapter] = {}
+    watch: Watch = Watch()
 
     async def submit(self, request: Request) -> Answer:
         """Decide one request, durably. Raises as `Ledger.submit_async` does."""
@@ -165,9 +168,14 @@ def open_context(
             background.append(sending)
             told.append(lambda _: sending.wake())
     heard = network() if network is not None else {}
+    watch = Watch(clock, factor, frozenset(heard) if network is not None else None)
+    if network is not None:
+        ledger.heed(Watched(reads, watch))
     beside = tuple(background)
     keys = KeyRing(reads)
-    return AppContext(desk, keys, clock, writes, beside, arrivals=arrivals, callbacks=heard)
+    return AppContext(
+        desk, keys, clock, writes, beside, arrivals=arrivals, callbacks=heard, watch=watch
+    )
 
 
 class Clocks(NamedTuple):

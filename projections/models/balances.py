@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import BigInteger, Column, Connection, Index, Table, select
+from sqlalchemy import BigInteger, Column, Connection, Index, Select, Table, select
 
 from domain.accounting import account as accounts_of_chart
 from domain.accounting.chart import CHART, account_id, split_id
@@ -193,10 +193,10 @@ def account(connection: Connection, account_id: str) -> Account | None:
     return Account(*row) if row else None
 
 
-def with_account(connection: Connection, code: str, owners: Sequence[str]) -> set[str]:
+def with_account_query(code: str, owners: Sequence[str]) -> Select[Any]:
     """Those of some owners that have an account of this code."""
-    wanted = TABLE.c.account.in_([account_id(code, owner) for owner in owners])
-    return set(connection.execute(select(TABLE.c.owner).where(wanted)).scalars())
+    wanted = [account_id(code, owner) for owner in owners]
+    return select(TABLE.c.owner).where(TABLE.c.account.in_(wanted))
 
 
 def accounts(

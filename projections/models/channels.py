@@ -12,6 +12,7 @@ from msgspec import Struct
 from sqlalchemy import (
     BigInteger,
     Column,
+    CompoundSelect,
     Connection,
     Select,
     Table,
@@ -132,45 +133,43 @@ MODEL = ReadModel(
 )
 
 
-def maintenance_query(_names: Names = frozenset()) -> Select[Any]:
-    """The newest 20 times of each channel, by channel, the newest first."""
+def maintenance_query(_names: Names = frozenset()) -> CompoundSelect[Any]:
+    """The newest 20 times of each channel."""
     return _newest(MAINTENANCE, MAINTENANCE.c.window_no, MOST_TIMES)
 
 
-def decisions_query(_names: Names = frozenset()) -> Select[Any]:
-    """The newest `first` (a bind parameter) choices of each channel, the newest first."""
+def decisions_query(_names: Names = frozenset()) -> CompoundSelect[Any]:
+    """The newest `first` (a bind parameter) choices of each channel."""
     return _newest(DECISIONS, DECISIONS.c.position, bindparam("first", type_=BigInteger()))
 
 
-def _newest(table: Table, by: Column[int], most: Any) -> Select[Any]:
-    each: list[Select[Any]] = [
-        select(
-            select(*table.columns)
-            .where(table.c.channel == name)
-            .order_by(by.desc())
-            .limit(most)
-            .subquery()
-        )
-        for name in CHANNELS
-    ]
-    found = union_all(*each).subquery("newest")
-    return select(found).order_by(found.c.channel, found.c[str(by.key)].desc())
+def _newest(table: Table, by: Column[int], most: Any) -> CompoundSelect[Any]:
+    each: list[Select[Any]] = []
+    for name in CHANNELS:
+        mine = select(*table.columns).where(table.c.channel == name)
+        each.append(select(mine.order_by(by.desc()).limit(most).subquery()))
+    return union_all(*each)
 
 
 def maintenance_of(rows: Sequence[Sequence[Any]]) -> dict[str, list[Maintenance]]:
-    """Rows of `maintenance_query`, by channel."""
+    """Rows of `maintenance_query`, by channel, the newest first."""
     found: dict[str, list[Maintenance]] = {}
-    for row in rows:
+    for row in sorted(rows, key=_number, reverse=True):
         one = Maintenance(*row)
         found.setdefault(one.channel, []).append(one)
     return found
 
 
 def decisions_of(rows: Sequence[Sequence[Any]]) -> dict[str, list[Decision]]:
-    """Rows of `decisions_query`, by channel."""
+    """Rows of `decisions_query`, by channel, the newest first."""
     found: dict[str, list[Decision]] = {}
-    for row in rows:
+    for row in sorted(rows, key=_number, reverse=True):
         others = msgspec.json.decode(row[-1], type=tuple[Rejected, ...])
         one = Decision(*(*row[:-1], others))
         found.setdefault(one.channel, []).append(one)
     return found
+
+
+def _number(row: Sequence[Any]) -> int:
+    """The window, or the position: the second column of either table."""
+    return int(row[1])

@@ -11,6 +11,7 @@ from msgspec.structs import astuple
 from sqlalchemy import (
     BigInteger,
     Column,
+    CompoundSelect,
     Connection,
     Index,
     Select,
@@ -188,19 +189,13 @@ def attempts(connection: Connection, instruction_id: str, first: int = 100) -> l
     return [Attempt(*row) for row in connection.execute(query)]
 
 
-def lately_query(_names: Names = frozenset()) -> Select[tuple[Any, ...]]:
+def lately_query(_names: Names = frozenset()) -> CompoundSelect[Any]:
     """Channel, time, time of the answer and `well` of the newest requests to each channel, made
     after `since_us` (a bind parameter)."""
     columns = (TABLE.c.channel, TABLE.c.at_us, TABLE.c.answered_at_us, TABLE.c.well)
     after = TABLE.c.at_us > bindparam("since_us", type_=BigInteger())
-    each = [
-        select(
-            select(*columns)
-            .where(TABLE.c.channel == name, after)
-            .order_by(TABLE.c.at_us.desc())
-            .limit(MOST)
-            .subquery()
-        )
-        for name in CHANNELS
-    ]
-    return select(union_all(*each).subquery("lately"))
+    each: list[Select[Any]] = []
+    for name in CHANNELS:
+        mine = select(*columns).where(TABLE.c.channel == name, after)
+        each.append(select(mine.order_by(TABLE.c.at_us.desc()).limit(MOST).subquery()))
+    return union_all(*each)
