@@ -40,7 +40,7 @@ class Watch(Struct, frozen=True):
     def summaries(self, rows: Iterable[Any]) -> dict[str, Summary]:
         """What its rows say of each channel. What is under way is not judged yet."""
         seen: dict[str, list[Seen]] = {name: [] for name in CHANNELS}
-        lost_us = self.clock() - CLAIM_US
+        lost_us = self.clock() - CLAIM_US * self.factor
         for channel, at_us, answered_at_us, well in rows:
             if answered_at_us is not None:
                 took_us = (answered_at_us - at_us) // self.factor
