@@ -7,7 +7,7 @@ from graphql import GraphQLError
 from graphql.execution.values import get_argument_values
 from msgspec import Struct
 from msgspec.structs import astuple
-from sqlalchemy import Connection, Select
+from sqlalchemy import CompoundSelect, Connection
 from strawberry import ID
 
 from api.graphql.describing import resolved
@@ -141,7 +141,7 @@ def _registered(connection: Connection) -> set[str]:
     return set(connection.execute(_accounts()).scalars())
 
 
-def _accounts(_names: Names = frozenset()) -> Select[Any]:
+def _accounts(_names: Names = frozenset()) -> CompoundSelect[Any]:
     return balances.with_account_query(CHANNEL_RECEIVABLE, list(CHANNELS))
 
 

@@ -26,7 +26,7 @@ WHERE outcome IS NOT NULL AND well IS NULL
 OWN_DECLINES = """
 UPDATE instruction_attempts SET well = 0 WHERE outcome = 'declined' AND EXISTS (
     SELECT 1 FROM events e WHERE e.originator_id = 'instruction-' || instruction_id
-    AND e.topic = 'instruction.declined.1' AND {state} LIKE '%%"by_channel":true%%'
+    AND e.topic = 'instruction.declined.1' AND {state} LIKE :own
 )
 """
 STATE = {
@@ -67,10 +67,14 @@ def upgrade() -> None:
     add_column("instruction_attempts", _text("channel", nullable=True))
     add_column("instruction_attempts", _number("well", sa.SmallInteger, nullable=True))
     create_index("instruction_attempts_lately", "instruction_attempts", ["channel", "at_us"])
-    op.execute(WELL)
-    name = op.get_bind().dialect.name
-    wild = OWN_DECLINES if name == "postgresql" else OWN_DECLINES.replace("%%", "%")
-    op.get_bind().exec_driver_sql(wild.format(state=STATE[name]))
+    fill(op.get_bind())
+
+
+def fill(connection: sa.Connection) -> None:
+    """What the answers on record say of their channels."""
+    connection.execute(sa.text(WELL))
+    own = OWN_DECLINES.format(state=STATE[connection.dialect.name])
+    connection.execute(sa.text(own), {"own": '%"by_channel":true%'})
 
 
 def downgrade() -> None:

@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import BigInteger, Column, Connection, Index, Select, Table, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    CompoundSelect,
+    Connection,
+    Index,
+    Table,
+    select,
+    union_all,
+)
 
 from domain.accounting import account as accounts_of_chart
 from domain.accounting.chart import CHART, account_id, split_id
@@ -193,10 +202,10 @@ def account(connection: Connection, account_id: str) -> Account | None:
     return Account(*row) if row else None
 
 
-def with_account_query(code: str, owners: Sequence[str]) -> Select[Any]:
+def with_account_query(code: str, owners: Sequence[str]) -> CompoundSelect[Any]:
     """Those of some owners that have an account of this code."""
-    wanted = [account_id(code, owner) for owner in owners]
-    return select(TABLE.c.owner).where(TABLE.c.account.in_(wanted))
+    wanted = (TABLE.c.account == account_id(code, owner) for owner in owners)
+    return union_all(*(select(TABLE.c.owner).where(one) for one in wanted))
 
 
 def accounts(

@@ -209,7 +209,8 @@ ROUTED: tuple[Command, ...] = (
     ClaimAttempt("payb-W1", 1, False, "paybW1", "paybW1x"),
     RecordAnswer("payb-W1", "succeeded", serial="N1", attempt=1),
 )
-ALL_OF_CHANNELS = """query($first: Int = 20) { channels { name least { minor } most { minor }
+ALL_OF_CHANNELS = """query($first: Int = 20) { channels {
+  name registered least { minor } most { minor }
   health { requests answeredBps medianUs well reachable }
   maintenance { window beginsAt endsAt reason withdrawn }
   choices: routingDecisions(first: $first) {
