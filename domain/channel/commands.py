@@ -80,9 +80,21 @@ def chosen_channel(
     """Which of some channels carries a payment, in the order in which they are tried; `gone`: those
     that are out of the question, and why. Where there is but one its health is nobody's question.
     """
+    if len(names) == 1 and not gone and _is_free(unit, names[0], amount_fen):  # Nearly always.
+        return _ALONE[names[0]]
     health = unit.health if len(names) > 1 else {}
     candidates = [_candidate(unit, name, gone.get(name, "")) for name in names]
     return choose(candidates, amount_fen, unit.at_us, health)
+
+
+_ALONE = {name: Choice(name, "first in order") for name in CHANNELS}
+
+
+def _is_free(unit: Unit, name: str, amount_fen: int) -> bool:
+    """Whether nothing stands in the way of a channel that is no choice."""
+    row, state = CHANNELS[name], unit.load(channel.stream(name))
+    fits = row.least_fen <= amount_fen and (row.most_fen is None or amount_fen <= row.most_fen)
+    return fits and not state.times and (name in FOUNDING or state.registered)
 
 
 def _candidate(unit: Unit, name: str, gone: str) -> Candidate:

@@ -150,6 +150,15 @@ def test_under_maintenance_another_channel_is_chosen_or_the_payment_refused(shop
     assert shop.state("payment-P2").started.legs[0].channel == UNION
 
 
+def test_the_only_channel_of_a_code_may_be_under_maintenance(shop: Books) -> None:
+    shop.do(PlanMaintenance("JD_PAY", at(0), at(23), "a release"))
+    assert refusal(shop, PayOrder("P1", "O1", "JD_PAY")) is Code.CHANNEL_UNAVAILABLE
+    recharge = RechargeWallet("W1", BUYER, "JD_PAY", 500)
+    assert refusal(shop, recharge) is Code.CHANNEL_UNAVAILABLE
+    shop.at_us += 24 * HOUR
+    shop.do(PayOrder("P1", "O1", "JD_PAY"))
+
+
 def test_a_decline_of_the_channels_own_makes_another_carry_the_leg(shop: Books) -> None:
     pay(shop)
     asked = shop.state("instruction-pay-P1").asked
