@@ -144,7 +144,7 @@ def open_context(
     channels over a network: then instructions go through those, from an outbox beside the worker,
     and `channel` carries nothing. Raises what `open_recorder` raises.
     """
-    ledger = Ledger.open(database_url, clock=clock)
+    ledger, clocks = Ledger.open(database_url, clock=clock), Clocks(clock, factor)
     reads = sqlalchemy_engine(ledger.database, read_only=True)
     writes = sqlalchemy_engine(ledger.database)
     arrivals = Arrivals(told=projections)
@@ -163,19 +163,13 @@ def open_context(
         working = Worker(desk, clock, auto_day=auto_day, days_behind=days_behind)
         background.append(working)
         if network is not None:
-            clocks = Clocks(clock, factor)
             sending = _outbox(desk, writes, network(), clocks, working, days_behind)
             background.append(sending)
             told.append(lambda _: sending.wake())
     heard = network() if network is not None else {}
-    watch = Watch(clock, factor, frozenset(heard) if network is not None else None)
-    if network is not None:
-        ledger.heed(Watched(reads, watch))
-    beside = tuple(background)
-    keys = KeyRing(reads)
-    return AppContext(
-        desk, keys, clock, writes, beside, arrivals=arrivals, callbacks=heard, watch=watch
-    )
+    watch = _watch(desk, clocks, None if network is None else frozenset(heard))
+    keys, beside = KeyRing(reads), tuple(background)
+    return AppContext(desk, keys, clock, writes, beside, Rates(), arrivals, None, heard, watch)
 
 
 class Clocks(NamedTuple):
@@ -183,6 +177,14 @@ class Clocks(NamedTuple):
 
     books: Callable[[], int]
     factor: int
+
+
+def _watch(desk: Desk, clocks: Clocks, asked: frozenset[str] | None) -> Watch:
+    """How channels are doing; where some are `asked` over a network, choices heed it."""
+    watch = Watch(clocks.books, clocks.factor, asked)
+    if asked is not None:
+        desk.ledger.heed(Watched(desk.engine, watch))
+    return watch
 
 
 def _outbox(

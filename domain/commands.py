@@ -25,10 +25,9 @@ from domain.kernel import Command
 from domain.member import commands as membership
 from domain.member import member
 from domain.order import commands as ordering
-from domain.order import order
+from domain.order import order, surplus
 from domain.payment import (
     asking,
-    contradicted,
     contradiction,
     instruction,
     payment,
@@ -176,10 +175,11 @@ COMMANDS: dict[type[Command], Handling] = {
     paying.SendBackRecharge: Handling(
         "payment.send_back_recharge", paying.send_back_recharge, _paid_by
     ),
-    contradicted.PlaceSurplus: Handling(
+    surplus.PlaceSurplus: Handling(
         "suspense.place",
-        contradicted.place_surplus,
+        surplus.place_surplus,
         lambda command: [suspense.stream(command.item)],
+        lambda command: [payment.stream(surplus.payment_of(command.item))],
     ),
     paying.TransferMoney: Handling(
         "transfer.transfer",

@@ -30,6 +30,7 @@ from domain.policies import POLICIES, REACTIONS
 from domain.refusals import MEANING, NUMBER_TAKEN, Code
 from domain.upcasts import UPCASTS
 from tests.examples import EXAMPLES, MAKER, PAID_AT
+from tests.full_examples import FULL_EXAMPLES
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT / "tests/golden/events"
@@ -159,6 +160,16 @@ def test_what_was_stored_is_read_as_the_fact_it_was(name: str) -> None:
     assert codec.encode(read.fact, read.at_us, read.actor, read.command, read.cause) == stored
 
 
+@pytest.mark.parametrize("name", FULL_EXAMPLES)
+def test_optional_fields_are_stored_in_the_bytes_they_always_were(
+    name: str, golden: Callable[[str, str], None]
+) -> None:
+    fact = FULL_EXAMPLES[name]
+    stored = codec.encode(fact, PAID_AT, MAKER, "request-1", "order-JD1001#4")
+    golden(f"tests/golden/full_events/{name}.json", stored.decode() + "\n")
+    assert codec.decode((7, "stream-1", 3, name, stored)).fact == fact
+
+
 @pytest.mark.parametrize(
     ("name", "stored"),
     [
@@ -286,6 +297,7 @@ def test_states_hold_no_container_that_grows(  # The caps are proved with each a
         ("channel", "times"),
         ("contradiction", "items"),
         ("calendar", "years"),
+        ("instruction", "paid"),
         ("member", "operators"),
         ("member", "agreements"),
         ("member", "debt_limits"),

@@ -3,8 +3,8 @@ has one asked, or a payment closed there, and gives what lies in suspense to its
 
 from api.rest.endpoint import Endpoint
 from domain.channel.commands import PlanMaintenance, RegisterChannel, WithdrawMaintenance
+from domain.order.surplus import PlaceSurplus
 from domain.payment.asking import AskChannel, ClosePayment
-from domain.payment.contradicted import PlaceSurplus
 
 ENDPOINTS = (
     Endpoint(
@@ -65,10 +65,19 @@ ENDPOINTS = (
         method="POST",
         path="/v1/suspense-items/{item}/place",
         command=PlaceSurplus,
-        summary="Give money that lies in suspense to the wallet of the payer whose it is",
+        summary="Give money that lies in suspense to the wallet of the payer whose it is, or "
+        "through the wallet to an order of that payer",
         sample={"item": "1666e424af166b8276ea3d02"},
         body={},
         result={"item": "1666e424af166b8276ea3d02", "status": "placed"},
+        also=(
+            {
+                "item": "1666e424af166b8276ea3d02",
+                "status": "placed",
+                "order_no": "JD1002",
+                "payment_no": "surplus1666e424af166b8276ea3d02",
+            },
+        ),
         number=None,
     ),
 )

@@ -39,13 +39,14 @@ class Item(NamedTuple):
 
 class Change(NamedTuple):
     """Items opened, and the name of one that is closed whole; "" for none. With `suspense`, what
-    was closed is open again on that account. `closes_all` begins the names of items that are closed
-    together, as many as there are."""
+    was closed is open again on that account. `part_fen`: only so much of it is closed, 0 for all.
+    `closes_all` begins the names of items that are closed together, as many as there are."""
 
     opens: tuple[Item, ...] = ()
     closes: str = ""
     suspense: str = ""
     closes_all: str = ""
+    part_fen: int = 0
 
 
 def _instructed(_stream: str, fact: batch.Instructed) -> Change:
@@ -101,9 +102,11 @@ CHANGES: dict[type[Fact], Callable[[str, Any], Change]] = {
     ),
     payment.Captured: lambda stream, _: Change(closes_all=f"{stream}/"),
     payment.SendBackStarted: _send_back_started,
-    payment.SentBack: lambda stream, fact: Change(closes=f"{stream}/{fact.leg}"),
+    payment.SentBack: lambda stream, fact: Change(
+        closes=f"{stream}/{fact.leg}", part_fen=fact.amount_fen
+    ),
     payment.SendBackFailed: lambda stream, fact: Change(
-        closes=f"{stream}/{fact.leg}", suspense=suspense_of(fact.entry)
+        closes=f"{stream}/{fact.leg}", suspense=suspense_of(fact.entry), part_fen=fact.amount_fen
     ),
     suspense.Opened: _suspense_opened,
     suspense.SendBackStarted: _surplus_goes_back,
@@ -146,8 +149,7 @@ class ItemBook:
                 self._report("open items", where, f"{change.closes} is closed, and was not open")
                 return
             self._totals[closed.account] -= closed.amount_fen
-            if change.suspense:
-                opened.append(closed._replace(account=change.suspense))
+            opened += self._left(closed, change, where)
         if change.closes_all:
             for place in range(MAX_LEGS):
                 if closed := self._open.pop(f"{change.closes_all}{place}", None):
@@ -157,6 +159,19 @@ class ItemBook:
                 self._report("open items", where, f"{item.name} is opened twice")
             self._open[item.name] = item
             self._totals[item.account] += item.amount_fen
+
+    def _left(self, closed: Item, change: Change, where: str) -> list[Item]:
+        """What is open after an item was closed, or a part of it: the rest, and what is kept."""
+        part_fen = change.part_fen or closed.amount_fen
+        rest_fen = closed.amount_fen - part_fen
+        if rest_fen < 0:
+            said = f"{part_fen} fen of {closed.name} are closed, {closed.amount_fen} were open"
+            self._report("open items", where, said)
+        rest = [closed._replace(amount_fen=rest_fen)] if rest_fen > 0 else []
+        if not change.suspense:
+            return rest
+        name = f"{closed.name}/{where}" if rest else closed.name
+        return [*rest, Item(name, change.suspense, part_fen)]
 
     def compare(self, account: str, balance_fen: int, where: str) -> None:
         """Report when an account's balance, on its normal side, is not the sum of its items."""

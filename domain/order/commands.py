@@ -11,6 +11,7 @@ from domain.money import MAX_FEN, fen
 from domain.order import order
 from domain.order.order import MAX_ITEMS, MAX_LINES, Mode, OrderLine
 from domain.payment import payment
+from domain.payment.combined import Sold
 from domain.payment.commands import (
     LegAsked,
     expiry_us,
@@ -137,7 +138,10 @@ def pay_order(unit: Unit, command: PayOrder) -> dict[str, object]:
     if facts:
         for line in placed.lines:
             refuse_unbookable(unit, account_id(ESCROW, line.merchant), line.amount_fen)
-    merchants = [line.merchant for line in placed.lines]
+    sold = [
+        Sold(transaction.identity(line.merchant, command.order_no), line.amount_fen)
+        for line in placed.lines
+    ]
     ids = start_payment(
         unit,
         payment_no,
@@ -146,10 +150,11 @@ def pay_order(unit: Unit, command: PayOrder) -> dict[str, object]:
         placed.buyer,
         placed.total_fen,
         legs,
+        sold,
         product=product.code,
         payee=stream,
         expires_us=expiry_us(product, unit.at_us),
-        merchant=merchants[0] if len(merchants) == 1 else "",
+        merchant=placed.lines[0].merchant if len(sold) == 1 else "",
     )
     unit.record(stream, facts)
     if len(legs) == 1 and ids:

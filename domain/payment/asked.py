@@ -23,6 +23,7 @@ class Details(TypedDict, total=False):
     subject: str
     expires_us: int | None
     original: str
+    original_fen: int
     part: str
     parts: tuple[Part, ...]
     choice: Choice | None

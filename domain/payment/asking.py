@@ -20,7 +20,7 @@ from domain.channel.port import Declined, Succeeded, Unknown
 from domain.fields import checked_number, checked_text
 from domain.kernel import Command, Stream, Unit
 from domain.money import MAX_FEN
-from domain.payment import contradiction, instruction
+from domain.payment import combined, contradiction, instruction
 from domain.payment.commands import LONGEST_ID
 from domain.payment.tried import Told
 from domain.refusals import Code, Refused
@@ -192,8 +192,10 @@ def record_answer(unit: Unit, command: RecordAnswer) -> dict[str, object]:
     """Idempotent. Raises INSTRUCTION_NOT_FOUND, AMOUNT_INVALID, IDENTIFIER_INVALID, and
     INSTRUCTION_ALREADY_ENDED when it contradicts more often than is kept."""
     stream, said = _stream(command.instruction_id), _says(command)
-    before = unit.load(stream)
-    told = Told(command.attempt, unit.at_us, command.exchange, command.unsent, command.parts)
+    before, paid = unit.load(stream), command.parts
+    if paid and combined.are_others(before.asked.parts if before.asked else (), paid):
+        said, paid = Unknown("it speaks of other transactions than were asked for"), ()
+    told = Told(command.attempt, unit.at_us, command.exchange, command.unsent, paid)
     facts = instruction.hear(before, said, told)
     unit.record(stream, facts)
     beside = contradiction.stream(command.instruction_id)

@@ -20,10 +20,12 @@ from domain.fields import checked_member_id, checked_number, checked_text
 from domain.kernel import Command, Stream, Unit
 from domain.member import member
 from domain.money import fen
-from domain.payment import instruction, payment, routes, transfer
+from domain.payment import combined, instruction, payment, routes, transfer
 from domain.payment.asked import Details
+from domain.payment.combined import Sold
 from domain.payment.plan import Leg
 from domain.payment.protocol import (
+    COMBINES,
     PRODUCTS,
     Product,
     payment_code,
@@ -180,10 +182,12 @@ def start_payment(
     payer: str,
     amount_fen: int,
     legs: tuple[Leg, ...],
+    sold: Sequence[Sold] = (),
     **more: Unpack[Details],
 ) -> list[str]:
     """Start a payment: the wallet's leg is held, the channels' are instructed; `more` is told each
-    of them. The ids of its instructions; for orders and recharges.
+    of them. `sold`: the transactions it pays. The ids of its instructions; for orders and
+    recharges.
 
     Raises PAYMENT_EXISTS, and what a hold raises.
     """
@@ -202,6 +206,8 @@ def start_payment(
         ids.append(wanted)
         if facts:
             told: Details = {**more, "code": leg.code, "choice": routes.choice_of(unit, leg)}
+            if parts := combined.parts_of(wanted, place, legs, sold):
+                told["parts"] = parts
             issue(unit, wanted, "payment", stream, leg.channel, leg.amount_fen, payer, **told)
     return ids
 
@@ -302,20 +308,34 @@ def issue_send_backs(
     payment_no, legs = payment.number_of(stream), started.legs
     for fact in facts:
         if isinstance(fact, payment.SendBackStarted):
-            wanted = payment.send_back_id(payment_no, fact.leg, len(legs))
-            leg = legs[fact.leg]
-            issue(
-                unit,
-                wanted,
-                "refund",
-                stream,
-                leg.channel,
-                fact.amount_fen,
-                started.payer,
-                code=leg.code,
-                product="REFUND",
-                original=payment.asks(state, payment_no, fact.leg),
-            )
+            leg, original = legs[fact.leg], payment.asks(state, payment_no, fact.leg)
+            whole = (payment.send_back_id(payment_no, fact.leg, len(legs)), "", fact.amount_fen)
+            by_part = [
+                (payment.send_back_id(payment_no, fact.leg, len(legs), number), *part)
+                for number, part in enumerate(payment_parts(unit, leg, original), 1)
+            ]
+            for wanted, part, amount_fen in by_part or [whole]:
+                issue(
+                    unit,
+                    wanted,
+                    "refund",
+                    stream,
+                    leg.channel,
+                    amount_fen,
+                    started.payer,
+                    code=leg.code,
+                    product="REFUND",
+                    original=original,
+                    part=part,
+                )
+
+
+def payment_parts(unit: Unit, leg: Leg, instruction_id: str) -> list[Sold]:
+    """The transactions of a combined order, [] of one that is none: it goes back by these."""
+    if leg.channel not in COMBINES:
+        return []
+    asked = unit.load(instruction.stream(instruction_id)).asked
+    return [Sold(one.transaction, one.amount_fen) for one in asked.parts] if asked else []
 
 
 def transfer_money(unit: Unit, command: TransferMoney) -> dict[str, object]:

@@ -23,21 +23,15 @@ from domain.accounting.rules.purchase import payment_to_send_back
 from domain.accounting.rules.refund import refund_succeeded
 from domain.channel.channels import CHANNELS
 from domain.fields import checked_text
-from domain.kernel import Command, Entry, Stream, Unit
+from domain.kernel import Entry, Stream, Unit
 from domain.payment import contradiction, payment, suspense
+from domain.payment.combined import Charged, charged
 from domain.payment.commands import issue, issue_send_backs
 from domain.payment.contradiction import Against
 from domain.payment.instruction import Declined, Outcome, Succeeded
 from domain.payment.outcomes import payment_declined, payment_succeeded, refund_kept
 from domain.payment.plan import place_of
 from domain.refusals import Code, Refused
-
-
-class PlaceSurplus(Command, frozen=True):
-    """An operator gives what lies in suspense to the payer's wallet; `item` is its id."""
-
-    item: str
-
 
 # Payments.
 
@@ -51,8 +45,8 @@ def payment_late(unit: Unit, against: Against) -> None:
     state = unit.load(stream)
     current = payment.asks(state, payment.number_of(stream), place) == against.instruction_id
     reopened = current and payment.reopen(state, place, against.fact.serial)
-    if not reopened or against.fact.amount_fen < against.asked.amount_fen:
-        _rest(unit, against, against.fact.amount_fen)
+    if not reopened or any(one.moved_fen < one.asked_fen for one in _charged(against)):
+        _rest(unit, against, whole=True)
         ended(unit, against, "sent back")
         return
     unit.record(stream, reopened)
@@ -64,7 +58,7 @@ def payment_late(unit: Unit, against: Against) -> None:
     )
     unit.record(stream, facts)
     issue_send_backs(unit, stream, facts)
-    _rest(unit, against, against.fact.amount_fen - against.asked.amount_fen)
+    _rest(unit, against, whole=False)
     ended(unit, against, "the payment goes on, or goes back")
 
 
@@ -81,14 +75,14 @@ def payment_second(unit: Unit, against: Against) -> None:
 def payment_more(unit: Unit, against: Against) -> None:
     """More was paid than asked: the leg is in, and what is above goes back."""
     payment_succeeded(unit, told(against))
-    _rest(unit, against, against.fact.amount_fen - against.asked.amount_fen)
+    _rest(unit, against, whole=False)
     ended(unit, against, "paid, the excess sent back")
 
 
 def payment_less(unit: Unit, against: Against) -> None:
     """Less was paid than asked: nothing is paid by it, and what came goes back."""
     payment_declined(unit, told(against, "less was paid than asked"))
-    _rest(unit, against, against.fact.amount_fen)
+    _rest(unit, against, whole=True)
     ended(unit, against, "not paid, what came sent back")
 
 
@@ -100,14 +94,23 @@ def payment_declined_after(unit: Unit, against: Against) -> None:
     ended(unit, against, "missing: waits for reconciliation")
 
 
-def _rest(unit: Unit, against: Against, amount_fen: int) -> None:
-    """What came beyond what is booked: into suspense, and back from there."""
-    if amount_fen <= 0:
-        return
+def _rest(unit: Unit, against: Against, *, whole: bool) -> None:
+    """What came beyond what is booked, of each charge, or all that came: into suspense, and back
+    from there."""
     channel = against.asked.channel
     kept = account_id(CHANNEL_SURPLUS, channel)
-    entry = rules.amount_differs(unit.accounting_date, channel, amount_fen)
-    _send_back(unit, opened(unit, against, amount_fen, kept, entry))
+    for one in _charged(against):
+        amount_fen = one.moved_fen - (0 if whole else one.asked_fen)
+        if amount_fen > 0:
+            entry = rules.amount_differs(unit.accounting_date, channel, amount_fen)
+            _send_back(unit, opened(unit, against, amount_fen, kept, entry, one))
+
+
+def _charged(against: Against) -> list[Charged]:
+    """What came, by charge."""
+    fact, asked = against.fact, against.asked.asked
+    parts = asked.parts if asked else ()
+    return charged(against.asked.amount_fen, fact.serial, fact.amount_fen, parts, fact.parts)
 
 
 def _send_back(unit: Unit, stream: "Stream[suspense.State]") -> None:
@@ -129,6 +132,8 @@ def _send_back(unit: Unit, stream: "Stream[suspense.State]") -> None:
             product="REFUND",
             code=_code_of(unit, item),
             original=item.instruction_id,
+            original_fen=item.amount_fen,
+            part=item.part,
             serial=item.serial,
         )
 
@@ -210,43 +215,55 @@ def surplus_not_sent_back(unit: Unit, outcome: Outcome[Declined]) -> None:
     unit.record(stream, facts)
 
 
-def place_surplus(unit: Unit, command: PlaceSurplus) -> dict[str, object]:
-    """An operator's way out of 2241.08: to the payer's wallet. Raises SUSPENSE_NOT_FOUND,
-    SUSPENSE_STATE_WRONG, ACCOUNT_CLOSED, and what crediting the wallet raises."""
-    stream = suspense.stream(checked_text(command.item, "item", longest=64))
+def place(unit: Unit, item: str) -> tuple[suspense.Status, bool]:
+    """Give a surplus to the payer's wallet: what the item has come to, and whether it has now.
+    Raises SUSPENSE_NOT_FOUND, SUSPENSE_STATE_WRONG, ACCOUNT_CLOSED, and what crediting the wallet
+    raises."""
+    stream = suspense.stream(checked_text(item, "item", longest=64))
     state = unit.load(stream)
-    item = suspense.needed(state)
-    wallet = account_id(WALLET, item.party)
+    opened = suspense.needed(state)
+    wallet = account_id(WALLET, opened.party)
     if suspense.is_surplus(state) and is_closed(unit, wallet):
         raise Refused(Code.ACCOUNT_CLOSED, "item", wallet)
     on = unit.accounting_date
-    entry = rules.surplus_to_wallet(on, item.channel, item.party, item.waits_fen)
-    unit.record(stream, suspense.place(state, unit.actor, entry))
-    return {"item": command.item, "status": unit.load(stream).status}
+    entry = rules.surplus_to_wallet(on, opened.channel, opened.party, opened.waits_fen)
+    facts = suspense.place(state, unit.actor, entry)
+    unit.record(stream, facts)
+    return unit.load(stream).status, bool(facts)
 
 
 # What they share.
 
 
 def opened(
-    unit: Unit, against: Against, waits_fen: int, waits_at: str, entry: Entry
+    unit: Unit,
+    against: Against,
+    waits_fen: int,
+    waits_at: str,
+    entry: Entry,
+    charge: Charged | None = None,
 ) -> "Stream[suspense.State]":
-    """Open the item of a contradiction. `waits_at` "": its money has its place at once."""
+    """Open the item of a contradiction, or of one `charge` of it. `waits_at` "": its money has its
+    place at once."""
     fact, asked = against.fact, against.asked
     assert asked.channel in CHANNELS
-    item = suspense.item_id(against.instruction_id, fact.kind, fact.serial)
+    serial, amount_fen, part = fact.serial, fact.amount_fen, ""
+    if charge is not None:
+        serial, amount_fen, part = charge.serial, charge.moved_fen, charge.part
+    item = suspense.item_id(against.instruction_id, fact.kind, serial)
     stream = suspense.stream(item)
     wanted = suspense.opened(
         fact.kind,
         against.instruction_id,
         asked.reference,
-        fact.serial,
+        serial,
         asked.channel,
         asked.party,
-        fact.amount_fen,
+        amount_fen,
         waits_fen if waits_at else 0,
         waits_at,
         entry,
+        part,
     )
     unit.record(stream, suspense.open_item(unit.load(stream), wanted))
     return stream

@@ -17,10 +17,10 @@ from typing import Literal, NamedTuple, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.channel.network import Charge, Returned, Said
+from domain.channel.network import Charge, PaidPart, Returned, Said
 from domain.channel.port import Declined, Succeeded
 from domain.kernel import Fact, Stream, key
-from domain.payment import instruction
+from domain.payment import combined, instruction
 from domain.payment.tried import CONCLUSIVE, Told
 from domain.refusals import Code, Refused
 
@@ -60,6 +60,7 @@ class Established(Fact, frozen=True, omit_defaults=True):
     reason: str = ""
     attempt: int = 0
     exchange: str = ""
+    parts: tuple[PaidPart, ...] = ()  # By transaction, of a combined order.
 
 
 class Ended(Fact, frozen=True):
@@ -149,10 +150,9 @@ def _against(state: State, before: instruction.State, said: Said, told: Told) ->
                 return []
             return [_established(before, "late", said.serial, moved_fen, "", told)]
         if word in instruction.OPEN:
-            if moved_fen == asked_fen:
-                return []
-            kind: Kind = "more" if moved_fen > asked_fen else "less"
-            return [_established(before, kind, said.serial, moved_fen, "", told)]
+            wanted = before.asked.parts if before.asked else ()
+            kind = combined.compared(asked_fen, moved_fen, wanted, told.parts)
+            return [_established(before, kind, said.serial, moved_fen, "", told)] if kind else []
         first = state.serial or before.answer
         same = said.serial == first and (
             said.amount_fen in (None, before.moved_fen) or state.serial
@@ -212,8 +212,9 @@ def _established(
     before: instruction.State, kind: Kind, serial: str, fen: int, reason: str, told: Told
 ) -> Established:
     return Established(
-        kind, serial, before.amount_fen, fen, before.status, reason, told.attempt, told.exchange
-    )
+        kind, serial, before.amount_fen, fen, before.status, reason, told.attempt, told.exchange,
+        told.parts,
+    )  # fmt: skip
 
 
 def _known(state: State, kind: str, serial: str) -> bool:

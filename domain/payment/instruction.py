@@ -19,12 +19,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.channel import network
+from domain.channel.network import PaidPart
 from domain.channel.port import Declined as ChannelDeclined
 from domain.channel.port import Purpose, Result
 from domain.channel.port import Succeeded as ChannelSucceeded
 from domain.channel.routing import Choice
 from domain.kernel import Fact, Stream, key
-from domain.payment import rhythm, tried
+from domain.payment import combined, rhythm, tried
 from domain.payment.asked import Details, Part
 from domain.payment.tried import UNTRIED, AttemptKind, Said, Told, Tried
 from domain.refusals import Code, Refused
@@ -38,7 +39,8 @@ class Issued(Fact, frozen=True, omit_defaults=True):
     the channel knows it by, "" for the instruction's own id; `code` the payment code. A refund
     names the instruction it is of, `original`, and of a combined order the transaction, `part`.
     `choice`: why this channel; `merchant`: whose transaction it is; `serial`: the charge a refund
-    gives back, "" for the first; `payee` the stream of what the money is meant for."""
+    gives back, "" for the first, and `original_fen` what that moved, 0 for what the original did;
+    `payee` the stream of what the money is meant for."""
 
     purpose: Purpose
     reference: str
@@ -57,6 +59,7 @@ class Issued(Fact, frozen=True, omit_defaults=True):
     serial: str = ""
     product: str = ""
     payee: str = ""
+    original_fen: int = 0
 
 
 class Attempted(Fact, frozen=True, omit_defaults=True):
@@ -98,17 +101,18 @@ class Succeeded(Fact, frozen=True, omit_defaults=True):
     serial: str
     attempt: int = 0
     exchange: str = ""
-    parts: tuple[network.PaidPart, ...] = ()
+    parts: tuple[PaidPart, ...] = ()
 
 
 class Differed(Fact, frozen=True, omit_defaults=True):
-    """Succeeded with another amount than asked: what `serial` moved."""
+    """Succeeded with another amount than asked: what `serial` moved, or each part's."""
 
     serial: str
     asked_fen: int
     amount_fen: int
     attempt: int = 0
     exchange: str = ""
+    parts: tuple[PaidPart, ...] = ()
 
 
 class Declined(Fact, frozen=True, omit_defaults=True):
@@ -147,29 +151,13 @@ class Withheld(Fact, frozen=True):
 
 
 Event = (
-    Issued
-    | Attempted
-    | Answered
-    | Unknown
-    | Succeeded
-    | Differed
-    | Declined
-    | Confirmed
-    | AskWanted
-    | CloseWanted
-    | Withheld
-)
+    Issued | Attempted | Answered | Unknown | Succeeded | Differed | Declined
+    | Confirmed | AskWanted | CloseWanted | Withheld
+)  # fmt: skip
 Status = Literal[
-    "none",
-    "issued",
-    "sent",
-    "awaiting_payer",
-    "processing",
-    "unknown",
-    "succeeded",
-    "differs",
-    "declined",
-]
+    "none", "issued", "sent", "awaiting_payer", "processing", "unknown",
+    "succeeded", "differs", "declined",
+]  # fmt: skip
 
 
 class State(Struct, frozen=True, gc=False):
@@ -188,6 +176,7 @@ class State(Struct, frozen=True, gc=False):
     moved_fen: int = 0  # What `answer` moved, once it has succeeded.
     asked: Issued | None = None
     tried: Tried = UNTRIED
+    paid: tuple[PaidPart, ...] = ()  # By transaction, of a combined order.
 
 
 AnswerT = TypeVar("AnswerT", bound=Succeeded | Declined | Unknown, covariant=True)
@@ -272,10 +261,12 @@ def hear(state: State, said: network.Said, told: Told) -> list[Event]:
     if isinstance(said, network.Returned):
         return [Succeeded(said.serial, attempt, exchange)]  # It went out before it came back.
     if isinstance(said, ChannelSucceeded):
-        asked_fen, moved_fen = state.amount_fen, said.amount_fen
-        if moved_fen is None or moved_fen == asked_fen:
-            return [Succeeded(said.serial, attempt, exchange, told.parts)]
-        return [Differed(said.serial, asked_fen, moved_fen, attempt, exchange)]
+        asked_fen, moved_fen, paid = state.amount_fen, said.amount_fen, told.parts
+        moved_fen = asked_fen if moved_fen is None else moved_fen
+        wanted = state.asked.parts if state.asked else ()
+        if not combined.compared(asked_fen, moved_fen, wanted, paid):
+            return [Succeeded(said.serial, attempt, exchange, paid)]
+        return [Differed(said.serial, asked_fen, moved_fen, attempt, exchange, paid)]
     if isinstance(said, ChannelDeclined):
         why = state.tried.closing or said.reason
         return [Declined(why, said.by_channel, attempt, exchange)]
@@ -319,9 +310,9 @@ def ask(state: State, at_us: int) -> list[Event]:
 
 
 def close(state: State, reason: str, at_us: int, *, by_channel: bool = False) -> list[Event]:
-    """Close a payment: at its channel first, unless nothing was sent (`by_channel`: of a
-    decline then). Again, or declined already: []. Raises INSTRUCTION_NOT_FOUND,
-    INSTRUCTION_ALREADY_ENDED, INSTRUCTION_NOT_CLOSABLE."""
+    """Close a payment: at its channel first, unless nothing was sent (`by_channel`: of a decline
+    then). Again, or declined already: []. Raises INSTRUCTION_NOT_FOUND, INSTRUCTION_ALREADY_ENDED,
+    INSTRUCTION_NOT_CLOSABLE."""
     _need(state)
     if state.status in ("succeeded", "differs"):
         raise Refused(Code.INSTRUCTION_ALREADY_ENDED, "instruction_id", "it succeeded")
@@ -356,12 +347,8 @@ def evolve(state: State, event: Event) -> State:
         case Issued(purpose=purpose, reference=reference, channel=channel):
             whom = (event.amount_fen, event.party, "", event.number, 0, 0, event)
             return State("issued", purpose, reference, channel, *whom)
-        case Succeeded(serial=serial):
-            return _ended(state, "succeeded", serial, event.attempt, state.amount_fen)
-        case Differed(serial=serial):
-            return _ended(state, "differs", serial, event.attempt, event.amount_fen)
-        case Declined(reason=reason):
-            return _ended(state, "declined", reason, event.attempt, 0)
+        case Succeeded() | Differed() | Declined():
+            return _ended(state, event)
         case Unknown(reason=reason):
             been = tried.unanswered(been, event.attempt, unsent=event.unsent)
             after = replace(state, due_us=event.due_us, tried=been)
@@ -393,8 +380,14 @@ def evolve(state: State, event: Event) -> State:
             assert_never(event)
 
 
-def _ended(state: State, status: Status, answer: str, attempt: int, moved_fen: int) -> State:
-    been = tried.answered(state.tried, attempt) if attempt else state.tried
-    return replace(
-        state, status=status, answer=answer, moved_fen=moved_fen, due_us=None, tried=been
-    )
+def _ended(state: State, event: Succeeded | Differed | Declined) -> State:
+    been = tried.answered(state.tried, event.attempt) if event.attempt else state.tried
+    ended = replace(state, due_us=None, tried=been)
+    match event:
+        case Succeeded(serial=serial, parts=paid):
+            fen = state.amount_fen
+            return replace(ended, status="succeeded", answer=serial, moved_fen=fen, paid=paid)
+        case Differed(serial=serial, amount_fen=fen, parts=paid):
+            return replace(ended, status="differs", answer=serial, moved_fen=fen, paid=paid)
+        case Declined(reason=reason):
+            return replace(ended, status="declined", answer=reason)

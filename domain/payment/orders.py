@@ -3,6 +3,7 @@
 from domain.channel.network import Order
 from domain.channel.network import Part as OrderPart
 from domain.channel.port import ChannelRequest
+from domain.payment.asked import Part
 from domain.payment.instruction import State
 from domain.payment.protocol import PRODUCTS
 from domain.refusals import Code, Refused
@@ -35,15 +36,20 @@ def network_order(
     INSTRUCTION_NOT_FOUND when the original is needed and does not exist."""
     asked = state.asked
     assert asked is not None
-    number, original_fen = "", 0
+    number, original_fen, merchant = "", 0, asked.merchant
     if asked.original:
         if original is None or original.asked is None:
             raise Refused(Code.INSTRUCTION_NOT_FOUND, "original", asked.original)
         number = number_at_channel(asked.original, original)
         original_fen = original.moved_fen or original.amount_fen
+        merchant = merchant or original.asked.merchant
         for part in original.asked.parts:
             if part.transaction == asked.part:
-                number, original_fen = part.number, part.amount_fen
+                paid = {one.number: one.amount_fen for one in original.paid}
+                number = part.number
+                original_fen = paid.get(part.number, part.amount_fen)
+                merchant = _merchant(part)
+        original_fen = asked.original_fen or original_fen
     # Channels take no order without one. It follows from facts alone: a send that is repeated must
     # be the same as the first.
     product = PRODUCTS.get(asked.product)
@@ -60,11 +66,14 @@ def network_order(
         expires_us=asked.expires_us,
         original=number,
         original_fen=original_fen,
-        merchant=asked.merchant,
+        merchant=merchant,
         serial=asked.serial or serial,
         parts=tuple(
-            # A transaction is named after its merchant, whose id has no dash.
-            OrderPart(one.number, one.transaction.partition("-")[0], one.amount_fen, subject)
-            for one in asked.parts
+            OrderPart(one.number, _merchant(one), one.amount_fen, subject) for one in asked.parts
         ),
     )
+
+
+def _merchant(part: Part) -> str:
+    """A transaction is named after its merchant, whose id has no dash."""
+    return part.transaction.partition("-")[0]

@@ -93,7 +93,7 @@ def send_back_succeeded(unit: Unit, outcome: Outcome[Succeeded]) -> None:
     waited = state.legs[place].account == PAYMENT_IN_TRANSIT
     back = composite.leg_sent_back if waited else refund_succeeded
     entry = back(unit.accounting_date, asked.channel, asked.amount_fen)
-    unit.record(stream, payment.complete_send_back(state, place, entry))
+    unit.record(stream, payment.complete_send_back(state, place, asked.amount_fen, entry))
 
 
 def send_back_declined(unit: Unit, outcome: Outcome[Declined]) -> None:
@@ -103,7 +103,8 @@ def send_back_declined(unit: Unit, outcome: Outcome[Declined]) -> None:
     waited = state.legs[place].account == PAYMENT_IN_TRANSIT
     keep = leg_kept if waited else refund_kept
     entry = keep(unit, asked.channel, asked.party, asked.amount_fen)
-    unit.record(stream, payment.fail_send_back(state, place, outcome.fact.reason, entry))
+    reason, amount_fen = outcome.fact.reason, asked.amount_fen
+    unit.record(stream, payment.fail_send_back(state, place, amount_fen, reason, entry))
 
 
 def refund_kept(unit: Unit, channel: str, buyer: str, amount_fen: int) -> Entry:

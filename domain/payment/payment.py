@@ -28,8 +28,8 @@ from msgspec.structs import replace
 from domain.accounting.chart import PAYMENT_IN_TRANSIT, REFUND_IN_TRANSIT
 from domain.accounting.open_items import NONE, OpenItems, suspense_of
 from domain.kernel import Entry, Fact, Stream, key
-from domain.payment import legs as standing
-from domain.payment.legs import Legs, any_is, changed, first, released
+from domain.payment import legs as leg_states
+from domain.payment.legs import Gone, Legs, any_is, changed, first, released
 from domain.payment.plan import Leg, alike, numbered, through
 from domain.refusals import Code, Refused
 
@@ -108,24 +108,27 @@ class SendBackStarted(Fact, frozen=True):
     entry: Entry | None
 
 
-class SentBack(Fact, frozen=True):
+class SentBack(Fact, frozen=True, omit_defaults=True):
     """`whole`: what the payment came to with it, "" while other legs are under way, or when it was
-    declined anyway."""
+    declined anyway; `leg_whole`: what the leg came to, "" while other parts of it are (a combined
+    order goes back by its transactions)."""
 
     leg: int
     amount_fen: int
-    whole: standing.Gone
+    whole: Gone
     entry: Entry
+    leg_whole: Gone = "sent_back"
 
 
-class SendBackFailed(Fact, frozen=True):
+class SendBackFailed(Fact, frozen=True, omit_defaults=True):
     """The channel declined; its entry says where the money is kept."""
 
     leg: int
     amount_fen: int
     reason: str
-    whole: standing.Gone
+    whole: Gone
     entry: Entry
+    leg_whole: Gone = "kept"
 
 
 class Declined(Fact, frozen=True):
@@ -139,20 +142,9 @@ class BecameUnknown(Fact, frozen=True):
 
 
 Event = (
-    Started
-    | LegSucceeded
-    | LegDeclined
-    | LegRerouted
-    | Succeeded
-    | Reopened
-    | Captured
-    | WalletRecharged
-    | SendBackStarted
-    | SentBack
-    | SendBackFailed
-    | Declined
-    | BecameUnknown
-)
+    Started | LegSucceeded | LegDeclined | LegRerouted | Succeeded | Reopened | Captured
+    | WalletRecharged | SendBackStarted | SentBack | SendBackFailed | Declined | BecameUnknown
+)  # fmt: skip
 Status = Literal[
     "none", "paying", "unknown", "giving_up", "succeeded", "sending_back", "sent_back", "kept",
     "declined",
@@ -188,12 +180,12 @@ def instruction_id(payment_no: str, place: int = 0, legs: int = 1) -> str:
 def asks(state: State, payment_no: str, place: int, more: int = 0) -> str:
     """Of the instruction that asks for a leg now; of the next one with `more` of 1."""
     times = len(state.legs[place].tried) + more
-    return numbered("pay", payment_no, place, len(state.legs), times)
+    return numbered("pay", payment_no, place, len(state.legs), again=times)
 
 
-def send_back_id(payment_no: str, place: int = 0, legs: int = 1) -> str:
-    """Of the instruction that asks a channel to take a leg back."""
-    return numbered("back", payment_no, place, legs)
+def send_back_id(payment_no: str, place: int = 0, legs: int = 1, part: int = 0) -> str:
+    """Of the instruction that asks a channel to take a leg back, or a part of it (from 1)."""
+    return numbered("back", payment_no, place, legs, part)
 
 
 def start(
@@ -321,25 +313,36 @@ def send_back(state: State, reason: str, goes_back: Callable[[Leg], Entry]) -> l
     ]
 
 
-def complete_send_back(state: State, place: int, entry: Entry) -> list[Event]:
+def complete_send_back(state: State, place: int, amount_fen: int, entry: Entry) -> list[Event]:
+    """A channel took a leg back, or so much of it."""
     started = needed(state)
     if state.legs[place].status != "sending_back":
         return []
-    whole = standing.gone(state.legs, place, "sent_back") if state.status == "sending_back" else ""
-    return [SentBack(place, started.legs[place].amount_fen, whole, entry)]
+    leg_whole = leg_states.comes_to(started.legs, state.legs, place, amount_fen, "sent_back")
+    return [SentBack(place, amount_fen, _whole(state, place, leg_whole), entry, leg_whole)]
 
 
-def fail_send_back(state: State, place: int, reason: str, entry: Entry) -> list[Event]:
+def fail_send_back(
+    state: State, place: int, amount_fen: int, reason: str, entry: Entry
+) -> list[Event]:
     started = needed(state)
     if state.legs[place].status != "sending_back":
         return []
-    whole = standing.gone(state.legs, place, "kept") if state.status == "sending_back" else ""
-    return [SendBackFailed(place, started.legs[place].amount_fen, reason, whole, entry)]
+    leg_whole = leg_states.comes_to(started.legs, state.legs, place, amount_fen, "kept")
+    whole = _whole(state, place, leg_whole)
+    return [SendBackFailed(place, amount_fen, reason, whole, entry, leg_whole)]
+
+
+def _whole(state: State, ending: int, as_: Gone) -> Gone:
+    """What a payment that goes back whole comes to with this leg."""
+    return leg_states.all_come_to(state.legs, ending, as_) if state.status == "sending_back" else ""
 
 
 def open_items(state: State) -> OpenItems:
     """Money that waits for its plan, is on its way back, or lies in suspense."""
-    return NONE if state.started is None else standing.items(state.started.legs, state.legs)
+    if state.started is None:
+        return NONE
+    return leg_states.waiting(state.started.legs, state.legs) or NONE
 
 
 def needed(state: State) -> Started:
@@ -362,7 +365,7 @@ def evolve(state: State, event: Event) -> State:
         case LegRerouted(leg=place, legs=planned):
             before = needed(state)
             now = replace(before, legs=planned)
-            legs = standing.again(legs, place, before.legs[place].channel)
+            legs = leg_states.again(legs, place, before.legs[place].channel)
             return replace(state, status="paying", started=now, legs=legs)
         case Succeeded(leg=place):
             came = legs if place is None else changed(legs, place, "in")
@@ -371,7 +374,7 @@ def evolve(state: State, event: Event) -> State:
             late = replace(state, legs=changed(legs, place, "waiting"), late=True)
             return replace(late, status="paying" if len(legs) == 1 else "giving_up")
         case Captured():
-            return replace(state, legs=standing.captured(legs))
+            return replace(state, legs=leg_states.captured(legs))
         case Declined(reason=reason):
             ended = changed(legs, 0, "declined") if len(legs) == 1 else legs
             return replace(state, status="declined", legs=ended, reason=reason)
@@ -384,11 +387,11 @@ def evolve(state: State, event: Event) -> State:
             if state.status == "succeeded":
                 state, legs = replace(state, status="sending_back"), released(legs)
             return replace(state, legs=changed(legs, place, "sending_back", waits))
-        case SentBack(leg=place, whole=whole):
-            legs = changed(legs, place, "sent_back")
+        case SentBack(leg=place, whole=whole, amount_fen=fen):
+            legs = leg_states.gone(legs, place, fen, None, event.leg_whole)
             return replace(state, status=whole or state.status, legs=legs)
-        case SendBackFailed(leg=place, whole=whole, entry=entry):
-            legs = changed(legs, place, "kept", suspense_of(entry))
+        case SendBackFailed(leg=place, whole=whole, amount_fen=fen, entry=entry):
+            legs = leg_states.gone(legs, place, fen, suspense_of(entry), event.leg_whole)
             return replace(state, status=whole or state.status, legs=legs)
         case _:
             assert_never(event)

@@ -8,6 +8,7 @@ wallet while the card can still take it (against cash-out, 套现). Nothing is d
 rounded. Amounts are fen.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -18,7 +19,10 @@ from domain.refusals import Code, Refused
 LegKind = Literal["wallet", "channel"]
 MAX_LEGS = 5
 WALLET_CODE = "WALLET_BALANCE"
-_AGAIN = ("", *"bcdefghijklmnopqrstuvwxyz")
+_AGAIN = ("", *"bcdefghijklmno")  # Not p, which says that a part follows.
+
+# Of an instruction's id: the word, the place of the leg, and the part of it.
+_placed = re.compile(r"[a-z]+?([0-9]*)(?:p[0-9]+)?-", re.ASCII).match
 
 
 class Leg(Struct, frozen=True, array_like=True, gc=False):
@@ -108,15 +112,17 @@ def through(plan: Sequence[Leg], place: int, channel: str) -> tuple[Leg, ...]:
     return (*plan[:place], leg, *plan[place + 1 :])
 
 
-def numbered(prefix: str, number: str, place: int, legs: int, again: int = 0) -> str:
+def numbered(prefix: str, number: str, place: int, legs: int, part: int = 0, again: int = 0) -> str:
     """The id of the instruction of one of several legs: `pay-P1` of a plan of one, `pay2-P1` of the
-    second of several; `payb-P1`, `payb2-P1` when another channel is asked for the leg, `payc-P1`
-    when a third one is. The prefix has no dash, so no two numbers share an id."""
+    second of several; `back2p3-P1` of its third part, where a leg has several; `payb2-P1` when
+    another channel is asked for the leg, `payc2-P1` when a third one is. The prefix has no dash, so
+    no two numbers share an id."""
     prefix += _AGAIN[again]
-    return f"{prefix}-{number}" if legs == 1 else f"{prefix}{place + 1}-{number}"
+    leg = "" if legs == 1 else str(place + 1)
+    return f"{prefix}{leg}p{part}-{number}" if part else f"{prefix}{leg}-{number}"
 
 
 def place_of(instruction_id: str) -> int:
     """The place of the leg whose instruction this is."""
-    digits = instruction_id.partition("-")[0].lstrip("abcdefghijklmnopqrstuvwxyz")
-    return int(digits) - 1 if digits else 0
+    found = _placed(instruction_id)
+    return int(found[1]) - 1 if found and found[1] else 0

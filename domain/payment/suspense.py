@@ -25,9 +25,10 @@ from domain.refusals import Code, Refused
 Status = Literal["none", "waiting", "sending_back", "sent_back", "placed"]
 
 
-class Opened(Fact, frozen=True):
+class Opened(Fact, frozen=True, omit_defaults=True):
     """`amount_fen` is what `serial` moved beyond, or in place of, what was asked; `waits_fen` of it
-    wait on `account`. `reference` is the stream the instruction was for, `party` whose money it is.
+    wait on `account`. `reference` is the stream the instruction was for, `party` whose money it is;
+    `part` the transaction, of a combined order.
     """
 
     kind: Kind
@@ -40,6 +41,7 @@ class Opened(Fact, frozen=True):
     waits_fen: int
     account: str
     entry: Entry
+    part: str = ""
 
 
 class SendBackStarted(Fact, frozen=True):
@@ -97,11 +99,12 @@ def opened(
     waits_fen: int,
     account: str,
     entry: Entry,
+    part: str = "",
 ) -> Opened:
     """What is to be opened."""
     return Opened(
         kind, instruction_id, reference, serial, channel, party, amount_fen, waits_fen, account,
-        entry,
+        entry, part,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from domain.kernel import Command, Stream, Unit
 from domain.money import MAX_TAKEN_FEN, fen
 from domain.payment import payment
 from domain.payment.asked import Details
-from domain.payment.commands import issue
+from domain.payment.commands import issue, payment_parts
 from domain.payment.instruction import Declined, Outcome, Succeeded, Unknown
 from domain.payment.outcomes import refund_kept
 from domain.payment.plan import Share, carrier, place_of
@@ -104,7 +104,7 @@ def _give_back(unit: Unit, refund_no: str) -> None:
         if part.kind == "channel":
             instruction_id = refund.instruction_id(refund_no, place, len(parts))
             amount_fen = part.amount_fen
-            told, to = _of(paid_by, sold, part), wanted.buyer
+            told, to = _of(unit, paid_by, sold, wanted.transaction_id, part), wanted.buyer
             issue(unit, instruction_id, "refund", stream, part.channel, amount_fen, to, **told)
             continue
         kept_at = next((one.channel for one in parts if one.channel), PAYOUT_CHANNEL)
@@ -116,13 +116,22 @@ def _give_back(unit: Unit, refund_no: str) -> None:
         unit.record(stream, facts)
 
 
-def _of(paid_by: payment.State, sold: transaction.State, part: Share) -> Details:
+def _of(
+    unit: Unit,
+    paid_by: payment.State,
+    sold: transaction.State,
+    transaction_id: str,
+    part: Share,
+) -> Details:
     """What a refund's instruction says of the payment it is of."""
     assert sold.created is not None
     details = Details(product="REFUND", merchant=sold.created.merchant)
     if paid_by.started is not None:  # Nothing is refunded that was not paid.
-        details["code"] = paid_by.started.legs[part.leg].code
-        details["original"] = payment.asks(paid_by, sold.payment_no, part.leg)
+        leg = paid_by.started.legs[part.leg]
+        original = payment.asks(paid_by, sold.payment_no, part.leg)
+        details["code"], details["original"] = leg.code, original
+        if payment_parts(unit, leg, original):
+            details["part"] = transaction_id
     return details
 
 

@@ -189,10 +189,10 @@ def _change(legs: Legs, fact: Any) -> None:
         case facts.SendBackStarted(leg=place, reason=reason):
             _release(legs)
             legs[place].state, legs[place].reason = "sending_back", reason
-        case facts.SentBack(leg=place):
-            legs[place].state = "sent_back"
-        case facts.SendBackFailed(leg=place, reason=reason):
-            legs[place].state, legs[place].reason = "kept", reason
+        case facts.SentBack(leg=place, leg_whole=whole):
+            legs[place].state = whole or legs[place].state
+        case facts.SendBackFailed(leg=place, reason=reason, leg_whole=whole):
+            legs[place].state, legs[place].reason = whole or legs[place].state, reason
 
 
 def _release(legs: Legs) -> None:

@@ -73,10 +73,8 @@ def test_an_outbox_sends_beside_the_worker_and_what_is_not_listed_waits(migrated
         until(lambda: worker.status.rounds > rounds + 1)
         assert status("P2") == "issued"  # No channel of the file carries it.
         assert set(context.callbacks) == {"JD_PAY"}
-        assert context.outbox is not None
         seen = Watched(context.engine, context.watch)()
-        assert (seen["JD_PAY"].requests >= 2, seen["JD_PAY"].well) == (True, True)
-        assert [name for name, one in seen.items() if one.reachable] == ["JD_PAY"]
+        assert seen["JD_PAY"].requests >= 2 and seen["JD_PAY"].reachable
     finally:
         context.close()
     assert made[0].closed

@@ -13,11 +13,12 @@ from domain.accounting.commands import CloseAccount, FreezeAccount
 from domain.channel.network import Charge
 from domain.ledger.capacity import CapacityBook
 from domain.ledger.position_book import PositionBook
-from domain.order.commands import CloseOrder, PayOrder
+from domain.order.commands import Checkout, CloseOrder, PayOrder
+from domain.order.order import OrderLine
+from domain.order.surplus import PlaceSurplus, payment_of
 from domain.payment import suspense
 from domain.payment.asking import ClaimAttempt, RecordAnswer
 from domain.payment.commands import LegAsked, RechargeWallet, RecordOutcome, TransferMoney
-from domain.payment.contradicted import PlaceSurplus
 from domain.refusals import Code
 from domain.settlement import batch
 from domain.settlement.commands import RetryPayout
@@ -122,6 +123,58 @@ def test_an_operator_gives_a_surplus_to_the_wallet(shop: Books) -> None:
     shop.do(again)
     assert shop.balance(WALLET) == 9_000
     assert shop.facts_of(again) == []
+
+
+@pytest.fixture
+def surplus(shop: Books) -> str:
+    """A second charge of 100.00 that the channel would not keep back: it lies in suspense."""
+    say(shop, "pay-P1", "succeeded", "S1", amount_fen=10_000)
+    say(shop, "pay-P1", "succeeded", "S2", amount_fen=10_000)
+    charges = (Charge("S1", 10_000, 1), Charge("S2", 10_000, 2))
+    attempt = ask(shop, "pay-P1")
+    say(shop, "pay-P1", "succeeded", "S1", amount_fen=10_000, charges=charges, attempt=attempt)
+    name = extra("pay-P1", "second", "S2")
+    say(shop, name, "succeeded", "B1")
+    say(shop, name, "declined", reason="taken back")
+    say(shop, name, "declined", attempt=ask(shop, name), reason="taken back")
+    assert items_of(shop) == {SURPLUS: 10_000}
+    return suspense.item_id(name, "declined", "B1")
+
+
+def test_a_surplus_pays_another_order_of_its_payer(shop: Books, surplus: str) -> None:
+    shop.place("O2", (MERCHANT, 6_000), (TEA, 3_500))
+    wanted = PlaceSurplus(surplus, "O2")
+    assert shop.do(wanted)["payment_no"] == payment_of(surplus)
+    assert shop.state("order-O2").status == "paid"
+    assert shop.balance(f"2241.04.{TEA}") == 3_500
+    assert shop.balance(WALLET) == 500  # What is above is the payer's.
+    assert items_of(shop) == {}
+    assert shop.facts_of(wanted) == []
+    shop.do(RefundTransaction("R2", f"{TEA}-O2", 3_500))
+    assert shop.balance(WALLET) == 4_000
+
+
+def test_a_surplus_that_cannot_pay_an_order_stays_where_it_is(shop: Books, surplus: str) -> None:
+    shop.place("O2", (MERCHANT, 10_001))
+    shop.place("O3", (MERCHANT, 5_000))
+    shop.do(CloseOrder("O3", "no longer"))
+    for order_no, code in (
+        ("O1", Code.ORDER_NOT_PAYABLE),
+        ("O2", Code.REQUEST_INVALID),
+        ("O3", Code.ORDER_NOT_PAYABLE),
+        ("O4", Code.ORDER_NOT_FOUND),
+        ("O 5", Code.IDENTIFIER_INVALID),
+    ):
+        assert refusal(shop, PlaceSurplus(surplus, order_no)) is code, order_no
+    assert items_of(shop) == {SURPLUS: 10_000}
+    assert shop.balance(WALLET) == 0
+
+
+def test_a_surplus_pays_nobody_elses_order(shop: Books, surplus: str) -> None:
+    line = OrderLine(MERCHANT, 5_000, "nuts", 1)
+    shop.do(Checkout("O2", FRIEND, (line,)))
+    assert refusal(shop, PlaceSurplus(surplus, "O2")) is Code.REQUEST_INVALID
+    assert items_of(shop) == {SURPLUS: 10_000}
 
 
 def test_a_late_success_pays_an_order_that_is_still_open(shop: Books) -> None:

@@ -49,11 +49,11 @@ def send_back(state: State, reason: str) -> list[Event]:
 
 
 def complete(state: State) -> list[Event]:
-    return payment.complete_send_back(state, 0, PURCHASE)
+    return payment.complete_send_back(state, 0, 10_000, PURCHASE)
 
 
 def fail(state: State, reason: str) -> list[Event]:
-    return payment.fail_send_back(state, 0, reason, PURCHASE)
+    return payment.fail_send_back(state, 0, 10_000, reason, PURCHASE)
 
 
 def test_a_payment_is_started_once() -> None:

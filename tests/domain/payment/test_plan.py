@@ -60,7 +60,8 @@ def test_refunds_take_channels_first_and_never_more_than_a_leg_paid(
         left, gone = paid, {one.leg: 0 for one in paid}
         while left:
             rest = sum(one.amount_fen for one in left)
-            wanted = data.draw(st.integers(1, rest)) if rest < 10**6 else rest // 2 + 1
+            # At least a tenth each time: a fen each time would be a million draws.
+            wanted = data.draw(st.integers(rest // 10 + 1, rest))
             parts, left = take(left, wanted)
             assert sum(one.amount_fen for one in parts) == wanted
             if any(one.kind == "wallet" for one in parts):
@@ -89,7 +90,7 @@ def test_legs_that_are_not_the_amount_are_no_plan() -> None:
     st.integers(0, MAX_LEGS - 1),
     st.integers(0, MAX_LEGS - 1),
     st.tuples(st.integers(1, MAX_LEGS), st.integers(1, MAX_LEGS)),
-    st.tuples(st.integers(0, 25), st.integers(0, 25)),
+    st.tuples(st.integers(0, 14), st.integers(0, 14)),
 )
 def test_no_two_legs_share_an_id(
     one: str, other: str, place: int, place2: int, legs: tuple[int, int], again: tuple[int, int]
@@ -97,8 +98,8 @@ def test_no_two_legs_share_an_id(
     """Nor do two instructions of one leg, that different channels are asked by."""
     place, place2 = place % legs[0], place2 % legs[1]
     first, second = (
-        numbered("pay", one, place, legs[0], again[0]),
-        numbered("pay", other, place2, legs[1], again[1]),
+        numbered("pay", one, place, legs[0], again=again[0]),
+        numbered("pay", other, place2, legs[1], again=again[1]),
     )
     assert place_of(first) == place
     if (one, place, again[0]) != (other, place2, again[1]):

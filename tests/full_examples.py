@@ -1,0 +1,67 @@
+"""Examples of facts with every optional field told: what `examples.py` leaves out is stored too."""
+
+from domain.accounting.rules import refund as refund_rules
+from domain.accounting.rules import suspense as suspense_rules
+from domain.channel.network import PaidPart
+from domain.channel.routing import Choice, Rejected
+from domain.kernel import Fact
+from domain.payment import contradiction, instruction, payment, suspense
+from domain.payment.asked import Part
+from tests.examples import BUYER, MERCHANT, ORDER_NO, PAID_AT, PAY_DAY
+
+DIGEST = "ab" * 32
+WECHAT = "WECHAT_PAY"
+PARTS = (
+    Part(f"{MERCHANT}-{ORDER_NO}", "part1-P1001", 6_000),
+    Part(f"TEA-{ORDER_NO}", "part2-P1001", 4_000),
+)
+PAID = (PaidPart("part1-P1001", "4200001", 6_000), PaidPart("part2-P1001", "4200002", 4_120))
+
+FULL_EXAMPLES: dict[str, Fact] = {
+    "instruction.issued.2": instruction.Issued(
+        "refund",
+        "payment-P1001",
+        WECHAT,
+        10_000,
+        BUYER,
+        number="pay-P1001",
+        code=WECHAT,
+        subject="nuts",
+        expires_us=PAID_AT,
+        original="pay-P1000",
+        part=f"{MERCHANT}-{ORDER_NO}",
+        parts=PARTS,
+        choice=Choice(WECHAT, "first in order", (Rejected("JD_PAY", "comes later in order"),)),
+        merchant=MERCHANT,
+        serial="4200001",
+        product="REFUND",
+        payee=f"order-{ORDER_NO}",
+        original_fen=10_120,
+    ),
+    "instruction.succeeded.1": instruction.Succeeded("4200001", 3, DIGEST, PAID),
+    "instruction.differed.1": instruction.Differed("4200001", 10_000, 10_120, 3, DIGEST, PAID),
+    "instruction.unknown.1": instruction.Unknown("refused", PAID_AT, 3, DIGEST, True),
+    "instruction.declined.1": instruction.Declined("over its limit", True, 3, DIGEST),
+    "contradiction.established.1": contradiction.Established(
+        "more", "4200001", 10_000, 10_120, "awaiting_payer", "another amount", 3, DIGEST, PAID
+    ),
+    "suspense.opened.1": suspense.Opened(
+        "more",
+        "pay-P1001",
+        "payment-P1001",
+        "4200002",
+        WECHAT,
+        BUYER,
+        4_120,
+        120,
+        f"2241.08.{WECHAT}",
+        suspense_rules.amount_differs(PAY_DAY, WECHAT, 120),
+        f"TEA-{ORDER_NO}",
+    ),
+    "payment.sent_back.2": payment.SentBack(
+        1, 6_000, "", refund_rules.refund_succeeded(PAY_DAY, WECHAT, 6_000), ""
+    ),
+    "payment.send_back_failed.2": payment.SendBackFailed(
+        1, 4_000, "closed", "kept", refund_rules.refund_to_wallet(PAY_DAY, BUYER, 4_000), "kept"
+    ),
+}
