@@ -134,6 +134,7 @@ def open_context(
     auto_day: bool = True,
     days_behind: int = FEW_DAYS,
     network: Callable[[], Mapping[str, Adapter]] | None = None,
+    payees: Mapping[str, str] | None = None,
     factor: int = 1,
 ) -> AppContext:
     """Open a migrated ledger. `start()` begins what runs beside it, `close()` ends everything.
@@ -142,7 +143,8 @@ def open_context(
     worker leaves business days to operators, as it does when the books are more than `days_behind`
     days back. `clock` is UTC µs, `factor` times as fast as the wall's. `network` makes adapters to
     channels over a network: then instructions go through those, from an outbox beside the worker,
-    and `channel` carries nothing. Raises what `open_recorder` raises.
+    and `channel` carries nothing; `payees` are merchants' accounts at the bank, by member. Raises
+    what `open_recorder` raises.
     """
     ledger, clocks = Ledger.open(database_url, clock=clock), Clocks(clock, factor)
     reads = sqlalchemy_engine(ledger.database, read_only=True)
@@ -153,8 +155,7 @@ def open_context(
         ledger.recorder, writes, tuple(READ_MODELS.values()), on_written=partial(_tell, told)
     )
     desk = Desk(ledger, reads, projector, channel, network is not None)
-    follower = Follower(arrivals, lambda: _checkpoints(reads))
-    background: list[Background] = [follower]
+    background: list[Background] = [follower := Follower(arrivals, lambda: _checkpoints(reads))]
     if not projections:
         follower.follow(ledger.database, rows_channel(ledger.recorder))
     if projections:
@@ -163,7 +164,7 @@ def open_context(
         working = Worker(desk, clock, auto_day=auto_day, days_behind=days_behind)
         background.append(working)
         if network is not None:
-            sending = _outbox(desk, writes, network(), clocks, working, days_behind)
+            sending = _outbox(desk, writes, network(), payees, clocks, working, days_behind)
             background.append(sending)
             told.append(lambda _: sending.wake())
     heard = network() if network is not None else {}
@@ -191,6 +192,7 @@ def _outbox(
     desk: Desk,
     writes: Engine,
     adapters: Mapping[str, Adapter],
+    payees: Mapping[str, str] | None,
     clocks: Clocks,
     worker: Worker,
     days_behind: int,
@@ -203,6 +205,7 @@ def _outbox(
         adapters,
         clocks.books,
         factor=clocks.factor,
+        payees=payees,
         waits=lambda: worker.status.beside,
         days_behind=days_behind,
     )

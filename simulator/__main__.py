@@ -2,11 +2,16 @@
 
 import argparse
 import asyncio
+import errno
 import json
+import os
 import signal
 import socket
+import sqlite3
 import sys
 from pathlib import Path
+
+import msgspec
 
 from simulator import agenda, conduct
 from simulator.acts import fail
@@ -21,6 +26,7 @@ from simulator.server import Server, listening, loop_factory
 from simulator.wechat.api import TASKS, WeChatPay
 from simulator.world import World, remembered
 
+IN_USE = 3  # Exit code: another one works in the directory.
 SIGNED = {**conduct.TASKS, "fail": fail}
 
 
@@ -39,6 +45,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--latency-ms", type=int, default=0, help="how long every answer takes at least")
     add("--delay-ms", type=int, default=1_500, help="the most that the fault `delay` adds")
     add("--certificates", action="store_true", help="WeChat Pay still hands out certificates")
+    add("--until-stdin-ends", action="store_true", help="stop when whoever started it is gone")
     add("--json", action="store_true", help="say where it listens as one line of JSON")
     return parser
 
@@ -65,7 +72,9 @@ def _world(given: argparse.Namespace, book: Book, base_url: str) -> World:
         raise Problem(400, "PARAM_INVALID", "--factor: a whole number from 1 to 100000")
     seed = given.seed if given.seed is not None else was.get("seed", 0)
     faults = profile(given.faults) if given.faults is not None else was.get("faults", {})
-    clock = Clock(epoch, start, factor, was.get("offset_us", 0))
+    # A time that is given holds: what the clock was advanced by before is over.
+    offset = was.get("offset_us", 0) if given.epoch is None else 0
+    clock = Clock(epoch, start, factor, offset)
     if not 0 <= clock.now_us() < LATEST_US:
         raise Problem(400, "PARAM_INVALID", "the clock would not be between 1970 and 9000")
     keys, outside = load_or_make(given.directory, base_url)
@@ -77,7 +86,24 @@ def _world(given: argparse.Namespace, book: Book, base_url: str) -> World:
     return world
 
 
-async def _serve(world: World, sock: socket.socket) -> None:
+def _listening(port: int, directory: Path) -> socket.socket:
+    """At the port that is given; else at the one of the last start, unless somebody else has it."""
+    earlier = 0 if port else earlier_port(directory)
+    try:
+        return listening(port or earlier)
+    except OSError as error:
+        if not earlier or error.errno != errno.EADDRINUSE:
+            raise
+        return listening(0)
+
+
+def _ended(server: Server) -> None:
+    if not os.read(sys.stdin.fileno(), 4096):
+        asyncio.get_running_loop().remove_reader(sys.stdin)
+        server.should_exit = True
+
+
+async def _serve(world: World, sock: socket.socket, *, until_stdin_ends: bool) -> None:
     wechat = WeChatPay(world)
     caller = Caller(world, wechat.writer)
     world.book.now(caller.start)
@@ -85,6 +111,8 @@ async def _serve(world: World, sock: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, setattr, server, "should_exit", True)
+    if until_stdin_ends:
+        loop.add_reader(sys.stdin, _ended, server)
     work = [
         loop.create_task(server.serve(sockets=[sock])),
         loop.create_task(agenda.run(world, SIGNED, TASKS)),
@@ -105,18 +133,18 @@ def main() -> int:
         if not 0 <= given.port <= 65_535:
             raise Problem(400, "PARAM_INVALID", "--port: 0 to 65535")
         book = Book(given.directory)
-        sock = listening(given.port or earlier_port(given.directory))
+        sock = _listening(given.port, given.directory)
         base_url = f"http://127.0.0.1:{sock.getsockname()[1]}"
         world = _world(given, book, base_url)
-    except (Problem, InUse, OSError) as error:
+    except (Problem, InUse, OSError, sqlite3.Error, msgspec.DecodeError) as error:
         print(f"simulator: {error}", file=sys.stderr)
-        return 2
+        return IN_USE if isinstance(error, InUse) else 2
     keys = str(given.directory / "keys.json")
     said = {"base_url": base_url, "keys": keys, "seed": world.draws.seed}
     line = json.dumps(said) if given.json else f"The outside listens at {base_url}; keys: {keys}"
     print(line, flush=True)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        runner.run(_serve(world, sock))
+        runner.run(_serve(world, sock, until_stdin_ends=given.until_stdin_ends))
     book.close()
     return 0
 

@@ -1,6 +1,7 @@
 """POST /simulate/…: what people and banks do by hand. Over loopback, unsigned.
 
-pay, fail, pay-late, charge-again, take-back, return: of an order, named by network, kind, number.
+pay, fail, pay-late, charge-again, take-back, return, finish: of an order, named by network, kind,
+number; send-elsewhere: of an abnormal refund at WeChat Pay, as its merchant platform has it done.
 account: opens one or sets it anew. clock: advances it. maintenance: a network answers 503.
 """
 
@@ -36,6 +37,7 @@ ACTS = {
     "take-back": "take_back",
     "return": "return",
     "finish": "finish",
+    "send-elsewhere": "send_elsewhere",
 }
 
 

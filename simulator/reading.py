@@ -96,13 +96,16 @@ def totals(db: sqlite3.Connection) -> dict[str, Any]:
         networks[row[0]][row[1]][row[2] + "s"] = {"count": row[3], "amount": row[4], "fee": row[5]}
     opening, balance = db.execute("SELECT sum(opening), sum(balance) FROM accounts").fetchone()
     waiting = db.execute("SELECT count(*), min(due_us) FROM tasks").fetchone()
-    calls = db.execute("SELECT count(*) FROM callbacks WHERE due_us IS NOT NULL").fetchone()
+    calls = db.execute(
+        "SELECT count(*), min(due_us) FROM callbacks WHERE due_us IS NOT NULL"
+    ).fetchone()
     return {
         "networks": networks,
         "balanced": opening == balance,
         "tasks": waiting[0],
         "next_task_at": iso(waiting[1]) if waiting[1] is not None else None,
         "callbacks_waiting": calls[0],
+        "next_callback_at": iso(calls[1]) if calls[1] is not None else None,
     }
 
 

@@ -7,6 +7,17 @@ from rich.table import Table
 
 from api.cli.opening import open_desk
 from api.cli.output import DatabaseOption, JsonOption, Say, answering
+from api.cli.outside import (
+    NoSimulatorOption,
+    SimulatorOption,
+    accounts_json,
+    described,
+    now_there,
+    outside,
+    say_accounts,
+    standing,
+    wanted,
+)
 from api.cli.reports import (
     balance_json,
     read_statement,
@@ -16,8 +27,10 @@ from api.cli.reports import (
 )
 from api.context import AppContext
 from api.operations import story
+from api.operations.outside import Outside
 from api.operations.story import Told
 from api.operations.upgrade import bring_up_to_date
+from api.settings import load_settings
 from domain.accounting.chart import chart_account
 from domain.kernel import Entry
 from domain.money import decimal_text
@@ -27,25 +40,54 @@ FIGURES_WIDTH = 36  # What an entry takes besides accounts and titles.
 AGAIN = "Stopped. The same command goes on where this one stopped."
 
 
-def demo(database: DatabaseOption = None, as_json: JsonOption = False) -> None:
-    """Play the story of one purchase and a small market day; played again, nothing is new."""
+def demo(
+    simulator: SimulatorOption = None,
+    no_simulator: NoSimulatorOption = False,
+    database: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Play the story of one purchase and a small market day; played again, nothing is new.
+
+    Its payments, refunds and payouts go over HTTP, to a simulator that is started for it: banks,
+    networks and WeChat Pay, in a process of their own.
+    """
     with answering(database, as_json, interrupted=AGAIN) as say:
+        over_http = wanted(simulator, no_simulator, load_settings().channels)
         bring_up_to_date(say.database_url)
-        answer = tell(say)
+        far = standing(say.database_url) if over_http else "told"
+        if far in ("empty", "begun"):
+            with outside(say, simulator, far) as running:
+                answer = tell(say, running)
+        else:
+            answer = tell(say)
         if say.as_json:
             say.json(answer)
 
 
-def tell(say: Say) -> dict[str, Any]:
-    """Play and print the story; the same as JSON. The ledger must have its tables."""
-    with open_desk(say.database_url, channel=story.scripted_channel()) as context:
-        before = context.ledger.head().position
-        told = list(_telling(say, context))
-        new = context.ledger.head().position - before
-        context.desk.catch_up()
-        with context.engine.connect() as connection:
-            figures, lines = read_statement(connection, story.MERCHANT, story.TRADE_DAY, story.END)
-            found = trial_balance.trial_balance(connection, story.DAY_AFTER)
+def tell(say: Say, running: Outside | None = None) -> dict[str, Any]:
+    """Play and print the story, over HTTP where there is a simulator; the same as JSON. The ledger
+    must have its tables."""
+    if running is None:
+        with open_desk(say.database_url, channel=story.scripted_channel()) as context:
+            return _told(say, context, None)
+    from api.operations.staging import staged  # Here: it takes HTTP and signatures along.
+
+    with staged(say.database_url, running) as stage:
+        answer = _told(say, stage.context, stage)
+    now_there(running)
+    accounts = running.accounts()
+    say_accounts(say, accounts)
+    return {**answer, "simulator": {**described(running), "accounts": accounts_json(accounts)}}
+
+
+def _told(say: Say, context: AppContext, stage: story.Carrier | None) -> dict[str, Any]:
+    before = context.ledger.head().position
+    told = list(_telling(say, context, stage))
+    new = context.ledger.head().position - before
+    context.desk.catch_up()
+    with context.engine.connect() as connection:
+        figures, lines = read_statement(connection, story.MERCHANT, story.TRADE_DAY, story.END)
+        found = trial_balance.trial_balance(connection, story.DAY_AFTER)
     say.line()
     say_statement(say, figures, lines)
     say.line()
@@ -59,10 +101,10 @@ def tell(say: Say) -> dict[str, Any]:
     }
 
 
-def _telling(say: Say, context: AppContext) -> Iterator[Told]:
+def _telling(say: Say, context: AppContext, stage: story.Carrier | None) -> Iterator[Told]:
     heading = None
     shown: set[str] = set()
-    for number, one in enumerate(story.play(context.desk), 1):
+    for number, one in enumerate(story.play(context.desk, stage), 1):
         if one.chapter is not heading:
             heading = one.chapter
             say.line()

@@ -47,6 +47,7 @@ def open_serving(
             auto_day=auto_day,
             days_behind=days_behind,
             network=partial(network_of, channels) if channels else None,
+            payees=payees_of(channels) if channels else None,
         )
 
 
@@ -57,6 +58,16 @@ def network_of(path: str) -> dict[str, Adapter]:
 
     try:
         return load(Path(path))
+    except SettingsInvalid as wrong:
+        raise Refused(Code.REQUEST_INVALID, "ZHANGFANG_CHANNELS", str(wrong)) from None
+
+
+def payees_of(path: str) -> dict[str, str]:
+    """Merchants' accounts at the bank, by member. Raises as `network_of` does."""
+    from domain.channel.adapters.loading import SettingsInvalid, load_payees
+
+    try:
+        return load_payees(Path(path))
     except SettingsInvalid as wrong:
         raise Refused(Code.REQUEST_INVALID, "ZHANGFANG_CHANNELS", str(wrong)) from None
 

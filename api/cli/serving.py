@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,10 +17,20 @@ from api import logs
 from api.cli import demo
 from api.cli.opening import open_desk, open_serving
 from api.cli.output import DatabaseOption, JsonOption, Say, answering
+from api.cli.outside import (
+    NoSimulatorOption,
+    SimulatorOption,
+    described,
+    now_there,
+    outside,
+    standing,
+    wanted,
+)
 from api.context import AppContext
 from api.http import keys
 from api.http.counting import CountedTogether
 from api.http.shared import Figures, Place
+from api.operations.outside import Outside
 from api.operations.story import MERCHANT
 from api.operations.upgrade import bring_up_to_date
 from api.operations.worker import FEW_DAYS
@@ -33,6 +43,7 @@ if TYPE_CHECKING:
     from api.http.connections import Limits
 
 STOPPED = "Stopped. The ledger is complete; `zhangfang serve` goes on with it."
+RUN_STOPPED = "Stopped. The ledger is complete; the same command goes on with it."
 GRACE_S = 5  # How long requests under way may still take when the server is told to stop.
 BACKLOG = 256  # Below what is kept back of the descriptors: a rush takes none of those.
 KEY_NOTE = "made by run"
@@ -148,32 +159,50 @@ def _serve_with_others(
 def run(
     host: HostOption = None,
     port: PortOption = None,
+    simulator: SimulatorOption = None,
+    no_simulator: NoSimulatorOption = False,
     database: DatabaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Everything at once: create the database, play the story, print keys and URLs, serve."""
-    with answering(database, as_json, interrupted=STOPPED) as say:
+    """Everything at once: create the database, play the story, print keys and URLs, serve.
+
+    A simulator of banks, networks and WeChat Pay runs along: payments go to it over HTTP, and wait
+    there until the payer acts (docs/simulator.md). It ends with the server.
+    """
+    with answering(database, as_json, interrupted=RUN_STOPPED) as say, ExitStack() as ends:
         settings = settings_for(say, host, port)
-        with listening(settings) as listener:
-            bring_up_to_date(say.database_url)
-            days_behind = EVER  # The story plays in the past; its books go on today.
-            try:
-                demo.tell(say)
-            except Refused as no:
-                if no.code is not Code.DAY_ALREADY_OPEN:
-                    raise
-                say.line(f"The story is not played: {no.detail}.")
-                days_behind = FEW_DAYS
-            made = _make_keys(say)
-            context = open_serving(
-                say.database_url,
-                days_behind=days_behind,
-                background=settings.background,
-                channels=settings.channels,
-            )
-            with closing(context):
-                say_urls(say, listener, made)
-                serve_on(context, listener, settings)
+        over_http = wanted(simulator, no_simulator, settings.channels)
+        listener = ends.enter_context(listening(settings))
+        bring_up_to_date(say.database_url)
+        far = standing(say.database_url)
+        running = ends.enter_context(outside(say, simulator, far)) if over_http else None
+        days_behind = EVER  # The story plays in the past; its books go on today.
+        if far == "foreign":
+            say.line("The story is not played: this ledger has books of its own.")
+            days_behind = FEW_DAYS
+        else:
+            demo.tell(say, running if far != "told" else None)
+        channels = settings.channels
+        if running is not None:
+            now_there(running)
+            channels = str(running.channels(f"{_called_at(listener)}/callbacks"))
+        made = _make_keys(say)
+        context = open_serving(
+            say.database_url,
+            days_behind=days_behind,
+            background=settings.background,
+            channels=channels,
+        )
+        with closing(context):
+            say_urls(say, listener, made, simulator=running)
+            serve_on(context, listener, settings)
+
+
+def _called_at(listener: socket.socket) -> str:
+    """Where a process on this machine finds the server."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _make_keys(say: Say) -> dict[str, str]:
@@ -242,17 +271,21 @@ def say_urls(
     listener: socket.socket,
     made: Mapping[str, str] | None = None,
     processes: Sequence[dict[str, Any]] = (),
+    simulator: Outside | None = None,
 ) -> None:
-    """Where it is served, keys by role, and the processes if there are several; with --json as the
-    one answer of the command."""
+    """Where it is served, keys by role, and the processes if there are several, or the simulator;
+    with --json as the one answer of the command."""
     base = base_url(listener)
     urls = {"graphql": f"{base}/graphql", "openapi": f"{base}/docs", "health": f"{base}/health"}
     if say.as_json:
         several = {"workers": len(processes), "processes": processes} if processes else {}
-        say.json({"urls": urls, **({"keys": made} if made else {}), **several})
+        along = {"simulator": described(simulator)} if simulator else {}
+        say.json({"urls": urls, **({"keys": made} if made else {}), **several, **along})
     say.line(f"GraphiQL   {urls['graphql']}")
     say.line(f"OpenAPI    {urls['openapi']}")
     say.line(f"Health     {urls['health']}")
+    if simulator:
+        say.line(f"Simulator  {simulator.url}  (in {simulator.directory}/)")
     for one in processes:
         say.line(f"Process {one['process']}  pid {one['pid']}: {', '.join(one['does'])}")
     for role, key in (made or {}).items():

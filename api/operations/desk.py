@@ -91,8 +91,9 @@ def outcomes(
 ) -> list[RecordOutcome]:
     """Carry instructions out (or query what became of them): the commands that record it.
 
-    Instructions that have ended already, or were never issued, are passed over. An adapter that
-    fails has told nothing of the outcome: it is unknown.
+    Instructions that have ended already, or were never issued, are passed over, and so is what went
+    out over a network before: only the channel there knows its outcome. An adapter that fails has
+    told nothing of the outcome: it is unknown.
     """
     if desk.over_network:
         return []
@@ -101,7 +102,7 @@ def outcomes(
     commands = []
     for stream in streams:
         state = states[stream][1]
-        if state.status not in ("issued", "unknown"):
+        if state.status not in ("issued", "unknown") or state.tried.attempt:
             continue
         instruction_id = key(stream)
         wanted = channel_request(instruction_id, state)

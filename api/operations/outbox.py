@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from api.operations.exchanges import Keeper, written
@@ -50,12 +51,7 @@ END_S = 10.0  # What requests under way may still take when it is told to stop.
 THREADS = 4  # For the database.
 BATCH = 200  # Claims of a channel in one turn.
 
-Payable = Callable[[Order], str | None]
-
-
-def no_account(order: Order) -> str | None:
-    """Why an order cannot be sent: nobody's bank account is on record yet."""
-    return "the payee has no bank account on record" if order.purpose == "payout" else None
+NO_ACCOUNT = "the payee has no bank account on record"
 
 
 class OutboxStatus(Struct):
@@ -90,22 +86,22 @@ class Outbox:
         factor: int = 1,
         wall: Callable[[], int] = utc_us,
         limits: Mapping[str, Limits] | None = None,
-        payable: Payable = no_account,
+        payees: Mapping[str, str] | None = None,
         waits: Callable[[], bool] = lambda: False,
         days_behind: int = 7,
         pause: Pause = asyncio.sleep,
     ) -> None:
         """`clock` is the books' (UTC µs), running `factor` times as fast as the wall's, by which
-        adapters sign. `payable` says why an order cannot be sent, if so. While `waits()`, nothing
-        new is begun; what was issued more than `days_behind` days ago and never sent is history,
-        and left to whoever brings it."""
+        adapters sign. `payees`: merchants' accounts at the bank, by member; a payout to one that is
+        not there is withheld. While `waits()`, nothing new is begun; what was issued more than
+        `days_behind` days ago and never sent is history, and left to whoever brings it."""
         self._ledger = ledger
         self._reads = reads
         self._adapters = dict(adapters)
         self._clock = clock
         self._factor = factor
         self._wall = wall
-        self._payable = payable
+        self._payees = payees or {}
         self._waits = waits
         self._behind_us = days_behind * DAY_US
         self._pause = pause
@@ -273,15 +269,12 @@ class Outbox:
 
     async def _withheld(self, due: Sequence[Due], now_us: int) -> set[str]:
         """Those that cannot be sent: it stands on record why."""
-        held: dict[str, str] = {}
         ids = [one.instruction_id for one in due]
-        for one, order in zip(ids, await self._orders(ids), strict=True):
-            reason = self._payable(order) if order is not None else None
-            if reason is not None:
-                held[one] = reason
-        for one, reason in held.items():
+        orders = zip(ids, await self._orders(ids), strict=True)
+        held = [one for one, order in orders if order is not None and not order.party]
+        for one in held:
             number = f"withhold:{one}:{now_us}"
-            await self._submit(number, WithholdInstruction(one, reason), now_us)
+            await self._submit(number, WithholdInstruction(one, NO_ACCOUNT), now_us)
         return set(held)
 
     # An attempt.
@@ -304,6 +297,8 @@ class Outbox:
     async def _asked(self, adapter: Adapter, limits: Limits, claimed: Claimed) -> Answer:
         if claimed.order is None:
             return Answer(Unknown("what it is a refund of is not on record"), sent=False)
+        if claimed.kind == "send" and not claimed.order.party:  # It was there when it was sent.
+            return Answer(Unknown(NO_ACCOUNT), sent=False)
         ask = {"send": adapter.send, "query": adapter.query, "close": adapter.close}[claimed.kind]
         try:
             answer = await within(ask(claimed.order, self._wall()), limits.deadline_s)
@@ -341,10 +336,14 @@ class Outbox:
         for one, state in states.items():
             original = found.get(state.asked.original) if state.asked is not None else None
             try:
-                orders.append(network_order(one, state, original, doubts.get(one, "")))
+                order = network_order(one, state, original, doubts.get(one, ""))
             except Refused as no:
                 log.warning("%s: %s", one, no)
                 orders.append(None)
+                continue
+            if order.purpose == "payout":  # A bank knows accounts, not members.
+                order = replace(order, party=self._payees.get(order.party, ""))
+            orders.append(order)
         return orders
 
     async def _doubts(self, ids: Sequence[str]) -> dict[str, str]:

@@ -1,86 +1,60 @@
 """The story of one purchase and a small market day, as commands: what `zhangfang demo` plays.
 
-三只松鼠 (SANZHI) sells nuts on JD.com: order → paid into escrow → confirmed → fee → cleared →
-settled on T+1. Around it a day of trade with what goes wrong in life: a declined payment, an
-outcome nobody knows for a while, refunds before and after release, a payout that the bank declines.
+What happens in it stands in `script.py`.
 
-Times are fixed and every request has its own number: played again, nothing is new, and two
-databases hold the same bytes. The channel is simulated and answers by the script below.
+Times are fixed and every request has its own number: played again, nothing is new. The channel is
+either one in this process that answers by the script below, and two databases hold the same bytes;
+or a *stage* carries everything out over a network, where people and banks act by the same script:
+the amounts are the same, how often a channel was asked and what it answered is not.
 """
 
-from collections.abc import Iterator
-from datetime import date, datetime
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from api.operations.desk import Desk, operating, request
+from api.operations.desk import WORKER, Desk, operating, request
 from api.operations.end_of_day import end_of_day
+from api.operations.outbox import OUTBOX
+from api.operations.script import (
+    ANSWERS,
+    BEGINS,
+    DAY_AFTER,
+    END,
+    FIRST,
+    MERCHANT,
+    SETTLEMENT_DAY,
+    STORY,
+    TRADE_DAY,
+    Ask,
+    Carry,
+    Chapter,
+    EndDay,
+    at_time,
+)
 from domain.channel.adapters.simulated import SimulatedChannel, always_succeeds
-from domain.channel.port import ChannelRequest, Declined, Result, Unknown, carry_out
+from domain.channel.port import ChannelRequest, Result, Succeeded, carry_out
 from domain.clearing import day
-from domain.clearing.commands import OpenBooks
-from domain.kernel import SHANGHAI, Command, Recorded, Request, to_us
-from domain.member.commands import RegisterMember, SetDebtLimit, SignAgreement
-from domain.money import FeeRule, decimal_text
-from domain.order.commands import Checkout, CloseOrder, PayOrder
-from domain.order.order import OrderLine
-from domain.payment import instruction, payment
+from domain.kernel import MICROSECONDS, Recorded, Request, day_end_us, to_us
+from domain.ledger.ledger import Ledger
+from domain.ledger.unit import LEDGER_ACTOR
+from domain.payment import instruction
 from domain.payment.commands import outcome_command
 from domain.payment.orders import channel_request
 from domain.refusals import Code, Refused
-from domain.settlement.batch import payout_number
-from domain.settlement.commands import RetryPayout
-from domain.transaction import refund, transaction
-from domain.transaction.commands import ConfirmReceipt, RefundTransaction
+from projections.models import instructions
 
-TRADE_DAY, SETTLEMENT_DAY, DAY_AFTER = date(2025, 11, 11), date(2025, 11, 12), date(2025, 11, 13)
-END = date(2025, 11, 14)  # Statements of the story run up to it.
-MERCHANT = "SANZHI"
-OPERATOR = "operator:liaoyuan"
-FIRST = "demo:books"
-
-# Channel answers other than success, by instruction: the first time it is asked, the second, …
-ANSWERS: dict[str, tuple[Result, ...]] = {
-    "pay-PM05": (Declined("余额不足"),),
-    "pay-PM08": (Unknown("the channel did not answer in time"), Unknown("still being processed")),
-    "refund-R04": (Declined("the card was cancelled"),),
-    "payout-LONGJING-2025-11-11-1": (Declined("the account's name does not match"),),
-}
+CALLBACK = "channel:callback"
+PAGE = 200
+SOON_US = 60 * MICROSECONDS  # The story asks about an unknown outcome a minute later.
 
 
-class Ask(Struct, frozen=True):
-    """Somebody sends a command. `at` is Shanghai time, as the days of the story are."""
+class Carrier(Protocol):
+    """Carries instructions out over a network (`api/operations/staging.py`)."""
 
-    says: str
-    at: datetime
-    actor: str
-    number: str
-    command: Command
-
-
-class Carry(Struct, frozen=True):
-    """The worker carries an instruction out, or asks what became of it, and records the answer."""
-
-    says: str
-    at: datetime
-    instruction_id: str
-    query: int = 0  # 1 for the first time it is asked after, and so on.
-
-
-class EndDay(Struct, frozen=True):
-    """The end-of-day run of a business day."""
-
-    says: str
-    date: date
-
-
-class Chapter(Struct, frozen=True):
-    """A heading, and its steps in their order; `closely`: it is told with every entry, else with
-    the first of each kind."""
-
-    title: str
-    closely: bool
-    steps: tuple[Ask | Carry | EndDay, ...]
+    def carry(self, wanted: Mapping[str, Result], at_us: int, asked: int = 0) -> None:
+        """Until they have ended as wanted; `asked`: how often they were asked about before."""
 
 
 class Told(Struct, frozen=True):
@@ -103,263 +77,127 @@ def scripted_channel() -> SimulatedChannel:
     return SimulatedChannel(script)
 
 
-def play(desk: Desk) -> Iterator[Told]:
+def standing(ledger: Ledger) -> Literal["empty", "begun", "told", "foreign"]:
+    """How far a ledger is with the story; foreign: its books are somebody else's."""
+    if ledger.state(day.STREAM).open_date is None:
+        return "empty" if not ledger.head().position else "begun"
+    if not ledger.recorder.read_receipts([FIRST]):
+        return "foreign"
+    last = STORY[-1].steps[-1]
+    assert isinstance(last, Carry)
+    return "told" if _has_ended(ledger, last.instruction_id) else "begun"
+
+
+def play(desk: Desk, stage: Carrier | None = None) -> Iterator[Told]:
     """Play the story on a ledger, step by step; what was played before is told again.
 
-    The desk's channel must be a fresh `scripted_channel()`. Raises Refused(DAY_ALREADY_OPEN) for a
-    ledger whose books are somebody else's, and what a step is refused with.
+    Without a stage the desk's channel must be a fresh `scripted_channel()`. Raises
+    Refused(DAY_ALREADY_OPEN) for a ledger whose books are somebody else's, Refused(BUSY,
+    "simulator") for a story that was broken off on a stage and has none now, and what a step is
+    refused with.
     """
-    state = desk.ledger.state(day.STREAM)
-    if state.open_date is not None and not desk.ledger.recorder.read_receipts([FIRST]):
+    if standing(desk.ledger) == "foreign":
         detail = "this ledger has books of its own; the story needs an empty one"
         raise Refused(Code.DAY_ALREADY_OPEN, "database", detail)
     reached = 0
     with operating(desk):
         for chapter in STORY:
             for step in chapter.steps:
-                position, actor, at = _do(desk, step)
+                position, actor, at = _do(desk, step, reached, stage)
                 yield Told(chapter, step, at, actor, _between(desk, reached, position))
                 reached = max(reached, position)
 
 
-def _do(desk: Desk, step: Ask | Carry | EndDay) -> tuple[int, str, datetime]:
+def _do(
+    desk: Desk, step: Ask | Carry | EndDay, reached: int, stage: Carrier | None
+) -> tuple[int, str, datetime]:
     """Do one step: the position it ended at, who did it, when."""
     if isinstance(step, EndDay):
-        end_of_day(desk, step.date)
-        # The last request of the run; its receipt says where the run ended, also afterwards.
-        (receipt,) = desk.ledger.recorder.read_receipts([f"day.close:{step.date}"])
-        return receipt.position, "system:settlement", _at(step.date, "24:00")
-    if isinstance(step, Ask):
-        wanted = Request(step.number, to_us(step.at), step.actor, step.command)
-    else:
-        state = desk.ledger.state(instruction.stream(step.instruction_id))
-        order = channel_request(step.instruction_id, state)
-        # Asked also when the answer is in the books: it is what makes the channel remember.
-        result = desk.channel.query(order) if step.query else carry_out(desk.channel, order)
-        number = f"demo:outcome:{step.instruction_id}:{step.query}"
-        wanted = request(number, to_us(step.at), outcome_command(step.instruction_id, result))
-    answer = desk.ledger.submit(wanted)
+        return _end_day(desk, step, stage)
+    if isinstance(step, Carry):
+        return _carry(desk, step, reached, stage)
+    answer = desk.ledger.submit(Request(step.number, to_us(step.at), step.actor, step.command))
     answer.unwrap()
-    return answer.position, wanted.actor, step.at
+    return answer.position, step.actor, step.at
+
+
+def _end_day(desk: Desk, step: EndDay, stage: Carrier | None) -> tuple[int, str, datetime]:
+    end_of_day(desk, step.date)
+    # The last request of the run; its receipt says where the run ended, also afterwards.
+    (receipt,) = desk.ledger.recorder.read_receipts([f"day.close:{step.date}"])
+    at, ended_us = at_time(step.date, "24:00"), day_end_us(step.date) - 1
+    if stage is not None:
+        desk.catch_up()
+        with desk.engine.connect() as connection:
+            waiting = instructions.open_instructions(connection, PAGE)
+        payouts = [one for one in waiting if one.purpose == "payout"]
+        due = [one.instruction_id for one in payouts if one.issued_at_us <= ended_us]
+        stage.carry({one: _scripted(one, 0) for one in due}, ended_us)
+    return _end_of_answers(desk, receipt.position, at), "system:settlement", at
+
+
+def _carry(
+    desk: Desk, step: Carry, reached: int, stage: Carrier | None
+) -> tuple[int, str, datetime]:
+    number = f"demo:outcome:{step.instruction_id}:{step.query}"
+    here = desk.ledger.recorder.read_receipts([number])
+    if stage is not None and not here:
+        wanted = {step.instruction_id: _scripted(step.instruction_id, step.query)}
+        stage.carry(wanted, to_us(step.at), step.query)
+    if not here and (stage is not None or _has_ended(desk.ledger, step.instruction_id)):
+        return _end_of_answers(desk, reached, step.at), OUTBOX, step.at
+    if stage is not None:  # It was carried out in the process that told the story before.
+        return here[0].position, WORKER, step.at
+    state = desk.ledger.state(instruction.stream(step.instruction_id))
+    if not here and state.tried.attempt:
+        detail = f"{step.instruction_id} was sent over HTTP: only a simulator knows its outcome"
+        raise Refused(Code.BUSY, "simulator", detail)
+    order = channel_request(step.instruction_id, state)
+    # Asked also when the answer is in the books: it is what makes the channel remember.
+    result = desk.channel.query(order) if step.query else carry_out(desk.channel, order)
+    wish = request(number, to_us(step.at), outcome_command(step.instruction_id, result))
+    answer = desk.ledger.submit(wish)
+    answer.unwrap()
+    return answer.position, wish.actor, step.at
+
+
+def _scripted(instruction_id: str, asked: int) -> Result:
+    answers = ANSWERS.get(instruction_id, ())
+    return answers[asked] if asked < len(answers) else Succeeded("")
+
+
+def _has_ended(ledger: Ledger, instruction_id: str) -> bool:
+    status = ledger.state(instruction.stream(instruction_id)).status
+    return status not in ("none", *instruction.OPEN)
+
+
+def _end_of_answers(desk: Desk, after: int, at: datetime) -> int:
+    """Where that ends which answers over a network left after a position, at a time of the
+    story."""
+    until_us = to_us(at) + SOON_US
+    while facts := desk.ledger.facts(after, PAGE):
+        for one in facts:
+            theirs = one.actor in (OUTBOX, CALLBACK, LEDGER_ACTOR)  # Accounts are posted last.
+            if not theirs or one.at_us >= until_us:
+                return after
+            after = one.position
+    return after
 
 
 def _between(desk: Desk, after: int, until: int) -> list[Recorded]:
     return desk.ledger.facts(after, until - after) if until > after else []
 
 
-def _at(on: date, clock: str) -> datetime:
-    """A time of the story; 24:00 is the last second of its date."""
-    hour, minute = (23, 59) if clock == "24:00" else map(int, clock.split(":"))
-    second = 59 if clock == "24:00" else 0
-    return datetime(on.year, on.month, on.day, hour, minute, second, tzinfo=SHANGHAI)
-
-
-def _asks(clock: str, actor: str, number: str, says: str, command: Command) -> Ask:
-    return Ask(says, _at(TRADE_DAY, clock), actor, f"demo:{number}", command)
-
-
-def _merchant(clock: str, member_id: str, name: str, rate_bps: int, cycle: str) -> Ask:
-    says = f"{name} signs up as a merchant: fee {rate_bps} basis points, settled {cycle}"
-    command = RegisterMember(member_id, "enterprise", name, FeeRule(rate_bps), cycle)
-    return _asks(clock, OPERATOR, f"register:{member_id}", says, command)
-
-
-def _limit(clock: str, member_id: str, name: str, limit_fen: int) -> Ask:
-    says = f"{name} may owe {decimal_text(limit_fen)} for refunds that are advanced; more waits"
-    command = SetDebtLimit(member_id, TRADE_DAY, limit_fen)
-    return _asks(clock, OPERATOR, f"limit:{member_id}", says, command)
-
-
-def _agreement(clock: str, member_id: str, name: str) -> Ask:
-    says = f"{name} signs for mode instant: what is paid may be released at once"
-    command = SignAgreement(member_id, "instant", TRADE_DAY)
-    return _asks(clock, OPERATOR, f"instant:{member_id}", says, command)
-
-
-def _buyer(clock: str, member_id: str, name: str) -> Ask:
-    command = RegisterMember(member_id, "personal", name)
-    return _asks(clock, f"member:{member_id}", f"register:{member_id}", f"{name} signs up", command)
-
-
-def _orders(clock: str, buyer: str, order_no: str, *lines: tuple[str, int, str]) -> Ask:
-    wanted = tuple(OrderLine(merchant, fen, subject) for merchant, fen, subject in lines)
-    bought = ", ".join(f"{what} {decimal_text(fen)} from {who}" for who, fen, what in lines)
-    says = f"orders {bought} (order {order_no})"
-    command = Checkout(order_no, buyer, wanted)
-    return _asks(clock, f"member:{buyer}", f"checkout:{order_no}", says, command)
-
-
-def _pays(clock: str, buyer: str, order_no: str, method: str, payment_no: str = "") -> Ask:
-    command = PayOrder(payment_no or f"P{order_no}", order_no, method)
-    says = f"pays order {order_no} through {method}: the intention is on record"
-    return _asks(clock, f"member:{buyer}", f"pay:{command.payment_no}", says, command)
-
-
-def _answers(clock: str, instruction_id: str, says: str, query: int = 0) -> Carry:
-    return Carry(says, _at(TRADE_DAY, clock), instruction_id, query)
-
-
-def _paid(clock: str, payment_no: str) -> Carry:
-    instruction_id = payment.instruction_id(payment_no)
-    says = f"carries out {instruction_id}: succeeded, the money is in escrow"
-    return _answers(clock, instruction_id, says)
-
-
-def _confirms(clock: str, buyer: str, merchant: str, order_no: str) -> Ask:
-    transaction_id = transaction.identity(merchant, order_no)
-    says = f"confirms receipt: {transaction_id} is released, the fee taken, the rest cleared"
-    command = ConfirmReceipt(transaction_id, "buyer")
-    return _asks(clock, f"member:{buyer}", f"confirm:{transaction_id}", says, command)
-
-
-def _refunds(clock: str, merchant: str, order_no: str, refund_no: str, fen: int, when: str) -> Ask:
-    transaction_id = transaction.identity(merchant, order_no)
-    says = f"refunds {decimal_text(fen)} of {transaction_id}, {when} release"
-    command = RefundTransaction(refund_no, transaction_id, fen)
-    return _asks(clock, f"merchant:{merchant}", f"refund:{refund_no}", says, command)
-
-
-def _refunded(clock: str, refund_no: str) -> Carry:
-    instruction_id = refund.instruction_id(refund_no)
-    says = f"carries out {instruction_id}: the buyer has the money back"
-    return _answers(clock, instruction_id, says)
-
-
-OPENING = Chapter(
-    "Singles' Day, 2025-11-11: the books are opened",
-    True,
-    (
-        _asks("09:00", OPERATOR, "books", "opens the books", OpenBooks(TRADE_DAY)),
-        _merchant("09:05", MERCHANT, "三只松鼠", 60, "T+1"),
-        _merchant("09:06", "LONGJING", "龙井茶庄", 38, "T+1"),
-        _limit("09:07", MERCHANT, "三只松鼠", 50_000),
-        _limit("09:07", "LONGJING", "龙井茶庄", 20_000),
-        _buyer("09:10", "xiaoming", "小明"),
-    ),
-)
-PURCHASE = Chapter(
-    "The nuts of 三只松鼠, bought on JD.com",
-    True,
-    (
-        _orders(
-            "09:30",
-            "xiaoming",
-            "NUTS1",
-            (MERCHANT, 10_000, "坚果礼盒"),
-            ("LONGJING", 12_800, "明前龙井"),
-        ),
-        _pays("09:31", "xiaoming", "NUTS1", "JD_PAY"),
-        _paid("09:31", "PNUTS1"),
-        _confirms("11:40", "xiaoming", MERCHANT, "NUTS1"),
-    ),
-)
-MARKET = Chapter(
-    "The market goes on",
-    False,
-    (
-        _merchant("12:00", "SHUFANG", "随园书坊", 54, "D+1"),
-        _limit("12:00", "SHUFANG", "随园书坊", 5_000),
-        _agreement("12:00", "SHUFANG", "随园书坊"),
-        _buyer("12:01", "xiaohong", "小红"),
-        _buyer("12:02", "laowang", "老王"),
-        _buyer("12:03", "xiaoli", "小李"),
-        _orders("12:05", "xiaohong", "M01", (MERCHANT, 5_900, "每日坚果")),
-        _pays("12:05", "xiaohong", "M01", "WECHAT_PAY"),
-        _paid("12:06", "PM01"),
-        _orders("12:10", "laowang", "M02", ("LONGJING", 25_600, "狮峰龙井 250g")),
-        _pays("12:11", "laowang", "M02", "CLOUD_QUICKPASS"),
-        _paid("12:11", "PM02"),
-        _orders(
-            "12:20",
-            "xiaoli",
-            "M03",
-            (MERCHANT, 8_850, "夏威夷果"),
-            ("LONGJING", 9_900, "茶叶罐"),
-        ),
-        _pays("12:20", "xiaoli", "M03", "WECHAT_PAY"),
-        _paid("12:21", "PM03"),
-        _orders("12:30", "xiaohong", "M04", ("LONGJING", 12_800, "明前龙井")),
-        _pays("12:31", "xiaohong", "M04", "JD_PAY"),
-        _paid("12:31", "PM04"),
-        _refunds("12:40", "LONGJING", "M02", "R02", 5_600, "before"),
-        _refunded("12:40", "R02"),
-        _orders("12:45", "laowang", "M05", ("SHUFANG", 4_580, "《随园食单》")),
-        _pays("12:45", "laowang", "M05", "CLOUD_QUICKPASS"),
-        _answers("12:45", "pay-PM05", "carries out pay-PM05: DECLINED (余额不足), nothing moved"),
-        _pays("12:47", "laowang", "M05", "WECHAT_PAY", "PM05b"),
-        _paid("12:47", "PM05b"),
-        _refunds("13:00", "LONGJING", "M04", "R03", 12_800, "before"),
-        _refunded("13:00", "R03"),
-        _orders("13:10", "xiaoli", "M06", (MERCHANT, 13_900, "坚果大礼包")),
-        _pays("13:10", "xiaoli", "M06", "WECHAT_PAY"),
-        _paid("13:11", "PM06"),
-        _confirms("13:30", "xiaohong", MERCHANT, "M01"),
-        _orders(
-            "13:40",
-            "xiaoming",
-            "M07",
-            ("SHUFANG", 12_000, "《红楼梦》"),
-            (MERCHANT, 3_990, "碧根果"),
-        ),
-        _pays("13:40", "xiaoming", "M07", "JD_PAY"),
-        _paid("13:41", "PM07"),
-        _refunds("14:00", MERCHANT, "M01", "R01", 1_900, "after"),
-        _refunded("14:00", "R01"),
-        _orders("14:10", "xiaohong", "M08", (MERCHANT, 19_900, "年货礼盒")),
-        _pays("14:10", "xiaohong", "M08", "JD_PAY"),
-        _answers("14:10", "pay-PM08", "carries out pay-PM08: UNKNOWN, and unknown it stays"),
-        _answers("14:11", "pay-PM08", "asks after pay-PM08: the channel cannot say yet", 1),
-        _answers("14:20", "pay-PM08", "asks again: it went through at 14:10, now it is paid", 2),
-        _orders("14:30", "laowang", "M09", ("LONGJING", 33_000, "特级龙井 500g")),
-        _pays("14:30", "laowang", "M09", "WECHAT_PAY"),
-        _paid("14:31", "PM09"),
-        _confirms("15:00", "laowang", "LONGJING", "M02"),
-        _orders("15:10", "xiaoli", "M10", ("SHUFANG", 6_700, "《茶经》")),
-        _pays("15:10", "xiaoli", "M10", "CLOUD_QUICKPASS"),
-        _paid("15:11", "PM10"),
-        _orders("15:30", "xiaoming", "M11", ("LONGJING", 18_800, "紫砂壶")),
-        _pays("15:30", "xiaoming", "M11", "WECHAT_PAY"),
-        _paid("15:31", "PM11"),
-        _orders("16:00", "xiaohong", "M12", ("SHUFANG", 2_990, "《笠翁对韵》")),
-        _confirms("16:10", "xiaoli", MERCHANT, "M03"),
-        _confirms("16:10", "xiaoli", "LONGJING", "M03"),
-        _confirms("17:00", "laowang", "SHUFANG", "M05"),
-        _confirms("18:00", "xiaoming", "SHUFANG", "M07"),
-        _confirms("19:00", "xiaohong", MERCHANT, "M08"),
-        _confirms("20:00", "xiaoli", "SHUFANG", "M10"),
-        _refunds("20:10", "SHUFANG", "M10", "R04", 6_700, "after"),
-        _answers("20:10", "refund-R04", "carries out refund-R04: DECLINED, so it goes to a wallet"),
-        _confirms("20:30", "xiaoming", "LONGJING", "M11"),
-        _asks(
-            "21:00",
-            OPERATOR,
-            "close:M12",
-            "closes order M12, which nobody paid",
-            CloseOrder("M12", "not paid in time"),
-        ),
-    ),
-)
-BATCH = "LONGJING-2025-11-11"
-SETTLEMENT = Chapter(
-    "Settled on T+1",
-    True,
-    (
-        EndDay("ends 2025-11-11: cut-off, positions netted, batches sealed", TRADE_DAY),
-        EndDay("ends 2025-11-12: batches reviewed, settled, paid out", SETTLEMENT_DAY),
-        Ask(
-            f"pays {BATCH} out again, to the right name this time",
-            _at(DAY_AFTER, "09:30"),
-            OPERATOR,
-            f"demo:retry:{BATCH}",
-            RetryPayout(BATCH, payout_number(BATCH, 1)),
-        ),
-        Carry(
-            f"carries out payout-{BATCH}-2: succeeded",
-            _at(DAY_AFTER, "09:31"),
-            payout_number(BATCH, 2),
-        ),
-    ),
-)
-STORY = (OPENING, PURCHASE, MARKET, SETTLEMENT)
-
-__all__ = ["DAY_AFTER", "END", "MERCHANT", "STORY", "TRADE_DAY", "Told", "play", "scripted_channel"]
+__all__ = [
+    "BEGINS",
+    "DAY_AFTER",
+    "END",
+    "MERCHANT",
+    "SETTLEMENT_DAY",
+    "STORY",
+    "TRADE_DAY",
+    "Told",
+    "play",
+    "scripted_channel",
+    "standing",
+]

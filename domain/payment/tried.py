@@ -165,8 +165,8 @@ def next_step(
 
 def next_us(tried: Tried, purpose: Purpose, expires_us: int | None, now_us: int) -> int:
     """When to ask again after an answer now that ended nothing; of a payment not later than its
-    expiry, for then it is closed."""
-    if tried.phase == "wait" and not tried.missing:
+    expiry, for then it is closed. Nobody makes up his mind about a refund or a payout."""
+    if purpose == "payment" and tried.phase == "wait" and not tried.missing:
         wait_us = rhythm.awaiting_us(tried.tries)
     else:
         wait_us = rhythm.back_off_us(tried.tries)

@@ -169,6 +169,13 @@ def apply_abnormal(
     world.later(db, order, "finish", after if world.payer == "mixed" else 0, state="SUCCESS")
 
 
+def send_elsewhere(world: World, db: sqlite3.Connection, order: Order, _: dict[str, Any]) -> None:
+    """What a merchant has done by hand with an abnormal refund: to a card of the payer."""
+    if order.state == "ABNORMAL":
+        card = f"card:{order.party_id}"
+        apply_abnormal(world, db, order, card, "OTHER_BANKCARD", "支付用户银行卡")
+
+
 def left_fen(db: sqlite3.Connection, order: Order, transaction_id: str, paid: int) -> int:
     """What of a transaction may still be refunded: accepted is taken, closed is given back."""
     return paid - sum(
@@ -184,4 +191,5 @@ TASKS = {
     "pay_late": pay_late,
     "charge_again": charge_again,
     "finish": finish,
+    "send_elsewhere": send_elsewhere,
 }

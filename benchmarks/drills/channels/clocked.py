@@ -1,37 +1,65 @@
 """The server of the drill: as `zhangfang serve`, but on a clock that runs faster than the wall's.
 
-The clock is given by three numbers, as the simulator's is. It kills itself, as `kill -9` does, in
-the commit that reaches the first of the given positions that is still ahead.
+The clock is given by three numbers, as the simulator's is, and by what it was advanced by since,
+which stands in a file of eight bytes that all processes of the drill have mapped. The server kills
+itself, as `kill -9` does, in the commit that reaches the first of the given positions that is still
+ahead; and it ends when the drill does, however that ended.
 """
 
+import mmap
 import os
 import signal
 import sys
+import threading
 import time
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 
 import msgspec
 import typer
 from msgspec import Struct
 
-from api.cli.opening import network_of
+from api.cli.opening import network_of, payees_of
 from api.cli.serving import listening, serve_on
 from api.context import open_context
 from api.operations.worker import FEW_DAYS
 from api.settings import Settings
 from domain.channel.adapters.simulated import SimulatedChannel
 
+BYTES = 8
+
 
 class Clock(Struct, frozen=True):
-    """now = epoch + (wall - start) * factor, in UTC microseconds."""
+    """now = epoch + (wall - start) * factor + what it was advanced by, in UTC microseconds."""
 
     epoch_us: int
     start_us: int
     factor: int
+    advanced: str  # The file.
+
+
+class Hands:
+    """The clock as it runs, in one process; `advance` moves it on in all of them."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        path = Path(clock.advanced)
+        if not path.exists():
+            path.write_bytes(bytes(BYTES))
+        with path.open("r+b") as file:
+            self._advanced = mmap.mmap(file.fileno(), BYTES)
 
     def now_us(self) -> int:
-        return self.epoch_us + (time.time_ns() // 1_000 - self.start_us) * self.factor
+        clock = self.clock
+        passed_us = (time.time_ns() // 1_000 - clock.start_us) * clock.factor
+        return clock.epoch_us + passed_us + self._advanced_us()
+
+    def advance(self, by_us: int) -> None:
+        self._advanced[:] = (self._advanced_us() + by_us).to_bytes(BYTES, "little")
+
+    def _advanced_us(self) -> int:
+        return int.from_bytes(self._advanced[:], "little")
 
 
 class Given(Struct, frozen=True):
@@ -46,16 +74,18 @@ class Given(Struct, frozen=True):
 
 def main(argument: str) -> None:
     given = msgspec.json.decode(argument, type=Given)
+    threading.Thread(target=_end_with_the_drill, daemon=True).start()
     settings = Settings(database=given.database, port=given.port, channels=given.channels)
     with listening(settings) as listener:
         context = open_context(
             given.database,
             SimulatedChannel(),
-            clock=given.clock.now_us,
+            clock=Hands(given.clock).now_us,
             projections=True,
             worker=True,
             days_behind=FEW_DAYS,
             network=partial(network_of, given.channels),
+            payees=payees_of(given.channels),
             factor=given.clock.factor,
         )
         with closing(context):
@@ -69,6 +99,12 @@ def main(argument: str) -> None:
 def _die(at: int, position: int) -> None:
     if position >= at:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _end_with_the_drill() -> None:
+    """Nothing is ever written there: it is closed when the drill is gone."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -85,12 +85,6 @@ def _without_end(view: Connection) -> list[str]:
     ]
 
 
-def moving(view: Connection) -> int:
-    """How many instructions are still going on; those that wait for a person are not."""
-    rows = instructions.open_instructions(view, MOST)
-    return sum(one.withheld is None for one in rows)
-
-
 def compare(theirs: Sequence[Mapping[str, Any]], ours: Ours) -> dict[str, Any]:
     """`differences`, `listed` and `books_equal`."""
     moved, strangers = _their_money(theirs, ours)

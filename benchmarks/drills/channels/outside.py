@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import requests
 from benchmarks.drills.served import ROOT, environment
 
 TIMEOUT_S = 20
+NOT_POSSIBLE = 409
 MOVED = ("charges", "reversals", "returns")
 
 
@@ -60,10 +62,18 @@ class Outside:
         found: dict[str, Any] = answer.json()
         return found
 
-    def still(self) -> bool:
-        """Nothing is due any more, and everything that was to be told has been told."""
+    def act(self, act: str, wish: dict[str, Any]) -> None:
+        """What people and banks do by hand. One that is not possible any more is none."""
+        answer = requests.post(f"{self.url}/simulate/{act}", json=wish, timeout=TIMEOUT_S)
+        if answer.status_code != NOT_POSSIBLE:
+            answer.raise_for_status()
+
+    def next_us(self) -> int | None:
+        """When something happens there or is told (UTC µs), None: never."""
         totals = self.get("/book/totals")
-        return not totals["tasks"] and not totals["callbacks_waiting"]
+        times = (totals["next_task_at"], totals["next_callback_at"])
+        instants = (datetime.fromisoformat(one) for one in times if one is not None)
+        return min((int(one.timestamp() * 1_000_000) for one in instants), default=None)
 
     def book(self) -> list[dict[str, Any]]:
         """Every order."""

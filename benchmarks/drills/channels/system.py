@@ -51,6 +51,7 @@ class System:
             [sys.executable, "-m", "benchmarks.drills.channels.clocked", argument],
             cwd=ROOT,
             env=environment(),
+            stdin=subprocess.PIPE,  # Closed when the drill is gone, and then so is the server.
             stdout=self._log,
             stderr=self._log,
             start_new_session=True,

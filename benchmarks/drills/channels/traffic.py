@@ -1,8 +1,8 @@
 """What buyers and merchants do: drawn by the seed, each payment for itself, sent over REST.
 
 A request is repeated until it is answered: its number makes it the same one. What the books refuse
-is counted by its code; most of it is the point of the drill (a wallet that is empty, an order that
-was not paid and shall be refunded).
+is counted by its code; some of it is the point of the drill (a wallet that is empty, a recharge
+that was spent and shall be undone). What follows on a payment waits until that has ended.
 """
 
 import random
@@ -15,14 +15,25 @@ from typing import Any
 
 import requests
 
-BUYERS, MERCHANTS = 12, 6
+BUYERS = 12
+PAYMENTS_OF_A_MERCHANT, FEWEST_MERCHANTS = 20, 10
 METHODS = ("WECHAT_PAY", "JD_PAY", "CLOUD_QUICKPASS", "BANK_CARD")
 RECHARGES = 2  # Of each buyer, to begin with.
 AT_ONCE = 8
 GIVE_UP_S = 30
-LAG = 40  # So many payments later, an order is confirmed or refunded.
+# Commands without a number of their own.
+UNNUMBERED = ("/confirm", "/send-back", "/retry", "/place")
+LAG = 40  # So many payments later, an order is confirmed or refunded, a recharge is undone.
+ENDS_WITHIN, LOOK_S = 20, 0.1  # So often it is looked whether a payment has ended.
+OVER = ("succeeded", "sending_back", "sent_back", "kept", "declined")
+ENDED = """query ($no: ID!) { payment(no: $no) { state } }"""
 
 Step = tuple[str, dict[str, Any]]
+
+
+def merchants(payments: int) -> int:
+    """How many there are: so many that each has a few sales."""
+    return max(payments // PAYMENTS_OF_A_MERCHANT, FEWEST_MERCHANTS)
 
 
 def buyer(number: int) -> str:
@@ -60,8 +71,7 @@ class Traffic:
             for step in self._payment(number):
                 self._send(step)
         if number >= LAG:
-            for step in self._afterwards(number - LAG):
-                self._send(step)
+            self._afterwards(number - LAG)
 
     def _draws(self, what: str, number: int) -> random.Random:
         return random.Random(f"{self._seed}/{what}/{number}")
@@ -91,7 +101,7 @@ class Traffic:
             return
         lines = [
             {"merchant": merchant(one), "amount_fen": draw.randint(200, 60_000), "subject": "坚果"}
-            for one in draw.sample(range(MERCHANTS), draw.choice((1, 1, 1, 2, 3)))
+            for one in draw.sample(range(merchants(self._payments)), draw.choice((1, 1, 1, 2, 3)))
         ]
         yield "/v1/orders", {"order_no": f"O{number}", "buyer": who, "lines": lines}
         total = sum(int(str(line["amount_fen"])) for line in lines)
@@ -119,27 +129,64 @@ class Traffic:
             ]
         }
 
-    def _afterwards(self, number: int) -> Iterator[Step]:
-        steps = list(self._payment(number))
-        if len(steps) < 2:
+    def _afterwards(self, number: int) -> None:
+        steps, draw = list(self._payment(number)), self._draws("afterwards", number)
+        if not steps or steps[0][0] == "/v1/transfers":
             return
-        draw = self._draws("afterwards", number)
+        undone = len(steps) == 1  # A recharge.
+        if undone and draw.random() > 0.4:
+            return
+        if not self._is_paid(f"P{number}"):
+            return
+        if undone:
+            self._send((f"/v1/recharges/P{number}/send-back", {"reason": "by mistake"}))
+            return
         for place, line in enumerate(steps[0][1]["lines"]):
             kind, whose = draw.random(), f"{line['merchant']}-O{number}"
-            if kind < 0.35:
-                yield f"/v1/transactions/{whose}/confirm", {}
-            if 0.25 < kind < 0.55:
-                amount = line["amount_fen"] if kind < 0.4 else draw.randint(1, line["amount_fen"])
+            if kind < 0.6:
+                self._send((f"/v1/transactions/{whose}/confirm", {}))
+            if 0.5 < kind < 0.8:
+                amount = line["amount_fen"] if kind < 0.6 else draw.randint(1, line["amount_fen"])
                 body = {"refund_no": f"R{number}-{place}", "amount_fen": amount}
-                yield f"/v1/transactions/{whose}/refunds", body
+                self._send((f"/v1/transactions/{whose}/refunds", body))
+
+    def _is_paid(self, payment_no: str) -> bool:
+        """Whether a payment has succeeded; one that does not end soon has not."""
+        asked = {"query": ENDED, "variables": {"no": payment_no}}
+        for _ in range(ENDS_WITHIN):
+            answer = self._posted("/graphql", asked)
+            found = answer.json()["data"]["payment"] if answer is not None else None
+            if found is None or found["state"] in OVER:
+                break
+            time.sleep(LOOK_S)
+        paid = found is not None and found["state"] == "succeeded"
+        with self._lock:
+            self.answers["paid" if paid else "not paid, or not soon"] += 1
+        return paid
+
+    def post(self, path: str, body: dict[str, Any]) -> None:
+        """Send one more command, as the operator."""
+        self._send((path, body))
 
     def _send(self, step: Step) -> None:
         path, body = step
+        answer = self._posted(path, body)
+        if answer is None:
+            return
+        done = answer.status_code < 400
+        code = "done" if done else str(answer.json().get("code", answer.status_code))
+        with self._lock:
+            self.answers[code] += 1
+        if answer.status_code >= 500:
+            self._say(f"{path}: {answer.status_code} {answer.text[:200]}")
+
+    def _posted(self, path: str, body: dict[str, Any]) -> requests.Response | None:
+        """The answer, asked for until there is one; None when there was none for so long."""
         session = getattr(self._local, "session", None)
         if session is None:
             session = self._local.session = requests.Session()
         headers = dict(self._headers)
-        if path.endswith("/confirm"):
+        if path.endswith(UNNUMBERED):
             headers["Idempotency-Key"] = path.replace("/", "-")
         until = time.monotonic() + GIVE_UP_S
         while True:
@@ -149,19 +196,13 @@ class Traffic:
             except requests.RequestException:
                 if time.monotonic() > until:
                     self._say(f"{path}: no answer within {GIVE_UP_S} s")
-                    return
+                    return None
                 time.sleep(0.1)
                 continue
             if answer.status_code in (429, 503) and time.monotonic() < until:
                 time.sleep(0.1)
                 continue
-            break
-        done = answer.status_code < 400
-        code = "done" if done else str(answer.json().get("code", answer.status_code))
-        with self._lock:
-            self.answers[code] += 1
-        if answer.status_code >= 500:
-            self._say(f"{path}: {answer.status_code} {answer.text[:200]}")
+            return answer
 
     def _say(self, what: str) -> None:
         with self._lock:

@@ -8,7 +8,8 @@
                                 "their_key_id", …}, …},
       "wechat": {"mchid", "appid", "merchant_serial", "merchant_private_pem",
                  "public_key_id", "public_key_pem", "platform_serial", "platform_certificate_pem",
-                 "apiv3_key", "sub_mchid", "sub_mchids", …}
+                 "apiv3_key", "sub_mchid", "sub_mchids", …},
+      "payees": {"<member id>": "<account at the bank>", …}    to whom payouts go
     }
 
 Each channel may have `base_url`, `connect_ms`, `request_ms` and `connections` of its own. A channel
@@ -51,6 +52,7 @@ _url_parts = re.compile(
     re.ASCII,
 ).fullmatch
 _is_name = re.compile(r"[0-9A-Za-z_.-]{1,64}", re.ASCII).fullmatch
+_is_account = re.compile(r"[!-~]{1,64}", re.ASCII).fullmatch
 
 
 class SettingsInvalid(Exception):
@@ -97,6 +99,7 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     allow_http: bool = False
     networks: dict[str, msgspec.Raw] = {}
     wechat: msgspec.Raw = msgspec.Raw()  # Empty: not in the file.
+    payees: dict[str, str] = {}
 
 
 def load(path: Path, *, notify_url: str = "") -> dict[str, Adapter]:
@@ -104,12 +107,34 @@ def load(path: Path, *, notify_url: str = "") -> dict[str, Adapter]:
 
     Raises SettingsInvalid.
     """
+    return adapters_of(_read(path), notify_url=notify_url)
+
+
+def load_payees(path: Path) -> dict[str, str]:
+    """Merchants' accounts at the bank, by member. Raises SettingsInvalid."""
+    return payees_of(_read(path))
+
+
+def payees_of(raw: bytes) -> dict[str, str]:
+    """The same of a file's bytes. Raises SettingsInvalid, which shows no account."""
+    payees = _decoded(raw, _File, "").payees
+    for member, account in payees.items():
+        if not _is_name(member):
+            raise SettingsInvalid("payees", "a member's id is 1 to 64 of A-Z a-z 0-9 _ - .")
+        if not _is_account(account):
+            raise SettingsInvalid(f"payees.{member}", "an account is 1 to 64 ASCII characters")
+    return payees
+
+
+def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             raw = file.read(FILE_BYTES + 1)
     except OSError as error:
         raise SettingsInvalid("the file", error.strerror or "cannot be read") from None
-    return adapters_of(raw, notify_url=notify_url)
+    if len(raw) > FILE_BYTES:
+        raise SettingsInvalid("the file", f"above {FILE_BYTES} bytes")
+    return raw
 
 
 def adapters_of(raw: bytes, *, notify_url: str = "") -> dict[str, Adapter]:

@@ -16,7 +16,7 @@ def terminal(database_url: str) -> Terminal:
 @pytest.fixture
 def books(terminal: Terminal) -> Terminal:
     """A ledger with the story's books."""
-    assert terminal("demo").code == 0
+    assert terminal("demo", "--no-simulator").code == 0
     return terminal
 
 

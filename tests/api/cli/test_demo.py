@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
@@ -13,8 +15,14 @@ from tests.api.cli.terminal import Terminal
 STORY = ("statement", "SANZHI", "--from", "2025-11-11", "--to", "2025-11-14")
 
 
-def test_the_story_is_told_with_its_entries(terminal: Terminal) -> None:
-    told = terminal("demo", "--json").json()
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """Where a simulator may be."""
+    return tmp_path / "outside"
+
+
+def test_the_story_is_told_with_its_entries(terminal: Terminal, outside: Path) -> None:
+    told = terminal("demo", "--simulator", outside, "--json").json()
     assert told["new"] > 300
     entries = [entry for step in told["steps"] for entry in step["entries"]]
     release = next(entry for entry in entries if entry["rule"] == "release.1")
@@ -38,6 +46,9 @@ def test_the_story_is_told_with_its_entries(terminal: Terminal) -> None:
     }
     facts = {name for step in told["steps"] for name in step["facts"]}
     assert {"payment.declined.1", "payment.unknown.1", "refund.failed.1"} <= facts
+    assert {"instruction.attempted.1", "instruction.answered.1"} <= facts  # It went over HTTP.
+    moved = {one["id"]: one["moved"] for one in told["simulator"]["accounts"]}
+    assert moved["account:6222000000000001"] == told["statement"]["settled"] == 42_494
     assert {"settlement.payout_failed.1", "settlement.payout_retried.1"} <= facts
     assert told["trial_balance"]["balanced"]
     statement = told["statement"]
@@ -45,14 +56,19 @@ def test_the_story_is_told_with_its_entries(terminal: Terminal) -> None:
     assert statement == terminal(*STORY, "--json").json()
 
 
-def test_told_again_nothing_is_new_and_the_words_are_the_same(terminal: Terminal) -> None:
-    first, second = terminal("demo"), terminal("demo")
-    assert (first.code, second.code) == (0, 0)
-    *words, new, _ = first.out.split("\n")
-    *again, nothing, _ = second.out.split("\n")
-    assert words == again
-    assert new.endswith("facts are new.")
-    assert nothing == "Nothing was new: the story was in the books."
+def test_told_again_nothing_is_new_and_the_words_are_the_same(
+    terminal: Terminal, outside: Path
+) -> None:
+    first = terminal("demo", "--simulator", outside)
+    second = terminal("demo", "--simulator", outside)
+    third = terminal("demo", "--no-simulator")  # Nothing is left to be carried out.
+    assert (first.code, second.code, third.code) == (0, 0, 0)
+    words, new, there = first.out.partition(" facts are new.\n")
+    again, nothing, rest = second.out.partition("Nothing was new: the story was in the books.\n")
+    assert words.rpartition("\n")[0] == again.rpartition("\n")[0]
+    assert new and nothing and not rest
+    assert third.out == second.out
+    assert "account:6222000000000001" in there and "424.94" in there
     assert "三只松鼠" in first.out and "担保交易中间户" in first.out
     assert terminal("verify").code == 0
 

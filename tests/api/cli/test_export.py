@@ -168,7 +168,7 @@ def test_a_byte_order_mark_for_those_who_need_one(books: Terminal, tmp_path: Pat
 
 
 def test_what_is_exported_is_utf_8_whatever_the_terminal_is(lone: Terminal) -> None:
-    assert lone("demo").code == 0
+    assert lone("demo", "--no-simulator").code == 0
     ran = subprocess.run(
         [*PROGRAM, "--database", lone.url, "export", "trial-balance"],
         capture_output=True,

@@ -105,7 +105,7 @@ def test_figures_are_never_cut(width: int) -> None:
 FIGURE = re.compile(r"-?[0-9,]+\.[0-9]{2}")
 STEP = re.compile(r" *[0-9]+  [0-9]{2}-[0-9]{2} ")  # A sentence of the story's.
 SHOWN = [
-    ("demo",),
+    ("demo", "--no-simulator"),
     ("statement", "SANZHI"),
     ("trial-balance",),
     ("positions", "--date", "2025-11-11"),
@@ -116,7 +116,7 @@ SHOWN = [
 def test_a_narrow_terminal_shows_the_figures_of_a_wide_one(
     width: int, lone: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert lone("demo").code == 0
+    assert lone("demo", "--no-simulator").code == 0
     wide = [lone(*words).out for words in SHOWN]
     monkeypatch.setattr(output, "PIPED_WIDTH", width)
     for words, expected in zip(SHOWN, wide, strict=True):
@@ -133,7 +133,7 @@ def damaged(tmp_path: Path) -> Terminal:
     """The story on SQLite, with a statement line whose time is no time."""
     path = tmp_path / "ledger.db"
     terminal = Terminal(f"sqlite:///{path}")
-    assert terminal("demo", "--json").code == 0
+    assert terminal("demo", "--no-simulator", "--json").code == 0
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE statement_lines SET at_us = 9223372036854775807")
     connection.close()
@@ -232,7 +232,7 @@ def test_verify_finds_what_was_tampered_with(
 def test_verify_finds_what_is_no_value_at_all(
     change: str, check: str, where: str, lone: Terminal
 ) -> None:
-    assert lone("demo", "--json").code == 0
+    assert lone("demo", "--no-simulator", "--json").code == 0
     first = tampered(lone, change)[0]
     assert first["check"] == check
     assert first["where"].startswith(where)
@@ -250,7 +250,7 @@ def test_a_snapshot_of_another_shape_is_passed_over(books: Terminal) -> None:
 
 
 def test_what_was_found_before_it_stumbled_is_told_too(lone: Terminal) -> None:
-    assert lone("demo", "--json").code == 0
+    assert lone("demo", "--no-simulator", "--json").code == 0
     engine = sqlalchemy_engine(parse_database_url(lone.url))
     with engine.begin() as connection:
         connection.exec_driver_sql(

@@ -114,7 +114,7 @@ def test_every_wrong_command_is_refused_with_its_reason(
     lone: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert lone("demo").code == 0
+    assert lone("demo", "--no-simulator").code == 0
     got = []
     for words, _, _ in WRONG:
         error = lone(*words, "--json").refused()

@@ -10,7 +10,7 @@ import pytest
 
 from api.operations.desk import Desk
 from api.operations.gates import Limits
-from api.operations.outbox import Outbox
+from api.operations.outbox import NO_ACCOUNT, Outbox
 from domain.channel.network import AwaitingPayer, NotFound, Order, Processing, Said
 from domain.channel.port import Declined, Succeeded, Unknown
 from domain.clearing.commands import CutOffDay, OpenBooks
@@ -318,22 +318,33 @@ def test_a_success_that_comes_after_the_close_is_on_record(desk: Desk) -> None:
     assert office.step() == 0
 
 
-def test_what_cannot_be_sent_waits_and_says_why(desk: Desk) -> None:
-    bank = ScriptedNetwork("BANK_TRANSFER")
+def test_a_payout_to_nobodys_account_waits_and_says_why(desk: Desk) -> None:
+    bank = ScriptedNetwork("BANK_TRANSFER", says(Processing()))
     office = Office(desk, bank)
-    payable: dict[str, str | None] = {"why": "the payee has no bank account on record"}
-    outbox = office.outbox(payable=lambda order: payable["why"])
     stream = office_payout(office)
-    office.step(outbox)
+    office.step()
     assert bank.asked == []
     state: Any = fold_stream(desk.ledger.recorder, stream)[1]
-    assert (state.status, state.due_us, state.tried.withheld) == ("issued", None, payable["why"])
+    assert (state.status, state.due_us, state.tried.withheld) == ("issued", None, NO_ACCOUNT)
     office.now_us += 10 * HOUR
-    assert office.step(office.outbox()) == 0
-    payable["why"] = None
+    assert office.step() == 0
     office.do(AskChannel("payout-TEA-2010-12-01-1"))
-    assert office.step(office.outbox(payable=lambda order: None)) == 1
+    assert office.step(office.outbox(payees={"TEA": "6228480001"})) == 1
     assert bank.asked == [("send", "payoutTEA-2010-12-01-1")]
+    assert [order.party for order in bank.orders] == ["6228480001"]
+
+
+def test_a_payout_is_not_sent_again_to_an_account_that_is_gone(desk: Desk) -> None:
+    bank = ScriptedNetwork("BANK_TRANSFER", says(Unknown("lost"), Succeeded("S1", 9_900)))
+    office = Office(desk, bank)
+    office_payout(office)
+    assert office.step(office.outbox(payees={"TEA": "6228480001"})) == 1
+    office.now_us += MINUTE
+    assert office.step() == 1
+    assert [order.party for order in bank.orders] == ["6228480001"]
+    office.now_us += MINUTE
+    assert office.step(office.outbox(payees={"TEA": "6228480001"})) == 1
+    assert [order.party for order in bank.orders] == ["6228480001"] * 2
 
 
 def office_payout(office: Office) -> Any:

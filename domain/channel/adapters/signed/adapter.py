@@ -70,6 +70,8 @@ class SignedChannel:
             self._network, self._settings.merchant, order, self._settings.notify_url
         )
         code, answer = await self._ask("POST", f"/{self._network.name}/orders", body, order, now_us)
+        if code == orders.REUSED:
+            return after(answer, await self.query(order, now_us))
         if code not in orders.REFUSED:
             return answer
         asked = after(answer, await self.query(order, now_us))

@@ -34,6 +34,9 @@ URL = 2048
 REFUSED = frozenset(("PARAM_INVALID", "TIME_INVALID", "AMOUNT_TOO_LARGE", "ORDER_UNPAID"))
 NOT_FOUND = "NO_SUCH_ORDER"
 PAID = "ORDER_PAID"
+# To a repeated send that is not the same any more (we are called back elsewhere since): the channel
+# has the order, and a query tells what became of it.
+REUSED = "NUMBER_REUSED"
 
 
 def order_body(network: Network, merchant: str, order: Order, notify_url: str) -> bytes:

@@ -29,7 +29,7 @@ URL = 2048
 # What an error's code means, without underscores. All that is not here: nothing is known.
 NOT_FOUND = frozenset(("ORDERNOTEXIST", "RESOURCENOTEXISTS"))
 # To a close, or to a repeated order: then a query tells.
-ASK = frozenset(("ORDERPAID", "ORDERCLOSED", "ORDERREVERSED"))
+ASK = frozenset(("ORDERPAID", "ORDERCLOSED", "ORDERREVERSED", "OUTTRADENOUSED"))
 # This request made no order. Whether an earlier one did, a query tells.
 REFUSED = frozenset(
     (

@@ -258,9 +258,7 @@ def test_no_such_order_is_never_taken_for_declined() -> None:
         assert answer.said == NotFound("HTTP 404: NO_SUCH_ORDER: told")
 
 
-@pytest.mark.parametrize(
-    ("status", "code"), [(409, "NUMBER_REUSED"), (401, "SIGN_INVALID"), (400, "SOMETHING_NEW")]
-)
+@pytest.mark.parametrize(("status", "code"), [(401, "SIGN_INVALID"), (400, "SOMETHING_NEW")])
 def test_an_error_that_settles_nothing_is_unknown(status: int, code: str) -> None:
     answer, server = ask(SignedSide((status, error(code))), "JD_PAY", sends(PAYMENT))
     assert answer.said == Unknown(f"HTTP {status}: {code}: told")
@@ -287,6 +285,22 @@ def test_a_refused_request_is_declined_when_there_is_no_order_of_an_earlier_one(
 def test_a_refused_request_may_have_been_made_before(asked: object, said: Said) -> None:
     answer, _ = ask(SignedSide((400, error("PARAM_INVALID")), asked), "JD_PAY", sends(PAYMENT))
     assert answer.said == said
+
+
+@pytest.mark.parametrize(
+    ("told_then", "said"),
+    [
+        pytest.param((200, told()), Succeeded("S-1", 15_300), id="the one we sent before"),
+        pytest.param((404, error("NO_SUCH_ORDER")), NotFound("NO_SUCH_ORDER: told"), id="none"),
+    ],
+)
+def test_a_number_that_is_in_use_means_query(told_then: object, said: Said) -> None:
+    answer, server = ask(
+        SignedSide((409, error("NUMBER_REUSED")), told_then), "JD_PAY", sends(PAYMENT)
+    )
+    assert [asked.method for asked in server.asked] == ["POST", "GET"]
+    assert type(answer.said) is type(said)
+    assert isinstance(said, NotFound) or answer.said == said
 
 
 def test_a_close_ends_an_order_and_a_paid_one_is_asked_about() -> None:
