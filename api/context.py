@@ -14,6 +14,7 @@ from api.http.passing import PassedOn
 from api.http.rates import Rates
 from api.operations.desk import Desk
 from api.operations.outbox import Outbox
+from api.operations.watching import Watch, Watched
 from api.operations.worker import FEW_DAYS, Worker
 from domain.channel.network import Adapter
 from domain.channel.port import ChannelPort
@@ -67,7 +68,8 @@ class AppContext(Struct, frozen=True):
     `background` is started with the server and stopped before the ledger closes, last one first.
     `writes` is the engine the projector writes read models with; `rates` says how often a key may
     ask; `arrivals` wakes who waits for the read models. `passed_on`: another process of the server
-    decides commands. `callbacks` are the adapters that verify what channels tell of themselves.
+    decides commands. `callbacks` are the adapters that verify what channels tell of themselves;
+    `watch` says how channels are doing.
     """
 
     desk: Desk
@@ -79,6 +81,7 @@ class AppContext(Struct, frozen=True):
     arrivals: Arrivals = msgspec.field(default_factory=Arrivals)
     passed_on: PassedOn | None = None
     callbacks: Mapping[str, Adapter] = {}
+    watch: Watch = Watch()
 
     async def submit(self, request: Request) -> Answer:
         """Decide one request, durably. Raises as `Ledger.submit_async` does."""
@@ -143,7 +146,7 @@ def open_context(
     and `channel` carries nothing; `payees` are merchants' accounts at the bank, by member. Raises
     what `open_recorder` raises.
     """
-    ledger = Ledger.open(database_url, clock=clock)
+    ledger, clocks = Ledger.open(database_url, clock=clock), Clocks(clock, factor)
     reads = sqlalchemy_engine(ledger.database, read_only=True)
     writes = sqlalchemy_engine(ledger.database)
     arrivals = Arrivals(told=projections)
@@ -152,8 +155,7 @@ def open_context(
         ledger.recorder, writes, tuple(READ_MODELS.values()), on_written=partial(_tell, told)
     )
     desk = Desk(ledger, reads, projector, channel, network is not None)
-    follower = Follower(arrivals, lambda: _checkpoints(reads))
-    background: list[Background] = [follower]
+    background: list[Background] = [follower := Follower(arrivals, lambda: _checkpoints(reads))]
     if not projections:
         follower.follow(ledger.database, rows_channel(ledger.recorder))
     if projections:
@@ -162,14 +164,13 @@ def open_context(
         working = Worker(desk, clock, auto_day=auto_day, days_behind=days_behind)
         background.append(working)
         if network is not None:
-            clocks = Clocks(clock, factor)
             sending = _outbox(desk, writes, network(), payees, clocks, working, days_behind)
             background.append(sending)
             told.append(lambda _: sending.wake())
     heard = network() if network is not None else {}
-    beside = tuple(background)
-    keys = KeyRing(reads)
-    return AppContext(desk, keys, clock, writes, beside, arrivals=arrivals, callbacks=heard)
+    watch = _watch(desk, clocks, None if network is None else frozenset(heard))
+    keys, beside = KeyRing(reads), tuple(background)
+    return AppContext(desk, keys, clock, writes, beside, Rates(), arrivals, None, heard, watch)
 
 
 class Clocks(NamedTuple):
@@ -177,6 +178,14 @@ class Clocks(NamedTuple):
 
     books: Callable[[], int]
     factor: int
+
+
+def _watch(desk: Desk, clocks: Clocks, asked: frozenset[str] | None) -> Watch:
+    """How channels are doing; where some are `asked` over a network, choices heed it."""
+    watch = Watch(clocks.books, clocks.factor, asked)
+    if asked is not None:
+        desk.ledger.heed(Watched(desk.engine, watch))
+    return watch
 
 
 def _outbox(

@@ -128,6 +128,10 @@ def _close(command: accounting.CloseAccount) -> list[str]:
     return [account.stream(account_id(code, owner)) for code in MEMBER_ACCOUNTS]
 
 
+def _channel(command: Any) -> list[str]:
+    return [channel.stream(command.channel)]
+
+
 def _batch(command: Any) -> list[str]:
     return [batch.stream(command.batch_id)]
 
@@ -209,7 +213,13 @@ COMMANDS: dict[type[Command], Handling] = {
     channels.RegisterChannel: Handling(
         "channel.register",
         channels.register_channel,
-        lambda command: [channel.stream(command.channel)],
+        _channel,
+    ),
+    channels.PlanMaintenance: Handling(
+        "channel.plan_maintenance", channels.plan_maintenance, _channel
+    ),
+    channels.WithdrawMaintenance: Handling(
+        "channel.withdraw_maintenance", channels.withdraw_maintenance, _channel
     ),
     publishing.PublishCalendar: Handling(
         "calendar.publish", publishing.publish_calendar, lambda _: [published.STREAM]

@@ -52,6 +52,7 @@ EVENTS: dict[str, type[Fact]] = {
     "payment.leg_succeeded.1": payment.LegSucceeded,
     "payment.leg_declined.1": payment.LegDeclined,
     "payment.succeeded.2": payment.Succeeded,
+    "payment.leg_rerouted.1": payment.LegRerouted,
     "payment.captured.1": payment.Captured,
     "payment.reopened.1": payment.Reopened,
     "payment.wallet_recharged.1": payment.WalletRecharged,
@@ -106,6 +107,8 @@ EVENTS: dict[str, type[Fact]] = {
     "settlement.batch_settled.1": batch.Settled,
     "settlement.carry_changed.1": carry.Changed,
     "channel.registered.1": channel.ChannelRegistered,
+    "channel.maintenance_planned.1": channel.MaintenancePlanned,
+    "channel.maintenance_withdrawn.1": channel.MaintenanceWithdrawn,
     "calendar.published.1": published.Published,
 }
 

@@ -5,8 +5,9 @@ names the field and the reason.
 """
 
 import re
+from datetime import datetime
 
-from domain.kernel import MICROSECONDS
+from domain.kernel import MICROSECONDS, to_us
 from domain.refusals import Code, Refused
 from domain.texts import fault, quoted
 
@@ -14,6 +15,7 @@ EARLIEST_US = 946_656_000 * MICROSECONDS  # 2000-01-01 in Shanghai
 LATEST_US = 4_102_415_999 * MICROSECONDS  # 2099-12-31 in Shanghai
 
 _is_member_id = re.compile(r"[A-Za-z0-9_]{1,32}", re.ASCII).fullmatch
+_is_moment = re.compile(r"20[0-9]{2}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}\+08:00").fullmatch
 _is_number = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*", re.ASCII).fullmatch
 
 
@@ -53,3 +55,14 @@ def checked_instant(at_us: int, field: str = "at") -> int:
     ):
         raise Refused(Code.DATE_INVALID, field, "a time between 2000 and 2099 is needed")
     return at_us
+
+
+def checked_moment(text: str, field: str) -> int:
+    """A time as people in Shanghai write it, 2026-11-23T22:00:00+08:00, as UTC µs."""
+    try:
+        if isinstance(text, str) and _is_moment(text):
+            return to_us(datetime.fromisoformat(text))
+    except ValueError:  # The 30th of February.
+        pass
+    detail = "a time such as 2026-11-23T22:00:00+08:00 is needed, from 2000 to 2099"
+    raise Refused(Code.DATE_INVALID, field, detail)

@@ -7,7 +7,7 @@ wish; its handler reads states through the `Unit` and records facts into it, and
 exists until the unit commits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -146,6 +146,11 @@ class Unit(Protocol):
     @property
     def accounting_date(self) -> date:
         """The open business day. Raises Refused(DAY_NOT_OPEN)."""
+
+    @property
+    def health(self) -> Mapping[str, Any]:
+        """What is known from outside the books about channels, a `channel.health.Summary` by name;
+        empty: nothing speaks against any. The same through the whole unit."""
 
     def load(self, stream: "Stream[StateT]") -> StateT:
         """The state of a stream (its category names the aggregate); the initial one if empty."""

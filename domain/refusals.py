@@ -71,6 +71,10 @@ class Code(StrEnum):
     SUSPENSE_STATE_WRONG = "suspense_state_wrong"
     CHANNEL_UNKNOWN = "channel_unknown"
     CHANNEL_NOT_REGISTERED = "channel_not_registered"
+    CHANNEL_UNAVAILABLE = "channel_unavailable"
+    MAINTENANCE_INVALID = "maintenance_invalid"
+    MAINTENANCE_NOT_FOUND = "maintenance_not_found"
+    MAINTENANCE_OVER = "maintenance_over"
     INSTRUCTION_EXISTS = "instruction_exists"
     INSTRUCTION_NOT_FOUND = "instruction_not_found"
     INSTRUCTION_ALREADY_ENDED = "instruction_already_ended"
@@ -152,6 +156,10 @@ MEANING: dict[Code, str] = {
     Code.SUSPENSE_STATE_WRONG: "The suspense item is not in the state this step needs.",
     Code.CHANNEL_UNKNOWN: "No channel has this name.",
     Code.CHANNEL_NOT_REGISTERED: "The channel is not registered in this ledger yet.",
+    Code.CHANNEL_UNAVAILABLE: "No channel of this method carries such a payment now.",
+    Code.MAINTENANCE_INVALID: "The time of maintenance ends too early, or is one too many.",
+    Code.MAINTENANCE_NOT_FOUND: "The channel has no time of maintenance of this number.",
+    Code.MAINTENANCE_OVER: "The time of maintenance is over.",
     Code.INSTRUCTION_EXISTS: "An instruction with this id was already issued.",
     Code.INSTRUCTION_NOT_FOUND: "No instruction has this id.",
     Code.INSTRUCTION_ALREADY_ENDED: "The instruction already has another final outcome.",

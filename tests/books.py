@@ -45,6 +45,7 @@ class Books:
         self.at_us = PAID_AT
         self.actor = MAKER
         self.promised_fen = 0
+        self.health: dict[str, Any] = {}  # A `channel.health.Summary` each.
 
     def do(self, command: Command, actor: str = "") -> dict[str, object]:
         """The handler's answer; raises Refused, and then nothing has happened."""
@@ -52,7 +53,7 @@ class Books:
 
     def decide(self, handler: Callable[[Unit], Any], actor: str = "") -> Any:
         """What no command does: a handler of one's own, a commit of its own."""
-        overlay = Overlay(self._fetch, self._fact_at, self.promised_fen)
+        overlay = Overlay(self._fetch, self._fact_at, self.promised_fen, lambda: self.health)
         unit = UnitOfWork(overlay, self.at_us, actor or self.actor, "request-1")
         answer = handler(unit)
         unit.react()

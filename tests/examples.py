@@ -104,6 +104,13 @@ EXAMPLES: dict[str, Fact] = {
         1, 4_000, composite.leg_received(PAY_DAY, CHANNEL, 4_000)
     ),
     "payment.leg_declined.1": payment.LegDeclined(0, "insufficient funds"),
+    "payment.leg_rerouted.1": payment.LegRerouted(
+        0,
+        (Leg("channel", "BANK_CARD", "NETSUNION_CARD", AMOUNT),),
+        f"payb-{PAYMENT_NO}",
+        f"pay-{PAYMENT_NO}",
+        "CHANNEL_BUSY: over its limit",
+    ),
     "payment.captured.1": payment.Captured(),
     "payment.reopened.1": payment.Reopened(0, "JD20101201000002"),
     "suspense.opened.1": suspense.Opened(
@@ -241,6 +248,10 @@ EXAMPLES: dict[str, Fact] = {
     "settlement.batch_settled.1": batch.Settled(9_000),
     "settlement.carry_changed.1": carry.Changed(BATCH_ID, -1_988),
     "channel.registered.1": channel.ChannelRegistered("UNION_QR", "UNIONPAY", True, False),
+    "channel.maintenance_planned.1": channel.MaintenancePlanned(
+        1, PAID_AT, PAID_AT + 3_600_000_000, "a new release of the network", PAID_AT
+    ),
+    "channel.maintenance_withdrawn.1": channel.MaintenanceWithdrawn(1, "done early"),
     "calendar.published.1": published.Published(
         2,
         date(2026, 12, 1),

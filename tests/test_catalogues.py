@@ -122,6 +122,7 @@ def test_a_field_named_entry_is_an_entry_and_money_says_its_unit(name: str) -> N
                 "calendar_version",
                 "leg",
                 "part",
+                "window",
             }
         assert kind is not float
 
@@ -293,6 +294,7 @@ def test_states_hold_no_container_that_grows(  # The caps are proved with each a
 ) -> None:
     allowed = {
         ("account", "holds"),
+        ("channel", "times"),
         ("contradiction", "items"),
         ("calendar", "years"),
         ("instruction", "paid"),

@@ -53,7 +53,9 @@ ACCESS: dict[str, FieldAccess] = {
     "member": FieldAccess(EVERYBODY, "own", ("members",)),
     "ledger": FieldAccess(EVERYBODY, "shared", ()),
     "wallet": FieldAccess(INSTITUTION, "shared", ("balances",)),
-    "channels": FieldAccess(INSTITUTION, "shared", ("balances",)),
+    "channels": FieldAccess(
+        INSTITUTION, "shared", ("balances", "channels", "instruction_attempts")
+    ),
     "instruction": FieldAccess(INSTITUTION, "shared", _INSTRUCTED),
     "instructions": FieldAccess(INSTITUTION, "shared", _INSTRUCTED),
     "desk": FieldAccess(

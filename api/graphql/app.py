@@ -87,7 +87,7 @@ class GraphQLReads:
         self._lanes = Lanes()
         self._readers = Readers(context.ledger.database)
         self._large_readers = Readers(context.ledger.database, LARGE_AT_ONCE)
-        self._plans = Plans(graphql_schema())
+        self._plans = Plans(graphql_schema(), context.watch)
 
     def close(self) -> None:
         self._readers.close()
@@ -202,7 +202,8 @@ class GraphQLReads:
         limiter: anyio.CapacityLimiter,
     ) -> Reads:
         context = self._context
-        return Reads(caller, context.engine, limiter, document, context.arrivals, wait_ms)
+        arrivals, watch = context.arrivals, context.watch
+        return Reads(caller, context.engine, limiter, document, arrivals, wait_ms, watch)
 
     async def _run(
         self,

@@ -168,6 +168,8 @@ class _Costs:
         rows = 1
         if _is_list(field.type):
             rows = page if name in ROWS else LONG_LISTS.get(name, LIST)
+            if "first" in field.args:  # A list that is no connection.
+                rows = self._first(node)
         if node.selection_set is None:
             return rows
         inner = self._first(node) if "first" in field.args else 1

@@ -151,6 +151,7 @@ class PaymentStepKind(Enum):
     succeeded = "succeeded"
     leg_succeeded = "leg_succeeded"
     leg_declined = "leg_declined"
+    leg_rerouted = "leg_rerouted"
     captured = "captured"
     reopened = "reopened"
     sending_back = "sending_back"

@@ -3,11 +3,11 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio
 from graphql import DocumentNode
-from sqlalchemy import Connection, Engine
+from sqlalchemy import CompoundSelect, Connection, Engine, Row
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from strawberry import Info as StrawberryInfo
@@ -16,10 +16,14 @@ from strawberry.dataloader import DataLoader
 from api.graphql.scope import Scope
 from api.graphql.view import View
 from api.http.keys import Caller
+from api.operations.watching import Watch
+from domain.channel.health import Summary
 from domain.refusals import Code, Refused
 from projections.engine import checkpoints
 from projections.engine.arrivals import Arrivals
 from projections.models import (
+    channels,
+    instruction_attempts,
     instructions,
     orders,
     payment_legs,
@@ -36,6 +40,7 @@ from projections.tables.paging import Page
 
 THREADS = 10  # Requests that read at once in a process; the engine's pool has room for them.
 WAIT_MS = 5_000
+WALL = Watch()
 MOST_STREAMS = 200  # Of one look-up of entries or payouts.
 
 ResultT = TypeVar("ResultT")
@@ -50,6 +55,9 @@ class Reads(Scope):
         "_view",
         "_wait_ms",
         "attempts",
+        "channel_choices",
+        "channel_health",
+        "channel_times",
         "document",
         "entries",
         "instructions_of",
@@ -70,8 +78,9 @@ class Reads(Scope):
         document: DocumentNode,
         arrivals: Arrivals,
         wait_ms: int = WAIT_MS,
+        watch: Watch = WALL,
     ) -> None:
-        super().__init__(caller)
+        super().__init__(caller, watch)
         self.document = document
         self._arrivals = arrivals
         self._view = View(engine, limiter)
@@ -86,6 +95,11 @@ class Reads(Scope):
         self.refund_parts = self._loader(refunds.parts)
         self.instructions_of = self._loader(instructions.instructions_of)
         self.attempts = self._loader(instructions.attempts_of)
+        self.channel_health = self._loader(self._channel_health)
+        self.channel_times = self._loader(
+            lambda books, _: channels.maintenance_of(_all(books, channels.maintenance_query()))
+        )
+        self.channel_choices = DataLoader(self._load_choices, max_batch_size=MOST_STREAMS)
         self.settlement_items = DataLoader(self._load_items, max_batch_size=MOST_STREAMS)
 
     async def read(self, query: Callable[[Connection], ResultT]) -> ResultT:
@@ -135,6 +149,27 @@ class Reads(Scope):
 
         return DataLoader(load, max_batch_size=MOST_STREAMS)
 
+    def _channel_health(
+        self, connection: Connection, names: Sequence[str]
+    ) -> dict[str, list[Summary]]:
+        query = instruction_attempts.lately_query()
+        rows = connection.execute(query, self.watch.values()).all()
+        found = self.watch.summaries(rows)
+        return {name: [found[name]] for name in names}
+
+    async def _load_choices(self, wanted: list[tuple[str, int]]) -> list[list[channels.Decision]]:
+        """By channel, and how many of them."""
+
+        def read(connection: Connection) -> dict[int, dict[str, list[channels.Decision]]]:
+            query = channels.decisions_query()
+            return {
+                first: channels.decisions_of(connection.execute(query, {"first": first}).all())
+                for first in {first for _, first in wanted}
+            }
+
+        found = await self.read(read)
+        return [found[first].get(name, []) for name, first in wanted]
+
     async def _load_entries(self, streams: list[str]) -> list[list[JournalLine]]:
         found = await self.read(lambda connection: entries_of_all(connection, streams))
         return [found.get(stream, []) for stream in streams]
@@ -155,6 +190,10 @@ class Reads(Scope):
         self, wanted: list[settlement_items.Wanted]
     ) -> list[Page[SettlementItem]]:
         return await self.read(lambda connection: settlement_items.items(connection, wanted))
+
+
+def _all(connection: Connection, query: CompoundSelect[Any]) -> Sequence[Row[Any]]:
+    return connection.execute(query).all()
 
 
 Info = StrawberryInfo[Reads, None]

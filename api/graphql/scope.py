@@ -1,6 +1,7 @@
 """What a caller may see: every read is narrowed to it, in the statement or row by row."""
 
 from api.http.keys import Caller
+from api.operations.watching import Watch
 from domain.accounting.chart import CHART
 
 NOBODY = "-"  # No member has this id: member ids have no dash.
@@ -9,10 +10,12 @@ NOBODY = "-"  # No member has this id: member ids have no dash.
 class Scope:
     """The rows that are a caller's to see."""
 
-    __slots__ = ("caller",)
+    __slots__ = ("caller", "watch")
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Caller, watch: Watch) -> None:
+        """`watch` says how channels are doing."""
         self.caller = caller
+        self.watch = watch
 
     def within(self, member: str | None) -> str | None:
         """Whose rows a query may return, for its WHERE: None is everybody's.

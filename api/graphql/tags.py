@@ -7,8 +7,8 @@ be newer than its tag, never older, and what a client holds under the tag that i
 no older than what this process knows; the database showed nothing newer a second ago. Two answers
 under one tag may differ in how new they are: a weak tag.
 
-No tag for answers that more than the read models decide: errors, `atLeast` (which waits), and
-fields about the log itself, which goes on before the read models do.
+No tag for answers that more than the read models decide: errors, `atLeast` (which waits), fields
+about the log itself, which goes on before the read models do, and how channels are doing now.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ from api.http.keys import Caller
 from projections.engine import checkpoints
 from projections.registry import READ_MODELS
 
-UNSTEADY = frozenset({"ledger", "projections", "desk"})
+UNSTEADY = frozenset({"ledger", "projections", "desk", "health"})
 # A ledger restored from a backup comes to positions that it had before, with other facts: whatever
 # a tag does not know of lasts for an hour at most.
 LASTING_US = 3_600_000_000

@@ -97,6 +97,8 @@ PERMISSIONS: dict[str, Permission] = {
     "POST /v1/instructions/{instruction_id}/ask": OPERATOR,
     "POST /v1/instructions/{instruction_id}/close": OPERATOR,
     "POST /v1/channels/{channel}/register": OPERATOR,
+    "POST /v1/channels/{channel}/maintenance": OPERATOR,
+    "POST /v1/channels/{channel}/maintenance/withdraw": OPERATOR,
     "POST /v1/calendars": OPERATOR,
     "POST /v1/documents": OPERATOR,
     "GET /v1/documents": OPERATOR,

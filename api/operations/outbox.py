@@ -25,7 +25,6 @@ from sqlalchemy import Engine
 from api.operations.exchanges import Keeper, written
 from api.operations.gates import Gate, Pause
 from domain.channel.adapters.deadline import within
-from domain.channel.health import Health, Seen, Summary, observe, summary
 from domain.channel.network import Adapter, Answer, Order, Pace
 from domain.channel.port import Unknown
 from domain.eventstore import blobs
@@ -117,7 +116,6 @@ class Outbox:
         self._stopping: asyncio.Event | None = None
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
-        self._health: dict[str, Health] = {name: Health() for name in self._adapters}
         self.status = OutboxStatus()
 
     # From outside.
@@ -140,11 +138,6 @@ class Outbox:
         loop = self._loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._hint)
-
-    def health(self) -> dict[str, Summary]:
-        """How each channel has been doing, as this outbox saw it."""
-        now_us = self._wall()
-        return {name: summary(one, now_us) for name, one in self._health.items()}
 
     # Its loops.
 
@@ -293,11 +286,7 @@ class Outbox:
         self.status.under_way += 1
         try:
             await gate.slot()
-            began_us = self._wall()
             answer = await self._asked(adapter, gate.pace, claimed)
-            ended_us = self._wall()
-            seen = Seen(ended_us, not isinstance(answer.said, Unknown), ended_us - began_us)
-            self._health[channel] = observe(self._health[channel], seen)
             await self._record(claimed, answer)
         except Exception:  # The claim is on record: it is asked about when that has run out.
             log.exception("the answer to %s could not be recorded", claimed.instruction_id)

@@ -1,8 +1,8 @@
-"""Channels: one that is new to a ledger is registered; an operator has one asked, or a payment
-closed there, and gives what lies in suspense to its owner."""
+"""Channels: one that is new to a ledger is registered, and its maintenance published; an operator
+has one asked, or a payment closed there, and gives what lies in suspense to its owner."""
 
 from api.rest.endpoint import Endpoint
-from domain.channel.commands import RegisterChannel
+from domain.channel.commands import PlanMaintenance, RegisterChannel, WithdrawMaintenance
 from domain.order.surplus import PlaceSurplus
 from domain.payment.asking import AskChannel, ClosePayment
 
@@ -15,6 +15,30 @@ ENDPOINTS = (
         sample={"channel": "JD_PAY"},
         body={},
         result={"channel": "JD_PAY", "network": "NETSUNION"},
+        number=None,
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/channels/{channel}/maintenance",
+        command=PlanMaintenance,
+        summary="Plan a time of maintenance: from it to its end no payment is begun there",
+        sample={"channel": "JD_PAY"},
+        body={
+            "begins_at": "2098-11-23T22:00:00+08:00",
+            "ends_at": "2098-11-24T02:00:00+08:00",
+            "reason": "a new release of the network",
+        },
+        result={"channel": "JD_PAY", "window": 1},
+        number=None,
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/channels/{channel}/maintenance/withdraw",
+        command=WithdrawMaintenance,
+        summary="Withdraw a time of maintenance by its number: it is put off, or done with",
+        sample={"channel": "JD_PAY"},
+        body={"window": 1, "reason": "done early"},
+        result={"channel": "JD_PAY", "window": 1},
         number=None,
     ),
     Endpoint(

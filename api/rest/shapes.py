@@ -54,6 +54,11 @@ DATE: Shape = {
     "|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
     "|20([02468][048]|[13579][26])-02-29)$",
 }
+MOMENT: Shape = {
+    "type": "string",
+    "description": "a time in Shanghai, such as 2026-11-23T22:00:00+08:00",
+    "pattern": f"{DATE['pattern'][:-1]}T([01][0-9]|2[0-3])(:[0-5][0-9]){{2}}\\+08:00$",
+}
 TEXT: Shape = {"type": "string", "maxLength": LONGEST_TEXT, "pattern": _text_pattern()}
 MEMBER: Shape = {"type": "string", "pattern": f"^{_NAME}{{1,32}}$"}
 NUMBER = _number(LONGEST_NUMBER)
@@ -71,6 +76,8 @@ SHAPES: Mapping[str, Shape] = {
     **dict.fromkeys(("name", "reason", "subject"), TEXT),
     **dict.fromkeys(("succeeded", "declined", "unknown"), _nullable(TEXT)),
     **dict.fromkeys(("date", "first_date", "effective_from"), DATE),
+    **dict.fromkeys(("begins_at", "ends_at"), MOMENT),
+    "window": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1},
     "amount_fen": _amount(1),
     "fixed_fen": {**_amount(0), "default": 0},
     "min_fen": {**_amount(0), "default": 0},

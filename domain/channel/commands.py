@@ -1,7 +1,12 @@
-"""Commands of the channel subsystem: an operator registers a channel, so that it may be used."""
+"""Commands of the channel subsystem: an operator registers a channel, so that it may be used, and
+says when it is under maintenance; and which of them may carry a payment."""
+
+from collections.abc import Mapping
 
 from domain.channel import channel
-from domain.channel.channels import CHANNELS, FOUNDING, Channel, channel_named
+from domain.channel.channels import CHANNELS, FOUNDING, channel_named
+from domain.channel.routing import Candidate, Choice, choose
+from domain.fields import checked_moment, checked_text
 from domain.kernel import Command, Unit
 from domain.refusals import Code, Refused
 
@@ -12,6 +17,24 @@ class RegisterChannel(Command, frozen=True):
     channel: str
 
 
+class PlanMaintenance(Command, frozen=True):
+    """From one time in Shanghai to before another (`2026-11-23T22:00:00+08:00`) no payment is begun
+    through a channel."""
+
+    channel: str
+    begins_at: str
+    ends_at: str
+    reason: str
+
+
+class WithdrawMaintenance(Command, frozen=True):
+    """A time of maintenance, by its number on the channel, does not happen, or is done with."""
+
+    channel: str
+    window: int
+    reason: str
+
+
 def register_channel(unit: Unit, command: RegisterChannel) -> dict[str, object]:
     """Once; a channel that every ledger has does not need it. Raises CHANNEL_UNKNOWN."""
     named = channel_named(command.channel)
@@ -20,12 +43,63 @@ def register_channel(unit: Unit, command: RegisterChannel) -> dict[str, object]:
     return {"channel": named.name, "network": named.network}
 
 
-def usable_channel(unit: Unit, names: tuple[str, ...]) -> Channel:
-    """The first of some channels that has accounts here. Raises CHANNEL_NOT_REGISTERED."""
-    for name in names:
-        if name in FOUNDING:  # Those are not looked up: it runs for every payment.
-            return CHANNELS[name]
-        if unit.load(channel.stream(name)).registered:
-            return CHANNELS[name]
-    detail = f"{' and '.join(names)}: no accounts here yet"
-    raise Refused(Code.CHANNEL_NOT_REGISTERED, "method", detail)
+def plan_maintenance(unit: Unit, command: PlanMaintenance) -> dict[str, object]:
+    """Raises CHANNEL_UNKNOWN, CHANNEL_NOT_REGISTERED, DATE_INVALID, TEXT_INVALID,
+    MAINTENANCE_INVALID."""
+    from_us = checked_moment(command.begins_at, "begins_at")
+    until_us = checked_moment(command.ends_at, "ends_at")
+    reason = checked_text(command.reason, "reason")
+    name = channel_named(command.channel).name
+    if not is_registered(unit, name):
+        raise Refused(Code.CHANNEL_NOT_REGISTERED, "channel", name)
+    stream = channel.stream(name)
+    facts = channel.plan_maintenance(unit.load(stream), from_us, until_us, reason, unit.at_us)
+    unit.record(stream, facts)
+    window = channel.window_of(unit.load(stream), from_us, until_us)
+    return {"channel": name, "window": window}
+
+
+def withdraw_maintenance(unit: Unit, command: WithdrawMaintenance) -> dict[str, object]:
+    """Raises CHANNEL_UNKNOWN, TEXT_INVALID, MAINTENANCE_NOT_FOUND, MAINTENANCE_OVER."""
+    reason = checked_text(command.reason, "reason")
+    name = channel_named(command.channel).name
+    stream, state = channel.stream(name), unit.load(channel.stream(name))
+    facts = channel.withdraw_maintenance(state, command.window, reason, unit.at_us)
+    unit.record(stream, facts)
+    return {"channel": name, "window": command.window}
+
+
+def is_registered(unit: Unit, name: str) -> bool:
+    """Whether a channel has accounts here."""
+    return name in FOUNDING or unit.load(channel.stream(name)).registered
+
+
+def chosen_channel(
+    unit: Unit, names: tuple[str, ...], amount_fen: int, gone: Mapping[str, str]
+) -> Choice:
+    """Which of some channels carries a payment, in the order in which they are tried; `gone`: those
+    that are out of the question, and why. Where there is but one its health is nobody's question.
+    """
+    if len(names) == 1 and not gone and _is_free(unit, names[0], amount_fen):  # Nearly always.
+        return _ALONE[names[0]]
+    health = unit.health if len(names) > 1 else {}
+    candidates = [_candidate(unit, name, gone.get(name, "")) for name in names]
+    return choose(candidates, amount_fen, unit.at_us, health)
+
+
+_ALONE = {name: Choice(name, "first in order") for name in CHANNELS}
+
+
+def _is_free(unit: Unit, name: str, amount_fen: int) -> bool:
+    """Whether nothing stands in the way of a channel that is no choice."""
+    row, state = CHANNELS[name], unit.load(channel.stream(name))
+    fits = row.least_fen <= amount_fen and (row.most_fen is None or amount_fen <= row.most_fen)
+    return fits and not state.times and (name in FOUNDING or state.registered)
+
+
+def _candidate(unit: Unit, name: str, gone: str) -> Candidate:
+    row, state = CHANNELS[name], unit.load(channel.stream(name))
+    if not (name in FOUNDING or state.registered):
+        gone = "has no accounts here yet"
+    limits = (row.least_fen, row.most_fen)
+    return Candidate(name, *limits, channel.maintenance(state) if state.times else (), gone)

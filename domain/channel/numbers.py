@@ -9,6 +9,7 @@ it is `z` and a hash of the id. No plain number begins with `z`, so the two kind
     WeChat and others   pay-<60 characters>  z + 31 characters
     UnionPay            pay-536365           pay536365
     UnionPay            pay-536365-2         z + 31 characters
+    UnionPay            payb-536365          z + 31 characters
     combined, part 2    pay-536365           part2-536365
 
 UnionPay takes no dash. It is left out only where the number can be read as one id alone: `pay-out7`

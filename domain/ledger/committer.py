@@ -16,7 +16,7 @@ is there already; then the batch is decided again, under the lock and from what 
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -126,6 +126,7 @@ class Committer:
         self._contended = False
         self._wary = WARY  # Batches that will still not be trusting.
         self.head: Head = recorder.head()
+        self.health: Callable[[], Mapping[str, Any]] = dict  # Of channels: from outside the books.
         self._promised = NOTHING  # What is promised at the head, once somebody asks.
         self.commits = self.written = 0  # Commits and facts that this one has made durable.
 
@@ -227,7 +228,7 @@ class Committer:
     def _decide(self, requests: Sequence[Request]) -> Decided:
         if self._promised.position != self.head.position:
             self._promised = promised.read(self._recorder, self.head.position, self._promised)
-        overlay = Overlay(self._cache.fetch, self._fact_at, self._promised.fen)
+        overlay = Overlay(self._cache.fetch, self._fact_at, self._promised.fen, self.health)
         decided = Decided(overlay, trusting=not self._wary)
         digests = [_digest_or_no(request) for request in requests]
         sound = [

@@ -10,10 +10,10 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from domain.eventstore.database import Database, parse_database_url
 from domain.eventstore.opening import open_recorder
@@ -203,6 +203,11 @@ class Ledger:
         """Call `callback` after every turn of this process's committer, for whoever counts. It
         must be quick."""
         self._meters.append(callback)
+
+    def heed(self, health: Callable[[], Mapping[str, Any]]) -> None:
+        """From now on channels are chosen by how they are doing: a `channel.health.Summary` each.
+        It is asked by the committer, once for a command that chooses, and must be quick."""
+        self._committer.health = health
 
     def close(self) -> None:
         """Finish what is queued, then close. Calling it again does nothing."""

@@ -13,7 +13,7 @@ from domain.accounting.rules.settlement import PAID_LATE
 from domain.channel.network import PaidPart
 from domain.clearing import day
 from domain.kernel import Entry, Recorded
-from domain.payment import combined, contradiction, instruction, suspense
+from domain.payment import combined, contradiction, instruction, payment, suspense
 from domain.settlement import batch
 
 Report = Callable[[str, str, str], None]
@@ -64,6 +64,8 @@ class PositionBook:
 
     def _against(self, stream: str, fact: Any) -> None:
         match fact:
+            case payment.LegRerouted(instead_of=over):  # What it brings late is a suspense item.
+                self._declined.pop(f"instruction-{over}", None)
             case suspense.Opened(entry=entry):
                 self._lines(entry)
             case batch.PayoutReturned(entry=entry):

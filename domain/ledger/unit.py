@@ -6,7 +6,7 @@ overlay. Postings to one account become one stored fact per commit.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from functools import partial
 from typing import Any, NamedTuple, cast
@@ -97,15 +97,17 @@ class Known(dict[str, Held]):
 
 class Overlay:
     """What one commit has decided so far. `fetch` reads a stream's committed state; `promised_fen`
-    is what the ledger has promised to post."""
+    is what the ledger has promised to post; `health` tells how channels are doing."""
 
     def __init__(
         self,
         fetch: Callable[[str], Held],
         fact_at: Callable[[str], Fact | None],
         promised_fen: int = 0,
+        health: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
         self.fact_at = fact_at
+        self.health = health
         self.promised_fen = promised_fen
         self.known = Known(fetch)
         self.changed: dict[str, Held] = {}  # What was decided, alone.
@@ -206,6 +208,7 @@ class UnitOfWork:
     """One command on top of an overlay; implements `domain.kernel.Unit`."""
 
     __slots__ = (
+        "_health",
         "_moved",
         "_owners",
         "_queue",
@@ -227,6 +230,7 @@ class UnitOfWork:
         self.cause = ""
         self.own: dict[str, Held] = {}
         self.promised_fen = 0  # By this command.
+        self._health: Mapping[str, Any] | None = None  # Until somebody asks.
         self.staged: list[tuple[str, int, Fact, str]] = []
         self._queue: list[Reaction[Any, Any]] = []
         # Streams recorded to whose aggregates have open items, and how those are read.
@@ -239,6 +243,12 @@ class UnitOfWork:
         if open_date is None:
             raise Refused(Code.DAY_NOT_OPEN, "date")
         return open_date
+
+    @property
+    def health(self) -> Mapping[str, Any]:
+        if self._health is None:
+            self._health = self.overlay.health()
+        return self._health
 
     def load(self, stream: "Stream[StateT]") -> StateT:
         state: StateT = (self.own.get(stream) or self.overlay.known[stream])[1]

@@ -5,6 +5,7 @@ channel's answer is in `outcomes.py`.
 """
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Unpack
 
 from msgspec import Struct
@@ -14,13 +15,12 @@ from domain.accounting.chart import PAYMENT_IN_TRANSIT, WALLET, account_id
 from domain.accounting.commands import open_accounts, refuse_unbookable
 from domain.accounting.rules.composite import recharge_to_send_back
 from domain.accounting.rules.transfer import internal_transfer
-from domain.channel.commands import usable_channel
 from domain.channel.port import Declined, Purpose, Result, Succeeded, Unknown
 from domain.fields import checked_member_id, checked_number, checked_text
 from domain.kernel import Command, Stream, Unit
 from domain.member import member
 from domain.money import fen
-from domain.payment import combined, instruction, payment, transfer
+from domain.payment import combined, instruction, payment, routes, transfer
 from domain.payment.asked import Details
 from domain.payment.combined import Sold
 from domain.payment.plan import Leg
@@ -139,7 +139,8 @@ def planned(
 ) -> tuple[Leg, ...]:
     """The legs of a payment: one for a `method`, or those that are `asked` for.
 
-    Raises REQUEST_INVALID, METHOD_UNKNOWN, AMOUNT_*, LEGS_INVALID, CHANNEL_NOT_REGISTERED.
+    Raises REQUEST_INVALID, METHOD_UNKNOWN, AMOUNT_*, LEGS_INVALID, CHANNEL_NOT_REGISTERED,
+    CHANNEL_UNAVAILABLE.
     """
     refuse_amount(product, amount_fen, "amount_fen")
     if not asked:
@@ -162,7 +163,9 @@ def planned(
 def _leg(unit: Unit, product: Product, method: str, amount_fen: int, where: str) -> Leg:
     code = payment_code(product, method, f"{where}method")
     refuse_amount(code, amount_fen, f"{where}amount_fen")
-    channel = usable_channel(unit, code.channels).name if code.channels else ""
+    channel = ""
+    if code.channels:
+        channel = routes.channel_for(unit, code, amount_fen, f"{where}method")
     return Leg(code.kind, code.code, channel, amount_fen)
 
 
@@ -199,10 +202,10 @@ def start_payment(
             if facts:
                 _hold(unit, payment_no, payer, leg.amount_fen)
             continue
-        wanted = payment.instruction_id(payment_no, place, len(legs))
+        wanted = payment.asks(unit.load(stream), payment_no, place)
         ids.append(wanted)
         if facts:
-            told: Details = {**more, "code": leg.code}
+            told: Details = {**more, "code": leg.code, "choice": routes.choice_of(unit, leg)}
             if parts := combined.parts_of(wanted, place, legs, sold):
                 told["parts"] = parts
             issue(unit, wanted, "payment", stream, leg.channel, leg.amount_fen, payer, **told)
@@ -272,27 +275,40 @@ def send_back_recharge(unit: Unit, command: SendBackRecharge) -> dict[str, objec
         if unit.version(reversal.stream(f"{stream}#{version}")):
             raise Refused(Code.PAYMENT_STATE_WRONG, "payment_no", "its entry was reversed")
     on = unit.accounting_date
-    facts = payment.undo_recharge(
-        unit.load(stream),
-        reason,
-        lambda leg, payer: recharge_to_send_back(on, payer, leg.amount_fen),
-    )
+    facts = _undone(unit.load(stream), reason, on)
     unit.record(stream, facts)
     issue_send_backs(unit, stream, facts)
     return {"payment_no": payment_no, "instruction_id": payment.send_back_id(payment_no)}
+
+
+def _undone(state: payment.State, reason: str, on: date) -> list[payment.Event]:
+    """A recharge goes back whole, out of the wallet. Undoing it again returns []."""
+    started = payment.needed(state)
+    if started.purpose == "recharge" and state.status in payment.GONE_BACK:
+        return []
+    if started.purpose != "recharge" or state.status != "succeeded":
+        detail = f"it pays for an {started.purpose} and is {state.status}"
+        if started.purpose == "recharge":
+            detail = f"it is {state.status}"
+        raise Refused(Code.PAYMENT_STATE_WRONG, "payment_no", detail)
+    payer = started.payer
+    return payment.send_back(
+        state, reason, lambda leg: recharge_to_send_back(on, payer, leg.amount_fen)
+    )
 
 
 def issue_send_backs(
     unit: Unit, stream: "Stream[payment.State]", facts: Sequence[payment.Event]
 ) -> None:
     """Instruct the channels of the legs that are to go back."""
-    started = unit.load(stream).started
+    state = unit.load(stream)
+    started = state.started
     if started is None:
         return
     payment_no, legs = payment.number_of(stream), started.legs
     for fact in facts:
         if isinstance(fact, payment.SendBackStarted):
-            leg, original = legs[fact.leg], payment.instruction_id(payment_no, fact.leg, len(legs))
+            leg, original = legs[fact.leg], payment.asks(state, payment_no, fact.leg)
             whole = (payment.send_back_id(payment_no, fact.leg, len(legs)), "", fact.amount_fen)
             by_part = [
                 (payment.send_back_id(payment_no, fact.leg, len(legs), number), *part)

@@ -39,10 +39,12 @@ from domain.refusals import Code, Refused
 def payment_late(unit: Unit, against: Against) -> None:
     """A success after a decline or a close: it pays the order after all, if that is open, unpaid
     and nothing else is in flight; else it goes back. A leg of a plan that was given up goes back,
-    and so does what is not what was asked."""
+    and so does what is not what was asked, or what another channel was asked for since."""
     stream: Stream[payment.State] = Stream(against.asked.reference)
     on, place = unit.accounting_date, place_of(against.instruction_id)
-    reopened = payment.reopen(unit.load(stream), place, against.fact.serial)
+    state = unit.load(stream)
+    current = payment.asks(state, payment.number_of(stream), place) == against.instruction_id
+    reopened = current and payment.reopen(state, place, against.fact.serial)
     if not reopened or any(one.moved_fen < one.asked_fen for one in _charged(against)):
         _rest(unit, against, whole=True)
         ended(unit, against, "sent back")
@@ -276,6 +278,8 @@ def ended(unit: Unit, against: Against, how: str) -> None:
 
 class _Reason:
     """What an owner is told in place of a channel's answer."""
+
+    by_channel = False
 
     def __init__(self, reason: str) -> None:
         self.reason = reason

@@ -65,13 +65,14 @@ class Issued(Fact, frozen=True, omit_defaults=True):
 
 class Attempted(Fact, frozen=True, omit_defaults=True):
     """An attempt was claimed. `due_us`: when to ask again if nothing is heard of it (UTC µs);
-    `number`: what the channel knows the instruction by from this send on."""
+    `number`: what the `channel` knows the instruction by from this send on."""
 
     attempt: int
     kind: AttemptKind
     at_us: int
     due_us: int
     number: str = ""
+    channel: str = ""
 
 
 class Answered(Fact, frozen=True, omit_defaults=True):
@@ -247,9 +248,9 @@ def claim(
     if step == "decline":
         return [Declined(been.closing or "expired")]
     if step == "renumber":
-        return [Attempted(attempt, "send", at_us, due_us, other_number)]
+        return [Attempted(attempt, "send", at_us, due_us, other_number, state.channel)]
     under = state.number or number if step == "send" else ""
-    return [Attempted(attempt, step, at_us, due_us, under)]
+    return [Attempted(attempt, step, at_us, due_us, under, state.channel)]
 
 
 def hear(state: State, said: network.Said, told: Told) -> list[Event]:
@@ -316,7 +317,7 @@ def ask(state: State, at_us: int) -> list[Event]:
     return [] if due or _is_busy(state) else [AskWanted(at_us)]
 
 
-def close(state: State, reason: str, at_us: int) -> list[Event]:
+def close(state: State, reason: str, at_us: int, *, by_channel: bool = False) -> list[Event]:
     """Close a payment: at its channel first, unless nothing was sent. Again, or declined already:
     []. Raises INSTRUCTION_NOT_FOUND, INSTRUCTION_ALREADY_ENDED, INSTRUCTION_NOT_CLOSABLE."""
     _need(state)
@@ -327,7 +328,7 @@ def close(state: State, reason: str, at_us: int) -> list[Event]:
     if state.status == "declined" or state.tried.closing:
         return []
     if not state.tried.sends:
-        return [Declined(reason)]
+        return [Declined(reason, by_channel)]
     return [CloseWanted(reason, (_is_busy(state) and state.due_us) or at_us)]
 
 

@@ -22,12 +22,13 @@ Gone = Literal["", "sent_back", "kept"]
 class LegState(Struct, frozen=True, array_like=True, gc=False):
     """`account`: where its money waits as an open item, "" for nowhere; `gone_fen` of it are on
     their way no more. `kept`: what a channel did not take back in parts, by account ("": it has its
-    place), in fen."""
+    place), in fen. `tried`: the channels that would not carry it, before the one that does."""
 
     status: LegStatus
     account: str = ""
     gone_fen: int = 0
     kept: tuple[tuple[str, int], ...] = ()
+    tried: tuple[str, ...] = ()
 
 
 Legs = tuple[LegState, ...]
@@ -39,9 +40,19 @@ def first(leg: Leg) -> LegState:
 
 
 def changed(legs: Legs, place: int, status: LegStatus, account: str = "") -> Legs:
-    if len(legs) == 1:
-        return (LegState(status, account),)
-    return (*legs[:place], LegState(status, account), *legs[place + 1 :])
+    now = LegState(status, account, tried=legs[place].tried)
+    return (now,) if len(legs) == 1 else (*legs[:place], now, *legs[place + 1 :])
+
+
+def captured(legs: Legs) -> Legs:
+    """All of them taken for what they pay."""
+    return tuple(LegState("captured", tried=leg.tried) for leg in legs)
+
+
+def again(legs: Legs, place: int, before: str) -> Legs:
+    """With a leg that another channel is asked for, after one that would not carry it."""
+    now = LegState("waiting", tried=(*legs[place].tried, before))
+    return (*legs[:place], now, *legs[place + 1 :])
 
 
 def comes_to(
@@ -67,9 +78,9 @@ def gone(legs: Legs, place: int, amount_fen: int, kept_at: str | None, whole: Go
     now = legs[place]
     kept = now.kept if kept_at is None else (*now.kept, (kept_at, amount_fen))
     if whole:
-        after = LegState(whole, kept=kept)
+        after = LegState(whole, kept=kept, tried=now.tried)
     else:
-        after = LegState(now.status, now.account, now.gone_fen + amount_fen, kept)
+        after = LegState(now.status, now.account, now.gone_fen + amount_fen, kept, now.tried)
     return (*legs[:place], after, *legs[place + 1 :])
 
 

@@ -17,6 +17,7 @@ from domain.payment import payment
 from domain.payment.commands import issue_send_backs, release_wallet
 from domain.payment.instruction import Declined, Outcome, Succeeded, Unknown
 from domain.payment.plan import Leg, place_of
+from domain.payment.rerouting import given_up, rerouted
 
 
 def payment_succeeded(unit: Unit, outcome: Outcome[Succeeded]) -> None:
@@ -33,7 +34,9 @@ def payment_succeeded(unit: Unit, outcome: Outcome[Succeeded]) -> None:
 
 
 def payment_declined(unit: Unit, outcome: Outcome[Declined]) -> None:
-    """The channel refused a leg: what the other legs brought is undone."""
+    """The channel refused a leg: another carries it, or what the other legs brought is undone."""
+    if rerouted(unit, outcome):
+        return
     stream = _payment(outcome)
     state = unit.load(stream)
     reason = outcome.fact.reason
@@ -45,7 +48,10 @@ def payment_declined(unit: Unit, outcome: Outcome[Declined]) -> None:
 
 
 def payment_unknown(unit: Unit, outcome: Outcome[Unknown]) -> None:
-    """Nobody can say yet: unknown is a state, never a guess."""
+    """Nobody can say yet: unknown is a state, never a guess. But what was certainly never sent may
+    be left, for another channel."""
+    if given_up(unit, outcome):
+        return
     stream = _payment(outcome)
     unit.record(stream, payment.become_unknown(unit.load(stream), outcome.fact.reason))
 
@@ -84,7 +90,7 @@ def send_back_succeeded(unit: Unit, outcome: Outcome[Succeeded]) -> None:
     """The channel took a leg back."""
     stream, asked = _payment(outcome), outcome.asked
     state, place = unit.load(stream), place_of(outcome.instruction_id)
-    waited = payment.waits_at(state, place) == PAYMENT_IN_TRANSIT
+    waited = state.legs[place].account == PAYMENT_IN_TRANSIT
     back = composite.leg_sent_back if waited else refund_succeeded
     entry = back(unit.accounting_date, asked.channel, asked.amount_fen)
     unit.record(stream, payment.complete_send_back(state, place, asked.amount_fen, entry))
@@ -94,7 +100,7 @@ def send_back_declined(unit: Unit, outcome: Outcome[Declined]) -> None:
     """The channel did not take a leg back: it is kept for the payer."""
     stream, asked = _payment(outcome), outcome.asked
     state, place = unit.load(stream), place_of(outcome.instruction_id)
-    waited = payment.waits_at(state, place) == PAYMENT_IN_TRANSIT
+    waited = state.legs[place].account == PAYMENT_IN_TRANSIT
     keep = leg_kept if waited else refund_kept
     entry = keep(unit, asked.channel, asked.party, asked.amount_fen)
     reason, amount_fen = outcome.fact.reason, asked.amount_fen

@@ -6,12 +6,12 @@
                      unknown ──▶ succeeded | giving_up | declined
 
              a leg is declined ──▶ giving_up ──every leg has ended──▶ declined
+             its channel would not carry it ──▶ rerouted: another one is asked for the leg
 
 All or nothing for what it pays, but the books follow the money. A wallet leg is held first. A
 channel leg is booked the moment its channel says so: it waits on 2241.09 unless it completes the
 plan. When one is declined the others are undone: holds are released, what came in goes back, what
-is not known yet is waited for and then goes back too. A plan of one leg is not a special case; it
-merely never waits.
+is not known yet is waited for and then goes back too. A plan of one leg merely never waits.
 
 A payment that succeeds for an order that is closed or paid already, or for an account that was
 closed meanwhile, is sent back whole the way it came (原路退回), each leg under its own
@@ -29,8 +29,8 @@ from domain.accounting.chart import PAYMENT_IN_TRANSIT, REFUND_IN_TRANSIT
 from domain.accounting.open_items import NONE, OpenItems, suspense_of
 from domain.kernel import Entry, Fact, Stream, key
 from domain.payment import legs as leg_states
-from domain.payment.legs import Gone, Legs, LegState, any_is, changed, first, released
-from domain.payment.plan import Leg, numbered
+from domain.payment.legs import Gone, Legs, any_is, changed, first, released
+from domain.payment.plan import Leg, alike, numbered, through
 from domain.refusals import Code, Refused
 
 Purpose = Literal["order", "recharge"]
@@ -58,6 +58,17 @@ class LegDeclined(Fact, frozen=True):
     """The channel refused one of several legs: the plan is given up."""
 
     leg: int
+    reason: str
+
+
+class LegRerouted(Fact, frozen=True):
+    """A channel would not carry a leg, for the `reason` it gave: another one is asked, by an
+    instruction `instead_of` the one that is over. `legs` is the plan from here on."""
+
+    leg: int
+    legs: tuple[Leg, ...]
+    instruction_id: str
+    instead_of: str
     reason: str
 
 
@@ -131,36 +142,19 @@ class BecameUnknown(Fact, frozen=True):
 
 
 Event = (
-    Started
-    | LegSucceeded
-    | LegDeclined
-    | Succeeded
-    | Reopened
-    | Captured
-    | WalletRecharged
-    | SendBackStarted
-    | SentBack
-    | SendBackFailed
-    | Declined
-    | BecameUnknown
-)
+    Started | LegSucceeded | LegDeclined | LegRerouted | Succeeded | Reopened | Captured
+    | WalletRecharged | SendBackStarted | SentBack | SendBackFailed | Declined | BecameUnknown
+)  # fmt: skip
 Status = Literal[
-    "none",
-    "paying",
-    "unknown",
-    "giving_up",
-    "succeeded",
-    "sending_back",
-    "sent_back",
-    "kept",
+    "none", "paying", "unknown", "giving_up", "succeeded", "sending_back", "sent_back", "kept",
     "declined",
-]
+]  # fmt: skip
 _OPEN: tuple[Status, ...] = ("paying", "unknown", "giving_up")
 GONE_BACK = ("sending_back", "sent_back", "kept")
 
 
 class State(Struct, frozen=True, gc=False):
-    """`reason`: why the plan was given up."""
+    """`started` has the channels by which the legs go now; `reason`: why the plan was given up."""
 
     status: Status = "none"
     started: Started | None = None
@@ -179,8 +173,14 @@ def number_of(stream: str) -> str:
 
 
 def instruction_id(payment_no: str, place: int = 0, legs: int = 1) -> str:
-    """Of the instruction that asks a channel for the payer's money, by the leg's place."""
+    """Of the first instruction that asks for the payer's money, by the leg's place."""
     return numbered("pay", payment_no, place, legs)
+
+
+def asks(state: State, payment_no: str, place: int, more: int = 0) -> str:
+    """Of the instruction that asks for a leg now; of the next one with `more` of 1."""
+    times = len(state.legs[place].tried) + more
+    return numbered("pay", payment_no, place, len(state.legs), again=times)
 
 
 def send_back_id(payment_no: str, place: int = 0, legs: int = 1, part: int = 0) -> str:
@@ -205,7 +205,7 @@ def start(
         if any(leg.kind == "channel" for leg in legs):
             return [wanted]
         return [wanted, Succeeded(purpose, reference, amount_fen, None)]
-    if state.started == wanted:
+    if alike(state.started.legs, legs) and replace(state.started, legs=legs) == wanted:
         return []
     raise Refused(Code.PAYMENT_EXISTS, "payment_no")
 
@@ -218,7 +218,7 @@ def leg_succeeded(
 ) -> list[Event]:
     """A channel leg is in. `waits` makes its entry while others are awaited, `goes_back` the one
     when the plan was given up meanwhile. A leg that has ended before returns []."""
-    started = _need(state)
+    started = needed(state)
     if state.status not in _OPEN or state.legs[place].status != "waiting":
         return []
     leg = started.legs[place]
@@ -234,7 +234,7 @@ def leg_succeeded(
 def reopen(state: State, place: int, serial: str) -> list[Event]:
     """A leg that was declined is in after all. [] for one that was not. What follows is
     `leg_succeeded`: a plan of one leg goes on, a leg of several goes back."""
-    _need(state)
+    needed(state)
     declined = state.status in ("declined", "giving_up") and state.legs[place].status == "declined"
     return [Reopened(place, serial)] if declined else []
 
@@ -242,7 +242,7 @@ def reopen(state: State, place: int, serial: str) -> list[Event]:
 def leg_declined(state: State, place: int, reason: str) -> list[Event]:
     """A channel refused a leg: what is in goes back, and the payment is declined once every leg has
     ended. A leg that has ended before returns []."""
-    started = _need(state)
+    started = needed(state)
     if state.status not in _OPEN or state.legs[place].status != "waiting":
         return []
     if len(started.legs) == 1:
@@ -258,32 +258,47 @@ def leg_declined(state: State, place: int, reason: str) -> list[Event]:
 
 
 def _declined_if_ended(state: State, ending: int, reason: str) -> list[Event]:
-    started = _need(state)
+    started = needed(state)
     if any_is(state.legs, "waiting", but=ending):
         return []
     return [Declined(started.purpose, started.reference, reason)]
 
 
+def tried_by(state: State, place: int) -> tuple[str, ...] | None:
+    """The channels that would not carry a leg for which another may be asked; None: none may."""
+    waits = state.status in ("paying", "unknown") and state.legs[place].status == "waiting"
+    return state.legs[place].tried if waits else None
+
+
+def reroute(state: State, payment_no: str, place: int, channel: str, reason: str) -> list[Event]:
+    """Another channel is asked for a leg that waits, by its next instruction; else []."""
+    if tried_by(state, place) is None:
+        return []
+    legs = through(needed(state).legs, place, channel)
+    over, wanted = (asks(state, payment_no, place, more) for more in (0, 1))
+    return [LegRerouted(place, legs, wanted, over, reason)]
+
+
 def become_unknown(state: State, reason: str) -> list[Event]:
-    _need(state)
+    needed(state)
     return [BecameUnknown(reason)] if state.status == "paying" else []
 
 
 def capture(state: State) -> list[Event]:
     """What the payment is for takes its money. One leg needs no fact of its own."""
-    return [Captured()] if len(_need(state).legs) > 1 else []
+    return [Captured()] if len(needed(state).legs) > 1 else []
 
 
 def recharge_wallet(state: State, entry: Entry) -> list[Event]:
     """The wallet that a recharge was for has the money. It follows the success, in its commit."""
-    started = _need(state)
+    started = needed(state)
     return [WalletRecharged(started.reference, started.amount_fen, entry)]
 
 
 def send_back(state: State, reason: str, goes_back: Callable[[Leg], Entry]) -> list[Event]:
     """Every channel leg, once, and only of what has succeeded. `goes_back` makes the entry of a leg
     that no account waits with."""
-    started = _need(state)
+    started = needed(state)
     if state.status != "succeeded":
         return []
     return [
@@ -298,23 +313,9 @@ def send_back(state: State, reason: str, goes_back: Callable[[Leg], Entry]) -> l
     ]
 
 
-def undo_recharge(state: State, reason: str, takes: Callable[[Leg, str], Entry]) -> list[Event]:
-    """A recharge goes back whole; `takes` makes the entry that takes it from the wallet. Undoing it
-    again returns []. Raises PAYMENT_NOT_FOUND, PAYMENT_STATE_WRONG."""
-    started = _need(state)
-    if started.purpose == "recharge" and state.status in GONE_BACK:
-        return []
-    if started.purpose != "recharge" or state.status != "succeeded":
-        detail = f"it pays for an {started.purpose} and is {state.status}"
-        if started.purpose == "recharge":
-            detail = f"it is {state.status}"
-        raise Refused(Code.PAYMENT_STATE_WRONG, "payment_no", detail)
-    return send_back(state, reason, lambda leg: takes(leg, started.payer))
-
-
 def complete_send_back(state: State, place: int, amount_fen: int, entry: Entry) -> list[Event]:
     """A channel took a leg back, or so much of it."""
-    started = _need(state)
+    started = needed(state)
     if state.legs[place].status != "sending_back":
         return []
     leg_whole = leg_states.comes_to(started.legs, state.legs, place, amount_fen, "sent_back")
@@ -324,7 +325,7 @@ def complete_send_back(state: State, place: int, amount_fen: int, entry: Entry) 
 def fail_send_back(
     state: State, place: int, amount_fen: int, reason: str, entry: Entry
 ) -> list[Event]:
-    started = _need(state)
+    started = needed(state)
     if state.legs[place].status != "sending_back":
         return []
     leg_whole = leg_states.comes_to(started.legs, state.legs, place, amount_fen, "kept")
@@ -337,11 +338,6 @@ def _whole(state: State, ending: int, as_: Gone) -> Gone:
     return leg_states.all_come_to(state.legs, ending, as_) if state.status == "sending_back" else ""
 
 
-def waits_at(state: State, place: int) -> str:
-    """The account on which the money of a leg waits, "" for none."""
-    return state.legs[place].account
-
-
 def open_items(state: State) -> OpenItems:
     """Money that waits for its plan, is on its way back, or lies in suspense."""
     if state.started is None:
@@ -349,7 +345,8 @@ def open_items(state: State) -> OpenItems:
     return leg_states.waiting(state.started.legs, state.legs) or NONE
 
 
-def _need(state: State) -> Started:
+def needed(state: State) -> Started:
+    """What was started. Raises PAYMENT_NOT_FOUND."""
     if state.started is None:
         raise Refused(Code.PAYMENT_NOT_FOUND, "payment_no")
     return state.started
@@ -365,6 +362,11 @@ def evolve(state: State, event: Event) -> State:
         case LegDeclined(leg=place, reason=reason):
             given_up = released(changed(legs, place, "declined"))
             return replace(state, status="giving_up", legs=given_up, reason=state.reason or reason)
+        case LegRerouted(leg=place, legs=planned):
+            before = needed(state)
+            now = replace(before, legs=planned)
+            legs = leg_states.again(legs, place, before.legs[place].channel)
+            return replace(state, status="paying", started=now, legs=legs)
         case Succeeded(leg=place):
             came = legs if place is None else changed(legs, place, "in")
             return replace(state, status="succeeded", legs=came)
@@ -372,9 +374,9 @@ def evolve(state: State, event: Event) -> State:
             late = replace(state, legs=changed(legs, place, "waiting"), late=True)
             return replace(late, status="paying" if len(legs) == 1 else "giving_up")
         case Captured():
-            return replace(state, legs=(LegState("captured"),) * len(legs))
+            return replace(state, legs=leg_states.captured(legs))
         case Declined(reason=reason):
-            ended = (LegState("declined"),) if len(legs) == 1 else legs
+            ended = changed(legs, 0, "declined") if len(legs) == 1 else legs
             return replace(state, status="declined", legs=ended, reason=reason)
         case BecameUnknown():
             return replace(state, status="unknown")

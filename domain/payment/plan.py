@@ -19,6 +19,7 @@ from domain.refusals import Code, Refused
 LegKind = Literal["wallet", "channel"]
 MAX_LEGS = 5
 WALLET_CODE = "WALLET_BALANCE"
+_AGAIN = ("", *"bcdefghijklmno")  # Not p, which says that a part follows.
 
 # Of an instruction's id: the word, the place of the leg, and the part of it.
 _placed = re.compile(r"[a-z]+?([0-9]*)(?:p[0-9]+)?-", re.ASCII).match
@@ -97,10 +98,26 @@ def carrier(parts: Sequence[Leg] | Sequence[Share]) -> str:
     return next((part.channel for part in parts if part.channel), WALLET_CODE)
 
 
-def numbered(prefix: str, number: str, place: int, legs: int, part: int = 0) -> str:
+def alike(one: Sequence[Leg], other: Sequence[Leg]) -> bool:
+    """Whether the same was asked for, whichever channels carry it."""
+    return [(leg.code, leg.amount_fen) for leg in one] == [
+        (leg.code, leg.amount_fen) for leg in other
+    ]
+
+
+def through(plan: Sequence[Leg], place: int, channel: str) -> tuple[Leg, ...]:
+    """The plan with another channel for one leg."""
+    there = plan[place]
+    leg = Leg(there.kind, there.code, channel, there.amount_fen)
+    return (*plan[:place], leg, *plan[place + 1 :])
+
+
+def numbered(prefix: str, number: str, place: int, legs: int, part: int = 0, again: int = 0) -> str:
     """The id of the instruction of one of several legs: `pay-P1` of a plan of one, `pay2-P1` of the
-    second of several; `back2p3-P1` of its third part, where a leg has several. The prefix has no
-    dash, so no two numbers share an id."""
+    second of several; `back2p3-P1` of its third part, where a leg has several; `payb2-P1` when
+    another channel is asked for the leg, `payc2-P1` when a third one is. The prefix has no dash, so
+    no two numbers share an id."""
+    prefix += _AGAIN[again]
     leg = "" if legs == 1 else str(place + 1)
     return f"{prefix}{leg}p{part}-{number}" if part else f"{prefix}{leg}-{number}"
 

@@ -17,6 +17,9 @@ CLAIM_US = MINUTE  # How long an attempt may be under way before another one is 
 # After these a channel is asked once more whether its "closed" or "declined" has held.
 CLOSED_AGAIN_US, DECLINED_AGAIN_US = HOUR, 24 * HOUR
 
+# So many times in turn it was certain that nothing left: then another channel is tried.
+UNSENT_TIMES = 2
+
 # How long "no such order" has to hold before it is believed: a send may be on its way that long.
 MISSING_TIMES, MISSING_US = 3, 10 * MINUTE
 

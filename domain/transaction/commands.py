@@ -99,7 +99,7 @@ def _give_back(unit: Unit, refund_no: str) -> None:
     wanted = refund.needed(unit.load(stream), stream)
     parts = wanted.parts
     sold = unit.load(transaction.stream(wanted.transaction_id))
-    paid_by = unit.load(payment.stream(sold.payment_no)).started
+    paid_by = unit.load(payment.stream(sold.payment_no))
     for place, part in enumerate(parts):
         if part.kind == "channel":
             instruction_id = refund.instruction_id(refund_no, place, len(parts))
@@ -118,7 +118,7 @@ def _give_back(unit: Unit, refund_no: str) -> None:
 
 def _of(
     unit: Unit,
-    paid_by: payment.Started | None,
+    paid_by: payment.State,
     sold: transaction.State,
     transaction_id: str,
     part: Share,
@@ -126,9 +126,9 @@ def _of(
     """What a refund's instruction says of the payment it is of."""
     assert sold.created is not None
     details = Details(product="REFUND", merchant=sold.created.merchant)
-    if paid_by is not None:  # Nothing is refunded that was not paid.
-        leg = paid_by.legs[part.leg]
-        original = payment.instruction_id(sold.payment_no, part.leg, len(paid_by.legs))
+    if paid_by.started is not None:  # Nothing is refunded that was not paid.
+        leg = paid_by.started.legs[part.leg]
+        original = payment.asks(paid_by, sold.payment_no, part.leg)
         details["code"], details["original"] = leg.code, original
         if payment_parts(unit, leg, original):
             details["part"] = transaction_id

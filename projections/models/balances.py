@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import BigInteger, Column, Connection, Index, Table, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    CompoundSelect,
+    Connection,
+    Index,
+    Table,
+    select,
+    union_all,
+)
 
 from domain.accounting import account as accounts_of_chart
 from domain.accounting.chart import CHART, account_id, split_id
@@ -193,10 +202,10 @@ def account(connection: Connection, account_id: str) -> Account | None:
     return Account(*row) if row else None
 
 
-def with_account(connection: Connection, code: str, owners: Sequence[str]) -> set[str]:
+def with_account_query(code: str, owners: Sequence[str]) -> CompoundSelect[Any]:
     """Those of some owners that have an account of this code."""
-    wanted = TABLE.c.account.in_([account_id(code, owner) for owner in owners])
-    return set(connection.execute(select(TABLE.c.owner).where(wanted)).scalars())
+    wanted = (TABLE.c.account == account_id(code, owner) for owner in owners)
+    return union_all(*(select(TABLE.c.owner).where(one) for one in wanted))
 
 
 def accounts(

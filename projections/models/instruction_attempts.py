@@ -8,12 +8,27 @@ from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import astuple
-from sqlalchemy import BigInteger, Column, Connection, Table, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    CompoundSelect,
+    Connection,
+    Index,
+    Select,
+    SmallInteger,
+    Table,
+    bindparam,
+    select,
+    union_all,
+)
 
+from domain.channel.channels import CHANNELS
+from domain.channel.health import MOST
 from domain.kernel import Recorded, key
 from domain.payment import instruction as facts
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.tables.bulk import insert_rows, update_rows, upsert_rows
+from projections.tables.listing import Names
 from projections.tables.paging import sought_text
 
 TABLE = Table(
@@ -28,6 +43,9 @@ TABLE = Table(
     Column("detail", TEXT),
     Column("answered_at_us", BigInteger),
     Column("exchange", TEXT),
+    Column("channel", TEXT),
+    Column("well", SmallInteger),
+    Index("instruction_attempts_lately", "channel", "at_us"),
 )
 
 NUMBERS = Table(
@@ -37,7 +55,7 @@ NUMBERS = Table(
     Column("instruction_id", TEXT, primary_key=True),
 )
 
-ANSWER = ("outcome", "detail", "answered_at_us", "exchange")
+ANSWER = ("outcome", "detail", "answered_at_us", "exchange", "well")
 
 
 class Draft(Struct, gc=False):
@@ -52,20 +70,22 @@ class Draft(Struct, gc=False):
     detail: str | None = None
     answered_at_us: int | None = None
     exchange: str | None = None
+    channel: str | None = None
+    well: int | None = None
 
 
 # Msgspec lets a frozen struct extend one that is not; the checker thinks of dataclasses.
 class Attempt(Draft, frozen=True, gc=False):  # type: ignore[misc]
     """One request, `kind` send, query or close, and its answer: `outcome` in a word (None: none was
     recorded), `detail` what was given with it, `exchange` the SHA-256 (hex) of what went over the
-    wire. UTC µs."""
+    wire; `well` 1, or 0 when the answer speaks against the channel itself. UTC µs."""
 
 
 class Delta(Struct):
     """Attempts of the batch, as they are at its end; answers to earlier ones; numbers."""
 
     made: dict[tuple[str, int], Draft]
-    answers: dict[tuple[str, int], tuple[str, str | None, int, str | None]]
+    answers: dict[tuple[str, int], tuple[str, str | None, int, str | None, int]]
     numbers: dict[tuple[str, str], None]
 
 
@@ -75,7 +95,14 @@ def _new_delta() -> Delta:
 
 def _attempted(delta: Delta, recorded: Recorded) -> None:
     fact: facts.Attempted = recorded.fact
-    one = Draft(key(recorded.stream), fact.attempt, fact.kind, recorded.at_us, recorded.position)
+    one = Draft(
+        key(recorded.stream),
+        fact.attempt,
+        fact.kind,
+        recorded.at_us,
+        recorded.position,
+        channel=fact.channel or None,
+    )
     delta.made[one.instruction_id, one.attempt] = one
     if fact.number:
         delta.numbers[fact.number, one.instruction_id] = None
@@ -86,14 +113,20 @@ def _answered(delta: Delta, recorded: Recorded) -> None:
     if not fact.attempt:
         return
     outcome, detail = outcome_of(fact)
-    exchange = fact.exchange or None
+    exchange, well = fact.exchange or None, int(not _is_bad(fact))
     at = (key(recorded.stream), fact.attempt)
     made = delta.made.get(at)
     if made is None:
-        delta.answers[at] = (outcome, detail or None, recorded.at_us, exchange)
+        delta.answers[at] = (outcome, detail or None, recorded.at_us, exchange, well)
     else:
         made.outcome, made.detail = outcome, detail or None
-        made.answered_at_us, made.exchange = recorded.at_us, exchange
+        made.answered_at_us, made.exchange, made.well = recorded.at_us, exchange, well
+
+
+def _is_bad(fact: Any) -> bool:
+    """Whether an answer speaks against the channel: nobody can say, or it declined for reasons of
+    its own. What it says of a payer does not."""
+    return isinstance(fact, facts.Unknown) or getattr(fact, "by_channel", False)
 
 
 def outcome_of(fact: Any) -> tuple[str, str]:
@@ -154,3 +187,15 @@ def attempts(connection: Connection, instruction_id: str, first: int = 100) -> l
         .limit(first)
     )
     return [Attempt(*row) for row in connection.execute(query)]
+
+
+def lately_query(_names: Names = frozenset()) -> CompoundSelect[Any]:
+    """Channel, time, time of the answer and `well` of the newest requests to each channel, made
+    after `since_us` (a bind parameter)."""
+    columns = (TABLE.c.channel, TABLE.c.at_us, TABLE.c.answered_at_us, TABLE.c.well)
+    after = TABLE.c.at_us > bindparam("since_us", type_=BigInteger())
+    each: list[Select[Any]] = []
+    for name in CHANNELS:
+        mine = select(*columns).where(TABLE.c.channel == name, after)
+        each.append(select(mine.order_by(TABLE.c.at_us.desc()).limit(MOST).subquery()))
+    return union_all(*each)

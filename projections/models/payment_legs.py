@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     case,
     cast,
+    func,
     null,
     select,
     union_all,
@@ -27,7 +28,7 @@ from sqlalchemy import (
 from domain.kernel import Recorded, key
 from domain.payment import payment as facts
 from domain.payment.legs import LegStatus, first
-from domain.payment.plan import WALLET_CODE
+from domain.payment.plan import WALLET_CODE, carrier
 from projections.engine.model import METADATA, TEXT, Tables
 from projections.models.payments import PAYMENTS
 from projections.tables.bulk import Lookup, Row, insert_rows, update_rows
@@ -57,7 +58,7 @@ STEPS_TABLE = Table(
     Column("what", TEXT, nullable=False),
     Column("leg", SmallInteger),
 )
-_FIXED = 6  # So many columns of a leg never change; its place is the second of them.
+_FIXED = 4  # So many columns of a leg never change; its place is the second of them.
 
 
 class LegDraft(Struct, gc=False):
@@ -96,6 +97,7 @@ Legs = list[LegDraft]
 CHANGES = (
     facts.LegSucceeded,
     facts.LegDeclined,
+    facts.LegRerouted,
     facts.Captured,
     facts.Reopened,
     facts.SendBackStarted,
@@ -105,6 +107,7 @@ CHANGES = (
 _WHAT: dict[type, str] = {
     facts.LegSucceeded: "leg_succeeded",
     facts.LegDeclined: "leg_declined",
+    facts.LegRerouted: "leg_rerouted",
     facts.Captured: "captured",
     facts.Reopened: "reopened",
     facts.SendBackStarted: "sending_back",
@@ -118,15 +121,17 @@ STEPS = ("started", "succeeded", *_WHAT.values())
 
 
 class Delta(Struct):
-    """Legs of plans of several that were started in the batch, what happened to legs, steps."""
+    """Legs of plans of several that were started in the batch, what happened to legs, steps; of
+    payments with a leg that was rerouted who carries them."""
 
     started: dict[str, Legs]
     happened: dict[str, list[Recorded]]
     steps: list[tuple[Any, ...]]
+    carriers: dict[str, str]
 
 
 def new_delta() -> Delta:
-    return Delta({}, {}, [])
+    return Delta({}, {}, [], {})
 
 
 def started(delta: Delta, recorded: Recorded) -> None:
@@ -156,6 +161,8 @@ def happened(delta: Delta, recorded: Recorded) -> None:
     leg = getattr(fact, "leg", None)
     what = _WHAT[type(fact)]
     delta.steps.append((payment_no, recorded.position, recorded.at_us, what, leg))
+    if isinstance(fact, facts.LegRerouted):
+        delta.carriers[payment_no] = carrier(fact.legs)
     if isinstance(fact, CHANGES):
         legs = delta.started.get(payment_no)
         if legs is not None:
@@ -174,6 +181,9 @@ def _change(legs: Legs, fact: Any) -> None:
         case facts.LegDeclined(leg=place, reason=reason):
             legs[place].state, legs[place].reason = "declined", reason
             _release(legs)
+        case facts.LegRerouted(leg=place):
+            legs[place].channel = fact.legs[place].channel
+            legs[place].instruction_id = fact.instruction_id
         case facts.Reopened(leg=place):
             legs[place].state, legs[place].reason = "waiting", ""
         case facts.SendBackStarted(leg=place, reason=reason):
@@ -205,6 +215,8 @@ def write(connection: Connection, tables: Tables, delta: Delta, there: Sequence[
         connection, table, [astuple(one) for legs in delta.started.values() for one in legs]
     )
     insert_rows(connection, tables[STEPS_TABLE.name], delta.steps)
+    carriers, paid = list(delta.carriers.items()), tables[PAYMENTS.name]
+    update_rows(connection, paid, carriers, ("payment_no",), ("channel",))
     found: dict[str, Legs] = {}
     for row in there:
         found.setdefault(row[0], []).append(LegDraft(*row))
@@ -237,7 +249,13 @@ LEGS = union_all(
             Text,
         ).label("state"),
         _ROW.reason,
-        cast(case((_BY_WALLET, ""), else_="pay-" + _ROW.payment_no), Text).label("instruction_id"),
+        cast(
+            case(
+                (_BY_WALLET, ""),
+                else_=func.coalesce(_ROW.instruction_id, "pay-" + _ROW.payment_no),
+            ),
+            Text,
+        ).label("instruction_id"),
     ).where(_ROW.code.is_not(None)),
 ).subquery("legs")
 STEPS_TOLD = union_all(

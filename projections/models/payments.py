@@ -45,6 +45,7 @@ PAYMENTS = Table(
     Column("code", TEXT),
     Column("started_position", BigInteger),
     Column("succeeded_position", BigInteger),
+    Column("instruction_id", TEXT),
     Index("payments_started", "started_at_us", "payment_no"),
     Index("payments_reference", "reference", "started_at_us", "payment_no"),
 )
@@ -58,7 +59,7 @@ LINES = Table(
     Column("started_at_us", BigInteger, nullable=False),
     Index("payment_lines_merchant", "merchant", "started_at_us", "payment_no"),
 )
-FIXED = 7  # So many columns of a payment never change.
+FIXED = 7  # So many columns of a payment hardly ever change: `channel` when a leg is rerouted.
 
 
 class PaymentDraft(Struct, gc=False):
@@ -78,13 +79,15 @@ class PaymentDraft(Struct, gc=False):
     code: str | None = None
     started_position: int | None = None
     succeeded_position: int | None = None
+    instruction_id: str | None = None
 
 
 # Msgspec lets a frozen struct extend one that is not; the checker thinks of dataclasses.
 class Payment(PaymentDraft, frozen=True, gc=False):  # type: ignore[misc]
     """One payment. `reference` is its order, or the member whose wallet it recharges; `reason` says
     why it is not simply paid; `ended_at_us` is when it succeeded or was declined. `code` is the
-    payment code of its one leg, None where there are several (`payment_legs.py`). Fen, UTC µs."""
+    payment code of its one leg, None where there are several (`payment_legs.py`);
+    `instruction_id` what asks for that leg, None while it is the first. Fen, UTC µs."""
 
 
 def started(recorded: Recorded) -> PaymentDraft:
@@ -116,6 +119,13 @@ def _leg_declined(row: PaymentDraft, recorded: Recorded) -> None:
     row.state, row.reason = "giving_up", row.reason or recorded.fact.reason
 
 
+def _rerouted(row: PaymentDraft, recorded: Recorded) -> None:
+    fact: facts.LegRerouted = recorded.fact
+    row.channel, row.state, row.reason = carrier(fact.legs), "paying", ""
+    if len(fact.legs) == 1:
+        row.instruction_id = fact.instruction_id
+
+
 def _leg_goes_back(row: PaymentDraft, recorded: Recorded) -> None:
     """A leg of a plan that was given up goes back by itself; the payment is declined anyway."""
     if row.state not in ("giving_up", "declined"):
@@ -139,6 +149,7 @@ CHANGES: dict[type, Change] = {
     facts.Declined: _ended,
     facts.BecameUnknown: _unknown,
     facts.LegDeclined: _leg_declined,
+    facts.LegRerouted: _rerouted,
     facts.SendBackStarted: _leg_goes_back,
     facts.SentBack: _gone,
     facts.SendBackFailed: _gone,

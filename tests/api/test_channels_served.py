@@ -7,6 +7,7 @@ import pytest
 
 from api.cli.opening import network_of
 from api.context import open_context
+from api.operations.watching import Watched
 from domain.channel.adapters.simulated import SimulatedChannel
 from domain.kernel import Command, Request
 from domain.ledger.ledger import utc_us
@@ -72,8 +73,8 @@ def test_an_outbox_sends_beside_the_worker_and_what_is_not_listed_waits(migrated
         until(lambda: worker.status.rounds > rounds + 1)
         assert status("P2") == "issued"  # No channel of the file carries it.
         assert set(context.callbacks) == {"JD_PAY"}
-        assert context.outbox is not None
-        assert context.outbox.health()["JD_PAY"].requests >= 2
+        seen = Watched(context.engine, context.watch)()
+        assert seen["JD_PAY"].requests >= 2 and seen["JD_PAY"].reachable
     finally:
         context.close()
     assert made[0].closed

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from domain.accounting import commands as accounting
+from domain.channel.commands import PlanMaintenance, RegisterChannel, WithdrawMaintenance
 from domain.channel.network import Charge
 from domain.clearing.commands import CloseDay, CutOffDay, OpenBooks
 from domain.kernel import Command, Recorded, Request, day_end_us
@@ -112,6 +113,7 @@ def story(path: Path) -> list[Recorded]:
         _day_after(told)
         _closed_accounts(told)
         _composite(told)
+        _routing(told)
         _over_a_network(told)
         return list(told.facts())
     finally:
@@ -287,3 +289,33 @@ def _composite(told: Story) -> None:
     told.succeed("refund1-RE1")
     told.do(SendBackRecharge("W8", "the wrong wallet"))
     told.succeed("back-W8")
+
+
+def _routing(told: Story) -> None:
+    """Two card channels: one under maintenance, one that will not carry what is then carried by the
+    other; alone and as a leg of several."""
+    told.do(RegisterChannel("UNIONPAY_CARD"))
+    told.do(RegisterChannel("NETSUNION_CARD"))
+    for hour in (1, 3):
+        begins, ends = (f"2098-12-01T0{one}:00:00+08:00" for one in (hour, hour + 1))
+        told.do(PlanMaintenance("UNIONPAY_CARD", begins, ends, "a release"))
+    told.do(WithdrawMaintenance("UNIONPAY_CARD", 1, "put off"))
+    told.do(RechargeWallet("W9", BUYER, "BANK_CARD", 300))
+    _busy(told, "pay-W9")
+    told.succeed("payb-W9")
+    told.do(Checkout("F1", BUYER, (OrderLine(MERCHANT, 2_000, SUBJECT),)))
+    legs = (LegAsked("BANK_CARD", 1_500), LegAsked("CLOUD_QUICKPASS", 500))
+    told.do(PayOrder("PF1", "F1", legs=legs))
+    _busy(told, "pay1-PF1")
+    _busy(told, "payb1-PF1")
+    told.succeed("pay2-PF1")
+    told.do(PayOrder("PF2", "F1", legs=legs))
+    _busy(told, "pay1-PF2")
+    told.succeed("payb1-PF2")
+    told.succeed("pay2-PF2")
+
+
+def _busy(told: Story, instruction_id: str) -> None:
+    told.do(asking.ClaimAttempt(instruction_id, 1, False, f"n{instruction_id}", "N2"))
+    busy = {"reason": "CHANNEL_BUSY", "by_channel": True, "attempt": 1}
+    told.do(asking.RecordAnswer(instruction_id, "declined", **busy))  # type: ignore[arg-type]

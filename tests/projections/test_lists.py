@@ -15,7 +15,9 @@ from projections.models import (
     account_days,
     balances,
     business_days,
+    channels,
     clearing_positions,
+    instruction_attempts,
     instructions,
     journal,
     members,
@@ -153,7 +155,14 @@ QUERIES: dict[str, Callable[[Connection], Any]] = {
         books, ["payment-PE1", "refund-RE2"]
     ),
     "attempts by instructions": lambda books: instructions.attempts_of(books, ["pay-PA1", "x"]),
-    "channels by account": lambda books: balances.with_account(books, "1122.01", ["JD_PAY"]),
+    "channels by account": lambda books: books.execute(
+        balances.with_account_query("1122.01", ["JD_PAY"])
+    ),
+    "maintenance by channel": lambda books: books.execute(channels.maintenance_query()),
+    "choices by channel": lambda books: books.execute(channels.decisions_query(), {"first": 5}),
+    "requests by channel": lambda books: books.execute(
+        instruction_attempts.lately_query(), {"since_us": PAID_AT}
+    ),
     "payouts by batches": lambda books: settlement_payouts.payouts(
         books, [f"{MERCHANT}-2010-12-02"]
     ),

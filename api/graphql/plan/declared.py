@@ -81,10 +81,12 @@ class Guard(NamedTuple):
 
 
 class Inline(NamedTuple):
-    """A list in an object, whose column `column` has its rows, with these `columns`."""
+    """A list in an object, whose column `column` has its rows, with these `columns`; `alone`: one
+    object, whose row the column is."""
 
     column: str
     columns: tuple[str, ...]
+    alone: bool = False
 
 
 Filters = Callable[[Scope, Arguments], dict[str, Any]]

@@ -78,9 +78,7 @@ class Level:
         return found
 
     def _inline(self, inline: Inline, one: Selected) -> str:
-        code = Code(self.code.names, list(inline.columns))
-        item = object_of(code, shaped(one), one.inner, _nothing_more)
-        return f"[{item} for r in {self.code.cell(inline.column)}]"
+        return _inlined(self.code, inline, one)
 
     def kids(
         self, books: Books, scope: Scope, rows: list[Any], others: set[str] | None = None
@@ -255,6 +253,19 @@ def among(column: ColumnElement[Any], dialect: Dialect) -> ColumnElement[bool]:
         return column == func.any(bindparam(KEYS, type_=ARRAY(Text)))
     listed = func.json_each(bindparam(KEYS, type_=Text)).table_valued("value")
     return column.in_(select(listed.c.value))
+
+
+def _inlined(code: Code, inline: Inline, one: Selected) -> str:
+    """The expression of what stands in a row's column; that may have columns of the same kind."""
+    inner = Code(code.names, list(inline.columns))
+
+    def more(field: Selected) -> str:
+        known = INLINE.get((field.within.name, field.name))
+        return _inlined(inner, known, field) if known else _nothing_more(field)
+
+    item = object_of(inner, shaped(one), one.inner, more)
+    cell = code.cell(inline.column)
+    return f"[{item} for r in ({cell},)][0]" if inline.alone else f"[{item} for r in {cell}]"
 
 
 def _nothing_more(one: Selected) -> str:

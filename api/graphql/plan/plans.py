@@ -34,6 +34,7 @@ from api.graphql.plan.selecting import (
 )
 from api.graphql.scope import Scope
 from api.http.keys import Caller, Role
+from api.operations.watching import Watch
 from domain.refusals import Refused
 
 MOST_FLAGS = 4  # Variables of `@include` and `@skip`: sixteen plans of one operation.
@@ -138,8 +139,9 @@ class Plan:
 class Plans:
     """The plans of prepared documents."""
 
-    def __init__(self, schema: GraphQLSchema) -> None:
+    def __init__(self, schema: GraphQLSchema, watch: Watch) -> None:
         self._schema = schema
+        self._watch = watch
 
     async def answer(
         self,
@@ -162,7 +164,7 @@ class Plans:
             prepared.plans.remember(place, asked, len(place[-1]))
         plan, arguments, coerced = asked
         await plan.wait(arguments, wait)
-        scope = Scope(caller)
+        scope = Scope(caller, self._watch)
         return await readers.run(lambda books: plan.answer(books, scope, arguments, coerced))
 
     def _coerced(self, operation: OperationDefinitionNode, given: Mapping[str, Any]) -> Any:

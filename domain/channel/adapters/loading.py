@@ -80,7 +80,7 @@ class _Channel(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     base_url: str = ""
     connect_ms: int = Limits().connect_ms
     request_ms: int = Limits().request_ms
-    connections: int = Limits().connections
+    connections: int | None = None  # None: as many as may be asked at once.
     at_once: int = Pace().at_once
     per_second: int = Pace().per_second
     deadline_s: int = Pace().deadline_s
@@ -321,10 +321,11 @@ def _url(field: str, text: str, *, allow_http: bool) -> None:
 
 def _limits(row: _Channel, field: str) -> Limits:
     for name, least, most in _BOUNDS:
-        if not least <= getattr(row, name) <= most:
+        given = getattr(row, name)
+        if given is not None and not least <= given <= most:
             raise SettingsInvalid(f"{field}.{name}", f"not from {least} to {most}")
-    # A request that waits for a connection would only wear its deadline out.
-    return Limits(row.connect_ms, row.request_ms, max(row.connections, row.at_once))
+    connections = row.at_once if row.connections is None else row.connections
+    return Limits(row.connect_ms, row.request_ms, connections)
 
 
 def _name(field: str, text: str) -> None:

@@ -25,7 +25,7 @@ def test_the_schema_is_the_published_one(golden: Any) -> None:
 
 def test_no_float_and_no_money_as_int() -> None:
     """Figures are Money, positions BigInt; what may be an Int is listed, and none of it grows."""
-    small = {"rateBps", "feeRateBps", "lineNo", "number", "leg", "part"}
+    small = {"rateBps", "feeRateBps", "answeredBps", "lineNo", "number", "leg", "part", "requests"}
     for kind in graphql_schema().type_map.values():
         if kind.name.startswith("__"):
             continue

@@ -6,6 +6,7 @@ import pytest
 
 from api.graphql.plan.books import PostgresBooks, SqliteBooks
 from api.graphql.schema import SCHEMA
+from domain.channel.commands import PlanMaintenance, RegisterChannel, WithdrawMaintenance
 from domain.clearing.commands import OpenBooks
 from domain.kernel import Command
 from domain.member.commands import RegisterMember
@@ -194,6 +195,61 @@ def test_a_wallet_and_the_channels(paid: Books) -> None:
     assert (bank["network"], bank["paysIn"], bank["paysOut"]) == ("NETSUNION", False, True)
 
 
+BUSY = {"reason": "CHANNEL_BUSY", "by_channel": True, "attempt": 1}
+ROUTED: tuple[Command, ...] = (
+    *STEPS[:4],
+    RegisterChannel("UNIONPAY_CARD"),
+    RegisterChannel("NETSUNION_CARD"),
+    PlanMaintenance("JD_PAY", "2098-12-01T01:00:00+08:00", "2098-12-01T02:00:00+08:00", "new"),
+    WithdrawMaintenance("JD_PAY", 1, "put off"),
+    PlanMaintenance("JD_PAY", "2098-12-02T01:00:00+08:00", "2098-12-02T02:00:00+08:00", "again"),
+    RechargeWallet("W1", BUYER, "BANK_CARD", 500),
+    ClaimAttempt("pay-W1", 1, False, "payW1", "payW1x"),
+    RecordAnswer("pay-W1", "declined", **BUSY),  # type: ignore[arg-type]
+    ClaimAttempt("payb-W1", 1, False, "paybW1", "paybW1x"),
+    RecordAnswer("payb-W1", "succeeded", serial="N1", attempt=1),
+)
+ALL_OF_CHANNELS = """query($first: Int = 20) { channels {
+  name registered least { minor } most { minor }
+  health { requests answeredBps medianUs well reachable }
+  maintenance { window beginsAt endsAt reason withdrawn }
+  choices: routingDecisions(first: $first) {
+    instruction at position chosen reason rejected { channel reason } } } }"""
+
+
+def test_how_channels_are_doing_and_why_they_were_chosen(own_books: Books) -> None:
+    own_books.do(*ROUTED)
+    own_books.catch_up()
+    found = {one["name"]: one for one in own_books.read(ALL_OF_CHANNELS)["channels"]}
+    union, nets, jd = (found[name] for name in ("UNIONPAY_CARD", "NETSUNION_CARD", "JD_PAY"))
+    assert union["health"] == {
+        "requests": 1, "answeredBps": 0, "medianUs": "0", "well": True, "reachable": True,
+    }  # fmt: skip
+    assert (nets["health"]["requests"], nets["health"]["answeredBps"]) == (1, 10_000)
+    assert (jd["health"]["requests"], jd["choices"]) == (0, [])
+    assert (nets["most"], union["most"]) == ({"minor": "5000000"}, None)
+    assert [(one["window"], one["withdrawn"]) for one in jd["maintenance"]] == [
+        ("2", None), ("1", "put off"),
+    ]  # fmt: skip
+    assert jd["maintenance"][0]["beginsAt"].startswith("2098-12-0")
+    told = [(one["instruction"], one["chosen"], one["rejected"]) for one in union["choices"]]
+    assert told == [
+        ("payb-W1", "NETSUNION_CARD",
+         [{"channel": "UNIONPAY_CARD", "reason": "declined it: CHANNEL_BUSY"}]),
+        ("pay-W1", "UNIONPAY_CARD",
+         [{"channel": "NETSUNION_CARD", "reason": "comes later in order"}]),
+    ]  # fmt: skip
+    assert union["choices"] == nets["choices"]
+    newest = {one["name"]: one for one in own_books.read(ALL_OF_CHANNELS, first=1)["channels"]}
+    assert [one["instruction"] for one in newest["UNIONPAY_CARD"]["choices"]] == ["payb-W1"]
+    for few in (0, 201):
+        assert own_books.ask(ALL_OF_CHANNELS, first=few)["errors"]
+    legs = payment(own_books, "W1")["legs"]
+    assert [(one["channel"], one["instructionId"]) for one in legs] == [
+        ("NETSUNION_CARD", "payb-W1")
+    ]
+
+
 @pytest.mark.parametrize("role", ["operator", "merchant"])
 def test_plans_answer_all_of_it(paid: Books, monkeypatch: pytest.MonkeyPatch, role: str) -> None:
     async def refused(*_given: Any, **_how: Any) -> None:
@@ -206,6 +262,7 @@ def test_plans_answer_all_of_it(paid: Books, monkeypatch: pytest.MonkeyPatch, ro
     assert paid.read(REFUND, role, no="R1")["refund"]["parts"]
     if role == "operator":
         assert paid.read(f'{{ wallet(memberId: "{BUYER}") {{ memberId }} }}', role)["wallet"]
+        assert paid.read(ALL_OF_CHANNELS, role)["channels"]
         assert paid.read('{ instruction(id: "pay2-PA1") { attempts { kind } } }', role)
 
 

@@ -22,6 +22,7 @@ _counts = st.integers(1, 60)
 _ids = st.one_of(
     st.builds("pay-{}".format, _nos),
     st.builds("pay-{}-{}".format, _nos, _counts),
+    st.builds("pay{}-{}".format, st.sampled_from(["b", "c", "2", "b2", "c1"]), _nos),
     st.builds("back-{}".format, _nos),
     st.builds("refund-{}".format, _nos),
     st.builds("refund-{}-{}".format, _nos, _counts),
@@ -38,6 +39,8 @@ _ids = st.one_of(
         ("payout-77", "payout-77", "payout77"),
         ("pay-out77", "pay-out77", None),  # payout77 reads as payout-77.
         ("pay-536365-2", "pay-536365-2", None),
+        ("payb-536365", "payb-536365", None),  # payb536365 reads as pay-b536365.
+        ("payb2-536365", "payb2-536365", None),
         ("pay-a_1", "pay-a_1", None),
         ("pay-1", None, None),  # Too short for either.
         ("pay-1234", "pay-1234", None),

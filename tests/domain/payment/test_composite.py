@@ -11,8 +11,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from domain.accounting.commands import CloseAccount, FreezeAccount
+from domain.channel.commands import RegisterChannel
 from domain.order.commands import CloseOrder, PayOrder
+from domain.payment import instruction, payment
+from domain.payment.asking import RecordAnswer
 from domain.payment.commands import LegAsked, RechargeWallet, RecordOutcome
+from domain.payment.plan import place_of
 from domain.refusals import Code, Refused
 from domain.transaction.commands import ConfirmReceipt, RefundTransaction
 from tests.books import TEA, Books, names, refusal
@@ -211,6 +215,8 @@ class Composite(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.books = Books().open()
+        self.books.do(RegisterChannel("UNIONPAY_CARD"))
+        self.books.do(RegisterChannel("NETSUNION_CARD"))
         self.made = 0
         self.recharged_fen = 0
         self.open: list[str] = []
@@ -235,7 +241,7 @@ class Composite(RuleBasedStateMachine):
     @rule(
         amounts=st.lists(st.integers(1, 9_000), min_size=1, max_size=2),
         cuts=st.lists(st.integers(1, 99), max_size=2),
-        methods=st.permutations(["WALLET_BALANCE", "JD_PAY", "CLOUD_QUICKPASS", "WECHAT_PAY"]),
+        methods=st.permutations(["WALLET_BALANCE", "JD_PAY", "BANK_CARD", "WECHAT_PAY"]),
     )
     def buys(self, amounts: list[int], cuts: list[int], methods: list[str]) -> None:
         order_no = self._new("O")
@@ -254,6 +260,28 @@ class Composite(RuleBasedStateMachine):
         if answer != "unknown":
             self.open.remove(one)
         self._find_sent_back()
+
+    @precondition(lambda self: self.open)
+    @rule(data=st.data())
+    def hears_that_a_channel_will_not(self, data: st.DataObject) -> None:
+        """For reasons of its own: another may be asked."""
+        one = data.draw(st.sampled_from(self.open))
+        self.books.do(RecordAnswer(one, "declined", reason="busy", by_channel=True))
+        self.open.remove(one)
+        self._find_sent_back()
+
+    @rule(data=st.data())
+    def hears_of_a_payment_late(self, data: st.DataObject) -> None:
+        """It succeeded after it was declined, whatever else was asked for the leg since."""
+        declined = [
+            name.removeprefix("instruction-")
+            for name, (_, state, _) in self.books.states.items()
+            if name.startswith("instruction-pay") and state.status == "declined"
+        ]
+        if declined:
+            one = data.draw(st.sampled_from(declined))
+            self.books.do(RecordAnswer(one, "succeeded", serial=f"late-{one}"))
+            self._find_sent_back()
 
     def _find_sent_back(self) -> None:
         for stream, (_, state, _) in self.books.states.items():
@@ -289,6 +317,15 @@ class Composite(RuleBasedStateMachine):
             account = self.books.states.get(f"account-{leaf}")
             assert (account[1].balance_fen if account else 0) == items.get(leaf, 0)
 
+    @invariant()
+    def a_leg_has_one_instruction_in_flight_at_most(self) -> None:
+        flying = Counter(
+            (state.reference, place_of(name.removeprefix("instruction-")))
+            for name, (_, state, _) in self.books.states.items()
+            if name.startswith("instruction-pay") and state.status in instruction.OPEN
+        )
+        assert all(count == 1 for count in flying.values()), flying
+
     def teardown(self) -> None:
         while self.open:
             one = self.open.pop()
@@ -306,6 +343,7 @@ class Composite(RuleBasedStateMachine):
         for stream, (_, state, _) in self.books.states.items():
             if stream.startswith("payment-"):
                 self._whole_or_nothing(state)
+                self._paid_as_its_plan_says(stream, state)
             elif stream.startswith("refund-") and state.requested:
                 sold = self.books.state(f"transaction-{state.requested.transaction_id}")
                 for part in state.requested.parts:
@@ -317,6 +355,17 @@ class Composite(RuleBasedStateMachine):
         for (transaction_id, leg), fen in refunded.items():
             paid = [f for s, f in self.books.log if s == f"transaction-{transaction_id}"][1]
             assert fen <= sum(one.amount_fen for one in paid.legs if one.leg == leg)  # type: ignore[attr-defined]
+
+    def _paid_as_its_plan_says(self, stream: str, state: Any) -> None:
+        """The legs of what was taken name the channels whose instructions brought it."""
+        if state.status != "succeeded":
+            return
+        for place, leg in enumerate(state.started.legs):
+            if leg.kind == "channel":
+                one = payment.asks(state, payment.number_of(stream), place)
+                asked = self.books.state(f"instruction-{one}")
+                known = self.books.state(f"contradiction-{one}").word or asked.status
+                assert (known, asked.channel) == ("succeeded", leg.channel)
 
     def _whole_or_nothing(self, state: Any) -> None:
         legs = {leg.status for leg in state.legs}

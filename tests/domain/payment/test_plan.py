@@ -89,19 +89,20 @@ def test_legs_that_are_not_the_amount_are_no_plan() -> None:
     st.text("AZaz09_-", min_size=1, max_size=12),
     st.integers(0, MAX_LEGS - 1),
     st.integers(0, MAX_LEGS - 1),
-    st.integers(1, MAX_LEGS),
-    st.integers(1, MAX_LEGS),
+    st.tuples(st.integers(1, MAX_LEGS), st.integers(1, MAX_LEGS)),
+    st.tuples(st.integers(0, 14), st.integers(0, 14)),
 )
 def test_no_two_legs_share_an_id(
-    one: str, other: str, place: int, place2: int, legs: int, legs2: int
+    one: str, other: str, place: int, place2: int, legs: tuple[int, int], again: tuple[int, int]
 ) -> None:
-    place, place2 = place % legs, place2 % legs2
+    """Nor do two instructions of one leg, that different channels are asked by."""
+    place, place2 = place % legs[0], place2 % legs[1]
     first, second = (
-        numbered("pay", one, place, legs),
-        numbered("pay", other, place2, legs2),
+        numbered("pay", one, place, legs[0], again=again[0]),
+        numbered("pay", other, place2, legs[1], again=again[1]),
     )
     assert place_of(first) == place
-    if (one, place) != (other, place2):
+    if (one, place, again[0]) != (other, place2, again[1]):
         assert first != second
     assert numbered("pay", one, 0, 1) == f"pay-{one}"
 

@@ -67,7 +67,7 @@ def test_each_attempt_has_its_outcome(books: Connection, size: int | None) -> No
         (1, "send", "awaiting_payer", "weixin://pay/1001"),
     ]
     first = ("awaiting_payer", "weixin://pay/1001", PAID_AT, DIGEST)
-    assert found[-1] == Attempt("pay-P1", 1, "send", PAID_AT, 2, *first)
+    assert found[-1] == Attempt("pay-P1", 1, "send", PAID_AT, 2, *first, None, 1)
     assert instruction_attempts.known_by(books, "payP1001") == ["pay-P1"]
     assert instruction_attempts.known_by(books, "pay-P1") == []
 

@@ -7,9 +7,9 @@ from sqlalchemy import Connection
 
 from domain.kernel import Fact, Recorded, key
 from domain.payment import payment
-from domain.payment.plan import Leg, Share
+from domain.payment.plan import Leg, Share, through
 from domain.transaction import refund
-from projections.models import orders, payment_legs, refund_parts, refunds
+from projections.models import orders, payment_legs, payments, refund_parts, refunds
 from tests.examples import BUYER, EXAMPLES, MAKER, MERCHANT, PAID_AT, TRANSACTION_ID, log
 from tests.projections.applied import apply
 
@@ -29,6 +29,11 @@ def started(legs: tuple[Leg, ...]) -> payment.Started:
 
 def back(leg: int) -> payment.SendBackStarted:
     return payment.SendBackStarted(leg, LEGS[leg].amount_fen, f"back {leg}", ENTRY)
+
+
+def rerouted(legs: tuple[Leg, ...], place: int, named: str) -> payment.LegRerouted:
+    plan = through(legs, place, "CLOUD_QUICKPASS")
+    return payment.LegRerouted(place, plan, named.format("b"), named.format(""), "it is busy")
 
 
 STORIES: dict[str, list[Fact]] = {
@@ -68,6 +73,17 @@ STORIES: dict[str, list[Fact]] = {
         payment.Succeeded("order", "A1", 900, 0),
         payment.SendBackStarted(0, 900, "the order is closed", ENTRY),
     ],
+    "OTHERCARD": [
+        started(CARD),
+        payment.BecameUnknown("no answer"),
+        rerouted(CARD, 0, "pay{}-OTHERCARD"),
+        payment.Succeeded("order", "A1", 900, 0),
+    ],
+    "CHANGED": [
+        started(LEGS),
+        payment.LegSucceeded(2, 200, ENTRY),
+        rerouted(LEGS, 0, "pay{}1-CHANGED"),
+    ],
     "WALLET": [
         started((Leg("wallet", "WALLET_BALANCE", "", 900),)),
         payment.Succeeded("order", "A1", 900, None),
@@ -80,6 +96,8 @@ STATES = {
     "WAITS": ["waiting", "held", "waiting"],
     "CARD": ["captured"],
     "LATE": ["sending_back"],
+    "OTHERCARD": ["captured"],
+    "CHANGED": ["waiting", "held", "in"],
     "WALLET": ["captured"],
 }
 FACTS: list[tuple[str, Fact, int]] = [("order-A1", PLACED, PAID_AT)]
@@ -115,6 +133,15 @@ def test_legs_stand_where_the_payment_says(books: Connection, size: int | None) 
     assert (wallet.kind, wallet.code) == ("wallet", "WALLET_BALANCE")
     assert (wallet.channel, wallet.instruction_id) == ("", "")
     assert late.reason == "the order is closed"
+    (other,), (changed, _, _) = found["OTHERCARD"], found["CHANGED"]
+    assert (other.channel, other.instruction_id) == ("CLOUD_QUICKPASS", "payb-OTHERCARD")
+    assert (changed.channel, changed.instruction_id) == ("CLOUD_QUICKPASS", "payb1-CHANGED")
+    rows = {no: payments.payment(books, no) for no in ("OTHERCARD", "CHANGED", "CARD")}
+    assert {no: row and row.channel for no, row in rows.items()} == {
+        "OTHERCARD": "CLOUD_QUICKPASS",
+        "CHANGED": "CLOUD_QUICKPASS",
+        "CARD": "UNIONPAY_CARD",
+    }
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 11, None])
