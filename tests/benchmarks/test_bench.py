@@ -56,6 +56,8 @@ FIELDS = {
     "floor": {"backend", "rows_per_second", "transfers_per_second"},
     "library": {"backend", "transfers_per_second"},
     "queries": set(),  # On request only: test_graphql.py.
+    "payments": set(),  # On request only: test_payments.py.
+    "beside": set(),
 }
 SINGLE = ("lifecycles", "visible", "rebuild", "feed", "floor", "library")  # One line a backend.
 TEXTS = {"backend", "shape"}
