@@ -15,7 +15,9 @@ EARLIEST_US = 946_656_000 * MICROSECONDS  # 2000-01-01 in Shanghai
 LATEST_US = 4_102_415_999 * MICROSECONDS  # 2099-12-31 in Shanghai
 
 _is_member_id = re.compile(r"[A-Za-z0-9_]{1,32}", re.ASCII).fullmatch
-_is_moment = re.compile(r"20[0-9]{2}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}\+08:00").fullmatch
+_is_moment = re.compile(
+    r"20[0-9]{2}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+).fullmatch
 _is_number = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*", re.ASCII).fullmatch
 
 
@@ -58,11 +60,11 @@ def checked_instant(at_us: int, field: str = "at") -> int:
 
 
 def checked_moment(text: str, field: str) -> int:
-    """A time as people in Shanghai write it, 2026-11-23T22:00:00+08:00, as UTC µs."""
+    """A time with its offset, 2026-11-23T22:00:00+08:00 or 2026-11-23T14:00:00Z, as UTC µs."""
     try:
         if isinstance(text, str) and _is_moment(text):
-            return to_us(datetime.fromisoformat(text))
+            return checked_instant(to_us(datetime.fromisoformat(text)), field)
     except ValueError:  # The 30th of February.
         pass
-    detail = "a time such as 2026-11-23T22:00:00+08:00 is needed, from 2000 to 2099"
+    detail = "a time such as 2026-11-23T22:00:00+08:00 or …Z is needed, from 2000 to 2099"
     raise Refused(Code.DATE_INVALID, field, detail)

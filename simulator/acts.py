@@ -41,6 +41,10 @@ ACTS = {
 }
 
 
+# What happens to a combined order happens to all of it.
+WHOLE = frozenset(("pay", "fail", "pay_late", "charge_again"))
+
+
 class Act(Struct, frozen=True, forbid_unknown_fields=True):
     """`amount`: what is really paid; `code`: why it fails; `state`: how a refund ends (finish)."""
 
@@ -104,6 +108,8 @@ class Acts:
         tasks = self._wechat if order.network == "wechat" else self._signed
         if task not in tasks:
             raise invalid("network", "nobody can do that there")
+        if order.whole_id is not None and task in WHOLE:
+            raise invalid("number", "a combined order is paid whole: its own number, kind whole")
         before = _seen(db, order)
         detail = {"amount": wish.amount, "code": wish.code, "state": wish.state}
         tasks[task](self._world, db, order, {k: v for k, v in detail.items() if v is not None})

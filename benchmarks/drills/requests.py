@@ -5,10 +5,7 @@ makes the same requests, and they get the same answers: the books lie so far bac
 worker leaves them alone.
 """
 
-import json
 import random
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +18,7 @@ from hypothesis import seed as seeded
 from api.graphql.schema import graphql_schema
 from api.http.access import PERMISSIONS
 from api.http.keys import Role
+from benchmarks.drills.books import verified
 from benchmarks.drills.generating.commands import Operations, Sender
 from benchmarks.drills.generating.findings import Findings
 from benchmarks.drills.generating.market import ROLES, Market, open_market
@@ -28,7 +26,7 @@ from benchmarks.drills.generating.queries import Queries
 from benchmarks.drills.generating.reads import Reader
 from benchmarks.drills.generating.writing import Query
 from benchmarks.drills.generating.wrote import wrongly_written
-from benchmarks.drills.served import environment, running
+from benchmarks.drills.served import running
 from migrations.run import migrate
 
 NOBODY = "nobody"  # Whose key is none.
@@ -207,19 +205,3 @@ def _incidents(log: IO[str]) -> list[str]:
     text = log.read()
     at = text.find("incident")
     return [text[max(0, at - 200) : at + 4_000]] if at >= 0 else []
-
-
-def verified(url: str) -> dict[str, Any]:
-    """The answer of `zhangfang verify --json` on the books."""
-    done = subprocess.run(
-        [sys.executable, "-m", "api.cli", "verify", "--json", "--database", url],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    try:
-        answer: dict[str, Any] = json.loads(done.stdout)
-    except ValueError:
-        return {"clean": False, "findings": [done.stdout + done.stderr]}
-    return answer

@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.channel.network import Charge, PaidPart, Returned, Said
+from domain.channel.network import Charge, NotFound, PaidPart, Returned, Said
 from domain.channel.port import Declined, Succeeded
 from domain.kernel import Fact, Stream, key
 from domain.payment import combined, instruction
@@ -124,13 +124,17 @@ def hear(
     after, serial = state, before.answer if before.status in ("succeeded", "differs") else ""
     for fact in facts:
         after = evolve(after, fact)
+    asked_about = told.attempt == before.tried.attempt and before.tried.phase == "doubt"
     if isinstance(said, Succeeded):
         serial = serial or after.serial or said.serial
+        # A second charge is one beside the first: both are listed, or the channel was asked about
+        # it and the first is its own word too. What somebody recorded may be the same money.
+        certain = any(one.serial == serial for one in charges)
+        certain = certain or (asked_about and not before.tried.by_hand)
         for charge in charges:
-            facts += (more := _charged(after, before, charge, serial, told))
+            facts += (more := _charged(after, before, charge, serial, told, certain=certain))
             for fact in more:
                 after = evolve(after, fact)
-    asked_about = told.attempt == before.tried.attempt and before.tried.phase == "doubt"
     if asked_about and isinstance(said, CONCLUSIVE):
         facts += _cleared(after, said, told)
     if len(after.items) > MOST:
@@ -177,6 +181,10 @@ def _against(state: State, before: instruction.State, said: Said, told: Told) ->
         return [Suspected("second", said.serial, said.amount_fen, reason, told.exchange)]
     if isinstance(said, Declined) and word in ("succeeded", "differs"):
         return _declined(state, before, said, told)
+    if isinstance(said, NotFound) and before.tried.by_hand and word == "succeeded":
+        known = _known(state, "declined", before.answer)  # An operator said that it succeeded.
+        doubt = Suspected("declined", before.answer, None, said.reason, told.exchange)
+        return [] if known else [doubt]
     return []
 
 
@@ -215,15 +223,24 @@ def _returned(state: State, before: instruction.State, said: Returned, told: Tol
 
 
 def _charged(
-    state: State, before: instruction.State, charge: Charge, first: str, told: Told
+    state: State,
+    before: instruction.State,
+    charge: Charge,
+    first: str,
+    told: Told,
+    *,
+    certain: bool,
 ) -> list[Event]:
     """A charge the channel lists beside the first one is a second one, whoever said so before."""
-    certain = any(
-        one.serial == charge.serial and one.stage in ("certain", "ended") for one in state.items
-    )
-    if charge.serial == first or certain:
+    serial, fen = charge.serial, charge.amount_fen
+    known = any(one.serial == serial and one.stage in ("certain", "ended") for one in state.items)
+    if serial == first or known:
         return []
-    return [_established(before, "second", charge.serial, charge.amount_fen, "", told)]
+    if certain:
+        return [_established(before, "second", serial, fen, "", told)]
+    reason = f"another serial than {first}"
+    doubt = Suspected("second", serial, fen, reason, told.exchange)
+    return [] if _known(state, "", serial) else [doubt]
 
 
 def _established(

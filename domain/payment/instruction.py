@@ -378,7 +378,7 @@ def evolve(state: State, event: Event) -> State:
         case Confirmed():
             return replace(state, due_us=None, tried=tried.answered(been, event.attempt))
         case AskWanted():
-            return replace(state, due_us=event.due_us, tried=replace(been, withheld=""))
+            return replace(state, due_us=event.due_us, tried=tried.wanted(been, state.due_us))
         case CloseWanted(reason=reason):
             return replace(state, due_us=event.due_us, tried=replace(been, closing=reason))
         case Withheld(reason=reason):
@@ -388,7 +388,7 @@ def evolve(state: State, event: Event) -> State:
 
 
 def _ended(state: State, event: Succeeded | Differed | Declined) -> State:
-    been = tried.answered(state.tried, event.attempt) if event.attempt else state.tried
+    been = tried.ended(state.tried, event.attempt, event.exchange)
     ended = replace(state, due_us=None, tried=been)
     match event:
         case Succeeded(serial=serial, parts=paid):

@@ -56,6 +56,8 @@ class Tried(Struct, frozen=True, gc=False):
     closing: str = ""
     withheld: str = ""
     url: str = ""
+    by_hand: bool = False  # A channel was asked, and an operator said how it ended.
+    planned_us: int = 0  # When it would have been asked, had nobody wanted it earlier.
 
 
 UNTRIED = Tried()
@@ -64,13 +66,16 @@ UNTRIED = Tried()
 def attempted(tried: Tried, attempt: int, kind: AttemptKind, at_us: int, *, ended: bool) -> Tried:
     """An attempt was claimed."""
     phase: Phase = "doubt" if ended else "close" if kind == "close" else tried.phase
+    between = tried.planned_us > at_us  # Somebody wanted it earlier: that changes no rhythm.
+    tries = tried.tries + (not between)
     return replace(
         tried,
         attempt=attempt,
         kind=kind,
         under_way=True,
         phase=phase,
-        tries=tried.tries + 1 if phase == tried.phase else 1,
+        tries=tries if phase == tried.phase else 1,
+        planned_us=tried.planned_us if between else 0,
         sends=tried.sends + (kind == "send"),
         sent_us=tried.sent_us or (at_us if kind == "send" else 0),
     )
@@ -81,6 +86,19 @@ def answered(tried: Tried, attempt: int) -> Tried:
     if attempt <= tried.answered:
         return tried
     return replace(tried, answered=attempt, under_way=tried.under_way and attempt < tried.attempt)
+
+
+def wanted(tried: Tried, planned_us: int | None) -> Tried:
+    """Somebody wants it asked, at another time than was planned."""
+    return replace(tried, withheld="", planned_us=planned_us or 0)
+
+
+def ended(tried: Tried, attempt: int, exchange: str) -> Tried:
+    """It has come to an end, by an answer to an attempt or by a callback, which has an exchange;
+    or somebody has said so."""
+    after = answered(tried, attempt) if attempt else tried
+    by_hand = bool(tried.attempt) and not attempt and not exchange
+    return replace(after, by_hand=True) if by_hand else after
 
 
 def unanswered(tried: Tried, attempt: int, *, unsent: bool) -> Tried:
@@ -165,7 +183,13 @@ def next_step(
 
 def next_us(tried: Tried, purpose: Purpose, expires_us: int | None, now_us: int) -> int:
     """When to ask again after an answer now that ended nothing; of a payment not later than its
-    expiry, for then it is closed. Nobody makes up his mind about a refund or a payout."""
+    expiry, for then it is closed; and never later than was planned before somebody wanted it
+    asked. Nobody makes up his mind about a refund or a payout."""
+    due_us = _after_us(tried, purpose, expires_us, now_us)
+    return min(due_us, tried.planned_us) if tried.planned_us > now_us else due_us
+
+
+def _after_us(tried: Tried, purpose: Purpose, expires_us: int | None, now_us: int) -> int:
     if purpose == "payment" and tried.phase == "wait" and not tried.missing:
         wait_us = rhythm.awaiting_us(tried.tries)
     else:

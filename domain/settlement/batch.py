@@ -268,7 +268,7 @@ def payout_of(state: State, payout_no: str, *statuses: str) -> LivePayout:
     for payout in state.payouts:
         if payout.payout_no == payout_no and payout.status in statuses:
             return payout
-    raise Refused(Code.PAYOUT_NOT_FOUND, "payout_no", f"{payout_no[:80]} is not {statuses}")
+    raise Refused(Code.PAYOUT_NOT_FOUND, "payout_no", f"not {' or '.join(statuses)}")
 
 
 def replacement_of(state: State, payout_no: str) -> str:

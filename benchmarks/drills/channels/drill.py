@@ -14,13 +14,13 @@ from msgspec import Struct
 
 from api.cli.opening import open_desk
 from api.http.keys import create_key
+from benchmarks.drills.books import verified
 from benchmarks.drills.channels import traffic
 from benchmarks.drills.channels.clocked import Clock, Given, Hands
 from benchmarks.drills.channels.comparing import Ours, compare, read_ours
 from benchmarks.drills.channels.outside import Outside
 from benchmarks.drills.channels.resting import Resting
 from benchmarks.drills.channels.system import System
-from benchmarks.drills.requests import verified
 from domain.channel.commands import RegisterChannel
 from domain.clearing.commands import OpenBooks
 from domain.kernel import Request, shanghai_date

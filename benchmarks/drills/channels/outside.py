@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import requests
+import httpx2
 
 from benchmarks.drills.served import ROOT, environment
 
@@ -65,14 +65,14 @@ class Outside:
             self._process.wait()
 
     def get(self, path: str) -> dict[str, Any]:
-        answer = requests.get(self.url + path, timeout=TIMEOUT_S)
+        answer = httpx2.get(self.url + path, timeout=TIMEOUT_S)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found
 
     def act(self, act: str, wish: dict[str, Any]) -> None:
         """What people and banks do by hand. One that is not possible any more is none."""
-        answer = requests.post(f"{self.url}/simulate/{act}", json=wish, timeout=TIMEOUT_S)
+        answer = httpx2.post(f"{self.url}/simulate/{act}", json=wish, timeout=TIMEOUT_S)
         if answer.status_code != NOT_POSSIBLE:
             answer.raise_for_status()
 

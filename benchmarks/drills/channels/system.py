@@ -6,8 +6,8 @@ import threading
 import time
 from typing import IO
 
+import httpx2
 import msgspec
-import requests
 
 from benchmarks.drills.channels.clocked import Given
 from benchmarks.drills.served import ROOT, STOP_SECONDS, environment
@@ -70,8 +70,8 @@ class System:
 
     def _answers(self) -> bool:
         try:
-            return requests.get(f"{self.url}/health", timeout=5).ok
-        except requests.RequestException:
+            return httpx2.get(f"{self.url}/health", timeout=5).is_success
+        except httpx2.HTTPError:
             return False
 
     def _watch(self) -> None:

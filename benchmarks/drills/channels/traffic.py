@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import requests
+import httpx2
 
 BUYERS = 12
 PAYMENTS_OF_A_MERCHANT, FEWEST_MERCHANTS = 20, 10
@@ -187,11 +187,11 @@ class Traffic:
         if answer.status_code >= 500:
             self._say(f"{path}: {answer.status_code} {answer.text[:200]}")
 
-    def _posted(self, path: str, body: dict[str, Any]) -> requests.Response | None:
+    def _posted(self, path: str, body: dict[str, Any]) -> httpx2.Response | None:
         """The answer, asked for until there is one; None when there was none for so long."""
         session = getattr(self._local, "session", None)
         if session is None:
-            session = self._local.session = requests.Session()
+            session = self._local.session = httpx2.Client(timeout=GIVE_UP_S, trust_env=False)
         headers = dict(self._headers)
         if path.endswith(UNNUMBERED):
             headers["Idempotency-Key"] = path.replace("/", "-")
@@ -199,8 +199,8 @@ class Traffic:
         while not self._stopped:
             try:
                 url = self._url + path
-                answer = session.post(url, json=body, headers=headers, timeout=GIVE_UP_S)
-            except requests.RequestException:
+                answer = session.post(url, json=body, headers=headers)
+            except httpx2.HTTPError:
                 if time.monotonic() > until:  # Then it is over: nobody else will be answered.
                     self._say(f"{path}: no answer within {GIVE_UP_S} s")
                     self._stopped = True

@@ -7,7 +7,7 @@ from domain.channel.port import Declined, Purpose, Succeeded, Unknown
 from domain.kernel import Fact
 from domain.payment import instruction
 from domain.payment.instruction import Answered, AskWanted, State
-from domain.payment.rhythm import HOUR, MINUTE
+from domain.payment.rhythm import HOUR, MINUTE, SECOND
 from domain.payment.tried import Told
 from domain.refusals import Code, Refused
 from tests.domain.payment.asking import EXPIRES, T0, Asking
@@ -275,3 +275,22 @@ def test_an_instruction_stored_before_there_were_numbers_goes_on() -> None:
     asking.state = State()
     asking._take(old)
     assert asking.claim() == "send"
+
+
+def test_asking_earlier_changes_no_rhythm() -> None:
+    """Operators may ask as often as they like: the next time stays, and so does the one after."""
+    asking = Asking("refund")
+    asking.due()
+    asking.hear(Unknown("no answer"))
+    asking.due()
+    asking.hear(NotFound("no such order"))
+    planned_us = asking.state.due_us
+    for _ in range(3):
+        asking.now_us += SECOND
+        asking._take(instruction.ask(asking.state, asking.now_us))
+        assert asking.claim() == "query"
+        asking.hear(NotFound("no such order"))
+        assert asking.state.due_us == planned_us
+    assert asking.due() == "query"
+    asking.hear(NotFound("no such order"))
+    assert asking.wait() == 120  # 5 s and 30 s have passed: as if nobody had asked.

@@ -17,7 +17,7 @@ from domain.order.commands import Checkout, CloseOrder, PayOrder
 from domain.order.order import OrderLine
 from domain.order.surplus import PlaceSurplus, payment_of
 from domain.payment import suspense
-from domain.payment.asking import ClaimAttempt, RecordAnswer
+from domain.payment.asking import AskChannel, ClaimAttempt, RecordAnswer
 from domain.payment.commands import LegAsked, RechargeWallet, RecordOutcome, TransferMoney
 from domain.refusals import Code
 from domain.settlement import batch
@@ -254,6 +254,42 @@ def test_a_second_charge_goes_back_only_once_the_channel_confirms_it(shop: Books
     say(shop, extra("pay-P1", "second", "S2"), "succeeded", "B2")
     assert shop.balance(ESCROW) == 10_000
     assert items_of(shop) == {}
+
+
+def test_the_money_of_a_success_by_hand_is_no_second_charge(shop: Books) -> None:
+    """What an operator heard on the telephone may be the charge that the channel tells later."""
+    ask(shop, "pay-P1")
+    shop.do(RecordOutcome("pay-P1", succeeded="telephone"))
+    charges = (Charge("S1", 10_000, 1),)
+    say(shop, "pay-P1", "succeeded", "S1", amount_fen=10_000, charges=charges)
+    assert how(shop, "pay-P1") == ["suspected"]
+    attempt = ask(shop, "pay-P1")
+    say(shop, "pay-P1", "succeeded", "S1", amount_fen=10_000, charges=charges, attempt=attempt)
+    assert how(shop, "pay-P1") == ["waiting"]  # On the desk, and for the bill.
+    assert items_of(shop) == {}
+    assert (shop.balance(ESCROW), shop.balance("1122.01.JD_PAY")) == (10_000, 10_000)
+
+
+def test_a_callback_alone_makes_no_charge_a_second_one(shop: Books) -> None:
+    """Some channels list the one charge they call about."""
+    say(shop, "pay-P1", "succeeded", "S1", amount_fen=10_000, charges=(Charge("S1", 10_000, 1),))
+    second = (Charge("S2", 10_000, 2),)
+    say(shop, "pay-P1", "succeeded", "S2", amount_fen=10_000, charges=second)
+    assert how(shop, "pay-P1") == ["suspected"]
+    assert items_of(shop) == {}
+    attempt = ask(shop, "pay-P1")  # About that serial: and it is there.
+    say(shop, "pay-P1", "succeeded", "S2", amount_fen=10_000, charges=second, attempt=attempt)
+    assert items_of(shop) == {BACK: 10_000}
+
+
+def test_a_success_by_hand_that_the_channel_knows_nothing_of_is_listed(shop: Books) -> None:
+    say(shop, "pay-P1", "succeeded", "S1")
+    shop.do(RefundTransaction("R1", f"{MERCHANT}-O1", 10_000))
+    ask(shop, "refund-R1")
+    shop.do(RecordOutcome("refund-R1", succeeded="telephone"))
+    shop.do(AskChannel("refund-R1"))
+    say(shop, "refund-R1", "not_found", attempt=ask(shop, "refund-R1"), reason="NO_SUCH_ORDER")
+    assert how(shop, "refund-R1") == ["waiting"]
 
 
 def test_a_success_that_is_taken_back_is_missing(shop: Books) -> None:
