@@ -22,6 +22,7 @@ class Gate:
         self.under_way: dict[str, int] = {}
         self.told: dict[str, int] = {}
         self.passed: dict[str, int] = {}
+        self.next_us: int | None = None  # When something is due, by the clock given in.
         self._pause = pause
         self._next_s = 0.0
         self._hint: asyncio.Event | None = None

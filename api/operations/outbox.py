@@ -121,7 +121,7 @@ class Outbox:
     # From outside.
 
     def start(self) -> None:
-        self._ledger.on_commit(lambda _: self.wake())
+        """Whoever keeps the read models up calls `wake` when they have gone on."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -179,11 +179,10 @@ class Outbox:
                 self.status.trouble = f"{channel}: {type(error).__name__}: {error}"
                 log.exception("%s: a turn of the outbox failed; it tries again", channel)
             if not started:
-                await gate.hinted(await self._wait_s(channel))
+                await gate.hinted(self._wait_s(gate.next_us))
 
-    async def _wait_s(self, channel: str) -> float:
-        """Until the next instruction is due, or a hint may have been lost."""
-        next_us = await self._read(lambda view: instructions.next_due_us(view, [channel]))
+    def _wait_s(self, next_us: int | None) -> float:
+        """Until an instant of the books' clock, or a hint may have been lost."""
         if next_us is None:
             return POLL_S
         left_us = max((next_us - self._clock()) // self._factor, LEAST_US)
@@ -202,15 +201,13 @@ class Outbox:
 
     async def _turn(self, channel: str) -> int:
         gate = self._gates[channel]
-        free = min(gate.free, BATCH)
+        free, gate.next_us = min(gate.free, BATCH), None  # An attempt that ends gives a hint.
         if free <= 0 or self._waits():
             return 0
         now_us = self._clock()
         gate.passed = {one: until for one, until in gate.passed.items() if until > now_us}
         most = free + len(gate.told) + len(gate.passed)
-        rows = await self._read(
-            lambda view: instructions.due(view, channel, now_us, most, now_us - self._behind_us)
-        )
+        rows, gate.next_us = await self._due(channel, now_us, most)
         # The read model may not know yet of what was claimed a moment ago.
         told = gate.told
         stale = {
@@ -220,6 +217,8 @@ class Outbox:
         gate.told = {one: attempt for one, attempt in told.items() if one in kept}
         skipped = gate.told.keys() | gate.passed.keys()
         found = [one for one in rows if one.instruction_id not in skipped]
+        if rows and not found:  # What it is told of next gives a hint.
+            gate.next_us = min(gate.passed.values(), default=None)
         claimed = await self._claimed(channel, found[:free], now_us) if found else []
         for one in claimed:
             gate.under_way[one.instruction_id] = one.attempt
@@ -227,6 +226,17 @@ class Outbox:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return len(claimed)
+
+    async def _due(self, channel: str, now_us: int, most: int) -> tuple[list[Due], int | None]:
+        """What is due now; if nothing is, when something will be."""
+        since_us = now_us - self._behind_us
+
+        def read(view: Any) -> tuple[list[Due], int | None]:
+            rows = instructions.due(view, channel, now_us, most, since_us)
+            next_us = None if rows else instructions.next_due_us(view, [channel])
+            return rows, next_us if next_us is not None and next_us > now_us else None
+
+        return await self._read(read)
 
     async def _claimed(self, channel: str, due: Sequence[Due], now_us: int) -> list[Claimed]:
         adapter = self._adapters[channel]

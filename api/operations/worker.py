@@ -26,6 +26,9 @@ from projections.models import instructions
 log = logging.getLogger("zhangfang.worker")
 
 POLL_SECONDS = 1
+TURN_SECONDS = (
+    0.5  # The same where an outbox sends what is asked: what is left are days and timers.
+)
 GATHER_SECONDS = 0.05  # After a hint: what is asked until then is one round, not fifty.
 QUERY_EVERY_US = 30 * MICROSECONDS  # How often a channel is asked after an unknown outcome.
 REFUSED_FOR_US = 60 * MICROSECONDS  # How long an answer the books refused is not asked for again.
@@ -94,7 +97,7 @@ class Worker:
                 self.status.trouble = f"{type(error).__name__}: {error}"
                 log.exception("the worker's round failed; it tries again")
             if self._wake.wait(POLL_SECONDS):
-                self._stop.wait(GATHER_SECONDS)
+                self._stop.wait(GATHER_SECONDS if not self._desk.over_network else TURN_SECONDS)
 
     def round(self) -> None:
         """Do everything that is to be done now, unless somebody else runs the operations."""
