@@ -6,6 +6,7 @@ from domain.channel import channel
 from domain.channel.channel import MOST_PLANNED, MaintenancePlanned, MaintenanceWithdrawn, State
 from domain.channel.commands import PlanMaintenance, RegisterChannel, WithdrawMaintenance
 from domain.channel.routing import Window
+from domain.fields import checked_moment
 from domain.kernel import Command
 from domain.refusals import Code, Refused
 from tests.books import Books, names, refusal
@@ -81,6 +82,14 @@ def test_so_many_are_planned_at_once_and_no_more() -> None:
     assert plan(state, T0 + HOUR, T0 + 3 * HOUR, T0 + HOUR)  # Those are over by then.
 
 
+def test_a_time_may_have_any_offset() -> None:
+    same = {
+        checked_moment(text, "at")
+        for text in (at(10), "2010-12-01T02:00:00Z", "2010-11-30T21:00:00-05:00")
+    }
+    assert len(same) == 1
+
+
 def at(hour: int) -> str:
     return f"2010-12-01T{hour:02}:00:00+08:00"
 
@@ -92,7 +101,8 @@ def at(hour: int) -> str:
         (PlanMaintenance("UNIONPAY_CARD", at(10), at(23), "x"), Code.CHANNEL_NOT_REGISTERED),
         (PlanMaintenance("JD_PAY", "2010-12-01", at(23), "x"), Code.DATE_INVALID),
         (PlanMaintenance("JD_PAY", at(10), "2010-02-30T10:00:00+08:00", "x"), Code.DATE_INVALID),
-        (PlanMaintenance("JD_PAY", at(10), "2010-12-01T10:00:00Z", "x"), Code.DATE_INVALID),
+        (PlanMaintenance("JD_PAY", at(10), "2010-12-01T10:00:00+25:00", "x"), Code.DATE_INVALID),
+        (PlanMaintenance("JD_PAY", at(10), "2010-12-01T10:00:00", "x"), Code.DATE_INVALID),
         (PlanMaintenance("JD_PAY", at(10), at(23), ""), Code.TEXT_INVALID),
         (PlanMaintenance("JD_PAY", at(23), at(10), "x"), Code.MAINTENANCE_INVALID),
         (WithdrawMaintenance("NOBODY", 1, "x"), Code.CHANNEL_UNKNOWN),
