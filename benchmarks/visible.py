@@ -18,7 +18,7 @@ from api.graphql.asked import Asked
 from api.http.keys import Caller
 from benchmarks.books import request, submit
 from benchmarks.callers import run_in_loop
-from benchmarks.figures import Backend, Visible
+from benchmarks.figures import Backend, Visible, quantiles
 from benchmarks.lifecycles import Market
 from domain.channel.adapters.simulated import SimulatedChannel
 from domain.member.commands import RegisterMember
@@ -94,12 +94,7 @@ class Case:
     def result(self) -> Visible:
         return Visible(
             self._backend,
-            *_quantiles(self._rest_ms),
+            *quantiles(self._rest_ms),
             int(self._traded / self._seconds),
-            *_quantiles(self._loaded_ms),
+            *quantiles(self._loaded_ms),
         )
-
-
-def _quantiles(found_ms: list[float]) -> tuple[float, float]:
-    found_ms = sorted(found_ms)
-    return tuple(round(found_ms[int(len(found_ms) * part)], 1) for part in (0.5, 0.99))  # type: ignore[return-value]

@@ -63,11 +63,11 @@ class Callbacks:
 
 
 class Seen:
-    """What one measurement found: seconds of each payment, and of those that were looked at."""
+    """What one measurement found: ms of each payment, and of those that were looked at."""
 
     def __init__(self) -> None:
-        self.paid_s: list[float] = []
-        self.visible_s: list[float] = []
+        self.paid_ms: list[float] = []
+        self.visible_ms: list[float] = []
         self.seconds = 0.0
 
 
@@ -93,12 +93,12 @@ class Load:
         """Keep so many in flight for so long, then let the last ones end; those count only for
         what they took."""
         self._ends = time.perf_counter() + seconds
-        before = len(self.seen.paid_s)
+        before = len(self.seen.paid_ms)
         done = await asyncio.gather(*(self._one_after_another() for _ in range(in_flight)))
         self.seen.seconds += seconds
         self._in_time += sum(done)
         await asyncio.gather(*self._looks)
-        assert len(self.seen.paid_s) > before, "no payment came to its end"
+        assert len(self.seen.paid_ms) > before, "no payment came to its end"
 
     @property
     def per_second(self) -> float:
@@ -125,7 +125,7 @@ class Load:
         async with asyncio.timeout(GIVE_UP_S):
             came = await paid
         ended = time.perf_counter()
-        self.seen.paid_s.append(ended - began)
+        self.seen.paid_ms.append((ended - began) * 1000)
         if ended - self._look_at > LOOK_S:
             self._look_at = ended
             task = asyncio.create_task(self._look(number, came))
@@ -144,7 +144,7 @@ class Load:
                 state = json.loads(answer.body)["data"]["payment"]["state"]
             now = time.perf_counter()
             if state == "succeeded":
-                self.seen.visible_s.append(now - came.at)
+                self.seen.visible_ms.append((now - came.at) * 1000)
                 return
             if now - came.at > GIVE_UP_S:
                 raise RuntimeError(f"payment B{number} is {state}: {answer.body[:300]!r}")

@@ -18,7 +18,7 @@ from api.cli.opening import open_desk
 from api.http.keys import create_key
 from benchmarks.callers import run_in_loop
 from benchmarks.drills.served import running
-from benchmarks.figures import Backend, Beside, Payments
+from benchmarks.figures import Backend, Beside, Payments, quantiles
 from benchmarks.graphql.processes import Server
 from benchmarks.payments.bare import Bare
 from benchmarks.payments.load import Callbacks, Keys, Load
@@ -112,15 +112,15 @@ async def _cell(
     load, before = place.load(lane), place.server.spent()
     await load.run(in_flight, seconds)
     server_ms, database_ms = place.server.spent().since(before)
-    count = len(load.seen.paid_s)
+    count = len(load.seen.paid_ms)
     return Payments(
         backend,
         lane.answer_ms,
         in_flight,
         round(load.per_second, 1),
         round(floor, 1),
-        *_quantiles(load.seen.paid_s),
-        *_quantiles(load.seen.visible_s),
+        *quantiles(load.seen.paid_ms),
+        *quantiles(load.seen.visible_ms),
         round(server_ms / count, 2),
         round(database_ms / count, 2),
     )
@@ -137,17 +137,12 @@ async def _beside(place: Place, backend: Backend, seconds: float) -> Beside:
     return Beside(
         backend,
         round(alone.per_second, 1),
-        _quantiles(alone.seen.paid_s)[1],
+        quantiles(alone.seen.paid_ms)[1],
         round(beside.per_second, 1),
-        _quantiles(beside.seen.paid_s)[1],
+        quantiles(beside.seen.paid_ms)[1],
         SLOW.answer_ms,
         STUCK,
     )
-
-
-def _quantiles(found_s: Sequence[float]) -> tuple[float, float]:
-    found = sorted(found_s)
-    return tuple(round(found[int(len(found) * part)] * 1000, 1) for part in (0.5, 0.99))  # type: ignore[return-value]
 
 
 def prepared(url: str, orders: int) -> Keys:

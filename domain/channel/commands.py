@@ -74,6 +74,10 @@ def is_registered(unit: Unit, name: str) -> bool:
     return name in FOUNDING or unit.load(channel.stream(name)).registered
 
 
+def _has_accounts(name: str, state: channel.State) -> bool:
+    return name in FOUNDING or state.registered
+
+
 def chosen_channel(
     unit: Unit, names: tuple[str, ...], amount_fen: int, gone: Mapping[str, str]
 ) -> Choice:
@@ -94,12 +98,12 @@ def _is_free(unit: Unit, name: str, amount_fen: int) -> bool:
     """Whether nothing stands in the way of a channel that is no choice."""
     row, state = CHANNELS[name], unit.load(channel.stream(name))
     fits = row.least_fen <= amount_fen and (row.most_fen is None or amount_fen <= row.most_fen)
-    return fits and not state.times and (name in FOUNDING or state.registered)
+    return fits and not state.times and _has_accounts(name, state)
 
 
 def _candidate(unit: Unit, name: str, gone: str) -> Candidate:
     row, state = CHANNELS[name], unit.load(channel.stream(name))
-    if not (name in FOUNDING or state.registered):
+    if not _has_accounts(name, state):
         gone = "has no accounts here yet"
     limits = (row.least_fen, row.most_fen)
     return Candidate(name, *limits, channel.maintenance(state) if state.times else (), gone)
