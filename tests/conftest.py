@@ -1,7 +1,7 @@
 """Fixtures every test may use: an empty database of each kind, and one that is migrated.
 
     database_url    "sqlite" and "postgresql", each test twice, each time a ledger of its own
-    migrated_url    the same, migrated: a copy of a ledger that was (tests/copies.py)
+    migrated_url    the same, migrated: as good as new (tests/fresh.py)
     golden          compares a text with a kept file; `make golden` writes the file anew
     postgres_url    the server behind it: ZHANGFANG_TEST_POSTGRES (a URL of a database in which
                     tests may create schemas), else one started for this run (tests/servers.py)
@@ -21,9 +21,8 @@ from hypothesis import settings
 from psycopg import sql
 
 from domain.eventstore.database import parse_database_url
-from migrations.run import migrate
 from tests import servers
-from tests.copies import PostgresCopies, SqliteCopies, may_copy
+from tests.fresh import PostgresLedgers, SqliteLedgers
 
 # The same examples in every run: a red build must be red again when somebody looks into it.
 settings.register_profile("house", derandomize=True, deadline=None)
@@ -83,36 +82,28 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 
 @pytest.fixture(scope="session")
-def sqlite_copies(tmp_path_factory: pytest.TempPathFactory) -> SqliteCopies:
-    return SqliteCopies(tmp_path_factory.mktemp("template") / "ledger.db")
+def sqlite_ledgers(tmp_path_factory: pytest.TempPathFactory) -> SqliteLedgers:
+    return SqliteLedgers(tmp_path_factory.mktemp("template") / "ledger.db")
 
 
 @pytest.fixture(scope="session")
-def postgres_copies(postgres_url: str) -> Iterator[PostgresCopies | None]:
-    """None: the server lets us create schemas only, and each ledger is migrated."""
-    if not may_copy(postgres_url):
-        yield None
-        return
-    copies = PostgresCopies(postgres_url)
-    yield copies
-    copies.close()
+def postgres_ledgers(postgres_url: str) -> Iterator[PostgresLedgers]:
+    ledgers = PostgresLedgers(postgres_url)
+    yield ledgers
+    ledgers.close()
 
 
 @pytest.fixture
 def migrated_url(request: pytest.FixtureRequest, database_url: str) -> Iterator[str]:
-    """An empty ledger with every table created; on PostgreSQL in a database of its own."""
+    """An empty ledger with every table created."""
     database = parse_database_url(database_url)
     if database.dialect == "sqlite":
-        request.getfixturevalue("sqlite_copies").make(Path(database.path))
+        request.getfixturevalue("sqlite_ledgers").make(Path(database.path))
         yield database_url
         return
-    copies: PostgresCopies | None = request.getfixturevalue("postgres_copies")
-    if copies is None:
-        migrate(database_url)
-        yield database_url
-        return
-    yield copies.make(database.schema)
-    copies.end(database.schema)
+    ledgers: PostgresLedgers = request.getfixturevalue("postgres_ledgers")
+    yield ledgers.make(database.schema)
+    ledgers.end(database.schema)
 
 
 @pytest.fixture
