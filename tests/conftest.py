@@ -15,14 +15,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from hypothesis import settings
-from psycopg import sql
 
 from domain.eventstore.database import parse_database_url
 from tests import servers
-from tests.fresh import PostgresLedgers, SqliteLedgers
+from tests.fresh import PostgresLedgers, SqliteLedgers, drop
 
 # The same examples in every run: a red build must be red again when somebody looks into it.
 settings.register_profile("house", derandomize=True, deadline=None)
@@ -76,9 +74,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         return
     server = request.getfixturevalue("postgres_url")
     schema = f"t_{os.getpid()}_{next(_numbers)}"
-    _drop(server, schema)  # A killed run on a server that lives on may have left one.
+    drop(server, schema)  # A killed run on a server that lives on may have left one.
     yield servers.with_query(server, schema=schema)
-    _drop(server, schema)
+    drop(server, schema)
 
 
 @pytest.fixture(scope="session")
@@ -127,11 +125,3 @@ def golden() -> Callable[[str, str], None]:
         )
 
     return compare
-
-
-def _drop(server: str, schema: str) -> None:
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute("SET lock_timeout = '20s'")  # A leaked open commit fails the test.
-        connection.execute("SET client_min_messages = warning")
-        statement = sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema))
-        connection.execute(statement)

@@ -94,6 +94,15 @@ class PostgresLedgers:
         self._rename(self._kept, name)
         return with_query(self._url, schema=name)
 
+    def fill(self, name: str, source: str) -> None:
+        """Copy every row of another migrated ledger into one that is empty."""
+        with self._admin.transaction():
+            for table in self._written_to(source):
+                statement = sql.SQL("INSERT INTO {} SELECT * FROM {} ON CONFLICT DO NOTHING")
+                to, from_ = sql.Identifier(name, table), sql.Identifier(source, table)
+                self._admin.execute(statement.format(to, from_))
+                assert self._rows_of(name, table) == self._rows_of(source, table)
+
     def end(self, name: str) -> bool:
         """Take it back; whether it can be used again."""
         if self._describe(name) != self._described:
@@ -163,3 +172,11 @@ class PostgresLedgers:
     def _drop(self, name: str) -> None:
         statement = sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(name))
         self._admin.execute(statement)
+
+
+def drop(server: str, schema: str) -> None:
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute("SET lock_timeout = '20s'")  # A leaked open commit fails the test.
+        connection.execute("SET client_min_messages = warning")
+        statement = sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema))
+        connection.execute(statement)
