@@ -2,6 +2,7 @@
 
     database_url    "sqlite" and "postgresql", each test twice, each time a ledger of its own
     migrated_url    the same, migrated: as good as new (tests/fresh.py)
+    filled          the same, with what a function writes to it, written once and copied
     golden          compares a text with a kept file; `make golden` writes the file anew
     postgres_url    the server behind it: ZHANGFANG_TEST_POSTGRES (a URL of a database in which
                     tests may create schemas), else one started for this run (tests/servers.py)
@@ -20,7 +21,7 @@ from hypothesis import settings
 
 from domain.eventstore.database import parse_database_url
 from tests import servers
-from tests.fresh import PostgresLedgers, SqliteLedgers, drop
+from tests.fresh import Filled, PostgresLedgers, SqliteLedgers, Write, WrittenLedgers, drop
 
 # The same examples in every run: a red build must be red again when somebody looks into it.
 settings.register_profile("house", derandomize=True, deadline=None)
@@ -102,6 +103,30 @@ def migrated_url(request: pytest.FixtureRequest, database_url: str) -> Iterator[
     ledgers: PostgresLedgers = request.getfixturevalue("postgres_ledgers")
     yield ledgers.make(database.schema)
     ledgers.end(database.schema)
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WrittenLedgers]:
+    ledgers = WrittenLedgers(tmp_path_factory.mktemp("written"))
+    yield ledgers
+    ledgers.close()
+
+
+@pytest.fixture
+def filled(request: pytest.FixtureRequest, database_url: str, written: WrittenLedgers) -> Filled:
+    """`filled(write)`: the URL of a ledger in which `write(url)` has written."""
+
+    def fill(write: Write) -> str:
+        database = parse_database_url(database_url)
+        if database.dialect == "sqlite":
+            written.copy(write, Path(database.path))
+            return database_url
+        url: str = request.getfixturevalue("migrated_url")
+        schema = written.schema(write, request.getfixturevalue("postgres_url"))
+        request.getfixturevalue("postgres_ledgers").fill(database.schema, schema)
+        return url
+
+    return fill
 
 
 @pytest.fixture

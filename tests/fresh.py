@@ -10,6 +10,7 @@ a test gets with a ledger that was migrated for it.
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -55,6 +56,9 @@ TRIGGERS = """
     WHERE relnamespace = %(schema)s::regnamespace AND NOT tgisinternal AND tgenabled = 'A'
 """
 LOCK_SECONDS = 20
+
+Write = Callable[[str], None]  # Migrates and fills the ledger of a URL.
+Filled = Callable[[Write], str]
 
 
 class SqliteLedgers:
@@ -172,6 +176,37 @@ class PostgresLedgers:
     def _drop(self, name: str) -> None:
         statement = sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(name))
         self._admin.execute(statement)
+
+
+class WrittenLedgers:
+    """Ledgers that several tests begin with: each is written once in a process, then copied."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._files: dict[Write, Path] = {}
+        self._schemas: dict[Write, tuple[str, str]] = {}
+
+    def copy(self, write: Write, path: Path) -> None:
+        """Copy what `write` writes to a SQLite file."""
+        if write not in self._files:
+            file = self._directory / f"{len(self._files)}.db"
+            write(f"sqlite:///{file}")
+            assert not file.with_name(f"{file.name}-wal").exists()
+            self._files[write] = file
+        shutil.copyfile(self._files[write], path)
+
+    def schema(self, write: Write, server: str) -> str:
+        """The schema in which `write` has written."""
+        if write not in self._schemas:
+            schema = f"written_{os.getpid()}_{len(self._schemas)}"
+            drop(server, schema)
+            write(with_query(server, schema=schema))
+            self._schemas[write] = (server, schema)
+        return self._schemas[write][1]
+
+    def close(self) -> None:
+        for server, schema in self._schemas.values():
+            drop(server, schema)
 
 
 def drop(server: str, schema: str) -> None:
