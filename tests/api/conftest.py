@@ -18,6 +18,8 @@ from api.http.keys import create_key
 from domain.channel.adapters.simulated import SimulatedChannel
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
 from domain.kernel import DAY_US, SHANGHAI, to_us
+from migrations.run import migrate
+from tests.fresh import Filled
 
 NOON = to_us(datetime(2026, 11, 23, 12, 0, tzinfo=SHANGHAI))
 MERCHANTS = {"merchant": "SQUIRRELS", "stranger": "GREENTEA"}
@@ -26,11 +28,11 @@ MERCHANTS = {"merchant": "SQUIRRELS", "stranger": "GREENTEA"}
 class Server:
     """The application with its clock, and requests sent in a role."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, keys: Mapping[str, str] | None = None) -> None:
         self.url = url
         self.now_us = NOON
         self.clock: Callable[[], int] = lambda: self.now_us
-        self.keys = self._make_keys()
+        self.keys = dict(keys or self._make_keys())
         self.channel = SimulatedChannel()
         self._open()
 
@@ -126,11 +128,25 @@ def server(migrated_url: str) -> Iterator[Server]:
     running.close()
 
 
+# Of the market that tests get a copy of, on each database: a key is shown only once.
+_keys_of_market: dict[str, dict[str, str]] = {}
+
+
+def write_market(url: str) -> None:
+    migrate(url)
+    written = Server(url)
+    written.open_market()
+    written.close()
+    _keys_of_market[parse_database_url(url).dialect] = written.keys
+
+
 @pytest.fixture
-def market(server: Server) -> Server:
+def market(filled: Filled) -> Iterator[Server]:
     """The application with the books open and its members registered."""
-    server.open_market()
-    return server
+    url = filled(write_market)
+    running = Server(url, _keys_of_market[parse_database_url(url).dialect])
+    yield running
+    running.close()
 
 
 def problem(response: Any, status: int, code: str, field: str) -> dict[str, Any]:
