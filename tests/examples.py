@@ -154,6 +154,7 @@ EXAMPLES: dict[str, Fact] = {
     ),
     "payment.declined.1": payment.Declined("order", ORDER_NO, "insufficient funds"),
     "payment.unknown.1": payment.BecameUnknown("no answer within 30 s"),
+    "payment.known.1": payment.BecameKnown(),
     "transfer.done.1": transfers.Transferred(
         BUYER, FRIEND, 1_500, transfer.internal_transfer(PAY_DAY, BUYER, FRIEND, 1_500)
     ),
@@ -206,6 +207,7 @@ EXAMPLES: dict[str, Fact] = {
         1, 400, "card closed", "failed", refund_rules.refund_to_wallet(PAY_DAY, BUYER, 400)
     ),
     "refund.unknown.1": refund.BecameUnknown("no answer within 30 s"),
+    "refund.known.1": refund.BecameKnown(""),
     "order.placed.1": order.Placed(
         BUYER, "escrow", (order.OrderLine(MERCHANT, AMOUNT, SUBJECT, 2),), AMOUNT
     ),

@@ -7,6 +7,7 @@ from domain.channel.routing import Choice, Rejected
 from domain.kernel import Fact
 from domain.payment import contradiction, instruction, payment, suspense
 from domain.payment.asked import Part
+from domain.transaction import refund
 from tests.examples import BUYER, MERCHANT, ORDER_NO, PAID_AT, PAY_DAY
 
 DIGEST = "ab" * 32
@@ -57,6 +58,9 @@ FULL_EXAMPLES: dict[str, Fact] = {
         f"2241.08.{WECHAT}",
         suspense_rules.amount_differs(PAY_DAY, WECHAT, 120),
         f"TEA-{ORDER_NO}",
+    ),
+    "refund.part_succeeded.1": refund.PartSucceeded(
+        1, 400, "failed", refund_rules.refund_succeeded(PAY_DAY, WECHAT, 400), "card closed"
     ),
     "payment.sent_back.2": payment.SentBack(
         1, 6_000, "", refund_rules.refund_succeeded(PAY_DAY, WECHAT, 6_000), ""

@@ -180,7 +180,7 @@ class State(Struct, frozen=True, gc=False):
     paid: tuple[PaidPart, ...] = ()  # By transaction, of a combined order.
 
 
-AnswerT = TypeVar("AnswerT", bound=Succeeded | Declined | Unknown, covariant=True)
+AnswerT = TypeVar("AnswerT", bound=Succeeded | Declined | Unknown | Answered, covariant=True)
 
 
 class Outcome(NamedTuple, Generic[AnswerT]):

@@ -13,7 +13,7 @@ from domain.member.commands import RegisterMember
 from domain.money import FeeRule
 from domain.order.commands import Checkout, PayOrder
 from domain.order.order import OrderLine
-from domain.payment.asking import ClaimAttempt, RecordAnswer
+from domain.payment.asking import AskChannel, ClaimAttempt, RecordAnswer
 from domain.payment.commands import LegAsked, RechargeWallet, RecordOutcome
 from domain.transaction.commands import RefundTransaction
 from tests.api.graphql.conftest import TEA, Books
@@ -101,11 +101,12 @@ def test_a_payment_tells_its_legs_instructions_and_steps(paid: Books) -> None:
         ("started", None),
         ("unknown", None),
         ("leg_succeeded", 2),
+        ("known", None),
         ("succeeded", None),
         ("captured", None),
     ]
     positions = [int(one["position"]) for one in found["timeline"]]
-    assert positions == sorted(positions) and len(set(positions)) == 5
+    assert positions == sorted(positions) and len(set(positions)) == 6
 
 
 def test_one_leg_has_the_same_shape(paid: Books) -> None:
@@ -133,6 +134,56 @@ def test_while_it_is_given_up_it_can_be_read(own_books: Books) -> None:
     found = payment(own_books, "PA3")
     assert found["state"] == "giving_up"
     assert [one["state"] for one in found["legs"]] == ["released", "waiting", "declined"]
+
+
+def _answers(instruction_id: str, attempt: int, word: Any, **more: Any) -> tuple[Command, ...]:
+    """The next request, long after the one before, and what is answered."""
+    claim = ClaimAttempt(instruction_id, attempt, True, instruction_id, f"{instruction_id}x")
+    asked = AskChannel(instruction_id)
+    return (asked, claim, RecordAnswer(instruction_id, word, attempt=attempt, **more))
+
+
+def test_what_was_unknown_and_is_answered_again_goes_on(own_books: Books) -> None:
+    """A payment is unknown as long as one of its legs is, a refund as long as one of its parts."""
+
+    def standing() -> tuple[str, str | None]:
+        own_books.catch_up()
+        found = payment(own_books, "PA1")
+        return found["state"], found["reason"]
+
+    own_books.do(*STEPS[:8])
+    own_books.do(*_answers("pay2-PA1", 1, "unknown", reason="time is up"))
+    own_books.do(*_answers("pay3-PA1", 1, "unknown", reason="no answer"))
+    assert standing() == ("unknown", "time is up")
+    own_books.do(*_answers("pay2-PA1", 2, "not_found", reason="no such order"))
+    own_books.do(*_answers("pay3-PA1", 2, "awaiting_payer", url="https://pay"))
+    assert standing() == ("unknown", "time is up")
+    own_books.do(*_answers("pay2-PA1", 3, "processing"))
+    assert standing() == ("paying", None)
+    own_books.do(*_answers("pay2-PA1", 4, "unknown", reason="down"))
+    assert standing() == ("unknown", "down")
+    told = [one["what"] for one in payment(own_books, "PA1")["timeline"]]
+    assert told == ["started", "unknown", "known", "unknown"]
+    own_books.do(RecordOutcome("pay2-PA1", succeeded="J"), RecordOutcome("pay3-PA1", succeeded="C"))
+    assert standing() == ("succeeded", None)
+
+    def refunded() -> tuple[str, str | None]:
+        own_books.catch_up()
+        found = own_books.read("{ refund(no: \"R1\") { state reason } }")["refund"]
+        return found["state"], found["reason"]
+
+    own_books.do(RefundTransaction("R1", f"{MERCHANT}-A1", 1_700))
+    own_books.do(*_answers("refund1-R1", 1, "unknown", reason="time is up"))
+    own_books.do(*_answers("refund2-R1", 1, "processing"))
+    assert refunded() == ("unknown", "time is up")
+    own_books.do(*_answers("refund1-R1", 2, "processing"))
+    assert refunded() == ("processing", None)
+    own_books.do(*_answers("refund1-R1", 3, "unknown", reason="down"))
+    own_books.do(RecordOutcome("refund1-R1", succeeded="B1"))
+    assert refunded() == ("processing", None)
+    own_books.do(*_answers("refund2-R1", 2, "unknown", reason="down"))
+    own_books.do(RecordOutcome("refund2-R1", succeeded="B2"))
+    assert refunded() == ("succeeded", None)
 
 
 def test_refunds_tell_their_parts(paid: Books) -> None:
