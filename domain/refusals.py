@@ -96,6 +96,7 @@ class Code(StrEnum):
     BATCH_NOT_DUE = "batch_not_due"
     CHECKER_IS_MAKER = "checker_is_maker"
     PAYOUT_NOT_FOUND = "payout_not_found"
+    PAYOUT_UNCONFIRMED = "payout_unconfirmed"
     # The machine itself: nothing was decided, the caller may try again.
     BUSY = "busy"
 
@@ -180,6 +181,7 @@ MEANING: dict[Code, str] = {
     Code.BATCH_NOT_DUE: "The settlement batch is not due yet.",
     Code.CHECKER_IS_MAKER: "Who sealed a batch, or asked for a refund, may not check it.",
     Code.PAYOUT_NOT_FOUND: "The batch has no such payout in the state this step needs.",
+    Code.PAYOUT_UNCONFIRMED: "A person has recorded how the payout ended; its bank has not.",
     Code.BUSY: "The ledger could not take the command now; nothing was recorded, try again.",
 }
 

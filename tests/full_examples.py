@@ -42,6 +42,7 @@ FULL_EXAMPLES: dict[str, Fact] = {
     "instruction.succeeded.1": instruction.Succeeded("4200001", 3, DIGEST, PAID),
     "instruction.differed.1": instruction.Differed("4200001", 10_000, 10_120, 3, DIGEST, PAID),
     "instruction.unknown.1": instruction.Unknown("refused", PAID_AT, 3, DIGEST, True),
+    "instruction.confirmed.1": instruction.Confirmed(3, DIGEST, "declined", "over its limit"),
     "instruction.declined.1": instruction.Declined("over its limit", True, 3, DIGEST),
     "contradiction.established.1": contradiction.Established(
         "more", "4200001", 10_000, 10_120, "awaiting_payer", "another amount", 3, DIGEST, PAID

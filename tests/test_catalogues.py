@@ -296,6 +296,7 @@ def test_states_hold_no_container_that_grows(  # The caps are proved with each a
         ("account", "holds"),
         ("channel", "times"),
         ("contradiction", "items"),
+        ("contradiction", "paid"),
         ("calendar", "years"),
         ("instruction", "paid"),
         ("member", "operators"),

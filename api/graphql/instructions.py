@@ -27,8 +27,9 @@ STATES: tuple[str, ...] = get_args(model.InstructionState)
 @shape()
 class Attempt:
     """One request to a channel over a network, and its answer: `outcome` in a word, null while
-    there is none; `detail` is the serial or the reason; `exchange` the SHA-256 of what went over
-    the wire, under which `/v1/blobs` has it."""
+    there is none, and `confirmed` where it has ended before and the channel says the same;
+    `detail` is the serial or the reason; `exchange` the SHA-256 of what went over the wire, under
+    which `/v1/blobs` has it."""
 
     number: int = of("attempt")
     kind: AttemptKind

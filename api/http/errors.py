@@ -106,6 +106,7 @@ STATUS: dict[Code, int] = {
     Code.BATCH_NOT_DUE: 409,
     Code.CHECKER_IS_MAKER: 409,
     Code.PAYOUT_NOT_FOUND: 404,
+    Code.PAYOUT_UNCONFIRMED: 409,
     Code.BUSY: 503,
 }
 

@@ -20,7 +20,7 @@ from domain.fields import checked_member_id, checked_number, checked_text
 from domain.kernel import Command, Stream, Unit
 from domain.member import member
 from domain.money import fen
-from domain.payment import combined, instruction, payment, routes, transfer
+from domain.payment import combined, contradiction, instruction, payment, routes, transfer
 from domain.payment.asked import Details
 from domain.payment.combined import Sold
 from domain.payment.plan import Leg
@@ -100,9 +100,15 @@ def result_of(command: RecordOutcome) -> Result:
 
 
 def record_outcome(unit: Unit, command: RecordOutcome) -> dict[str, object]:
+    """Raises INSTRUCTION_NOT_FOUND, INSTRUCTION_ALREADY_ENDED. What a person says of money that a
+    channel over a network was to pay is no proof: the channel is asked."""
     instruction_id = checked_number(command.instruction_id, "instruction_id", longest=LONGEST_ID)
     stream = instruction.stream(instruction_id)
-    unit.record(stream, instruction.conclude(unit.load(stream), result_of(command)))
+    facts = instruction.conclude(unit.load(stream), result_of(command))
+    unit.record(stream, facts)
+    after = unit.load(stream)
+    if facts and after.tried.by_hand and after.purpose != "payment":
+        unit.record(stream, instruction.ask(after, unit.at_us))
     return {"instruction_id": command.instruction_id, "status": unit.load(stream).status}
 
 
@@ -326,8 +332,20 @@ def issue_send_backs(
                     code=leg.code,
                     product="REFUND",
                     original=original,
+                    original_fen=late_fen(unit, original, part),
                     part=part,
                 )
+
+
+def late_fen(unit: Unit, original: str, part: str) -> int:
+    """What a payment moved that succeeded only after its instruction had been declined, or a `part`
+    of it: channels want the true total with a refund. 0: its instruction says it."""
+    asked = unit.load(instruction.stream(original))
+    if asked.status != "declined" or asked.asked is None:
+        return 0
+    numbers = {one.transaction: one.number for one in asked.asked.parts}
+    beside = unit.load(contradiction.stream(original))
+    return contradiction.moved_late(beside, numbers.get(part, ""))
 
 
 def payment_parts(unit: Unit, leg: Leg, instruction_id: str) -> list[Sold]:

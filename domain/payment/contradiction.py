@@ -91,7 +91,9 @@ class State(Struct, frozen=True, gc=False):
 
     items: tuple[Item, ...] = ()
     word: Literal["", "succeeded", "declined", "returned"] = ""
-    serial: str = ""  # Of a late success.
+    serial: str = ""  # Of a late success,
+    moved_fen: int = 0  # what it moved, and of a combined order by transaction.
+    paid: tuple[PaidPart, ...] = ()
 
 
 class Against(NamedTuple):
@@ -269,6 +271,18 @@ def doubted_serial(state: State) -> str:
     return next((one.serial for one in doubts), "")
 
 
+def moved_late(state: State, number: str) -> int:
+    """What a late success moved in fen: of the transaction that has this number at the channel, or
+    the whole. 0: there was none."""
+    by_part = {one.number: one.amount_fen for one in state.paid}
+    return by_part.get(number, 0 if by_part else state.moved_fen)
+
+
+def came_back(state: State) -> bool:
+    """Whether the channel itself has said that what it had paid came back."""
+    return any(one.kind == "returned" and one.stage in ("certain", "ended") for one in state.items)
+
+
 def is_doubted(state: State) -> bool:
     """Whether something is suspected that the channel was not asked about yet."""
     return any(one.stage == "suspected" for one in state.items)
@@ -285,7 +299,8 @@ def evolve(state: State, event: Event) -> State:
             kept = [one for one in state.items if (one.kind, one.serial) != (kind, serial)]
             after = replace(state, items=(*kept, Item(kind, serial, fen, "certain")))
             if kind == "late":
-                return replace(after, word="succeeded", serial=serial)
+                late = replace(after, moved_fen=fen, paid=event.parts)
+                return replace(late, word="succeeded", serial=serial)
             if kind == "declined" or kind == "returned":
                 return replace(after, word=kind)
             return after

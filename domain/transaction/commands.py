@@ -11,7 +11,7 @@ from domain.kernel import Command, Stream, Unit
 from domain.money import MAX_TAKEN_FEN, fen
 from domain.payment import instruction, payment
 from domain.payment.asked import Details
-from domain.payment.commands import issue, payment_parts
+from domain.payment.commands import issue, late_fen, payment_parts
 from domain.payment.instruction import Answered, Declined, Outcome, Succeeded, Unknown
 from domain.payment.outcomes import refund_kept
 from domain.payment.plan import Share, carrier, place_of
@@ -132,6 +132,7 @@ def _of(
         details["code"], details["original"] = leg.code, original
         if payment_parts(unit, leg, original):
             details["part"] = transaction_id
+        details["original_fen"] = late_fen(unit, original, details.get("part", ""))
     return details
 
 

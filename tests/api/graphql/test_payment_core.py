@@ -169,7 +169,7 @@ def test_what_was_unknown_and_is_answered_again_goes_on(own_books: Books) -> Non
 
     def refunded() -> tuple[str, str | None]:
         own_books.catch_up()
-        found = own_books.read("{ refund(no: \"R1\") { state reason } }")["refund"]
+        found = own_books.read('{ refund(no: "R1") { state reason } }')["refund"]
         return found["state"], found["reason"]
 
     own_books.do(RefundTransaction("R1", f"{MERCHANT}-A1", 1_700))
