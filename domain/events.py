@@ -111,6 +111,8 @@ EVENTS: dict[str, type[Fact]] = {
     "channel.registered.1": channel.ChannelRegistered,
     "channel.maintenance_planned.1": channel.MaintenancePlanned,
     "channel.maintenance_withdrawn.1": channel.MaintenanceWithdrawn,
+    "channel.unknown_number_reported.1": channel.UnknownNumberReported,
+    "channel.unknown_number_settled.1": channel.UnknownNumberSettled,
     "calendar.published.1": published.Published,
 }
 

@@ -254,6 +254,12 @@ EXAMPLES: dict[str, Fact] = {
         1, PAID_AT, PAID_AT + 3_600_000_000, "a new release of the network", PAID_AT
     ),
     "channel.maintenance_withdrawn.1": channel.MaintenanceWithdrawn(1, "done early"),
+    "channel.unknown_number_reported.1": channel.UnknownNumberReported(
+        1, "pay-P9999", "payment", "succeeded", "JD20101201000009", 8_900
+    ),
+    "channel.unknown_number_settled.1": channel.UnknownNumberSettled(
+        1, "an order of the test system", MAKER
+    ),
     "calendar.published.1": published.Published(
         2,
         date(2026, 12, 1),

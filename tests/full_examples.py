@@ -2,6 +2,7 @@
 
 from domain.accounting.rules import refund as refund_rules
 from domain.accounting.rules import suspense as suspense_rules
+from domain.channel import channel
 from domain.channel.network import PaidPart
 from domain.channel.routing import Choice, Rejected
 from domain.kernel import Fact
@@ -59,6 +60,9 @@ FULL_EXAMPLES: dict[str, Fact] = {
         f"2241.08.{WECHAT}",
         suspense_rules.amount_differs(PAY_DAY, WECHAT, 120),
         f"TEA-{ORDER_NO}",
+    ),
+    "channel.unknown_number_reported.1": channel.UnknownNumberReported(
+        2, "refund-R9", "refund", "returned", "B9", 600, "no such card", DIGEST
     ),
     "refund.part_succeeded.1": refund.PartSucceeded(
         1, 400, "failed", refund_rules.refund_succeeded(PAY_DAY, WECHAT, 400), "card closed"

@@ -31,6 +31,7 @@ from domain.payment.protocol import (
     payment_code,
     refuse_amount,
 )
+from domain.payment.tried import Told
 from domain.refusals import Code, Refused
 
 # An instruction's id: `pay-`, `back-`, `refund-` or `payout-`, and a number of up to 64 characters.
@@ -101,15 +102,29 @@ def result_of(command: RecordOutcome) -> Result:
 
 def record_outcome(unit: Unit, command: RecordOutcome) -> dict[str, object]:
     """Raises INSTRUCTION_NOT_FOUND, INSTRUCTION_ALREADY_ENDED. What a person says of money that a
-    channel over a network was to pay is no proof: the channel is asked."""
+    channel over a network was to pay is no proof: the channel is asked. So it is about a success
+    under another serial than the first, which is a contradiction."""
     instruction_id = checked_number(command.instruction_id, "instruction_id", longest=LONGEST_ID)
     stream = instruction.stream(instruction_id)
-    facts = instruction.conclude(unit.load(stream), result_of(command))
+    before, result = unit.load(stream), result_of(command)
+    facts = instruction.conclude(before, result)
     unit.record(stream, facts)
-    after = unit.load(stream)
-    if facts and after.tried.by_hand and after.purpose != "payment":
+    after, against = unit.load(stream), False
+    if not facts and isinstance(result, Succeeded):
+        against = _contradicts(unit, instruction_id, before, result.serial)
+    doubtful = against or (facts and after.purpose != "payment")
+    if doubtful and after.tried.attempt and after.status not in instruction.OPEN:
         unit.record(stream, instruction.ask(after, unit.at_us))
     return {"instruction_id": command.instruction_id, "status": unit.load(stream).status}
+
+
+def _contradicts(unit: Unit, instruction_id: str, before: instruction.State, serial: str) -> bool:
+    """Whether a success is another one than is on record, and none that was told before."""
+    beside = contradiction.stream(instruction_id)
+    told = Told(at_us=unit.at_us)
+    facts = contradiction.told_by_a_person(unit.load(beside), before, serial, told)
+    unit.record(beside, facts)
+    return bool(facts)
 
 
 def issue(
@@ -152,7 +167,8 @@ def planned(
     if not asked:
         return (_leg(unit, product, method, amount_fen, ""),)
     if len(asked) > product.most_legs:
-        raise Refused(Code.LEGS_INVALID, "legs", f"at most {product.most_legs} of {product.code}")
+        detail = f"{product.code} has at most {product.most_legs} legs, {len(asked)} were given"
+        raise Refused(Code.LEGS_INVALID, "legs", detail)
     if len({leg.method for leg in asked}) != len(asked):
         raise Refused(Code.LEGS_INVALID, "legs", "a method stands in two legs")
     legs = tuple(
@@ -223,7 +239,11 @@ def _hold(unit: Unit, payment_no: str, payer: str, amount_fen: int) -> None:
     state = unit.load(stream)
     if state.frozen_out:
         raise Refused(Code.ACCOUNT_FROZEN, "legs", f"{state.account}: out")
-    unit.record(stream, account.hold(state, _hold_id(payment_no), amount_fen, "a payment's leg"))
+    try:
+        facts = account.hold(state, _hold_id(payment_no), amount_fen, "a payment's leg")
+    except Refused as no:  # Nobody has asked for a hold: it is about a leg.
+        raise Refused(no.code, "legs", no.detail) from no
+    unit.record(stream, facts)
 
 
 def release_wallet(unit: Unit, payment_no: str, payer: str) -> None:

@@ -145,6 +145,23 @@ def hear(
     return facts
 
 
+def told_by_a_person(
+    state: State, before: instruction.State, serial: str, told: Told
+) -> list[Event]:
+    """Somebody records a success under another serial than the one on record: suspected to be a
+    second charge, and to be asked about. The same again returns [].
+
+    Raises INSTRUCTION_ALREADY_ENDED when the channel has taken that back, or when more is on record
+    already than is kept.
+    """
+    if before.status not in ("succeeded", "differs") or serial == before.answer:
+        return []
+    if state.word in ("declined", "returned"):
+        detail = f"its channel has said since that it was {state.word}"
+        raise Refused(Code.INSTRUCTION_ALREADY_ENDED, "instruction_id", detail)
+    return hear(state, before, Succeeded(serial), (), told)
+
+
 def _cleared(state: State, said: Said, told: Told) -> list[Event]:
     """What is suspected and was asked about. That the channel stands by its success clears a
     decline up (most were on their way when the payer paid); what else it does not confirm waits."""

@@ -7,6 +7,7 @@ import pytest
 from api.graphql.plan.books import PostgresBooks, SqliteBooks
 from api.graphql.schema import SCHEMA
 from domain.channel.commands import PlanMaintenance, RegisterChannel, WithdrawMaintenance
+from domain.channel.network import Charge
 from domain.clearing.commands import OpenBooks
 from domain.kernel import Command
 from domain.member.commands import RegisterMember
@@ -186,6 +187,47 @@ def test_what_was_unknown_and_is_answered_again_goes_on(own_books: Books) -> Non
     assert refunded() == ("succeeded", None)
 
 
+SECOND = """query($no: ID!) { payment(no: $no) {
+  suspenseItems { item kind serial instructionId amount { minor } waits { minor } state account }
+  instructions { id attempts { outcome detail }
+                 contradictions { kind serial stage amount { minor } detail } } } }"""
+
+
+def test_a_second_charge_that_went_back_is_on_the_payment(own_books: Books) -> None:
+    own_books.do(*STEPS[:4], RegisterMember("ANN", "personal", "Ann"))
+    own_books.do(RechargeWallet("W2", BUYER, "JD_PAY", 700))
+    own_books.do(*_answers("pay-W2", 1, "succeeded", serial="S1", amount_fen=700))
+    both = (Charge("S1", 700, 1), Charge("S2", 700, 2))
+    own_books.do(*_answers("pay-W2", 2, "succeeded", serial="S1", amount_fen=700, charges=both))
+    own_books.catch_up()
+    found = own_books.read(SECOND, no="W2")["payment"]
+    (item,) = found["suspenseItems"]
+    assert (item["kind"], item["serial"], item["state"]) == ("second", "S2", "sending_back")
+    assert item["amount"] == item["waits"] == {"minor": "700"}
+    (asked,) = found["instructions"]
+    assert [(one["kind"], one["serial"], one["stage"]) for one in asked["contradictions"]] == [
+        ("second", "S2", "ended")
+    ]
+    own_books.do(RecordOutcome(f"extra-{item['item']}", succeeded="B1"))
+    own_books.do(*_answers("pay-W2", 3, "declined", reason="reversed"))
+    own_books.catch_up()
+    found = own_books.read(SECOND, "operator", no="W2")["payment"]
+    assert [(one["kind"], one["state"], one["account"]) for one in found["suspenseItems"]] == [
+        ("second", "sent_back", ""), ("declined", "waiting", "1122.04.JD_PAY"),
+    ]  # fmt: skip
+    told = [(one["outcome"], one["detail"]) for one in found["instructions"][0]["attempts"]]
+    assert told == [("succeeded", "S1"), ("confirmed", None), ("declined", "reversed")]
+
+
+def test_what_channels_contradict_is_not_the_merchants(paid: Books) -> None:
+    assert paid.read(SECOND, "merchant", no="PA1")["payment"] == {
+        "suspenseItems": None, "instructions": None,
+    }  # fmt: skip
+    query = "query($no: ID!) { refund(no: $no) { suspenseItems { item } } }"
+    assert paid.read(query, no="R1")["refund"] == {"suspenseItems": []}
+    assert paid.read(query, "merchant", no="R1")["refund"] == {"suspenseItems": None}
+
+
 def test_refunds_tell_their_parts(paid: Books) -> None:
     first = paid.read(REFUND, no="R1")["refund"]
     parts = [
@@ -262,7 +304,7 @@ ROUTED: tuple[Command, ...] = (
 )
 ALL_OF_CHANNELS = """query($first: Int = 20) { channels {
   name registered least { minor } most { minor }
-  health { requests answeredBps medianUs well reachable }
+  health { requests answeredBps medianUs well reachable configured }
   maintenance { window beginsAt endsAt reason withdrawn }
   choices: routingDecisions(first: $first) {
     instruction at position chosen reason rejected { channel reason } } } }"""
@@ -275,6 +317,7 @@ def test_how_channels_are_doing_and_why_they_were_chosen(own_books: Books) -> No
     union, nets, jd = (found[name] for name in ("UNIONPAY_CARD", "NETSUNION_CARD", "JD_PAY"))
     assert union["health"] == {
         "requests": 1, "answeredBps": 0, "medianUs": "0", "well": True, "reachable": True,
+        "configured": True,
     }  # fmt: skip
     assert (nets["health"]["requests"], nets["health"]["answeredBps"]) == (1, 10_000)
     assert (jd["health"]["requests"], jd["choices"]) == (0, [])

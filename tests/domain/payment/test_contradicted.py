@@ -14,9 +14,9 @@ from domain.order.surplus import PlaceSurplus, payment_of
 from domain.payment import suspense
 from domain.payment.asking import AskChannel
 from domain.payment.commands import LegAsked, RechargeWallet, RecordOutcome, TransferMoney
-from domain.refusals import Code
+from domain.refusals import Code, Refused
 from domain.transaction.commands import RefundTransaction
-from tests.books import TEA, Books, refusal
+from tests.books import TEA, Books, names, refusal
 from tests.domain.payment.contradicting import (
     BACK,
     SHORTAGE,
@@ -274,12 +274,37 @@ def test_a_success_by_hand_that_the_channel_knows_nothing_of_is_listed(shop: Boo
     assert how(shop, "refund-R1") == ["waiting"]
 
 
+def test_another_serial_that_a_person_records_is_on_record_and_asked_about(shop: Books) -> None:
+    say(shop, "pay-P1", "awaiting_payer", url="https://pay", attempt=ask(shop, "pay-P1"))
+    say(shop, "pay-P1", "succeeded", "S1", amount_fen=10_000)
+    assert shop.facts_of(RecordOutcome("pay-P1", succeeded="S1")) == []
+    other = RecordOutcome("pay-P1", succeeded="S9")
+    assert names(shop, other) == ["contradiction.suspected.1", "instruction.ask_wanted.1"]
+    shop.do(other)
+    assert names(shop, other) == [], "said twice is said once"
+    assert items_of(shop) == {}, "a person's word moves no money"
+    say(shop, "pay-P1", "succeeded", "S1", amount_fen=10_000, attempt=ask(shop, "pay-P1"))
+    assert how(shop, "pay-P1") == ["waiting"]
+    shop.do(AskChannel("pay-P1"))
+    say(shop, "pay-P1", "declined", reason="reversed", attempt=ask(shop, "pay-P1"))
+    again = RecordOutcome("pay-P1", succeeded="S10")
+    assert refusal(shop, again) is Code.INSTRUCTION_ALREADY_ENDED
+
+
+def test_where_no_channel_can_be_asked_another_serial_is_on_record_too(shop: Books) -> None:
+    shop.do(RecordOutcome("pay-P1", succeeded="S1"))
+    assert names(shop, RecordOutcome("pay-P1", succeeded="S9")) == ["contradiction.suspected.1"]
+
+
 def test_a_success_that_is_taken_back_is_missing(shop: Books) -> None:
     say(shop, "pay-P1", "succeeded", "S1")
     say(shop, "pay-P1", "declined", reason="reversed")
     assert how(shop, "pay-P1") == ["suspected"]
     say(shop, "pay-P1", "declined", reason="reversed", attempt=ask(shop, "pay-P1"))
     assert items_of(shop) == {SHORTAGE: 10_000}
+    missing = PlaceSurplus(suspense.item_id("pay-P1", "declined", "S1"))
+    with pytest.raises(Refused, match=f"a shortage, on {SHORTAGE}: there is nothing to give away"):
+        shop.do(missing)
     assert shop.balance("1122.01.JD_PAY") == 0
     assert shop.balance(ESCROW) == 10_000
 
