@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from simulator.clock import HOUR, MINUTE, SECOND
+from simulator.deadline import within
 from simulator.faults import record
 from simulator.orders import Order, load
 from simulator.shapes import order_told
@@ -134,15 +135,13 @@ class Caller:
             http = self._client()
             writer = self._wechat if due.order.network == "wechat" else _signed
             headers, body = writer(self._world, due)
-            status = 0
-            try:
-                async with asyncio.timeout(ANSWER_SECONDS):
-                    answer = await http.post(due.order.notify_url, content=body, headers=headers)
-                    status = answer.status_code
-            except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, OSError):
-                pass  # Nobody there, or too slow: status 0, and again by the schedule.
-            self._idle.append(http)
-        await self._world.book.write(lambda db: self._called(db, due, status))
+            posted = _posted(http, due.order.notify_url, body, headers)
+            status = await within(posted, ANSWER_SECONDS)
+            if status is None:  # Cut off in the middle: its one connection is of no use.
+                await http.aclose()
+            else:
+                self._idle.append(http)
+        await self._world.book.write(lambda db: self._called(db, due, status or 0))
         self._world.ring.set()
 
     def _called(self, db: sqlite3.Connection, due: Due, status: int) -> None:
@@ -156,6 +155,14 @@ class Caller:
             "WHERE id = ?",
             (due.attempt, status, next_us, ended, due.id),
         )
+
+
+async def _posted(http: httpx2.AsyncClient, url: str, body: bytes, headers: dict[str, str]) -> int:
+    """The status of the answer; 0: nobody is there."""
+    try:
+        return (await http.post(url, content=body, headers=headers)).status_code
+    except (httpx2.HTTPError, httpx2.InvalidURL, OSError):
+        return 0
 
 
 def _signed(world: World, due: Due) -> tuple[dict[str, str], bytes]:
