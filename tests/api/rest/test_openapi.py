@@ -10,6 +10,7 @@ from api.http.errors import STATUS
 from api.rest import documents, end_of_day
 from api.rest.body import build
 from api.rest.routes import ENDPOINTS
+from domain.channel.commands import ReportUnknownNumber
 from domain.commands import COMMANDS
 from domain.kernel import Command, Request
 from domain.payment.asking import ClaimAttempt, RecordAnswer, WithholdInstruction
@@ -34,7 +35,7 @@ def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 def test_every_command_of_the_domain_has_an_endpoint() -> None:
     """But for those of the outbox and of callbacks, which nobody sends from outside."""
-    ours = {ClaimAttempt, RecordAnswer, WithholdInstruction}
+    ours = {ClaimAttempt, RecordAnswer, ReportUnknownNumber, WithholdInstruction}
     assert {endpoint.command for endpoint in ENDPOINTS} == set(COMMANDS) - ours
 
 
