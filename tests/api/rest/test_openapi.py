@@ -251,8 +251,10 @@ def ask_for_approvals(server: Server) -> None:
 
 
 def leave_a_surplus(server: Server) -> None:
-    """A recharge was sent back, and the channel withdraws that it was: asked again, it insists."""
+    """A recharge was sent back, and the channel withdraws that it was: asked again, it insists. And
+    it has called about a number that nobody knows."""
     steps: tuple[Command, ...] = (
+        ReportUnknownNumber("JD_PAY", "pay-P9999", "payment", "succeeded", "S9", 700),
         RechargeWallet("P9001", "xiaohong", "JD_PAY", 700),
         RecordOutcome("pay-P9001", succeeded="S1"),
         SendBackRecharge("P9001", "the wrong wallet"),
