@@ -149,6 +149,7 @@ def test_the_examples_play_through(server: Server) -> None:
     server.ok("POST", "/v1/instructions/pay-P2001/outcome", funded, key="w")
     leave_a_surplus(server)
     play(server, PLACING)
+    play(server, SETTLING)
     again = {"payment_no": "P2003", "member_id": "xiaoming", "method": "JD_PAY", "amount_fen": 1}
     server.ok("POST", "/v1/recharges", again)
     server.ok("POST", "/v1/instructions/pay-P2003/outcome", {"succeeded": "W3"}, key="w3")
@@ -170,6 +171,7 @@ OPENING = "POST /v1/business-days/{first_date}/open"
 PLACING = "POST /v1/suspense-items/{item}/place"
 SENDING_BACK = "POST /v1/recharges/{payment_no}/send-back"
 CLOSING = "POST /v1/orders/{order_no}/close"
+SETTLING = "POST /v1/channels/{channel}/unknown-numbers/settle"
 CLOSING_A_PAYMENT = "POST /v1/instructions/{instruction_id}/close"
 RETRY = "POST /v1/settlement-batches/{batch_id}/payouts/{payout_no}/retry"
 RETURN = "POST /v1/settlement-batches/{batch_id}/payouts/{payout_no}/return"
@@ -216,6 +218,7 @@ ORDERED = {
     SENDING_BACK,
     CLOSING,
     CLOSING_A_PAYMENT,
+    SETTLING,
     RETRY,
     RETURN,
     *NOON_EXAMPLES,
