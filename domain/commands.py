@@ -221,6 +221,10 @@ COMMANDS: dict[type[Command], Handling] = {
     channels.WithdrawMaintenance: Handling(
         "channel.withdraw_maintenance", channels.withdraw_maintenance, _channel
     ),
+    channels.ReportUnknownNumber: Handling(
+        "channel.report_unknown_number", channels.report_unknown_number, _channel
+    ),
+    channels.SettleReport: Handling("channel.settle_report", channels.settle_report, _channel),
     publishing.PublishCalendar: Handling(
         "calendar.publish", publishing.publish_calendar, lambda _: [published.STREAM]
     ),

@@ -61,6 +61,7 @@ EVENTS: dict[str, type[Fact]] = {
     "payment.send_back_failed.2": payment.SendBackFailed,
     "payment.declined.1": payment.Declined,
     "payment.unknown.1": payment.BecameUnknown,
+    "payment.known.1": payment.BecameKnown,
     "suspense.opened.1": suspense.Opened,
     "suspense.send_back_started.1": suspense.SendBackStarted,
     "suspense.sent_back.1": suspense.SentBack,
@@ -85,6 +86,7 @@ EVENTS: dict[str, type[Fact]] = {
     "refund.part_succeeded.1": refund.PartSucceeded,
     "refund.part_failed.1": refund.PartFailed,
     "refund.unknown.1": refund.BecameUnknown,
+    "refund.known.1": refund.BecameKnown,
     "order.placed.1": order.Placed,
     "order.payment_started.1": order.PaymentStarted,
     "order.payment_declined.1": order.PaymentDeclined,
@@ -109,6 +111,8 @@ EVENTS: dict[str, type[Fact]] = {
     "channel.registered.1": channel.ChannelRegistered,
     "channel.maintenance_planned.1": channel.MaintenancePlanned,
     "channel.maintenance_withdrawn.1": channel.MaintenanceWithdrawn,
+    "channel.unknown_number_reported.1": channel.UnknownNumberReported,
+    "channel.unknown_number_settled.1": channel.UnknownNumberSettled,
     "calendar.published.1": published.Published,
 }
 

@@ -65,7 +65,6 @@ class Code(StrEnum):
     PAYMENT_NOT_FOUND = "payment_not_found"
     PAYMENT_STATE_WRONG = "payment_state_wrong"
     METHOD_UNKNOWN = "method_unknown"
-    PRODUCT_UNKNOWN = "product_unknown"
     LEGS_INVALID = "legs_invalid"
     SUSPENSE_NOT_FOUND = "suspense_not_found"
     SUSPENSE_STATE_WRONG = "suspense_state_wrong"
@@ -75,6 +74,8 @@ class Code(StrEnum):
     MAINTENANCE_INVALID = "maintenance_invalid"
     MAINTENANCE_NOT_FOUND = "maintenance_not_found"
     MAINTENANCE_OVER = "maintenance_over"
+    REPORT_NOT_FOUND = "report_not_found"
+    REPORT_SETTLED = "report_settled"
     INSTRUCTION_EXISTS = "instruction_exists"
     INSTRUCTION_NOT_FOUND = "instruction_not_found"
     INSTRUCTION_ALREADY_ENDED = "instruction_already_ended"
@@ -96,6 +97,7 @@ class Code(StrEnum):
     BATCH_NOT_DUE = "batch_not_due"
     CHECKER_IS_MAKER = "checker_is_maker"
     PAYOUT_NOT_FOUND = "payout_not_found"
+    PAYOUT_UNCONFIRMED = "payout_unconfirmed"
     # The machine itself: nothing was decided, the caller may try again.
     BUSY = "busy"
 
@@ -150,7 +152,6 @@ MEANING: dict[Code, str] = {
     Code.PAYMENT_NOT_FOUND: "No payment has this number.",
     Code.PAYMENT_STATE_WRONG: "The payment is not in the state this step needs.",
     Code.METHOD_UNKNOWN: "No channel carries this payment method.",
-    Code.PRODUCT_UNKNOWN: "There is no such product.",
     Code.LEGS_INVALID: "The legs are no plan for this payment.",
     Code.SUSPENSE_NOT_FOUND: "No suspense item has this id.",
     Code.SUSPENSE_STATE_WRONG: "The suspense item is not in the state this step needs.",
@@ -160,6 +161,8 @@ MEANING: dict[Code, str] = {
     Code.MAINTENANCE_INVALID: "The time of maintenance ends too early, or is one too many.",
     Code.MAINTENANCE_NOT_FOUND: "The channel has no time of maintenance of this number.",
     Code.MAINTENANCE_OVER: "The time of maintenance is over.",
+    Code.REPORT_NOT_FOUND: "The channel has made no report of this number.",
+    Code.REPORT_SETTLED: "The report was settled before, for another reason.",
     Code.INSTRUCTION_EXISTS: "An instruction with this id was already issued.",
     Code.INSTRUCTION_NOT_FOUND: "No instruction has this id.",
     Code.INSTRUCTION_ALREADY_ENDED: "The instruction already has another final outcome.",
@@ -180,6 +183,7 @@ MEANING: dict[Code, str] = {
     Code.BATCH_NOT_DUE: "The settlement batch is not due yet.",
     Code.CHECKER_IS_MAKER: "Who sealed a batch, or asked for a refund, may not check it.",
     Code.PAYOUT_NOT_FOUND: "The batch has no such payout in the state this step needs.",
+    Code.PAYOUT_UNCONFIRMED: "A person has recorded how the payout ended; its bank has not.",
     Code.BUSY: "The ledger could not take the command now; nothing was recorded, try again.",
 }
 
@@ -212,7 +216,6 @@ MALFORMED = frozenset(
         Code.ACCOUNT_CODE_UNKNOWN,
         Code.ORDER_LINES_INVALID,
         Code.METHOD_UNKNOWN,
-        Code.PRODUCT_UNKNOWN,
     }
 )
 

@@ -154,6 +154,7 @@ EXAMPLES: dict[str, Fact] = {
     ),
     "payment.declined.1": payment.Declined("order", ORDER_NO, "insufficient funds"),
     "payment.unknown.1": payment.BecameUnknown("no answer within 30 s"),
+    "payment.known.1": payment.BecameKnown(),
     "transfer.done.1": transfers.Transferred(
         BUYER, FRIEND, 1_500, transfer.internal_transfer(PAY_DAY, BUYER, FRIEND, 1_500)
     ),
@@ -206,6 +207,7 @@ EXAMPLES: dict[str, Fact] = {
         1, 400, "card closed", "failed", refund_rules.refund_to_wallet(PAY_DAY, BUYER, 400)
     ),
     "refund.unknown.1": refund.BecameUnknown("no answer within 30 s"),
+    "refund.known.1": refund.BecameKnown(""),
     "order.placed.1": order.Placed(
         BUYER, "escrow", (order.OrderLine(MERCHANT, AMOUNT, SUBJECT, 2),), AMOUNT
     ),
@@ -252,6 +254,12 @@ EXAMPLES: dict[str, Fact] = {
         1, PAID_AT, PAID_AT + 3_600_000_000, "a new release of the network", PAID_AT
     ),
     "channel.maintenance_withdrawn.1": channel.MaintenanceWithdrawn(1, "done early"),
+    "channel.unknown_number_reported.1": channel.UnknownNumberReported(
+        1, "pay-P9999", "payment", "succeeded", "JD20101201000009", 8_900
+    ),
+    "channel.unknown_number_settled.1": channel.UnknownNumberSettled(
+        1, "an order of the test system", MAKER
+    ),
     "calendar.published.1": published.Published(
         2,
         date(2026, 12, 1),

@@ -123,6 +123,7 @@ def test_a_field_named_entry_is_an_entry_and_money_says_its_unit(name: str) -> N
                 "leg",
                 "part",
                 "window",
+                "report",
             }
         assert kind is not float
 
@@ -295,7 +296,9 @@ def test_states_hold_no_container_that_grows(  # The caps are proved with each a
     allowed = {
         ("account", "holds"),
         ("channel", "times"),
+        ("channel", "reports"),
         ("contradiction", "items"),
+        ("contradiction", "paid"),
         ("calendar", "years"),
         ("instruction", "paid"),
         ("member", "operators"),

@@ -34,7 +34,8 @@ class FieldAccess(NamedTuple):
     models: tuple[str, ...]
 
 
-_INSTRUCTED = ("instructions", "instruction_attempts")
+_INSTRUCTED = ("instructions", "instruction_attempts", "contradictions")
+_MOVED = (*_INSTRUCTED, "suspense_items")
 ACCESS: dict[str, FieldAccess] = {
     "merchantStatement": FieldAccess(EVERYBODY, "own", ("merchant_statements",)),
     "account": FieldAccess(EVERYBODY, "own", ("balances", "account_days")),
@@ -44,10 +45,10 @@ ACCESS: dict[str, FieldAccess] = {
     "transactions": FieldAccess(EVERYBODY, "own", ("transactions", "journal")),
     "order": FieldAccess(EVERYBODY, "own", ("orders",)),
     "orders": FieldAccess(EVERYBODY, "own", ("orders",)),
-    "payment": FieldAccess(EVERYBODY, "own", ("orders", *_INSTRUCTED)),
-    "payments": FieldAccess(EVERYBODY, "own", ("orders", *_INSTRUCTED)),
-    "refund": FieldAccess(EVERYBODY, "own", ("refunds", *_INSTRUCTED)),
-    "refunds": FieldAccess(EVERYBODY, "own", ("refunds", *_INSTRUCTED)),
+    "payment": FieldAccess(EVERYBODY, "own", ("orders", *_MOVED)),
+    "payments": FieldAccess(EVERYBODY, "own", ("orders", *_MOVED)),
+    "refund": FieldAccess(EVERYBODY, "own", ("refunds", *_MOVED)),
+    "refunds": FieldAccess(EVERYBODY, "own", ("refunds", *_MOVED)),
     "settlementBatch": FieldAccess(EVERYBODY, "own", ("settlement_batches", "settlement_items")),
     "settlementBatches": FieldAccess(EVERYBODY, "own", ("settlement_batches", "settlement_items")),
     "member": FieldAccess(EVERYBODY, "own", ("members",)),
@@ -67,6 +68,9 @@ ACCESS: dict[str, FieldAccess] = {
             "transactions",
             "instructions",
             "contradictions",
+            "suspense_items",
+            "channels",
+            "refunds",
             "balances",
             "journal",
         ),

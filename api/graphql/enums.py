@@ -145,7 +145,8 @@ closed_set(LegState)
 
 @closed_set
 class PaymentStepKind(Enum):
-    """What happened to a payment, or to one of its legs."""
+    """What happened to a payment, or to one of its legs. Known: the channel has answered, after it
+    was unknown what became of it."""
 
     started = "started"
     succeeded = "succeeded"
@@ -159,6 +160,7 @@ class PaymentStepKind(Enum):
     kept = "kept"
     declined = "declined"
     unknown = "unknown"
+    known = "known"
 
 
 @closed_set

@@ -23,6 +23,7 @@ from projections.engine import checkpoints
 from projections.engine.arrivals import Arrivals
 from projections.models import (
     channels,
+    contradictions,
     instruction_attempts,
     instructions,
     orders,
@@ -30,6 +31,7 @@ from projections.models import (
     payments,
     refunds,
     settlement_items,
+    suspense_items,
 )
 from projections.models.journal import JournalLine, entries_of_all
 from projections.models.orders import OrderLine
@@ -58,6 +60,7 @@ class Reads(Scope):
         "channel_choices",
         "channel_health",
         "channel_times",
+        "contradictions_of",
         "document",
         "entries",
         "instructions_of",
@@ -68,6 +71,7 @@ class Reads(Scope):
         "payouts",
         "refund_parts",
         "settlement_items",
+        "suspense_items_of",
     )
 
     def __init__(
@@ -95,6 +99,8 @@ class Reads(Scope):
         self.refund_parts = self._loader(refunds.parts)
         self.instructions_of = self._loader(instructions.instructions_of)
         self.attempts = self._loader(instructions.attempts_of)
+        self.contradictions_of = self._loader(contradictions.contradictions_of)
+        self.suspense_items_of = self._loader(suspense_items.items_of)
         self.channel_health = self._loader(self._channel_health)
         self.channel_times = self._loader(
             lambda books, _: channels.maintenance_of(_all(books, channels.maintenance_query()))

@@ -99,6 +99,7 @@ PERMISSIONS: dict[str, Permission] = {
     "POST /v1/channels/{channel}/register": OPERATOR,
     "POST /v1/channels/{channel}/maintenance": OPERATOR,
     "POST /v1/channels/{channel}/maintenance/withdraw": OPERATOR,
+    "POST /v1/channels/{channel}/unknown-numbers/settle": OPERATOR,
     "POST /v1/calendars": OPERATOR,
     "POST /v1/documents": OPERATOR,
     "GET /v1/documents": OPERATOR,

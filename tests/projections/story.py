@@ -10,7 +10,13 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from domain.accounting import commands as accounting
-from domain.channel.commands import PlanMaintenance, RegisterChannel, WithdrawMaintenance
+from domain.channel.commands import (
+    PlanMaintenance,
+    RegisterChannel,
+    ReportUnknownNumber,
+    SettleReport,
+    WithdrawMaintenance,
+)
 from domain.channel.network import Charge
 from domain.clearing.commands import CloseDay, CutOffDay, OpenBooks
 from domain.kernel import Command, Recorded, Request, day_end_us
@@ -300,6 +306,9 @@ def _routing(told: Story) -> None:
         begins, ends = (f"2098-12-01T0{one}:00:00+08:00" for one in (hour, hour + 1))
         told.do(PlanMaintenance("UNIONPAY_CARD", begins, ends, "a release"))
     told.do(WithdrawMaintenance("UNIONPAY_CARD", 1, "put off"))
+    for number in ("pay-NOBODY", "pay-NOBODY2"):
+        told.do(ReportUnknownNumber("UNIONPAY_CARD", number, "payment", "succeeded", "S", 700))
+    told.do(SettleReport("UNIONPAY_CARD", 1, "an order of the test system"))
     told.do(RechargeWallet("W9", BUYER, "BANK_CARD", 300))
     _busy(told, "pay-W9")
     told.succeed("payb-W9")

@@ -10,6 +10,7 @@ from api.http.errors import STATUS
 from api.rest import documents, end_of_day
 from api.rest.body import build
 from api.rest.routes import ENDPOINTS
+from domain.channel.commands import ReportUnknownNumber
 from domain.commands import COMMANDS
 from domain.kernel import Command, Request
 from domain.payment.asking import ClaimAttempt, RecordAnswer, WithholdInstruction
@@ -34,7 +35,7 @@ def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 def test_every_command_of_the_domain_has_an_endpoint() -> None:
     """But for those of the outbox and of callbacks, which nobody sends from outside."""
-    ours = {ClaimAttempt, RecordAnswer, WithholdInstruction}
+    ours = {ClaimAttempt, RecordAnswer, ReportUnknownNumber, WithholdInstruction}
     assert {endpoint.command for endpoint in ENDPOINTS} == set(COMMANDS) - ours
 
 
@@ -148,6 +149,7 @@ def test_the_examples_play_through(server: Server) -> None:
     server.ok("POST", "/v1/instructions/pay-P2001/outcome", funded, key="w")
     leave_a_surplus(server)
     play(server, PLACING)
+    play(server, SETTLING)
     again = {"payment_no": "P2003", "member_id": "xiaoming", "method": "JD_PAY", "amount_fen": 1}
     server.ok("POST", "/v1/recharges", again)
     server.ok("POST", "/v1/instructions/pay-P2003/outcome", {"succeeded": "W3"}, key="w3")
@@ -169,6 +171,7 @@ OPENING = "POST /v1/business-days/{first_date}/open"
 PLACING = "POST /v1/suspense-items/{item}/place"
 SENDING_BACK = "POST /v1/recharges/{payment_no}/send-back"
 CLOSING = "POST /v1/orders/{order_no}/close"
+SETTLING = "POST /v1/channels/{channel}/unknown-numbers/settle"
 CLOSING_A_PAYMENT = "POST /v1/instructions/{instruction_id}/close"
 RETRY = "POST /v1/settlement-batches/{batch_id}/payouts/{payout_no}/retry"
 RETURN = "POST /v1/settlement-batches/{batch_id}/payouts/{payout_no}/return"
@@ -215,6 +218,7 @@ ORDERED = {
     SENDING_BACK,
     CLOSING,
     CLOSING_A_PAYMENT,
+    SETTLING,
     RETRY,
     RETURN,
     *NOON_EXAMPLES,
@@ -250,8 +254,10 @@ def ask_for_approvals(server: Server) -> None:
 
 
 def leave_a_surplus(server: Server) -> None:
-    """A recharge was sent back, and the channel withdraws that it was: asked again, it insists."""
+    """A recharge was sent back, and the channel withdraws that it was: asked again, it insists. And
+    it has called about a number that nobody knows."""
     steps: tuple[Command, ...] = (
+        ReportUnknownNumber("JD_PAY", "pay-P9999", "payment", "succeeded", "S9", 700),
         RechargeWallet("P9001", "xiaohong", "JD_PAY", 700),
         RecordOutcome("pay-P9001", succeeded="S1"),
         SendBackRecharge("P9001", "the wrong wallet"),
