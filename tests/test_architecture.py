@@ -49,7 +49,7 @@ LOOKS_UP = {("api.cli.benching", "benchmarks"), ("api.cli.drilling", "benchmarks
 # The benchmarks measure the plain library beside the ledger.
 LIBRARY_MAY = ("domain.eventstore", "benchmarks")
 OUTSIDE_MAY = ("domain.eventstore", "domain.ledger", "domain.channel.adapters")
-NETWORK_LIBRARIES = frozenset({"httpx2", "cryptography"})
+NETWORK_LIBRARIES = frozenset({"httpcore2", "httpx2", "cryptography"})
 NETWORK_MAY = ("domain.channel.adapters",)
 PACKAGED_DATA_MAY = ("domain.settlement",)
 
