@@ -115,5 +115,6 @@ def _drop(server: str, schema: str) -> None:
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute("SET lock_timeout = '20s'")  # A leaked open commit fails the test.
         connection.execute("SET client_min_messages = warning")
-        statement = sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema))
-        connection.execute(statement)
+        for name in (schema, f"{schema}_vault"):
+            statement = sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(name))
+            connection.execute(statement)

@@ -346,8 +346,8 @@ def _with_details(connection: Connection, rows: Sequence[Any]) -> list[Member]:
     details: Any = (terms, operators, agreements, certified)
     found: list[Member] = []
     for row in rows:
-        values: list[Any] = [*row[:4], *(tuple(one.get(row[0], ())) for one in details), row[4]]
-        found.append(Member(*values))
+        whole: list[Any] = [*row[:4], *(tuple(one.get(row[0], ())) for one in details), row[4]]
+        found.append(Member(*whole))
     return found
 
 

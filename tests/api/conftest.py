@@ -4,7 +4,9 @@ Time stands still at a fixed business instant until a test moves it; the databas
 the application are the real ones, opened anew by `restart`.
 """
 
+import asyncio
 import json
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -15,10 +17,17 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from api.context import AppContext, open_context
 from api.http.keys import create_key
+from api.operations.bindings import Binder
+from api.operations.personal import Keeping
 from domain.channel.adapters.simulated import SimulatedChannel
+from domain.channel.adapters.simulated_cards import SimulatedCardBank
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
 from domain.kernel import DAY_US, SHANGHAI, to_us
+from domain.vault.keys import parse_keys
+from domain.vault.place import vault_database
+from domain.vault.vault import Vault
 
+VAULT_KEY = f"1:{b64encode(bytes(range(32))).decode()}"
 NOON = to_us(datetime(2026, 11, 23, 12, 0, tzinfo=SHANGHAI))
 MERCHANTS = {"merchant": "SQUIRRELS", "stranger": "GREENTEA"}
 
@@ -32,6 +41,8 @@ class Server:
         self.clock: Callable[[], int] = lambda: self.now_us
         self.keys = self._make_keys()
         self.channel = SimulatedChannel()
+        self.bank = SimulatedCardBank(lambda: self.clock())
+        self.vault_key = VAULT_KEY
         self._open()
 
     def _make_keys(self) -> dict[str, str]:
@@ -46,12 +57,31 @@ class Server:
         return made
 
     def _open(self) -> None:
-        self.context: AppContext = open_context(self.url, self.channel, clock=lambda: self.clock())
+        place = vault_database(parse_database_url(self.url))
+        vault = Vault(place, parse_keys(self.vault_key, "key")) if self.vault_key else None
+        self.context: AppContext = open_context(
+            self.url,
+            self.channel,
+            clock=lambda: self.clock(),
+            keeping=Keeping(vault, lambda: self.bank),
+        )
+        self.binder = Binder(
+            self.context.personal, self.bank, self.context.engine, lambda: self.clock()
+        )
         self.client = TestClient(create_app(self.context), raise_server_exceptions=False)
         self.client.__enter__()
 
     def close(self) -> None:
         self.client.__exit__(None, None, None)
+
+    def ask_banks(self) -> int:
+        """Everything that is due is asked of the banks, until nothing is: how many requests."""
+        made = 0
+        while True:
+            self.context.projector.catch_up()
+            if not (now := asyncio.run(self.binder.turn())):
+                return made
+            made += now
 
     def restart(self) -> None:
         """Close everything and open it anew on the same database."""
