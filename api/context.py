@@ -177,7 +177,7 @@ def open_context(
             told.append(lambda _: sending.wake())
     bank = keeping.bank or (lambda: SimulatedCardBank(clock))
     personal = Personal(ledger, reads, keeping.vault, bank(), keeping.retention_years)
-    if worker:
+    if worker and personal.is_open:
         background.append(binder := Binder(personal, bank(), reads, clock, factor=factor))
         told.append(lambda _: binder.wake())
     heard = network() if network is not None else {}

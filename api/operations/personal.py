@@ -9,14 +9,16 @@ from datetime import date
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from domain.channel.cards import CardBank, Particulars
+from domain.fields import checked_member_id, checked_text
 from domain.kernel import Command, shanghai_date
 from domain.ledger.ledger import Ledger, utc_us
 from domain.member import card, member
 from domain.member.binding import BindCard, ConfirmCard
-from domain.member.commands import CertifyMember
+from domain.member.commands import CertifyMember, RegisterMember
 from domain.member.member import Forgotten
 from domain.member.particulars import (
     checked_account,
@@ -26,6 +28,7 @@ from domain.member.particulars import (
     checked_identity,
     checked_name,
     checked_phone,
+    masked_name,
 )
 from domain.member.signing import Relation
 from domain.member.terms import RETENTION_YEARS, Source
@@ -34,7 +37,7 @@ from domain.refusals import Code, Refused
 from domain.vault.vault import MemberKey, Vault
 from projections.models import cards
 
-CARD, CODE, IDENTITY = "card", "code", "identity"  # Kinds of items in the vault.
+CARD, CODE, IDENTITY, NAME = "card", "code", "identity", "name"  # Kinds of items in the vault.
 NO_KEY = "no key of the vault is configured here: ZHANGFANG_VAULT_KEY or ZHANGFANG_VAULT_KEY_FILE"
 
 
@@ -119,6 +122,19 @@ class Personal:
 
     # From what a caller said to a command.
 
+    def register(self, wish: RegisterMember) -> RegisterMember:
+        """A person's name goes into the vault, and stands masked in the command. Without a key it
+        is taken as it is given: then it must be no more than what the person is called here.
+
+        Raises Refused: MEMBER_FORGOTTEN, TEXT_INVALID, IDENTIFIER_INVALID.
+        """
+        if wish.kind != "personal" or self._vault is None:
+            return wish
+        name = checked_text(wish.name, "name")
+        if not self.ledger.version(member.stream(checked_member_id(wish.member_id))):
+            self._vault.keep(self._vault.key_of(wish.member_id), NAME, NAME, {"name": name})
+        return replace(wish, name=masked_name(name))
+
     def bind(self, wish: CardWanted) -> BindCard:
         """Raises Refused: VAULT_LOCKED, MEMBER_NOT_FOUND, MEMBER_FORGOTTEN, PARTICULARS_INVALID."""
         owner, key = self._known(wish.member_id)
@@ -200,6 +216,9 @@ class Personal:
         match command:
             case ForgetMember(member_id=member_id) if not refused:
                 self.vault.forget(member_id, at_us)
+            case RegisterMember(member_id=member_id) if refused and self._vault is not None:
+                if not self.ledger.version(member.stream(member_id)):
+                    self._vault.drop(member_id, NAME, NAME)
             case BindCard() if refused or replayed:
                 self.drop_unneeded(command.member_id, command.particulars)
             case ConfirmCard() if refused or replayed:

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from api.operations.personal import Personal, Wish
+from api.operations.personal import Personal
 from domain.kernel import Command
 
 
@@ -33,7 +33,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     created: bool = False
     defaults: Mapping[str, Any] = {}
     also: tuple[Mapping[str, Any], ...] = ()
-    wish: type[Wish] | None = None
+    wish: type[Struct] | None = None
     tokenised: Callable[[Personal, Any], Awaitable[Command]] | None = None
 
     @property

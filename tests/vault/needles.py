@@ -40,11 +40,9 @@ def everything(databases: Iterable[Database]) -> Iterator[tuple[str, bytes]]:
         engine = vault_engine(database)
         with engine.connect() as connection:
             for table in inspect(connection).get_table_names():
-                for row in connection.execute(
-                    select(literal_column("*")).select_from(Table(table, MetaData()))
-                ):
-                    for value in row:
-                        yield f"{table}", _bytes(value)
+                wanted = select(literal_column("*")).select_from(Table(table, MetaData()))
+                for row in connection.execute(wanted).all():
+                    yield from ((table, _bytes(value)) for value in tuple(row))
         engine.dispose()
         if database.path:
             for file in Path(database.path).parent.glob(f"{Path(database.path).name}*"):

@@ -58,6 +58,9 @@ def play(server: Server) -> list[bytes]:
             server.ask_banks()
         return token
 
+    for name in (ANN["name"], CHILD["name"]):  # The second one is refused.
+        person = {"member_id": "ann", "kind": "personal", "name": name}
+        send("/v1/members", person, f"r{len(answers)}")
     first = bound(ANN, "a")
     send(CARDS, ANN, "a")
     send(CARDS, SECOND, "a")  # Another body under the same number.
@@ -123,7 +126,7 @@ def test_the_search_finds_what_is_there(market: Server) -> None:
     for plain in PERSONAL:
         for form in forms(plain):
             assert found([plain], [("here", b"<" + form + b">")])
-    body = {"member_id": "leak", "kind": "personal", "name": f"card {ANN['number']}"}
+    body = {"member_id": "leak", "kind": "enterprise", "name": f"card {ANN['number']}"}
     market.ok("POST", "/v1/members", body)
     assert found(PERSONAL, everything(databases(market)))
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from domain.accounting import account
 from domain.channel.adapters.simulated_cards import CODE
 from domain.kernel import DAY_US
 from domain.member import card, member
@@ -23,6 +24,7 @@ COMPANY = {
     "phone": "13900001111",
 }
 CARDS = "/v1/members/xiaoming/cards"
+NAMES = 2  # Items of the vault in a market without cards: what its two buyers are called.
 
 
 def bind(server: Server, body: dict[str, Any] | None = None, key: str = "b1", **how: Any) -> str:
@@ -45,10 +47,10 @@ def test_a_card_is_bound_and_the_first_is_the_default(market: Server) -> None:
     (bound,) = state(market).bindings
     assert (bound.status, bound.card, bound.tail, bound.bank) == ("bound", token, "7894", "ICBC")
     assert state(market).default == token
-    account = market.context.personal.default_account("xiaoming")
-    assert account is not None
-    assert (account.account, account.name) == (ANN["number"], ANN["name"])
-    assert ANN["number"] not in repr(account)
+    payee = market.context.personal.default_account("xiaoming")
+    assert payee is not None
+    assert (payee.account, payee.name) == (ANN["number"], ANN["name"])
+    assert ANN["number"] not in repr(payee)
     second = bind(market, OTHER, "b2")
     assert state(market).default == token
     market.ok("POST", f"{CARDS}/{second}/default", key="d")
@@ -90,7 +92,7 @@ def test_three_wrong_codes_end_a_binding_and_its_data(market: Server) -> None:
         market.ok("POST", f"{CARDS}/{token}/confirm", {"code": code}, key=f"c{count}")
         market.ask_banks()
     assert state(market).bindings == ()
-    assert market.context.personal.vault.standing().items == 0
+    assert market.context.personal.vault.standing().items == NAMES
     missing = market.send("POST", f"{CARDS}/{token}/confirm", {"code": CODE}, key="c9")
     problem(missing, 404, "card_not_found", "card")
     assert bind(market, key="again") == token
@@ -104,7 +106,7 @@ def test_a_code_that_comes_too_late(market: Server) -> None:
     problem(late, 409, "code_expired", "code")
     market.ask_banks()
     assert state(market).bindings == ()
-    assert market.context.personal.vault.standing().items == 0
+    assert market.context.personal.vault.standing().items == NAMES
 
 
 def test_a_bank_that_refuses(market: Server) -> None:
@@ -112,7 +114,7 @@ def test_a_bank_that_refuses(market: Server) -> None:
     market.ok("POST", CARDS, ANN, key="b")
     market.ask_banks()
     assert state(market).bindings == ()
-    assert market.context.personal.vault.standing().items == 0
+    assert market.context.personal.vault.standing().items == NAMES
 
 
 def test_a_change_is_verified_again_and_the_old_card_holds_until_then(market: Server) -> None:
@@ -121,15 +123,15 @@ def test_a_change_is_verified_again_and_the_old_card_holds_until_then(market: Se
     assert market.ok("POST", CARDS, changed, key="b2")["result"]["card"] == token
     assert [one.status for one in state(market).bindings] == ["bound", "requested"]
     market.ask_banks()
-    account = market.context.personal.default_account("xiaoming")
-    assert account is not None
-    assert account.phone == ANN["phone"]
+    payee = market.context.personal.default_account("xiaoming")
+    assert payee is not None
+    assert payee.phone == ANN["phone"]
     market.ok("POST", f"{CARDS}/{token}/confirm", {"code": CODE}, key="b2-code")
     market.ask_banks()
     assert [one.binding for one in state(market).bindings] == [2]
-    account = market.context.personal.default_account("xiaoming")
-    assert account is not None
-    assert account.phone == "13987654321"
+    payee = market.context.personal.default_account("xiaoming")
+    assert payee is not None
+    assert payee.phone == "13987654321"
 
 
 def test_the_same_name_or_a_legal_relation(market: Server) -> None:
@@ -195,7 +197,7 @@ def test_what_cannot_be_is_refused_and_never_shown(
     problem(response, 422 if code != "request_invalid" else 400, code, field)
     for value in change.values():
         assert not (isinstance(value, str) and len(value) > 5 and value in response.text)
-    assert market.context.personal.vault.standing().items == 0
+    assert market.context.personal.vault.standing().items == NAMES
 
 
 def test_at_most_so_many_cards(market: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,7 +263,7 @@ def test_forgetting_waits_for_the_law_and_for_what_stands(market: Server) -> Non
         problem(gone, 409, "member_forgotten", "member_id")
     # The receipt of the binding cannot be found by its number any more: nobody has the key.
     problem(market.send("POST", CARDS, ANN, key="b1"), 409, "member_forgotten", "member_id")
-    wallet = market.context.ledger.state("account-2241.01.xiaoming")
+    wallet = market.context.ledger.state(account.stream("2241.01.xiaoming"))
     assert wallet.status == "closed"
 
 
@@ -272,11 +274,26 @@ def test_forgetting_waits_for_money_holds_and_freezes(market: Server) -> None:
     market.ok("POST", "/v1/instructions/pay-P1/outcome", {"succeeded": "S1"}, key="o")
     market.now_us += 3660 * DAY_US
     problem(market.send("POST", path, reason, key="f1"), 409, "account_not_empty", "account")
-    account = "/v1/accounts/2241.01.xiaohong"
-    market.ok("POST", f"{account}/freeze", {"direction": "out", "reason": "court"}, key="z")
+    wallet = "/v1/accounts/2241.01.xiaohong"
+    market.ok("POST", f"{wallet}/freeze", {"direction": "out", "reason": "court"}, key="z")
     frozen = market.send("POST", "/v1/members/xiaohong/forget", reason, key="f2")
     problem(frozen, 409, "account_frozen", "account")
-    market.ok("POST", f"{account}/unfreeze", {"reason": "lifted"}, key="z2")
+    market.ok("POST", f"{wallet}/unfreeze", {"reason": "lifted"}, key="z2")
     market.ok("POST", "/v1/members/xiaohong/forget", reason, key="f3")
     nobody = market.send("POST", "/v1/members/nobody/forget", reason, key="f4")
     problem(nobody, 404, "member_not_found", "member_id")
+
+
+def test_a_persons_name_goes_into_the_vault_and_a_companys_does_not(market: Server) -> None:
+    body = {"member_id": "ann", "kind": "personal", "name": "韩梅梅儿"}
+    first = market.ok("POST", "/v1/members", body)
+    again = market.ok("POST", "/v1/members", body)
+    assert (again["replayed"], again["position"]) == (True, first["position"])
+    assert market.context.ledger.state(member.stream("ann")).name == "韩***"
+    vault = market.context.personal.vault
+    assert vault.read("ann", "name", "name") == {"name": "韩梅梅儿"}
+    assert market.context.ledger.state(member.stream("SQUIRRELS")).name == "SQUIRRELS Ltd"
+    other = market.send("POST", "/v1/members", {**body, "name": "李雷"}, key="other")
+    problem(other, 409, "member_exists", "member_id")
+    assert "韩梅梅儿" not in other.text
+    assert vault.read("ann", "name", "name") == {"name": "韩梅梅儿"}
