@@ -4,6 +4,7 @@ Beside a SQLite ledger it is a file (`zhangfang.db-vault`); beside a schema of P
 schema (`cell_0_vault`), which may as well be on another server. So each is backed up alone.
 """
 
+import os
 from typing import Any
 
 from msgspec.structs import replace
@@ -68,6 +69,8 @@ def vault_engine(database: Database) -> Engine:
 def create_tables(engine: Engine, database: Database) -> None:
     """What is not there yet, on either database."""
     server = database.dialect == "postgresql"
+    if not server:  # Its owner's alone, as the files that SQLite puts beside it then are, too.
+        os.close(os.open(database.path, os.O_RDWR | os.O_CREAT, 0o600))
     with engine.execution_options(begin_immediate=True).begin() as connection:
         if server:  # Two that create at once meet here.
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('zhangfang vault'))"))
