@@ -72,7 +72,9 @@ def create_tables(engine: Engine, database: Database) -> None:
     if not server:  # Its owner's alone, as the files that SQLite puts beside it then are, too.
         os.close(os.open(database.path, os.O_RDWR | os.O_CREAT, 0o600))
     with engine.execution_options(begin_immediate=True).begin() as connection:
-        if server:  # Two that create at once meet here.
+        if server:  # Two that create at once meet here; whoever may not create finds them made.
+            if connection.execute(text("SELECT to_regclass('forgotten')")).scalar() is not None:
+                return
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('zhangfang vault'))"))
             connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{database.schema}"'))
         for statement in TABLES:
