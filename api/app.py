@@ -101,6 +101,7 @@ def create_app(
             async with nullcontext() if place.alone else _among_others(context, metrics):
                 yield
         finally:
+            await context.personal.bank.aclose()
             await anyio.to_thread.run_sync(reads.close)
             await anyio.to_thread.run_sync(context.close)
 

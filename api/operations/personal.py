@@ -17,7 +17,7 @@ from domain.fields import checked_member_id, checked_text
 from domain.kernel import Command, shanghai_date
 from domain.ledger.ledger import Ledger, utc_us
 from domain.member import card, member
-from domain.member.binding import BindCard, ConfirmCard
+from domain.member.binding import BindCard, ConfirmCard, checked_token
 from domain.member.commands import CertifyMember, RegisterMember
 from domain.member.member import Forgotten
 from domain.member.particulars import (
@@ -25,6 +25,7 @@ from domain.member.particulars import (
     checked_card,
     checked_code,
     checked_credit_code,
+    checked_document,
     checked_identity,
     checked_name,
     checked_phone,
@@ -131,8 +132,11 @@ class Personal:
         if wish.kind != "personal" or self._vault is None:
             return wish
         name = checked_text(wish.name, "name")
-        if not self.ledger.version(member.stream(checked_member_id(wish.member_id))):
+        known: Any = self.ledger.state(member.stream(checked_member_id(wish.member_id)))
+        if known.kind is None:
             self._vault.keep(self._vault.key_of(wish.member_id), NAME, NAME, {"name": name})
+        elif known.name == name:  # From before there was a vault: a repeated request is that one.
+            return wish
         return replace(wish, name=masked_name(name))
 
     def bind(self, wish: CardWanted) -> BindCard:
@@ -141,6 +145,7 @@ class Personal:
         personal = owner.kind == "personal"
         number = checked_card(wish.number) if personal else checked_account(wish.number)
         name, phone = checked_name(wish.name), checked_phone(wish.phone)
+        document = checked_document(wish.document)
         # Behind a company's account in another name stands a person.
         person = personal or bool(wish.relation)
         identity = (checked_identity if person else checked_credit_code)(wish.identity)
@@ -155,11 +160,12 @@ class Personal:
             number[-4:],
             same_name=personal or name == owner.name,
             relation=wish.relation,
-            document=wish.document,
+            document=document,
         )
 
     def confirm(self, wish: CodeEntered) -> ConfirmCard:
         """Raises Refused: VAULT_LOCKED, MEMBER_NOT_FOUND, MEMBER_FORGOTTEN, PARTICULARS_INVALID."""
+        checked_token(wish.card, "card")
         _, key = self._known(wish.member_id)
         code = key.token("code", checked_code(wish.code))
         self.vault.keep(key, CODE, code, {"code": wish.code})

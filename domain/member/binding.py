@@ -5,9 +5,10 @@ anything to do with a number or a name that somebody could try.
 
 import re
 
-from domain.fields import checked_member_id, checked_number, checked_text
+from domain.fields import checked_member_id, checked_text
 from domain.kernel import Command, Unit, shanghai_date
 from domain.member import card, member
+from domain.member.particulars import checked_document
 from domain.member.signing import Relation, Said, Wish
 from domain.refusals import Code, Refused
 
@@ -70,7 +71,7 @@ class RecordBinding(Command, frozen=True):
 def bind_card(unit: Unit, command: BindCard) -> dict[str, object]:
     owner = _need_member(unit, command.member_id)
     for field in ("card", "particulars", "holder"):
-        _checked_token(getattr(command, field), field)
+        checked_token(getattr(command, field), field)
     if not _is_tail(command.tail):
         raise Refused(Code.IDENTIFIER_INVALID, "tail")
     wish = Wish(
@@ -81,7 +82,7 @@ def bind_card(unit: Unit, command: BindCard) -> dict[str, object]:
         tail=command.tail,
         same_name=command.same_name,
         relation=command.relation,
-        document=checked_number(command.document, "document") if command.document else "",
+        document=checked_document(command.document),
     )
     stream = card.stream(command.member_id)
     certified = owner.certified_on(shanghai_date(unit.at_us))
@@ -100,7 +101,8 @@ def bind_card(unit: Unit, command: BindCard) -> dict[str, object]:
 
 def confirm_card(unit: Unit, command: ConfirmCard) -> dict[str, object]:
     _need_member(unit, command.member_id)
-    _checked_token(command.code, "code")
+    checked_token(command.card, "card")
+    checked_token(command.code, "code")
     stream = card.stream(command.member_id)
     unit.record(stream, card.give_code(unit.load(stream), command.card, command.code, unit.at_us))
     state = unit.load(stream)
@@ -111,6 +113,7 @@ def confirm_card(unit: Unit, command: ConfirmCard) -> dict[str, object]:
 
 def unbind_card(unit: Unit, command: UnbindCard) -> dict[str, object]:
     _need_member(unit, command.member_id)
+    checked_token(command.card, "card")
     reason = checked_text(command.reason, "reason")
     stream = card.stream(command.member_id)
     unit.record(stream, card.unbind(unit.load(stream), command.card, reason))
@@ -119,6 +122,7 @@ def unbind_card(unit: Unit, command: UnbindCard) -> dict[str, object]:
 
 def choose_card(unit: Unit, command: ChooseCard) -> dict[str, object]:
     _need_member(unit, command.member_id)
+    checked_token(command.card, "card")
     stream = card.stream(command.member_id)
     unit.record(stream, card.set_default(unit.load(stream), command.card))
     return {"member_id": command.member_id, "card": command.card, "default": True}
@@ -151,6 +155,8 @@ def _need_member(unit: Unit, member_id: str) -> member.State:
     return found
 
 
-def _checked_token(value: str, field: str) -> None:
+def checked_token(value: str, field: str) -> None:
+    """Raises Refused(IDENTIFIER_INVALID), which shows nothing: it may be a card's number instead.
+    Such a refusal is kept under no request."""
     if not isinstance(value, str) or not _is_token(value):
         raise Refused(Code.IDENTIFIER_INVALID, field, "a token of 32 hexadecimal digits is needed")

@@ -14,6 +14,7 @@ from domain.refusals import Code, Refused
 # Of a card, what nobody but its holder and its bank may keep (order 768, article 26).
 SECRETS = frozenset(
     (
+        "cardpin", "cardcvv", "cardcvn2", "cardexpiry",
         "cvn", "cvn2", "cvv", "cvv2", "cvc", "cvc2", "cid", "securitycode", "pin", "pinblock",
         "password", "cardpassword", "track", "track1", "track2", "track3", "trackdata",
         "magneticstripe", "expiry", "expirydate", "expires", "exp", "validthru", "validuntil",
@@ -25,6 +26,8 @@ _is_account = re.compile(r"[0-9]{6,32}", re.ASCII).fullmatch
 _is_identity = re.compile(r"[1-9][0-9]{5}(18|19|20)[0-9]{9}[0-9X]", re.ASCII).fullmatch
 _is_credit_code = re.compile(r"[0-9A-HJ-NPQRTUWXY]{18}", re.ASCII).fullmatch
 _is_phone = re.compile(r"1[3-9][0-9]{9}", re.ASCII).fullmatch
+_is_document = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}", re.ASCII).fullmatch
+_is_long = re.compile(r"[0-9]([ _-]?[0-9]){10}", re.ASCII).search
 _is_code = re.compile(r"[0-9]{4,8}", re.ASCII).fullmatch
 
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)  # GB 11643
@@ -104,6 +107,15 @@ def checked_code(value: str, field: str = "code") -> str:
     if not isinstance(value, str) or not _is_code(value):
         raise Refused(Code.PARTICULARS_INVALID, field, "4 to 8 digits are needed")
     return value
+
+
+def checked_document(value: str, field: str = "document") -> str:
+    """The number of a document: 1 to 64 of A-Z a-z 0-9 _ -, and none that could be a person's: it
+    stands on record in clear. "" for none."""
+    if isinstance(value, str) and (not value or _is_document(value)) and not _is_long(value):
+        return value
+    detail = "1-64 of A-Z a-z 0-9 _ - are needed, with no 11 digits in a row: no person's number"
+    raise Refused(Code.PARTICULARS_INVALID, field, detail)
 
 
 def masked_number(tail: str) -> str:

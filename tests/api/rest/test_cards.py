@@ -8,7 +8,7 @@ from domain.accounting import account
 from domain.channel.adapters.simulated_cards import CODE
 from domain.kernel import DAY_US
 from domain.member import card, member
-from tests.api.conftest import Server, problem
+from tests.api.conftest import VAULT_KEY, Server, problem
 
 ANN = {
     "number": "6222021234567894",
@@ -200,6 +200,36 @@ def test_what_cannot_be_is_refused_and_never_shown(
     assert market.context.personal.vault.standing().items == NAMES
 
 
+@pytest.mark.parametrize("act", ["confirm", "default", "unbind"])
+def test_a_number_in_the_place_of_a_token_leaves_nothing(market: Server, act: str) -> None:
+    bind(market)
+    head = market.context.ledger.head()
+    body = {"confirm": {"code": CODE}, "default": {}, "unbind": {"reason": "lost"}}[act]
+    wrong = market.send("POST", f"{CARDS}/{ANN['number']}/{act}", body, key="w")
+    problem(wrong, 422, "identifier_invalid", "card")
+    assert ANN["number"] not in wrong.text
+    assert market.context.ledger.head() == head
+
+
+@pytest.mark.parametrize("document", ["11010519491231002X", "6222-0212-3456-7894", "a b", "Ä"])
+def test_a_persons_number_is_no_document(market: Server, document: str) -> None:
+    body = {**OTHER, "relation": "guardian", "document": document}
+    refused = market.send("POST", CARDS, body, key="d")
+    problem(refused, 422, "particulars_invalid", "document")
+    assert document not in refused.text
+
+
+def test_a_registration_of_before_the_vault_is_replayed(market: Server) -> None:
+    body = {"member_id": "old", "kind": "personal", "name": "韩梅梅儿"}
+    market.vault_key = ""
+    market.restart()
+    first = market.ok("POST", "/v1/members", body)
+    market.vault_key = VAULT_KEY
+    market.restart()
+    again = market.ok("POST", "/v1/members", body)
+    assert (again["replayed"], again["position"]) == (True, first["position"])
+
+
 def test_at_most_so_many_cards(market: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(card.MOST, "personal", 1)
     bind(market)
@@ -213,9 +243,9 @@ def test_without_a_key_doors_that_need_the_vault_are_closed_and_all_others_open(
     market.vault_key = ""
     market.restart()
     locked = market.send("POST", CARDS, ANN, key="b")
-    problem(locked, 503, "vault_locked", "ZHANGFANG_VAULT_KEY")
+    problem(locked, 409, "vault_locked", "ZHANGFANG_VAULT_KEY")
     forget = market.send("POST", "/v1/members/xiaoming/forget", {"reason": "r"}, key="f")
-    problem(forget, 503, "vault_locked", "ZHANGFANG_VAULT_KEY")
+    problem(forget, 409, "vault_locked", "ZHANGFANG_VAULT_KEY")
     market.sell("JD1")
     market.pay("JD1", "P1")
     assert market.ask_banks() == 0
