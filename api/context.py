@@ -163,9 +163,7 @@ def open_context(
         ledger.recorder, writes, tuple(READ_MODELS.values()), on_written=partial(_tell, told)
     )
     desk = Desk(ledger, reads, projector, channel, network is not None)
-    background: list[Background] = [follower := Follower(arrivals, lambda: _checkpoints(reads))]
-    if not projections:
-        follower.follow(ledger.database, rows_channel(ledger.recorder))
+    background: list[Background] = [_follower(desk, arrivals, follows=not projections)]
     if projections:
         background.append(ProjectionThread(projector, ledger))
     if worker:
@@ -175,17 +173,22 @@ def open_context(
             sending = _outbox(desk, writes, network(), payees, clocks, working, days_behind)
             background.append(sending)
             told.append(lambda _: sending.wake())
-    bank = keeping.bank or (lambda: SimulatedCardBank(clock))
-    personal = Personal(ledger, reads, keeping.vault, bank(), keeping.retention_years)
-    if worker and personal.is_open:
-        background.append(binder := Binder(personal, bank(), reads, clock, factor=factor))
+    personal, binder = _personal(desk, clocks, keeping)
+    if worker and binder is not None:
+        background.append(binder)
         told.append(lambda _: binder.wake())
     heard = network() if network is not None else {}
     watch = _watch(desk, clocks, None if network is None else frozenset(heard))
-    keys, beside = KeyRing(reads), tuple(background)
-    return AppContext(
-        desk, keys, clock, writes, personal, beside, Rates(), arrivals, None, heard, watch
-    )
+    seen = (tuple(background), Rates(), arrivals, None, heard, watch)
+    return AppContext(desk, KeyRing(reads), clock, writes, personal, *seen)
+
+
+def _follower(desk: Desk, arrivals: Arrivals, *, follows: bool) -> Follower:
+    """Who hears of the read models; it `follows` those that another process writes."""
+    follower = Follower(arrivals, lambda: _checkpoints(desk.engine))
+    if follows:
+        follower.follow(desk.ledger.database, rows_channel(desk.ledger.recorder))
+    return follower
 
 
 class Clocks(NamedTuple):
@@ -193,6 +196,16 @@ class Clocks(NamedTuple):
 
     books: Callable[[], int]
     factor: int
+
+
+def _personal(desk: Desk, clocks: Clocks, keeping: Keeping) -> tuple[Personal, Binder | None]:
+    """The doors to the vault, and who asks the banks; nobody does where there is no vault."""
+    bank = keeping.bank or (lambda: SimulatedCardBank(clocks.books))
+    vault, years = keeping.vault, keeping.retention_years
+    personal = Personal(desk.ledger, desk.engine, vault, bank(), years)
+    if vault is None:
+        return personal, None
+    return personal, Binder(personal, bank(), desk.engine, clocks.books, factor=clocks.factor)
 
 
 def _watch(desk: Desk, clocks: Clocks, asked: frozenset[str] | None) -> Watch:

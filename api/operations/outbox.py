@@ -24,6 +24,7 @@ from sqlalchemy import Engine
 
 from api.operations.exchanges import Keeper, written
 from api.operations.gates import Gate, Pause
+from api.operations.loops import loop_factory
 from domain.channel.adapters.deadline import within
 from domain.channel.network import Adapter, Answer, Order, Pace
 from domain.channel.port import Unknown
@@ -142,7 +143,8 @@ class Outbox:
     # Its loops.
 
     def _run(self) -> None:
-        asyncio.run(self.run())
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(self.run())
 
     async def run(self) -> None:
         """Serve all channels until told to stop."""
@@ -233,7 +235,7 @@ class Outbox:
 
         def read(view: Any) -> tuple[list[Due], int | None]:
             rows = instructions.due(view, channel, now_us, most, since_us)
-            next_us = None if rows else instructions.next_due_us(view, [channel])
+            next_us = None if rows else instructions.next_due_us(view, channel)
             return rows, next_us if next_us is not None and next_us > now_us else None
 
         return await self._read(read)

@@ -13,6 +13,7 @@ from domain.ledger.ledger import Ledger
 from domain.member.commands import RegisterMember
 from domain.vault.vault import Vault
 from tests.api.cli.terminal import Terminal
+from tests.api.conftest import drop_vault
 from tests.examples import PAID_AT, PAY_DAY
 
 NAME = {"name": "韩梅梅"}
@@ -38,6 +39,7 @@ def books(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o600
     keep(terminal, "ANN", "BOB")
     yield terminal
+    drop_vault(migrated_url)
 
 
 def vault_of(terminal: Terminal) -> Vault:
