@@ -231,6 +231,16 @@ def cards(connection: Connection, member_id: str) -> tuple[Sequence[Card], str]:
     return [Card(*row) for row in rows], default.scalar() or ""
 
 
+def was_bound(connection: Connection, member_id: str, particulars: str) -> bool:
+    """Whether these particulars were ever signed by the bank."""
+    found = select(TABLE.c.binding).where(
+        TABLE.c.member_id == member_id,
+        TABLE.c.particulars == particulars,
+        TABLE.c.bound_at_us.is_not(None),
+    )
+    return connection.execute(found.limit(1)).first() is not None
+
+
 def due(connection: Connection, at_us: int, limit: int) -> list[Card]:
     """What the bank is to be asked about now, the oldest first."""
     query = select(*TABLE.columns).where(TABLE.c.due_us.is_not(None), TABLE.c.due_us <= at_us)
