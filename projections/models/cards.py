@@ -5,6 +5,7 @@ the vault. `due_us` says when the bank is to be asked next, for whoever asks it.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 from msgspec import Struct
 from sqlalchemy import BigInteger, Column, Connection, Index, Integer, Table, func, select, text
@@ -16,6 +17,9 @@ from projections.tables.bulk import upsert_rows
 from projections.tables.drafts import Change, Drafts
 from projections.tables.paging import sought_text
 
+CardState = Literal[
+    "requested", "code_sent", "confirming", "bound", "ending", "refused", "replaced", "ended"
+]
 _DUE = text("due_us IS NOT NULL")
 MOST = 100  # Of a member, the newest.
 
@@ -91,8 +95,8 @@ class Draft(Struct, gc=False):
 
 # Msgspec lets a frozen struct extend one that is not; the checker thinks of dataclasses.
 class Card(Draft, frozen=True, gc=False):  # type: ignore[misc]
-    """One signing: `state` is requested, code_sent, confirming, bound, ending, refused, replaced or
-    ended; `due_us`: when the bank is asked next, None: it is not. UTC µs."""
+    """One signing: `state` is a `CardState`; `due_us`: when the bank is asked next, None: it is not.
+    UTC µs."""
 
 
 class Delta(Struct):

@@ -326,3 +326,32 @@ def test_a_persons_name_goes_into_the_vault_and_a_companys_does_not(market: Serv
     problem(other, 409, "member_exists", "member_id")
     assert "韩梅梅儿" not in other.text
     assert vault.read("ann", "name", "name") == {"name": "韩梅梅儿"}
+
+
+QUERY = '{ cards(memberId: "%s") { id number holder phone state isDefault relation } }'
+
+
+def shown(server: Server, member_id: str, role: str) -> Any:
+    response = server.send("POST", "/graphql", {"query": QUERY % member_id}, role=role)
+    return response.json()["data"]["cards"]
+
+
+def test_cards_are_shown_masked_and_only_to_whom_they_concern(market: Server) -> None:
+    token = bind(market, COMPANY, "d", path="/v1/members/SQUIRRELS/cards")
+    market.context.projector.catch_up()
+    masked = {"holder": "S" + "*" * 12, "phone": "139****1111"}
+    whole = {
+        "id": token,
+        "number": "**** 4567",
+        "state": "bound",
+        "isDefault": True,
+        "relation": None,
+    }
+    for role in ("operator", "merchant"):
+        assert shown(market, "SQUIRRELS", role) == [whole | masked]
+    assert shown(market, "SQUIRRELS", "auditor") == [whole | {"holder": None, "phone": None}]
+    assert shown(market, "SQUIRRELS", "stranger") == []
+    assert shown(market, "xiaoming", "merchant") == shown(market, "SQUIRRELS", "merchant")[:0]
+    market.vault_key = ""
+    market.restart()
+    assert shown(market, "SQUIRRELS", "operator") == [whole | {"holder": None, "phone": None}]
