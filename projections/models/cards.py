@@ -95,8 +95,8 @@ class Draft(Struct, gc=False):
 
 # Msgspec lets a frozen struct extend one that is not; the checker thinks of dataclasses.
 class Card(Draft, frozen=True, gc=False):  # type: ignore[misc]
-    """One signing: `state` is a `CardState`; `due_us`: when the bank is asked next, None: it is not.
-    UTC µs."""
+    """One signing, its `state` a `CardState`; `due_us`: when the bank is asked next, None: it is
+    not. UTC µs."""
 
 
 class Delta(Struct):
