@@ -22,13 +22,14 @@ from domain.channel import channel
 from domain.channel import commands as channels
 from domain.clearing import commands as clearing
 from domain.kernel import Command
+from domain.member import binding, card, member
 from domain.member import commands as membership
-from domain.member import member
 from domain.order import commands as ordering
 from domain.order import order, surplus
 from domain.payment import (
     asking,
     contradiction,
+    forgetting,
     instruction,
     payment,
     suspense,
@@ -119,6 +120,19 @@ def _member(command: Any) -> list[str]:
     return [member.stream(command.member_id)]
 
 
+def _cards(command: Any) -> list[str]:
+    return [member.stream(command.member_id), card.stream(command.member_id)]
+
+
+def _binding(command: Any) -> list[str]:
+    return [card.stream(command.member_id)]
+
+
+def _forgotten(command: forgetting.ForgetMember) -> list[str]:
+    accounts = [account_id(code, command.member_id) for code in MEMBER_ACCOUNTS]
+    return [*_cards(command), *map(account.stream, accounts)]
+
+
 def _account(command: Any) -> list[str]:
     return [account.stream(command.account)]
 
@@ -153,6 +167,15 @@ COMMANDS: dict[type[Command], Handling] = {
     membership.SignAgreement: Handling("member.sign_agreement", membership.sign_agreement, _member),
     membership.EndAgreement: Handling("member.end_agreement", membership.end_agreement, _member),
     membership.SetDebtLimit: Handling("member.set_debt_limit", membership.set_debt_limit, _member),
+    membership.CertifyMember: Handling("member.certify", membership.certify_member, _member),
+    forgetting.ForgetMember: Handling("member.forget", forgetting.forget_member, _forgotten),
+    forgetting.ForgetAgain: Handling("member.forget_again", forgetting.forget_again, _member),
+    binding.BindCard: Handling("card.bind", binding.bind_card, _cards),
+    binding.ConfirmCard: Handling("card.confirm", binding.confirm_card, _cards),
+    binding.UnbindCard: Handling("card.unbind", binding.unbind_card, _cards),
+    binding.ChooseCard: Handling("card.choose", binding.choose_card, _cards),
+    binding.ClaimBinding: Handling("card.claim", binding.claim_binding, _binding),
+    binding.RecordBinding: Handling("card.record", binding.record_binding, _binding),
     accounting.FreezeAccount: Handling("account.freeze", accounting.freeze_account, _account),
     accounting.UnfreezeAccount: Handling("account.unfreeze", accounting.unfreeze_account, _account),
     accounting.HoldMoney: Handling("account.hold", accounting.hold_money, _account),

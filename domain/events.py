@@ -10,7 +10,7 @@ from domain.accounting import account, reversal
 from domain.channel import channel
 from domain.clearing import day
 from domain.kernel import Fact
-from domain.member import member
+from domain.member import card, member
 from domain.order import order
 from domain.payment import contradiction, instruction, payment, suspense, transfer
 from domain.settlement import batch, carry, published
@@ -25,6 +25,19 @@ EVENTS: dict[str, type[Fact]] = {
     "member.agreement_signed.1": member.AgreementSigned,
     "member.agreement_ended.1": member.AgreementEnded,
     "member.debt_limit_set.1": member.DebtLimitSet,
+    "member.certified.1": member.Certified,
+    "member.forgotten.1": member.Forgotten,
+    "card.binding_requested.1": card.BindingRequested,
+    "card.attempted.1": card.Attempted,
+    "card.unanswered.1": card.Unanswered,
+    "card.code_sent.1": card.CodeSent,
+    "card.code_given.1": card.CodeGiven,
+    "card.code_wrong.1": card.CodeWrong,
+    "card.bound.1": card.Bound,
+    "card.binding_refused.1": card.BindingRefused,
+    "card.default_set.1": card.DefaultSet,
+    "card.unbound.1": card.Unbound,
+    "card.ended.1": card.Ended,
     "account.opened.1": account.Opened,
     "account.posted.1": account.Posted,
     "account.held.1": account.Held,
@@ -121,6 +134,7 @@ NAMES: dict[type[Fact], str] = {fact: name for name, fact in EVENTS.items()}
 # Stream category -> the aggregate's module: its State class and `evolve`.
 AGGREGATES: dict[str, ModuleType] = {
     "member": member,
+    "cards": card,
     "account": account,
     "reversal": reversal,
     "instruction": instruction,

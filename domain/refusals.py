@@ -33,6 +33,19 @@ class Code(StrEnum):
     TERMS_MISSING = "terms_missing"
     TERMS_INVALID = "terms_invalid"
     AGREEMENT_MISSING = "agreement_missing"
+    # Personal data, cards.
+    VAULT_LOCKED = "vault_locked"
+    VAULT_DAMAGED = "vault_damaged"
+    CARD_SECRET = "card_secret"
+    PARTICULARS_INVALID = "particulars_invalid"
+    MEMBER_FORGOTTEN = "member_forgotten"
+    RETENTION_NOT_OVER = "retention_not_over"
+    IDENTITY_DIFFERS = "identity_differs"
+    HOLDER_DIFFERS = "holder_differs"
+    CARD_NOT_FOUND = "card_not_found"
+    CARD_STATE_WRONG = "card_state_wrong"
+    CARD_LIMIT = "card_limit"
+    CODE_EXPIRED = "code_expired"
     # Accounts.
     ACCOUNT_CODE_UNKNOWN = "account_code_unknown"
     ACCOUNT_NOT_FOUND = "account_not_found"
@@ -123,6 +136,18 @@ MEANING: dict[Code, str] = {
     Code.TERMS_MISSING: "The merchant has no fee rule or settlement cycle in force on the date.",
     Code.TERMS_INVALID: "A term is malformed, or takes effect in the past.",
     Code.AGREEMENT_MISSING: "The merchant has no agreement for this product in force on the date.",
+    Code.VAULT_LOCKED: "This needs the vault of personal data, and its key is not configured.",
+    Code.VAULT_DAMAGED: "The vault holds what its keys did not seal; an operator must look at it.",
+    Code.CARD_SECRET: "CVN2, expiry, PIN and track data of a card are never taken.",
+    Code.PARTICULARS_INVALID: "A name, card, identity or telephone number cannot be a real one.",
+    Code.MEMBER_FORGOTTEN: "The member is forgotten: nothing personal is kept of it any more.",
+    Code.RETENTION_NOT_OVER: "The law still requires that the member's data be kept.",
+    Code.IDENTITY_DIFFERS: "Name and identity number do not belong together.",
+    Code.HOLDER_DIFFERS: "The card is in another name, and no legal relation is recorded.",
+    Code.CARD_NOT_FOUND: "The member has no such card.",
+    Code.CARD_STATE_WRONG: "The card is not in the state this step needs.",
+    Code.CARD_LIMIT: "The member has as many cards as it may have.",
+    Code.CODE_EXPIRED: "The one-time code is not good any more: ask for the card anew.",
     Code.ACCOUNT_CODE_UNKNOWN: "No such code in the chart, or an owner is missing or not due.",
     Code.ACCOUNT_NOT_FOUND: "No account has this id.",
     Code.ACCOUNT_CLOSED: "The account is closed.",

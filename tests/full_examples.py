@@ -6,10 +6,20 @@ from domain.channel import channel
 from domain.channel.network import PaidPart
 from domain.channel.routing import Choice, Rejected
 from domain.kernel import Fact
+from domain.member import card
 from domain.payment import contradiction, instruction, payment, suspense
 from domain.payment.asked import Part
 from domain.transaction import refund
-from tests.examples import BUYER, MERCHANT, ORDER_NO, PAID_AT, PAY_DAY
+from tests.examples import (
+    BUYER,
+    CARD,
+    HOLDER,
+    MERCHANT,
+    ORDER_NO,
+    PAID_AT,
+    PARTICULARS,
+    PAY_DAY,
+)
 
 DIGEST = "ab" * 32
 WECHAT = "WECHAT_PAY"
@@ -20,6 +30,10 @@ PARTS = (
 PAID = (PaidPart("part1-P1001", "4200001", 6_000), PaidPart("part2-P1001", "4200002", 4_120))
 
 FULL_EXAMPLES: dict[str, Fact] = {
+    "card.binding_requested.1": card.BindingRequested(
+        2, "enterprise", CARD, PARTICULARS, HOLDER, "0002", "legal_representative", "W-2010-7"
+    ),
+    "card.bound.1": card.Bound(2, CARD, "ICBC20101201000002", 1),
     "instruction.issued.2": instruction.Issued(
         "refund",
         "payment-P1001",

@@ -124,6 +124,11 @@ def test_a_field_named_entry_is_an_entry_and_money_says_its_unit(name: str) -> N
                 "part",
                 "window",
                 "report",
+                "binding",
+                "replaces",
+                "tries_left",
+                "level",
+                "years",
             }
         assert kind is not float
 
@@ -295,6 +300,7 @@ def test_states_hold_no_container_that_grows(  # The caps are proved with each a
 ) -> None:
     allowed = {
         ("account", "holds"),
+        ("cards", "bindings"),
         ("channel", "times"),
         ("channel", "reports"),
         ("contradiction", "items"),
@@ -303,6 +309,7 @@ def test_states_hold_no_container_that_grows(  # The caps are proved with each a
         ("instruction", "paid"),
         ("member", "operators"),
         ("member", "agreements"),
+        ("member", "certified"),
         ("member", "debt_limits"),
         ("member", "fee_rules"),
         ("member", "settlement_terms"),

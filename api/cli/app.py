@@ -21,11 +21,13 @@ from api.cli import (
     feeds,
     importing,
     keys,
+    membership,
     projecting,
     reports,
     serving,
     setup,
     simulating,
+    vault,
     verifying,
 )
 from api.cli.output import (
@@ -84,6 +86,8 @@ app.add_typer(feeds.app, name="feed")
 app.command("desk")(desk.desk)
 app.add_typer(export.app, name="export")
 app.add_typer(keys.app, name="key")
+app.add_typer(vault.app, name="vault")
+app.add_typer(membership.app, name="member")
 app.add_typer(documents.app, name="document")
 app.add_typer(calendars.app, name="calendar")
 app.command("verify")(verifying.verify)

@@ -52,6 +52,7 @@ ACCESS: dict[str, FieldAccess] = {
     "settlementBatch": FieldAccess(EVERYBODY, "own", ("settlement_batches", "settlement_items")),
     "settlementBatches": FieldAccess(EVERYBODY, "own", ("settlement_batches", "settlement_items")),
     "member": FieldAccess(EVERYBODY, "own", ("members",)),
+    "cards": FieldAccess(EVERYBODY, "own", ("cards", "members")),
     "ledger": FieldAccess(EVERYBODY, "shared", ()),
     "wallet": FieldAccess(INSTITUTION, "shared", ("balances",)),
     "channels": FieldAccess(

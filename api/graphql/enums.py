@@ -46,6 +46,21 @@ class MemberKind(Enum):
 
 
 @closed_set
+class CardState(Enum):
+    """Where a signing stands: ending, its bank is yet to be told; ended, it is over; replaced, by a
+    newer signing of the same card."""
+
+    requested = "requested"
+    code_sent = "code_sent"
+    confirming = "confirming"
+    bound = "bound"
+    ending = "ending"
+    refused = "refused"
+    replaced = "replaced"
+    ended = "ended"
+
+
+@closed_set
 class OperatorRole(Enum):
     """What a member's operator is."""
 

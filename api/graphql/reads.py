@@ -16,6 +16,7 @@ from strawberry.dataloader import DataLoader
 from api.graphql.scope import Scope
 from api.graphql.view import View
 from api.http.keys import Caller
+from api.operations.personal import Personal
 from api.operations.watching import Watch
 from domain.channel.health import Summary
 from domain.refusals import Code, Refused
@@ -69,6 +70,7 @@ class Reads(Scope):
         "payment_lines",
         "payment_steps",
         "payouts",
+        "personal",
         "refund_parts",
         "settlement_items",
         "suspense_items_of",
@@ -83,8 +85,10 @@ class Reads(Scope):
         arrivals: Arrivals,
         wait_ms: int = WAIT_MS,
         watch: Watch = WALL,
+        personal: Personal | None = None,
     ) -> None:
         super().__init__(caller, watch)
+        self.personal = personal
         self.document = document
         self._arrivals = arrivals
         self._view = View(engine, limiter)

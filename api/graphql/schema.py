@@ -10,6 +10,7 @@ from strawberry.types import ExecutionContext
 
 from api.graphql.access import root
 from api.graphql.accounts import account, accounts
+from api.graphql.cards import cards
 from api.graphql.channels import channels
 from api.graphql.describing import object_type
 from api.graphql.desk import desk
@@ -56,6 +57,7 @@ class Query:
     trial_balance = root(trial_balance)
     member = root(member)
     members = root(members)
+    cards = root(cards)
     desk = root(desk)
     ledger = root(ledger)
     projections = root(projections)

@@ -31,6 +31,11 @@ def own_member(command: Any, member: str, _state: States) -> bool:
     return bool(command.member_id == member)
 
 
+def own_card(command: Any, member: str, _state: States) -> bool:
+    """A legal relation is recorded by operators, who have seen its document."""
+    return bool(command.member_id == member and not command.relation)
+
+
 def own_lines(command: Any, member: str, _state: States) -> bool:
     return bool(command.lines) and all(line.merchant == member for line in command.lines)
 
@@ -67,6 +72,12 @@ PERMISSIONS: dict[str, Permission] = {
     "POST /v1/members/{member_id}/debt-limits": OPERATOR,
     "POST /v1/members/{member_id}/agreements": OPERATOR,
     "POST /v1/members/{member_id}/agreements/{product}/end": OPERATOR,
+    "POST /v1/members/{member_id}/cards": _merchant(own_card),
+    "POST /v1/members/{member_id}/cards/{card}/confirm": _merchant(own_member),
+    "POST /v1/members/{member_id}/cards/{card}/default": _merchant(own_member),
+    "POST /v1/members/{member_id}/cards/{card}/unbind": _merchant(own_member),
+    "POST /v1/members/{member_id}/certifications": OPERATOR,
+    "POST /v1/members/{member_id}/forget": OPERATOR,
     "POST /v1/orders": _merchant(own_lines),
     "POST /v1/orders/{order_no}/payments": _merchant(own_order_by_channels),
     "POST /v1/orders/{order_no}/close": _merchant(own_order),

@@ -10,6 +10,7 @@ from typing import Any
 import anyio.to_thread
 import msgspec
 from fastapi import APIRouter
+from msgspec import Struct
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
@@ -19,7 +20,17 @@ from api.http.bearer import authorization
 from api.http.errors import Problem
 from api.http.keys import Caller
 from api.http.straight import Handle
-from api.rest import accounts, channels, days, members, orders, settlement, transactions, wallets
+from api.rest import (
+    accounts,
+    cards,
+    channels,
+    days,
+    members,
+    orders,
+    settlement,
+    transactions,
+    wallets,
+)
 from api.rest.body import build, check_text, read_object
 from api.rest.endpoint import Endpoint
 from api.rest.openapi import operation
@@ -30,6 +41,7 @@ from domain.refusals import MEANING, NUMBER_TAKEN, Code, Refused
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *members.ENDPOINTS,
+    *cards.ENDPOINTS,
     *orders.ENDPOINTS,
     *transactions.ENDPOINTS,
     *wallets.ENDPOINTS,
@@ -77,18 +89,31 @@ def _handler(context: AppContext, endpoint: Endpoint) -> Handle:
         body = await read_object(request)
         for name, value in request.path_params.items():
             check_text(value, name)
-        made = build(endpoint.command, body, request.path_params, **endpoint.defaults)
+        asked = build(endpoint.asked, body, request.path_params, **endpoint.defaults)
         if caller.role == "merchant":  # May read the ledger, so not on the event loop.
             await anyio.to_thread.run_sync(
-                refuse_foreign, endpoint.name, caller, made, context.ledger.state
+                refuse_foreign, endpoint.name, caller, asked, context.ledger.state
             )
-        wanted = Request(
-            request_number(request, caller, endpoint, made), context.clock(), caller.actor, made
-        )
+        number = request_number(request, caller, endpoint, asked)
+        made = asked
+        if endpoint.tokenised is not None:
+            made = await endpoint.tokenised(context.personal, asked)
+        assert isinstance(made, Command)
+        wanted = Request(number, context.clock(), caller.actor, made)
         answer = await context.submit(wanted)
+        if endpoint.tokenised is not None:
+            await anyio.to_thread.run_sync(_settle, context, wanted, answer)
         return respond(endpoint.status, answer, made, caller)
 
     return command
+
+
+def _settle(context: AppContext, request: Request, answer: Answer) -> None:
+    """What has to happen in the vault, now that it is decided."""
+    refused = answer.refused is not None
+    context.personal.settled(
+        request.command, request.at_us, refused=refused, replayed=answer.replayed
+    )
 
 
 async def admit(context: AppContext, name: str, request: HttpRequest) -> Caller:
@@ -101,7 +126,7 @@ async def admit(context: AppContext, name: str, request: HttpRequest) -> Caller:
 
 
 def request_number(
-    request: HttpRequest, caller: Caller, endpoint: Endpoint, command: Command
+    request: HttpRequest, caller: Caller, endpoint: Endpoint, command: Struct
 ) -> str:
     """What makes the request idempotent: the caller's Idempotency-Key, or a number of its own.
 

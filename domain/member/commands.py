@@ -6,6 +6,7 @@ from typing import Literal
 from domain.fields import checked_member_id, checked_text
 from domain.kernel import Command, Unit, shanghai_date
 from domain.member import member
+from domain.member.terms import Identity, Source
 from domain.money import FeeRule
 
 
@@ -67,6 +68,18 @@ class SetDebtLimit(Command, frozen=True):
     member_id: str
     effective_from: date
     limit_fen: int | None
+
+
+class CertifyMember(Command, frozen=True):
+    """A person's identity was found right by these sources. `holder` and `particulars` are tokens
+    of the vault."""
+
+    member_id: str
+    level: int
+    effective_from: date
+    sources: tuple[Source, ...]
+    holder: str
+    particulars: str
 
 
 def register_member(unit: Unit, command: RegisterMember) -> dict[str, object]:
@@ -146,3 +159,13 @@ def set_debt_limit(unit: Unit, command: SetDebtLimit) -> dict[str, object]:
     today = shanghai_date(unit.at_us)
     unit.record(stream, member.set_debt_limit(unit.load(stream), since, limit_fen, today))
     return {"member_id": command.member_id, "effective_from": since.isoformat()}
+
+
+def certify_member(unit: Unit, command: CertifyMember) -> dict[str, object]:
+    stream = member.stream(checked_member_id(command.member_id))
+    who = Identity(command.holder, command.particulars)
+    since, level, sources = command.effective_from, command.level, command.sources
+    today = shanghai_date(unit.at_us)
+    facts = member.certify(unit.load(stream), since, level, sources, who, today)
+    unit.record(stream, facts)
+    return {"member_id": command.member_id, "level": level, "effective_from": since.isoformat()}

@@ -1,11 +1,11 @@
 """Member (会员): a personal or enterprise customer, its operators, and an enterprise's terms.
 
-    (none) ──register──▶ active
+    (none) ──register──▶ active ──forget──▶ forgotten
 
 Terms (fee rule, settlement cycle, debt limit, agreements for products) are effective-dated: a
 change takes effect on a date that has not passed, and what was in force when a transaction was
-created stays on that transaction. So only the terms that can still apply are kept in the state; the
-history is in the facts.
+created stays on that transaction. So is the level to which a person's identity is certified. Only
+what can still apply is kept in the state; the history is in the facts.
 """
 
 from datetime import date
@@ -15,8 +15,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.kernel import Fact, Stream
-from domain.member.terms import parse_cycle
-from domain.money import BASIS, MAX_FEN, FeeRule
+from domain.member.terms import (
+    Identity,
+    Source,
+    check_rule,
+    check_sources,
+    parse_cycle,
+    retained_until,
+)
+from domain.money import MAX_FEN, FeeRule
 from domain.refusals import Code, Refused
 from domain.texts import quoted
 
@@ -25,6 +32,7 @@ Role = Literal["owner", "finance", "viewer"]
 Product = Literal["instant"]  # What a merchant may use only by agreement.
 MAX_OPERATORS = 100
 MAX_TERMS = 20
+RESTORED = "restored from a backup of before"
 
 
 class Registered(Fact, frozen=True):
@@ -77,6 +85,26 @@ class DebtLimitSet(Fact, frozen=True):
     limit_fen: int | None
 
 
+class Certified(Fact, frozen=True):
+    """From a date on the member's identity is certified to a level, by these sources. `holder` and
+    `particulars` are tokens of the vault."""
+
+    effective_from: date
+    level: int
+    sources: tuple[Source, ...]
+    holder: str
+    particulars: str
+
+
+class Forgotten(Fact, frozen=True):
+    """Its personal data is gone for good. `last` is the date its last transaction was booked on,
+    after which it had to be kept for `years`."""
+
+    last: date
+    years: int
+    reason: str
+
+
 Event = (
     Registered
     | OperatorAdded
@@ -86,6 +114,8 @@ Event = (
     | AgreementSigned
     | AgreementEnded
     | DebtLimitSet
+    | Certified
+    | Forgotten
 )
 
 
@@ -106,6 +136,12 @@ class State(Struct, frozen=True, gc=False):
     settlement_terms: tuple[tuple[date, SettlementTerms], ...] = ()
     agreements: tuple[tuple[date, Product, bool], ...] = ()
     debt_limits: tuple[tuple[date, int | None], ...] = ()
+    certified: tuple[Certified, ...] = ()
+    forgotten: bool = False
+
+    def certified_on(self, day: date) -> Certified | None:
+        """To what the member's identity is certified on a date; None: it is not."""
+        return next((one for one in reversed(self.certified) if one.effective_from <= day), None)
 
     def debt_limit_in_force(self, day: date) -> int | None:
         """The most that may be owed for advances, in fen; None when there is no limit."""
@@ -163,7 +199,7 @@ def register(state: State, member_id: str, kind: Kind, name: str) -> list[Event]
 
 
 def add_operator(state: State, operator_id: str, role: Role) -> list[Event]:
-    _need(state)
+    need(state)
     if (operator_id, role) in state.operators:
         return []
     known = any(one == operator_id for one, _ in state.operators)  # Then only its role changes.
@@ -173,7 +209,7 @@ def add_operator(state: State, operator_id: str, role: Role) -> list[Event]:
 
 
 def remove_operator(state: State, operator_id: str) -> list[Event]:
-    _need(state)
+    need(state)
     if all(known != operator_id for known, _ in state.operators):
         raise Refused(Code.OPERATOR_NOT_FOUND, "operator_id", operator_id)
     return [OperatorRemoved(operator_id)]
@@ -182,7 +218,7 @@ def remove_operator(state: State, operator_id: str) -> list[Event]:
 def set_fee_rule(state: State, effective_from: date, rule: FeeRule, today: date) -> list[Event]:
     """Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, TERMS_INVALID."""
     _need_enterprise(state)
-    _check_rule(rule)
+    check_rule(rule)
     if (effective_from, rule) in state.fee_rules:
         return []
     _check_effective(effective_from, today, [day for day, _ in state.fee_rules])
@@ -242,19 +278,52 @@ def set_debt_limit(
     return [DebtLimitSet(effective_from, limit_fen)]
 
 
-def _check_rule(rule: FeeRule) -> None:
-    for field in rule.__struct_fields__:
-        value = getattr(rule, field)
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if not whole and not (field == "cap_fen" and value is None):
-            raise Refused(Code.TERMS_INVALID, field, "a whole number is needed")
-    if not 0 <= rule.rate_bps <= BASIS:
-        raise Refused(Code.TERMS_INVALID, "rate_bps", f"{rule.rate_bps}: 0 to {BASIS}")
-    for field in ("fixed_fen", "min_fen"):
-        if not 0 <= getattr(rule, field) <= MAX_FEN:
-            raise Refused(Code.TERMS_INVALID, field, "fen, not negative")
-    if rule.cap_fen is not None and not rule.min_fen <= rule.cap_fen <= MAX_FEN:
-        raise Refused(Code.TERMS_INVALID, "cap_fen", "fen, not below min_fen")
+def certify(
+    state: State,
+    effective_from: date,
+    level: int,
+    sources: tuple[Source, ...],
+    who: Identity,
+    today: date,
+) -> list[Event]:
+    """The level to which a person's identity was checked, from a date on. Again: [].
+
+    Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, MEMBER_FORGOTTEN, TERMS_INVALID, HOLDER_DIFFERS: a
+    person's identity does not change.
+    """
+    need(state)
+    if state.kind != "personal":
+        raise Refused(Code.MEMBER_KIND_WRONG, "member_id", f"{state.member_id} is no person")
+    check_sources(level, sources)
+    wanted = Certified(effective_from, level, sources, who.holder, who.particulars)
+    if wanted in state.certified:
+        return []
+    if any(one.holder != who.holder for one in state.certified):
+        raise Refused(Code.HOLDER_DIFFERS, "name", "the member is certified as somebody else")
+    _check_effective(effective_from, today, [one.effective_from for one in state.certified])
+    return [wanted]
+
+
+def forget(state: State, last: date, years: int, reason: str, today: date) -> list[Event]:
+    """Once the law does not require its data any more. Again: [].
+
+    Raises MEMBER_NOT_FOUND, RETENTION_NOT_OVER.
+    """
+    if state.forgotten:
+        return []
+    need(state)
+    until = retained_until(last, years)
+    if today < until:
+        raise Refused(Code.RETENTION_NOT_OVER, "member_id", f"{state.member_id}: until {until}")
+    return [Forgotten(last, years, reason)]
+
+
+def forget_again(state: State, last: date, years: int) -> list[Event]:
+    """A ledger was restored from before: the member stays forgotten. Again, or where the ledger has
+    no such member: []."""
+    if state.kind is None or state.forgotten:
+        return []
+    return [Forgotten(last, years, RESTORED)]
 
 
 def _check_effective(effective_from: date, today: date, known: list[date]) -> None:
@@ -265,13 +334,16 @@ def _check_effective(effective_from: date, today: date, known: list[date]) -> No
         raise Refused(Code.TERMS_INVALID, "effective_from", f"{MAX_TERMS} changes are waiting")
 
 
-def _need(state: State) -> None:
+def need(state: State) -> None:
+    """Raises MEMBER_NOT_FOUND, MEMBER_FORGOTTEN."""
     if state.kind is None:
         raise Refused(Code.MEMBER_NOT_FOUND, "member_id")
+    if state.forgotten:
+        raise Refused(Code.MEMBER_FORGOTTEN, "member_id", state.member_id)
 
 
 def _need_enterprise(state: State) -> None:
-    _need(state)
+    need(state)
     if state.kind != "enterprise":
         raise Refused(
             Code.MEMBER_KIND_WRONG, "member_id", f"{state.member_id} is not an enterprise"
@@ -305,6 +377,13 @@ def evolve(state: State, event: Event) -> State:
             others_left = [pair for pair in state.debt_limits if pair[0] != day]
             limits = sorted([*others_left, (day, limit_fen)], key=lambda pair: pair[0])
             return replace(state, debt_limits=tuple(limits[-MAX_TERMS:]))
+        case Certified(effective_from=day):
+            earlier = [one for one in state.certified if one.effective_from != day]
+            levels = sorted([*earlier, event], key=lambda one: one.effective_from)
+            return replace(state, certified=tuple(levels[-MAX_TERMS:]))
+        case Forgotten():
+            name = "" if state.kind == "personal" else state.name
+            return replace(state, forgotten=True, name=name)
         case _:
             assert_never(event)
 

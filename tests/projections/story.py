@@ -22,6 +22,8 @@ from domain.clearing.commands import CloseDay, CutOffDay, OpenBooks
 from domain.kernel import Command, Recorded, Request, day_end_us
 from domain.ledger.ledger import Ledger
 from domain.member import commands as members
+from domain.member.binding import BindCard, ClaimBinding, ConfirmCard, RecordBinding, UnbindCard
+from domain.member.signing import Said
 from domain.money import FeeRule
 from domain.order.commands import Checkout, CloseOrder, PayOrder
 from domain.order.order import OrderLine
@@ -33,6 +35,7 @@ from domain.payment.commands import (
     SendBackRecharge,
     TransferMoney,
 )
+from domain.payment.forgetting import ForgetMember
 from domain.settlement.commands import (
     RetryPayout,
     ReturnPayout,
@@ -42,7 +45,17 @@ from domain.settlement.commands import (
 )
 from domain.transaction.commands import ConfirmReceipt, RefundTransaction
 from migrations.run import migrate
-from tests.examples import BUYER, BUYER_NAME, FRIEND, MERCHANT, MERCHANT_NAME, SUBJECT
+from tests.examples import (
+    BUYER,
+    BUYER_NAME,
+    CARD,
+    FRIEND,
+    HOLDER,
+    MERCHANT,
+    MERCHANT_NAME,
+    PARTICULARS,
+    SUBJECT,
+)
 
 FIRST = date(2010, 12, 1)
 TEA = "TEASHOP"
@@ -121,6 +134,7 @@ def story(path: Path) -> list[Recorded]:
         _composite(told)
         _routing(told)
         _over_a_network(told)
+        _cards(told)
         return list(told.facts())
     finally:
         told.ledger.close()
@@ -328,3 +342,33 @@ def _busy(told: Story, instruction_id: str) -> None:
     told.do(asking.ClaimAttempt(instruction_id, 1, False, f"n{instruction_id}", "N2"))
     busy = {"reason": "CHANNEL_BUSY", "by_channel": True, "attempt": 1}
     told.do(asking.RecordAnswer(instruction_id, "declined", **busy))  # type: ignore[arg-type]
+
+
+def _cards(told: Story) -> None:
+    """Cards bound, refused, verified again, unbound; an identity certified; members forgotten."""
+    certified = members.CertifyMember(BUYER, 1, told.day, ("police",), HOLDER, PARTICULARS)
+    told.do(certified)
+    told.do(BindCard(BUYER, CARD, PARTICULARS, HOLDER, "7894"))
+    _bank(told, 1, 1, Said("unknown", reason="NO_ANSWER"))
+    told.count += 5_000_000
+    _bank(told, 1, 2, Said("code_sent", "ICBC", "DEBIT", day_end_us(told.day)))
+    told.do(ConfirmCard(BUYER, CARD, "c0" * 16))
+    _bank(told, 1, 3, Said("code_wrong", tries_left=2))
+    told.do(ConfirmCard(BUYER, CARD, "c1" * 16))
+    _bank(told, 1, 4, Said("signed", agreement="A1"))
+    told.do(BindCard(BUYER, CARD, "9b" * 16, HOLDER, "7894"))
+    _bank(told, 2, 1, Said("code_sent", "ICBC", "DEBIT", day_end_us(told.day)))
+    told.do(ConfirmCard(BUYER, CARD, "c2" * 16))
+    _bank(told, 2, 2, Said("signed", agreement="A2"))
+    told.do(BindCard(BUYER, "cb" * 16, "9c" * 16, HOLDER, "0001"))
+    _bank(told, 3, 1, Said("refused", reason="NAME_WRONG"))
+    told.do(BindCard(MERCHANT, "cc" * 16, "9d" * 16, HOLDER, "0002"))
+    told.do(UnbindCard(BUYER, CARD, "lost"))
+    _bank(told, 2, 3, Said("ended"))
+    told.do(members.RegisterMember("PASSING", "personal", "过客"))
+    told.do(ForgetMember("PASSING", told.day, 0, "asked by the member"))
+
+
+def _bank(told: Story, binding: int, attempt: int, said: Said) -> None:
+    told.do(ClaimBinding(BUYER, binding, attempt))
+    told.do(RecordBinding(BUYER, binding, attempt, said))

@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 
 from api.http.errors import STATUS
-from api.rest import documents, end_of_day
+from api.rest import cards, documents, end_of_day
 from api.rest.body import build
 from api.rest.routes import ENDPOINTS
 from domain.channel.commands import ReportUnknownNumber
 from domain.commands import COMMANDS
-from domain.kernel import Command, Request
+from domain.kernel import DAY_US, Command, Request
+from domain.member.binding import ClaimBinding, RecordBinding
 from domain.payment.asking import ClaimAttempt, RecordAnswer, WithholdInstruction
 from domain.payment.commands import RechargeWallet, RecordOutcome, SendBackRecharge
+from domain.payment.forgetting import ForgetAgain
 from domain.refusals import Code
 from tests.api.conftest import Server
 
@@ -34,16 +36,24 @@ def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def test_every_command_of_the_domain_has_an_endpoint() -> None:
-    """But for those of the outbox and of callbacks, which nobody sends from outside."""
-    ours = {ClaimAttempt, RecordAnswer, ReportUnknownNumber, WithholdInstruction}
+    """But for those of the outbox, of banks and of callbacks, which nobody sends from outside."""
+    ours = {
+        ClaimAttempt,
+        RecordAnswer,
+        ReportUnknownNumber,
+        WithholdInstruction,
+        ClaimBinding,
+        RecordBinding,
+        ForgetAgain,
+    }
     assert {endpoint.command for endpoint in ENDPOINTS} == set(COMMANDS) - ours
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
 def test_every_example_is_a_command(endpoint: Any) -> None:
     assert set(re.findall(r"{(\w+)}", endpoint.path)) == set(endpoint.sample)
-    made = build(endpoint.command, endpoint.body, endpoint.sample, **endpoint.defaults)
-    assert type(made) is endpoint.command
+    made = build(endpoint.asked, endpoint.body, endpoint.sample, **endpoint.defaults)
+    assert type(made) is endpoint.asked
 
 
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
@@ -136,6 +146,7 @@ def test_the_examples_play_through(server: Server) -> None:
     ask_for_approvals(server)
     for name in WAITING_EXAMPLES:
         play(server, name)
+    play_cards(server)
     for endpoint in ENDPOINTS:
         if endpoint.name not in ORDERED:  # An example of today's books needs no place of its own.
             play(server, endpoint.name)
@@ -165,6 +176,8 @@ def test_the_examples_play_through(server: Server) -> None:
     payout = "/v1/instructions/payout-SQUIRRELS-2026-11-23-2/outcome"
     server.ok("POST", payout, {"succeeded": "B2"}, key="succeeded")
     play(server, RETURN)
+    server.now_us += 3660 * DAY_US
+    play(server, FORGETTING)
 
 
 OPENING = "POST /v1/business-days/{first_date}/open"
@@ -173,6 +186,7 @@ SENDING_BACK = "POST /v1/recharges/{payment_no}/send-back"
 CLOSING = "POST /v1/orders/{order_no}/close"
 SETTLING = "POST /v1/channels/{channel}/unknown-numbers/settle"
 CLOSING_A_PAYMENT = "POST /v1/instructions/{instruction_id}/close"
+FORGETTING = "POST /v1/members/{member_id}/forget"
 RETRY = "POST /v1/settlement-batches/{batch_id}/payouts/{payout_no}/retry"
 RETURN = "POST /v1/settlement-batches/{batch_id}/payouts/{payout_no}/return"
 NOON_EXAMPLES = [
@@ -204,6 +218,12 @@ WALLET_EXAMPLES = [
     "POST /v1/accounts/{account}/close",
     "POST /v1/entries/reverse",
 ]
+CARD_EXAMPLES = [
+    "POST /v1/members/{member_id}/cards",
+    "POST /v1/members/{member_id}/cards/{card}/confirm",
+    "POST /v1/members/{member_id}/cards/{card}/default",
+    "POST /v1/members/{member_id}/cards/{card}/unbind",
+]
 SETTLEMENT_EXAMPLES = [
     "POST /v1/business-days/{date}/cut-off",
     "POST /v1/business-days/{date}/close",
@@ -221,6 +241,8 @@ ORDERED = {
     SETTLING,
     RETRY,
     RETURN,
+    FORGETTING,
+    *CARD_EXAMPLES,
     *NOON_EXAMPLES,
     *WAITING_EXAMPLES,
     *WALLET_EXAMPLES,
@@ -251,6 +273,20 @@ def ask_for_approvals(server: Server) -> None:
         body = {"refund_no": refund_no, "amount_fen": 1_000}
         answer = server.ok("POST", f"{sold}/refunds", body, role="stranger")
         assert answer["result"] == {"refund_no": refund_no, "state": "requested"}
+
+
+def play_cards(server: Server) -> None:
+    """A token is a member's own: here it is another one than in the examples."""
+    token = cards.TOKEN
+    for name in CARD_EXAMPLES:
+        endpoint = BY_NAME[name]
+        path = endpoint.path.format(**{**endpoint.sample, "card": token})
+        response = server.send(endpoint.method, path, dict(endpoint.body), key=name[5:90])
+        assert response.status_code == endpoint.status, (name, response.text)
+        result = response.json()["result"]
+        token = result["card"]
+        assert result == {**endpoint.result, "card": token}
+        server.ask_banks()
 
 
 def leave_a_surplus(server: Server) -> None:
