@@ -172,7 +172,7 @@ def open_context(
         working = Worker(desk, clock, auto_day=auto_day, days_behind=days_behind)
         background.append(working)
         if network is not None:
-            sending = _outbox(desk, writes, network(), payees, clocks, working, days_behind)
+            sending = _outbox(desk, writes, network(), payees, clocks, working, days_behind, personal)
             background.append(sending)
             told.append(lambda _: sending.wake())
     bank = keeping.bank or (lambda: SimulatedCardBank(clock))

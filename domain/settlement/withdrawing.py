@@ -16,13 +16,14 @@ from domain.accounting.rules import withdrawal as rules
 from domain.channel.channels import PAYOUT_CHANNEL
 from domain.fields import checked_member_id, checked_number, checked_text
 from domain.kernel import Command, Entry, States, Stream, Unit, shanghai_date
-from domain.member import card, member
+from domain.member import member
 from domain.member.binding import checked_token
 from domain.member.terms import parse_cycle
 from domain.money import fen
 from domain.payment import allowance, withdrawal
 from domain.payment.asked import Destination
 from domain.payment.commands import issue
+from domain.payment.destination import bound_account, destination_of
 from domain.payment.withdrawal_terms import Speed, Terms, terms_on, withdrawal_fee_fen
 from domain.refusals import Code, Refused
 from domain.settlement import published
@@ -150,14 +151,13 @@ def request_withdrawal(unit: Unit, command: RequestWithdrawal) -> dict[str, obje
 
 def _destination(unit: Unit, member_id: str, wanted: str) -> Destination:
     """A card that the member has bound in its own name."""
-    cards = unit.load(card.stream(member_id))
-    bound = cards.bound(wanted or cards.default)
+    bound = bound_account(unit.load, member_id, wanted)
     if bound is None:
         raise Refused(Code.CARD_NOT_FOUND, "card", "" if wanted else "no card is bound")
     if bound.relation:
         detail = "money is withdrawn to a card in the member's own name alone"
         raise Refused(Code.HOLDER_DIFFERS, "card", detail)
-    return Destination(bound.card, bound.particulars, bound.tail)
+    return destination_of(bound)
 
 
 def _refuse_frozen(unit: Unit, member_id: str, *, both_ways: bool) -> None:
@@ -211,7 +211,7 @@ def _instruct(unit: Unit, number: str) -> None:
     if not facts:
         return
     asked = withdrawal.needed(state)
-    bound = unit.load(card.stream(asked.member_id)).bound(asked.to.card)
+    bound = bound_account(unit.load, asked.member_id, asked.to.card)
     if bound is None or bound.particulars != asked.to.particulars:
         entry = given_back(unit, asked, PAYOUT_CHANNEL)
         unit.record(stream, withdrawal.fail(state, UNBOUND, entry))
