@@ -21,7 +21,7 @@ run: .venv/.stamp-run ## sets everything up, plays one purchase and a market day
 	.venv/bin/zhangfang run $(ARGS)
 
 test: .venv/.stamp-dev ## every test, on SQLite and on a real PostgreSQL
-	.venv/bin/python -m pytest -n 2 $(ARGS)
+	.venv/bin/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 check: .venv/.stamp-dev ## lint, format, types: what CI runs before the tests
 	.ci/check

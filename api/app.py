@@ -1,7 +1,7 @@
 """The HTTP application: REST commands, GraphQL reads, health, and the pages that document them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
@@ -29,7 +29,8 @@ from api.http.metrics import Metrics
 from api.http.passing import Deciding, PassedOn
 from api.http.rates import Rates
 from api.http.shared import Place
-from api.rest import blobs, documents, end_of_day, health, routes
+from api.http.straight import Handle, Straight
+from api.rest import blobs, documents, end_of_day, health, routes, withdrawals
 from api.rest.openapi import document
 from api.settings import Settings
 from api.web import pages
@@ -62,6 +63,7 @@ class _Reads:
 class _Application(FastAPI):
     origins: tuple[str, ...] = ()
     graphql: ASGIApp
+    known: Sequence[tuple[str, str, Handle]] = ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As Starlette does it. FastAPI would look for telemetry first, which nobody here uses and
@@ -73,7 +75,8 @@ class _Application(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """The guard stands outside of everything, so that also what fails is answered with it."""
-        whole: ASGIApp = _Reads(self.graphql, super().build_middleware_stack())
+        routes = Straight(self.known, super().build_middleware_stack())
+        whole: ASGIApp = _Reads(self.graphql, routes)
         return Doors(Cors(whole, self.origins) if self.origins else whole)
 
 
@@ -101,9 +104,7 @@ def create_app(
             async with nullcontext() if place.alone else _among_others(context, metrics):
                 yield
         finally:
-            await context.personal.bank.aclose()
-            await anyio.to_thread.run_sync(reads.close)
-            await anyio.to_thread.run_sync(context.close)
+            await _end(context, reads)
 
     app = _Application(
         title="Zhangfang",
@@ -122,14 +123,30 @@ def create_app(
     for router in (*_routers(context), registered, health.router(context, metrics)):
         app.include_router(router)
     app.router.routes += _pages()
-    # Channels call as often as anybody: they are not looked for behind all other routes.
-    app.router.routes[:0] = callbacks.routes(context, context.callbacks)
+    called = callbacks.routes(context, context.callbacks)
+    app.router.routes += called
+    app.known = _known(context, called)
     app.openapi = _described(app)  # type: ignore[method-assign]
     return app
 
 
+async def _end(context: AppContext, reads: GraphQLReads) -> None:
+    await context.personal.bank.aclose()
+    await anyio.to_thread.run_sync(reads.close)
+    await anyio.to_thread.run_sync(context.close)
+
+
+def _known(context: AppContext, called: list[Route]) -> list[tuple[str, str, Handle]]:
+    """What is asked for often, and so is not looked for among all routes."""
+    return [
+        *(("POST", route.path, route.endpoint) for route in called),
+        *((one.method, one.path, handle) for one, handle in routes.handlers(context)),
+    ]
+
+
 def _routers(context: AppContext) -> tuple[APIRouter, ...]:
-    return routes.router(context), end_of_day.router(context), blobs.router(context)
+    shown = blobs.router(context), withdrawals.router(context)
+    return routes.router(context), end_of_day.router(context), *shown
 
 
 def _pages() -> list[BaseRoute]:

@@ -163,29 +163,33 @@ def open_context(
         ledger.recorder, writes, tuple(READ_MODELS.values()), on_written=partial(_tell, told)
     )
     desk = Desk(ledger, reads, projector, channel, network is not None)
-    background: list[Background] = [follower := Follower(arrivals, lambda: _checkpoints(reads))]
-    if not projections:
-        follower.follow(ledger.database, rows_channel(ledger.recorder))
+    background: list[Background] = [_follower(desk, arrivals, follows=not projections)]
     if projections:
         background.append(ProjectionThread(projector, ledger))
+    personal, binder = _personal(desk, clocks, keeping)
     if worker:
         working = Worker(desk, clock, auto_day=auto_day, days_behind=days_behind)
         background.append(working)
         if network is not None:
-            sending = _outbox(desk, writes, network(), payees, clocks, working, days_behind, personal)
+            paying = payees, personal
+            sending = _outbox(desk, writes, network(), paying, clocks, working, days_behind)
             background.append(sending)
             told.append(lambda _: sending.wake())
-    bank = keeping.bank or (lambda: SimulatedCardBank(clock))
-    personal = Personal(ledger, reads, keeping.vault, bank(), keeping.retention_years)
-    if worker and personal.is_open:
-        background.append(binder := Binder(personal, bank(), reads, clock, factor=factor))
+    if worker and binder is not None:
+        background.append(binder)
         told.append(lambda _: binder.wake())
     heard = network() if network is not None else {}
     watch = _watch(desk, clocks, None if network is None else frozenset(heard))
-    keys, beside = KeyRing(reads), tuple(background)
-    return AppContext(
-        desk, keys, clock, writes, personal, beside, Rates(), arrivals, None, heard, watch
-    )
+    seen = (tuple(background), Rates(), arrivals, None, heard, watch)
+    return AppContext(desk, KeyRing(reads), clock, writes, personal, *seen)
+
+
+def _follower(desk: Desk, arrivals: Arrivals, *, follows: bool) -> Follower:
+    """Who hears of the read models; it `follows` those that another process writes."""
+    follower = Follower(arrivals, lambda: _checkpoints(desk.engine))
+    if follows:
+        follower.follow(desk.ledger.database, rows_channel(desk.ledger.recorder))
+    return follower
 
 
 class Clocks(NamedTuple):
@@ -193,6 +197,16 @@ class Clocks(NamedTuple):
 
     books: Callable[[], int]
     factor: int
+
+
+def _personal(desk: Desk, clocks: Clocks, keeping: Keeping) -> tuple[Personal, Binder | None]:
+    """The doors to the vault, and who asks the banks; nobody does where there is no vault."""
+    bank = keeping.bank or (lambda: SimulatedCardBank(clocks.books))
+    vault, years = keeping.vault, keeping.retention_years
+    personal = Personal(desk.ledger, desk.engine, vault, bank(), years)
+    if vault is None:
+        return personal, None
+    return personal, Binder(personal, bank(), desk.engine, clocks.books, factor=clocks.factor)
 
 
 def _watch(desk: Desk, clocks: Clocks, asked: frozenset[str] | None) -> Watch:
@@ -207,7 +221,7 @@ def _outbox(
     desk: Desk,
     writes: Engine,
     adapters: Mapping[str, Adapter],
-    payees: Mapping[str, str] | None,
+    paying: tuple[Mapping[str, str] | None, Personal],
     clocks: Clocks,
     worker: Worker,
     days_behind: int,
@@ -220,7 +234,8 @@ def _outbox(
         adapters,
         clocks.books,
         factor=clocks.factor,
-        payees=payees,
+        payees=paying[0],
+        personal=paying[1],
         waits=lambda: worker.status.beside,
         days_behind=days_behind,
     )

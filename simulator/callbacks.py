@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpcore2
 import httpx2
 import msgspec
 from msgspec import Struct
@@ -24,6 +25,13 @@ from simulator.world import World
 _SECONDS = (15, 15, 30, 180, 600, 1_200, 1_800, 1_800, 1_800, 3_600)
 SCHEDULE = (*(span * SECOND for span in _SECONDS), *(hours * HOUR for hours in (3, 3, 3, 6, 6)))
 ANSWER_SECONDS, AT_ONCE = 5, 64
+NOT_TAKEN = (
+    httpcore2.TimeoutException,
+    httpcore2.NetworkError,
+    httpcore2.ProtocolError,
+    httpcore2.UnsupportedProtocol,
+    httpx2.InvalidURL,
+)
 
 # How a callback is written: its order, its event and attempt -> headers and body.
 Writer = Callable[["World", "Due"], tuple[dict[str, str], bytes]]
@@ -76,7 +84,7 @@ class Caller:
         self._world, self._wechat = world, wechat or _signed
         self._free = asyncio.Semaphore(AT_ONCE)
         self._under_way: set[asyncio.Task[None]] = set()
-        self._idle: list[httpx2.AsyncClient] = []
+        self._idle: list[httpcore2.AsyncConnectionPool] = []
         self._trusted = ssl.create_default_context()
 
     def start(self, db: sqlite3.Connection) -> None:
@@ -100,13 +108,12 @@ class Caller:
             if not due:
                 await _rings(world.ring, wait)
 
-    def _client(self) -> httpx2.AsyncClient:
-        """A client of one connection: a pool looks at all of its idle ones for every request."""
+    def _pool(self) -> httpcore2.AsyncConnectionPool:
+        """Of one connection: a pool looks at all of its idle ones for every request."""
         if self._idle:
             return self._idle.pop()
-        limits = httpx2.Limits(max_connections=1, max_keepalive_connections=1)
-        return httpx2.AsyncClient(
-            timeout=ANSWER_SECONDS, limits=limits, trust_env=False, verify=self._trusted
+        return httpcore2.AsyncConnectionPool(
+            self._trusted, max_connections=1, max_keepalive_connections=1, keepalive_expiry=5
         )
 
     def _claim(self, db: sqlite3.Connection) -> tuple[list[Due], float]:
@@ -131,17 +138,16 @@ class Caller:
 
     async def _call(self, due: Due) -> None:
         async with self._free:
-            http = self._client()
+            pool = self._pool()
             writer = self._wechat if due.order.network == "wechat" else _signed
             headers, body = writer(self._world, due)
             status = 0
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
-                    answer = await http.post(due.order.notify_url, content=body, headers=headers)
-                    status = answer.status_code
-            except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, OSError):
+                    status = await _posted(pool, due.order.notify_url, headers, body)
+            except (*NOT_TAKEN, TimeoutError, OSError, ValueError):
                 pass  # Nobody there, or too slow: status 0, and again by the schedule.
-            self._idle.append(http)
+            self._idle.append(pool)
         await self._world.book.write(lambda db: self._called(db, due, status))
         self._world.ring.set()
 
@@ -163,6 +169,21 @@ def _signed(world: World, due: Due) -> tuple[dict[str, str], bytes]:
     body = f'{{"id":"{due.event}","event":"{due.type}","order":{due.body}}}'.encode()
     signed = world.signers[due.order.network].sign("POST", path_of(due.order.notify_url), body)
     return {**signed, "Content-Type": "application/json"}, body
+
+
+async def _posted(
+    pool: httpcore2.AsyncConnectionPool, to: str, headers: dict[str, str], body: bytes
+) -> int:
+    """The status of the answer. Raises NOT_TAKEN, OSError; ValueError for what is no address."""
+    url = httpx2.URL(to)
+    address = httpcore2.URL(
+        scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+    )
+    named = {**headers, "Host": url.netloc.decode(), "Content-Length": str(len(body))}
+    sent = [(name.encode(), value.encode()) for name, value in named.items()]
+    times = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), ANSWER_SECONDS)}
+    answer = await pool.request("POST", address, headers=sent, content=body, extensions=times)
+    return answer.status
 
 
 def path_of(url: str) -> str:

@@ -1,7 +1,8 @@
 """Fixtures every test may use: an empty database of each kind, and one that is migrated.
 
     database_url    "sqlite" and "postgresql", each test twice, each time a ledger of its own
-    migrated_url    the same, after `migrations.run.migrate`
+    migrated_url    the same, migrated: as good as new (tests/fresh.py)
+    filled          the same, with what a function writes to it, written once and copied
     golden          compares a text with a kept file; `make golden` writes the file anew
     postgres_url    the server behind it: ZHANGFANG_TEST_POSTGRES (a URL of a database in which
                     tests may create schemas), else one started for this run (tests/servers.py)
@@ -15,12 +16,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from hypothesis import settings
-from psycopg import sql
 
+from domain.eventstore.database import parse_database_url
 from tests import servers
+from tests.fresh import Filled, PostgresLedgers, SqliteLedgers, Write, WrittenLedgers, drop
 
 # The same examples in every run: a red build must be red again when somebody looks into it.
 settings.register_profile("house", derandomize=True, deadline=None)
@@ -74,18 +75,58 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         return
     server = request.getfixturevalue("postgres_url")
     schema = f"t_{os.getpid()}_{next(_numbers)}"
-    _drop(server, schema)  # A killed run on a server that lives on may have left one.
+    drop(server, schema)  # A killed run on a server that lives on may have left one.
     yield servers.with_query(server, schema=schema)
-    _drop(server, schema)
+    drop(server, schema)
+
+
+@pytest.fixture(scope="session")
+def sqlite_ledgers(tmp_path_factory: pytest.TempPathFactory) -> SqliteLedgers:
+    return SqliteLedgers(tmp_path_factory.mktemp("template") / "ledger.db")
+
+
+@pytest.fixture(scope="session")
+def postgres_ledgers(postgres_url: str) -> Iterator[PostgresLedgers]:
+    ledgers = PostgresLedgers(postgres_url)
+    yield ledgers
+    ledgers.close()
 
 
 @pytest.fixture
-def migrated_url(database_url: str) -> str:
+def migrated_url(request: pytest.FixtureRequest, database_url: str) -> Iterator[str]:
     """An empty ledger with every table created."""
-    from migrations.run import migrate
+    database = parse_database_url(database_url)
+    if database.dialect == "sqlite":
+        request.getfixturevalue("sqlite_ledgers").make(Path(database.path))
+        yield database_url
+        return
+    ledgers: PostgresLedgers = request.getfixturevalue("postgres_ledgers")
+    yield ledgers.make(database.schema)
+    ledgers.end(database.schema)
 
-    migrate(database_url)
-    return database_url
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WrittenLedgers]:
+    ledgers = WrittenLedgers(tmp_path_factory.mktemp("written"))
+    yield ledgers
+    ledgers.close()
+
+
+@pytest.fixture
+def filled(request: pytest.FixtureRequest, database_url: str, written: WrittenLedgers) -> Filled:
+    """`filled(write)`: the URL of a ledger in which `write(url)` has written."""
+
+    def fill(write: Write) -> str:
+        database = parse_database_url(database_url)
+        if database.dialect == "sqlite":
+            written.copy(write, Path(database.path))
+            return database_url
+        url: str = request.getfixturevalue("migrated_url")
+        schema = written.schema(write, request.getfixturevalue("postgres_url"))
+        request.getfixturevalue("postgres_ledgers").fill(database.schema, schema)
+        return url
+
+    return fill
 
 
 @pytest.fixture
@@ -109,12 +150,3 @@ def golden() -> Callable[[str, str], None]:
         )
 
     return compare
-
-
-def _drop(server: str, schema: str) -> None:
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute("SET lock_timeout = '20s'")  # A leaked open commit fails the test.
-        connection.execute("SET client_min_messages = warning")
-        for name in (schema, f"{schema}_vault"):
-            statement = sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(name))
-            connection.execute(statement)

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +34,9 @@ def within(name: str, package: str) -> bool:
     return name == package or name.startswith(package + ".")
 
 
-def modules() -> list[Module]:
+@cache
+def modules() -> tuple[Module, ...]:
+    """All of them, read once: no rule changes a tree."""
     found = []
     for package in PACKAGES:
         for file in sorted((ROOT / package).rglob("*.py")):
@@ -41,14 +44,19 @@ def modules() -> list[Module]:
             name = ".".join(path.with_suffix("").parts).removesuffix(".__init__")
             tree = ast.parse(file.read_text(encoding="utf-8"), str(path))
             found.append(Module(name, str(path), tree, file.name == "__init__.py"))
-    return found
+    return tuple(found)
 
 
-def imports(module: Module) -> Iterator[Import]:
+@cache
+def imports(module: Module) -> tuple[Import, ...]:
     """Every import, also those inside functions and under TYPE_CHECKING, as absolute names.
 
-    `from a import b` yields `a.b`: whether b is a module makes no difference to the rules.
+    `from a import b` gives `a.b`: whether b is a module makes no difference to the rules.
     """
+    return tuple(_imports(module))
+
+
+def _imports(module: Module) -> Iterator[Import]:
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Import):
             yield from (Import(node.lineno, alias.name) for alias in node.names)

@@ -41,8 +41,10 @@ from api.cli.output import (
 )
 from domain.refusals import Code
 
+PROGRAM = "zhangfang"  # In usage messages too, however it was started.
+
 app = typer.Typer(
-    name="zhangfang",
+    name=PROGRAM,
     help="账房: the accounting system of a third-party payment institution.",
     no_args_is_help=True,
     add_completion=False,
@@ -106,7 +108,7 @@ app.command(
 def _json_app() -> int:
     """The application for machines: how it was called wrongly is said in JSON too."""
     try:
-        return int(app(standalone_mode=False) or 0)
+        return int(app(prog_name=PROGRAM, standalone_mode=False) or 0)
     except typer.Abort:
         return INTERRUPTED
     except typer.TyperException as error:
@@ -129,7 +131,7 @@ def main() -> None:
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
     try:
-        sys.exit(_json_app() if as_json else app())
+        sys.exit(_json_app() if as_json else app(prog_name=PROGRAM))
     except Exception as error:  # Commands say their own; this is for what is outside of them.
         say_unexpected(error, as_json=as_json)
         sys.exit(REFUSED)

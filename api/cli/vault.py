@@ -1,17 +1,19 @@
 """`zhangfang vault`: keys, rotation, backups and restores of the vault of personal data."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from api.cli.opening import forgotten_list, open_desk, open_vault
-from api.cli.output import DatabaseOption, JsonOption, Say, answering
+from api.cli.output import FOUND, DatabaseOption, JsonOption, Say, answering
 from api.operations.forgetting import Agreed, agree
 from api.settings import Settings, load_settings
 from domain.eventstore.database import parse_database_url
 from domain.ledger.ledger import utc_us
+from domain.refusals import Code, Refused
 from domain.vault import backup as backups
 from domain.vault.keys import next_line
 from domain.vault.place import create_tables, overwrite_gone, vault_database, vault_engine
@@ -20,6 +22,7 @@ from domain.vault.vault import Vault
 app = typer.Typer(
     no_args_is_help=True, help="The vault of personal data: keys, rotation, backup, restore."
 )
+FOUND_BY = ("number", "identity", "phone")
 AGAIN = "Stopped. The same command goes on where this one stopped."
 KeyFile = Annotated[Path, typer.Argument(metavar="FILE", help="The key file, mode 0600.")]
 
@@ -65,6 +68,30 @@ def status(database: DatabaseOption = None, as_json: JsonOption = False) -> None
         say.line(f"{found.members} members, {found.items} items, {found.forgotten} forgotten")
         for version, count in found.versions.items():
             say.line(f"  version {version} of the key wraps {count} members' keys")
+
+
+@app.command()
+def find(
+    field: Annotated[str, typer.Argument(metavar="number|identity|phone", help="What is sought.")],
+    database: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Whose a number is. It is read from stdin, so that it stands in no list of processes."""
+    with answering(database, as_json) as say:
+        if field not in FOUND_BY:
+            raise Refused(Code.REQUEST_INVALID, "field", f"one of {', '.join(FOUND_BY)} is needed")
+        vault = open_vault(say.database_url, load_settings())
+        try:
+            found = vault.find(field, sys.stdin.readline().strip())
+        finally:
+            vault.close()
+        if say.as_json:
+            keys = ("member_id", "kind", "item")
+            say.json({"found": [dict(zip(keys, one, strict=True)) for one in found]})
+        for member_id, kind, item in found:
+            say.line(f"{member_id}  {kind}  {item}")
+    if not found:
+        raise typer.Exit(FOUND)
 
 
 @app.command()

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.context import AppContext
@@ -32,7 +32,7 @@ from api.graphql.asked import (
 from api.graphql.tags import matches
 from api.http.bearer import only_authorization
 from api.http.bodies import arriving_body, refuse_other_type
-from api.http.errors import HANDLERS, Problem
+from api.http.errors import handler_of
 from api.http.nesting import refuse_deep_json
 from api.web.pages import page
 from domain.refusals import Code, Refused
@@ -123,7 +123,7 @@ def graphql_app(context: AppContext, reads: GraphQLReads) -> ASGIApp:
         try:
             response = await respond(scope, receive)
         except Exception as error:
-            response = await HANDLERS[_handled(error)](Request(scope, receive), error)
+            response = await handler_of(error)(Request(scope, receive), error)
         await response(scope, receive, send)
 
     return app
@@ -136,13 +136,6 @@ def _revalidated(tag: str) -> Headers:
         (b"cache-control", b"private, no-cache"),
         (b"vary", b"Authorization, Accept"),
     )
-
-
-def _handled(error: Exception) -> type[Exception]:
-    answered = (Refused, Problem, HTTPException, ClientDisconnect)
-    if not isinstance(error, answered):
-        return Exception
-    return next(kind for kind in HANDLERS if isinstance(error, kind))
 
 
 async def _asked(given: _Given, receive: Receive) -> Asked:

@@ -256,6 +256,11 @@ HANDLERS: dict[type[Exception], Handler] = {
 }
 
 
+def handler_of(error: Exception) -> Handler:
+    """Who answers for a failure."""
+    return next(handler for kind, handler in HANDLERS.items() if isinstance(error, kind))
+
+
 def refusals_page() -> str:
     """docs/refusals.md: a section per code, so that a problem's `type` leads to its meaning."""
     lines = [

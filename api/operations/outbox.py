@@ -23,6 +23,7 @@ from sqlalchemy import Engine
 
 from api.operations.exchanges import Keeper, written
 from api.operations.gates import Gate, Pause
+from api.operations.loops import loop_factory
 from api.operations.payees import NO_ACCOUNT, Payees, Wanted
 from api.operations.personal import Personal
 from domain.channel.adapters.deadline import within
@@ -93,8 +94,9 @@ class Outbox:
     ) -> None:
         """`clock` is the books' (UTC µs), running `factor` times as fast as the wall's, by which
         adapters sign. `payees`: merchants' accounts at the bank, by member; `personal`: those that
-        are bound; a payout to neither is withheld. While `waits()`, nothing new is begun; what was issued more than
-        `days_behind` days ago and never sent is history, and left to whoever brings it."""
+        are bound; a payout to neither is withheld. While `waits()`, nothing new is begun; what was
+        issued more than `days_behind` days ago and never sent is history, and left to whoever
+        brings it."""
         self._ledger = ledger
         self._reads = reads
         self._adapters = dict(adapters)
@@ -142,7 +144,8 @@ class Outbox:
     # Its loops.
 
     def _run(self) -> None:
-        asyncio.run(self.run())
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(self.run())
 
     async def run(self) -> None:
         """Serve all channels until told to stop."""
@@ -233,7 +236,7 @@ class Outbox:
 
         def read(view: Any) -> tuple[list[Due], int | None]:
             rows = instructions.due(view, channel, now_us, most, since_us)
-            next_us = None if rows else instructions.next_due_us(view, [channel])
+            next_us = None if rows else instructions.next_due_us(view, channel)
             return rows, next_us if next_us is not None and next_us > now_us else None
 
         return await self._read(read)

@@ -198,7 +198,7 @@ class Personal:
 
     def forget(self, wish: ForgetWanted) -> ForgetMember:
         """Raises Refused: VAULT_LOCKED, MEMBER_NOT_FOUND."""
-        assert self.vault  # What cannot be erased is not to be called forgotten.
+        _ = self.vault  # What cannot be erased is not to be called forgotten.
         streams = member.stream(wish.member_id), card.stream(wish.member_id)
         times = [
             recorded.at_us
@@ -238,9 +238,8 @@ class Personal:
         if any(one.particulars == particulars for one in state.bindings):
             return
         with self._reads.connect() as connection:
-            rows, _ = cards.cards(connection, member_id)
-        was_bound = {one.particulars for one in rows if one.bound_at_us is not None}
-        if particulars not in was_bound:
+            was_bound = cards.was_bound(connection, member_id, particulars)
+        if not was_bound:
             self.vault.drop(member_id, CARD, particulars)
 
     # What is on its way to a bank.

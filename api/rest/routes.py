@@ -5,7 +5,6 @@ caller's own, under what number; then the ledger decides. A handler knows no bus
 """
 
 import re
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio.to_thread
@@ -20,6 +19,7 @@ from api.http.access import NOT_TO_BE_NAMED, UNNAMEABLE, refuse_foreign, refuse_
 from api.http.bearer import authorization
 from api.http.errors import Problem
 from api.http.keys import Caller
+from api.http.straight import Handle
 from api.rest import (
     accounts,
     cards,
@@ -30,6 +30,7 @@ from api.rest import (
     settlement,
     transactions,
     wallets,
+    withdrawals,
 )
 from api.rest.body import build, check_text, read_object
 from api.rest.endpoint import Endpoint
@@ -45,6 +46,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *orders.ENDPOINTS,
     *transactions.ENDPOINTS,
     *wallets.ENDPOINTS,
+    *withdrawals.ENDPOINTS,
     *accounts.ENDPOINTS,
     *days.ENDPOINTS,
     *settlement.ENDPOINTS,
@@ -58,10 +60,10 @@ _KEY = re.compile(r"[\x21-\x7e]{1,100}", re.ASCII)
 def router(context: AppContext) -> APIRouter:
     """All commands, on one open ledger."""
     routes = APIRouter()
-    for endpoint in ENDPOINTS:
+    for endpoint, handle in handlers(context):
         routes.add_api_route(
             endpoint.path,
-            _handler(context, endpoint),
+            handle,
             methods=[endpoint.method],
             status_code=endpoint.status,
             summary=endpoint.summary,
@@ -73,14 +75,17 @@ def router(context: AppContext) -> APIRouter:
     return routes
 
 
+def handlers(context: AppContext) -> list[tuple[Endpoint, Handle]]:
+    """Every endpoint with its handler."""
+    return [(endpoint, _handler(context, endpoint)) for endpoint in ENDPOINTS]
+
+
 def operation_id(name: str) -> str:
     """`POST /v1/orders/{order_no}/close` -> `post_orders_order_no_close`."""
     return re.sub(r"[^a-z]+", "_", name.lower().replace("/v1", "")).strip("_")
 
 
-def _handler(
-    context: AppContext, endpoint: Endpoint
-) -> Callable[[HttpRequest], Awaitable[Response]]:
+def _handler(context: AppContext, endpoint: Endpoint) -> Handle:
     async def command(request: HttpRequest) -> Response:
         caller = await admit(context, endpoint.name, request)
         body = await read_object(request)

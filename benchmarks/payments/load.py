@@ -15,7 +15,7 @@ from benchmarks.payments.outside import Lane
 from benchmarks.payments.wire import Client, Message, post
 
 LOOK_S = 0.02  # Between two payments that are looked at by GraphQL.
-ASK_AGAIN_S = 0.002
+ASK_AGAIN_S = 0.005
 GIVE_UP_S = 30.0
 BARE = b"pay-bare"  # Begins the numbers of orders that no ledger knows.
 QUERY = "query ($no: ID!) { payment(no: $no) { state } }"

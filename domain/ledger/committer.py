@@ -40,7 +40,7 @@ from domain.ledger import codec, promised
 from domain.ledger.answer import Answer, Refusal
 from domain.ledger.promised import NOTHING, Promised
 from domain.ledger.states import CACHE_SIZE, StateCache
-from domain.ledger.unit import Overlay, UnitOfWork
+from domain.ledger.unit import Held, Overlay, UnitOfWork
 from domain.refusals import MALFORMED, Code, Refused
 from domain.texts import fault
 
@@ -134,6 +134,10 @@ class Committer:
     def cached(self) -> int:
         """How many states are in memory; never more than twice the cache's size."""
         return len(self._cache)
+
+    def remembered(self, stream: str) -> Held | None:
+        """As `StateCache.peek`."""
+        return self._cache.peek(stream)
 
     def commit(self, requests: Sequence[Request]) -> list[Answer | BaseException]:
         """Decide and write; the answers in order, and in the place of a request whose handler

@@ -176,6 +176,12 @@ class Ledger:
         """The committed state of a stream, read now; the initial state if it does not exist."""
         return fold_stream(self.recorder, stream)[1]
 
+    def remembered(self, stream: "Stream[StateT]") -> StateT | None:
+        """The state of a stream if it is in memory, without waiting for anything: as this process
+        committed it last, so that another process may have changed it since. None: look it up."""
+        held = self._committer.remembered(stream)
+        return held[1] if held is not None else None
+
     def version(self, stream: str) -> int:
         """How many facts a stream has; 0 if it does not exist."""
         return fold_stream(self.recorder, Stream(stream))[0]

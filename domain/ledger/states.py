@@ -91,6 +91,10 @@ class StateCache:
         """Whether a stream's state is in memory."""
         return stream in self._young or stream in self._old
 
+    def peek(self, stream: str) -> Held | None:
+        """A committed state that is in memory, of now or a moment ago. From any thread."""
+        return self._young.get(stream) or self._old.get(stream)
+
     def prefetch(self, streams: Iterable[str]) -> None:
         """Read all that are not here, in one query."""
         young, old = self._young, self._old

@@ -13,12 +13,12 @@ is ever made for that member again. `Vault` is thread-safe; nothing is cached, s
 process forgot is forgotten here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, text
 
 from domain.eventstore.database import Database
 from domain.refusals import Code, Refused
@@ -27,7 +27,7 @@ from domain.vault.keys import KeyRing
 from domain.vault.place import create_tables, overwrite_gone, vault_engine
 from domain.vault.sealing import Damaged, new_key, opened, sealed, token
 
-LOOKUP = "lookup"
+LOOKUP, ROTATION = "lookup", "rotation"
 BATCH = 200  # Keys wrapped anew in one transaction.
 
 Told = Callable[[str, int, int | None], None]
@@ -102,7 +102,7 @@ class Vault:
     def key_of(self, member_id: str) -> MemberKey:
         """The member's key, made when there is none. Raises Refused: MEMBER_FORGOTTEN,
         VAULT_LOCKED, VAULT_DAMAGED."""
-        with self._writing() as connection:
+        with self._writing(member_id) as connection:
             found = self._key(connection, member_id)
             if found is not None:
                 return found
@@ -140,7 +140,7 @@ class Vault:
             }
             for field, plain in fields.items()
         ]
-        with self._writing() as connection:
+        with self._writing(key.member_id) as connection:
             _refuse_forgotten(connection, key.member_id)  # Since the key was opened.
             connection.execute(text(_ADD_ITEM), rows)
 
@@ -171,7 +171,7 @@ class Vault:
     def drop(self, member_id: str, kind: str, item: str) -> None:
         """An item goes; again: nothing happens."""
         row = {"member": member_id, "kind": kind, "item": item}
-        with self._writing() as connection:
+        with self._writing(member_id) as connection:
             connection.execute(text(_DROP), row)
 
     def find(self, field: str, plain: str) -> list[tuple[str, str, str]]:
@@ -189,7 +189,7 @@ class Vault:
             self._list, member_id, at_us
         )  # First: it must outlive a crash, and restores.
         who = {"member": member_id, "at_us": at_us}
-        with self._writing() as connection:
+        with self._writing(member_id) as connection:
             gone = [connection.execute(text(sql), who).rowcount for sql in _FORGET]
         if any(gone):
             overwrite_gone(self._engine)
@@ -221,7 +221,7 @@ class Vault:
 
     def _rotate_some(self) -> int:
         newest = {"newest": self._keys.newest, "most": BATCH}
-        with self._writing() as connection:
+        with self._writing(ROTATION) as connection:
             rows = connection.execute(text(_OLD_KEYS), newest).all()
             for member_id, version, wrapped in rows:
                 place = _key_place(member_id)
@@ -245,9 +245,14 @@ class Vault:
 
     # Inside.
 
-    def _writing(self) -> Any:
-        engine: Engine = self._engine.execution_options(begin_immediate=True)
-        return engine.begin()
+    @contextmanager
+    def _writing(self, about: str) -> Iterator[Connection]:
+        """A transaction of which there is one at a time about a member: no key is made between
+        looking for a tombstone and its coming."""
+        with self._engine.execution_options(begin_immediate=True).begin() as connection:
+            if self.database.dialect == "postgresql":
+                connection.execute(text(_LOCK), {"schema": self.database.schema, "about": about})
+            yield connection
 
     def _key(self, connection: Connection, member_id: str) -> MemberKey | None:
         row = connection.execute(text(_KEY), {"member": member_id}).first()
@@ -266,20 +271,20 @@ class Vault:
 
     def _lookup_key(self) -> bytes:
         """The key of searches: made once, wrapped like any other, the same through rotations."""
-        with self._writing() as connection:
+        with self._writing(LOOKUP) as connection:
             row = connection.execute(text(_META), {"name": LOOKUP}).first()
             if row is not None:
                 return self._unwrapped(row[0], (LOOKUP,), bytes(row[1]))
             key = new_key()
             content = self._keys.wrapped((LOOKUP,), key)
-            row = {"name": LOOKUP, "version": self._keys.newest, "content": content}
-            connection.execute(text(_ADD_META), row)
+            made = {"name": LOOKUP, "version": self._keys.newest, "content": content}
+            connection.execute(text(_ADD_META), made)
             return key
 
     def _wrap_lookup(self) -> None:
         content = self._keys.wrapped((LOOKUP,), self._lookup)
         row = {"name": LOOKUP, "version": self._keys.newest, "content": content}
-        with self._writing() as connection:
+        with self._writing(LOOKUP) as connection:
             connection.execute(text(_REWRAP_META), row)
 
 
@@ -298,6 +303,7 @@ def _damaged(error: Damaged) -> Refused:
     return Refused(Code.VAULT_DAMAGED, "vault", detail)
 
 
+_LOCK = "SELECT pg_advisory_xact_lock(hashtext(:schema), hashtext(:about))"
 _KEY = "SELECT key_version, wrapped FROM member_keys WHERE member_id = :member"
 _ADD_KEY = (
     "INSERT INTO member_keys (member_id, key_version, wrapped) VALUES (:member, :version, :wrapped)"

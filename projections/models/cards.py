@@ -5,6 +5,7 @@ the vault. `due_us` says when the bank is to be asked next, for whoever asks it.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 from msgspec import Struct
 from sqlalchemy import BigInteger, Column, Connection, Index, Integer, Table, func, select, text
@@ -16,6 +17,9 @@ from projections.tables.bulk import upsert_rows
 from projections.tables.drafts import Change, Drafts
 from projections.tables.paging import sought_text
 
+CardState = Literal[
+    "requested", "code_sent", "confirming", "bound", "ending", "refused", "replaced", "ended"
+]
 _DUE = text("due_us IS NOT NULL")
 MOST = 100  # Of a member, the newest.
 
@@ -91,8 +95,8 @@ class Draft(Struct, gc=False):
 
 # Msgspec lets a frozen struct extend one that is not; the checker thinks of dataclasses.
 class Card(Draft, frozen=True, gc=False):  # type: ignore[misc]
-    """One signing: `state` is requested, code_sent, confirming, bound, ending, refused, replaced or
-    ended; `due_us`: when the bank is asked next, None: it is not. UTC µs."""
+    """One signing, its `state` a `CardState`; `due_us`: when the bank is asked next, None: it is
+    not. UTC µs."""
 
 
 class Delta(Struct):
@@ -229,6 +233,16 @@ def cards(connection: Connection, member_id: str) -> tuple[Sequence[Card], str]:
     rows = connection.execute(query.order_by(TABLE.c.binding.desc()).limit(MOST))
     default = connection.execute(select(DEFAULTS.c.card).where(DEFAULTS.c.member_id == whose))
     return [Card(*row) for row in rows], default.scalar() or ""
+
+
+def was_bound(connection: Connection, member_id: str, particulars: str) -> bool:
+    """Whether these particulars were ever signed by the bank."""
+    found = select(TABLE.c.binding).where(
+        TABLE.c.member_id == member_id,
+        TABLE.c.particulars == particulars,
+        TABLE.c.bound_at_us.is_not(None),
+    )
+    return connection.execute(found.limit(1)).first() is not None
 
 
 def due(connection: Connection, at_us: int, limit: int) -> list[Card]:

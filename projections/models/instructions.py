@@ -4,7 +4,7 @@ What is to be done is here: the worker's, by state; the outbox's, by the time at
 to be asked.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -14,6 +14,7 @@ from sqlalchemy import (
     Connection,
     Index,
     Table,
+    bindparam,
     func,
     select,
     text,
@@ -350,29 +351,33 @@ class Due(Struct, frozen=True):
     purpose: str
 
 
+# Made once: the outbox asks them for each channel whenever something may be due.
+_OF_CHANNEL = (_DUE, TABLE.c.channel == bindparam("channel"))
+_RECENT = TABLE.c.attempts.is_not(None) | (TABLE.c.issued_at_us >= bindparam("since_us"))
+_DUE_NOW = (
+    select(TABLE.c.instruction_id, TABLE.c.attempts, TABLE.c.due_us, TABLE.c.purpose)
+    .where(*_OF_CHANNEL, TABLE.c.due_us <= bindparam("now_us"), _RECENT)
+    .order_by(TABLE.c.due_us)
+    .limit(bindparam("most"))
+)
+_DUE_NEXT = select(func.min(TABLE.c.due_us)).where(*_OF_CHANNEL)
+
+
 def due(
     connection: Connection, channel: str, now_us: int, limit: int, since_us: int = 0
 ) -> list[Due]:
     """What a channel is to be asked by now, the longest due first; of what was never sent only what
     was issued since an instant."""
-    columns = (TABLE.c.instruction_id, TABLE.c.attempts, TABLE.c.due_us, TABLE.c.purpose)
-    recent = (TABLE.c.attempts.is_not(None)) | (TABLE.c.issued_at_us >= since_us)
-    query = (
-        select(*columns)
-        .where(_DUE, TABLE.c.channel == channel, TABLE.c.due_us <= now_us, recent)
-        .order_by(TABLE.c.due_us)
-        .limit(limit)
-    )
+    given = {"channel": channel, "now_us": now_us, "since_us": since_us, "most": limit}
     return [
         Due(one, (made or 0) + 1, due_us, purpose)
-        for one, made, due_us, purpose in connection.execute(query)
+        for one, made, due_us, purpose in connection.execute(_DUE_NOW, given)
     ]
 
 
-def next_due_us(connection: Connection, channels: Collection[str]) -> int | None:
-    """When the first of these channels is to be asked; None: nothing is planned."""
-    query = select(func.min(TABLE.c.due_us)).where(_DUE, TABLE.c.channel.in_(channels))
-    found: int | None = connection.execute(query).scalar()
+def next_due_us(connection: Connection, channel: str) -> int | None:
+    """When a channel is to be asked next; None: nothing is planned."""
+    found: int | None = connection.execute(_DUE_NEXT, {"channel": channel}).scalar()
     return found
 
 

@@ -4,6 +4,7 @@ A waiting one has a date from which it may be instructed, for the worker's timer
 """
 
 from datetime import date
+from typing import Literal
 
 from msgspec import Struct
 from sqlalchemy import (
@@ -26,6 +27,9 @@ from projections.tables.drafts import Change, Drafts
 from projections.tables.listing import Listing, Names, Narrowed, between, given, values_of
 from projections.tables.paging import Int, Page, columns_of, sought_text
 
+WithdrawalState = Literal[
+    "unapproved", "waiting", "instructed", "succeeded", "failed", "turned_down", "returned"
+]
 _WAITS = text("state = 'waiting'")
 
 TABLE = Table(

@@ -11,6 +11,7 @@ import pytest
 
 from tests.anomalies.child import Job
 from tests.anomalies.market import open_market
+from tests.fresh import Filled
 from tests.servers import wait_until
 
 ROOT = Path(__file__).parent.parent.parent
@@ -66,7 +67,6 @@ def nursery() -> Iterator[Nursery]:
 
 
 @pytest.fixture
-def market(database_url: str) -> str:
+def market(filled: Filled) -> str:
     """A ledger in which a hot merchant and its buyers wait, on each backend."""
-    open_market(database_url)
-    return database_url
+    return filled(open_market)

@@ -26,6 +26,9 @@ from domain.kernel import DAY_US, SHANGHAI, to_us
 from domain.vault.keys import parse_keys
 from domain.vault.place import vault_database
 from domain.vault.vault import Vault
+from migrations.run import migrate
+from tests.fresh import Filled, drop
+from tests.servers import with_query
 
 VAULT_KEY = f"1:{b64encode(bytes(range(32))).decode()}"
 NOON = to_us(datetime(2026, 11, 23, 12, 0, tzinfo=SHANGHAI))
@@ -35,11 +38,11 @@ MERCHANTS = {"merchant": "SQUIRRELS", "stranger": "GREENTEA"}
 class Server:
     """The application with its clock, and requests sent in a role."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, keys: Mapping[str, str] | None = None) -> None:
         self.url = url
         self.now_us = NOON
         self.clock: Callable[[], int] = lambda: self.now_us
-        self.keys = self._make_keys()
+        self.keys = dict(keys or self._make_keys())
         self.channel = SimulatedChannel()
         self.bank = SimulatedCardBank(lambda: self.clock())
         self.vault_key = VAULT_KEY
@@ -154,13 +157,37 @@ def server(migrated_url: str) -> Iterator[Server]:
     running = Server(migrated_url)
     yield running
     running.close()
+    drop_vault(migrated_url)
+
+
+def drop_vault(url: str) -> None:
+    """The vault beside a schema goes with it; one beside a file stands in the test's folder."""
+    place = vault_database(parse_database_url(url))
+    if place.schema:
+        drop(with_query(url, schema=None), place.schema)
+
+
+# Of the market that tests get a copy of, on each database: a key is shown only once.
+_keys_of_market: dict[str, dict[str, str]] = {}
+
+
+def write_market(url: str) -> None:
+    migrate(url)
+    written = Server(url)
+    written.open_market()
+    written.close()
+    drop_vault(url)
+    _keys_of_market[parse_database_url(url).dialect] = written.keys
 
 
 @pytest.fixture
-def market(server: Server) -> Server:
+def market(filled: Filled) -> Iterator[Server]:
     """The application with the books open and its members registered."""
-    server.open_market()
-    return server
+    url = filled(write_market)
+    running = Server(url, _keys_of_market[parse_database_url(url).dialect])
+    yield running
+    running.close()
+    drop_vault(url)
 
 
 def problem(response: Any, status: int, code: str, field: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import base64
 import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import MetaData, Table, inspect, literal_column, select
 
@@ -40,7 +41,7 @@ def everything(databases: Iterable[Database]) -> Iterator[tuple[str, bytes]]:
         engine = vault_engine(database)
         with engine.connect() as connection:
             for table in inspect(connection).get_table_names():
-                wanted = select(literal_column("*")).select_from(Table(table, MetaData()))
+                wanted: Any = select(literal_column("*")).select_from(Table(table, MetaData()))
                 for row in connection.execute(wanted).all():
                     yield from ((table, _bytes(value)) for value in tuple(row))
         engine.dispose()

@@ -2,6 +2,7 @@
 row of any database, no file, no log, no figure and no answer."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -72,18 +73,7 @@ def play(server: Server) -> list[bytes]:
     send(CARDS, ANN, "foreign", role="merchant")
     second = bound(SECOND, "b")
     bound(CHILD, "c")
-    server.bank.refuses[THIRD["number"]] = "NAME_WRONG"
-    send(CARDS, {**CHILD, "phone": SECOND["phone"]}, "refused")
-    server.ask_banks()
-    sign = server.bank.sign
-
-    async def fails(number: str, what: Particulars, now_us: int) -> Reply:
-        raise OSError(f"{number}: {what.account} {what.name} {what.identity} {what.phone}")
-
-    server.bank.sign = fails  # type: ignore[method-assign]
-    send(CARDS, {**ANN, "phone": SECOND["phone"]}, "lost")
-    server.ask_banks()
-    server.bank.sign = sign  # type: ignore[method-assign]
+    fail(server, send)
     certified = {
         "name": ANN["name"],
         "identity": ANN["identity"],
@@ -99,6 +89,22 @@ def play(server: Server) -> list[bytes]:
     answers.append(server.send("GET", "/metrics", role="operator").content)
     assert first
     return answers
+
+
+def fail(server: Server, send: Callable[..., Any]) -> None:
+    """A bank that refuses, and one whose trouble has everything in its text."""
+    server.bank.refuses[THIRD["number"]] = "NAME_WRONG"
+    send(CARDS, {**CHILD, "phone": SECOND["phone"]}, "refused")
+    server.ask_banks()
+    sign = server.bank.sign
+
+    async def fails(number: str, what: Particulars, now_us: int) -> Reply:
+        raise OSError(f"{number}: {what.account} {what.name} {what.identity} {what.phone}")
+
+    server.bank.sign = fails  # type: ignore[method-assign]
+    send(CARDS, {**ANN, "phone": SECOND["phone"]}, "lost")
+    server.ask_banks()
+    server.bank.sign = sign  # type: ignore[method-assign]
 
 
 def databases(server: Server) -> list[Any]:

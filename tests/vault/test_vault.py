@@ -2,6 +2,8 @@
 
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -150,6 +152,37 @@ def test_a_rotation_goes_on_where_it_stopped_and_changes_no_token(
     assert [newest.key_of(member).token("card", CARD) for member in members] == tokens
     assert len(newest.find("number", CARD)) == 7
     assert newest.rotate().rewrapped == 0
+
+
+def test_many_at_once_make_one_key(opening: Open) -> None:
+    """Vaults of several processes, each with connections of its own."""
+    vaults = [opening() for _ in range(4)]
+
+    def token(number: int) -> str:
+        vault = vaults[number % 4]
+        kept(vault, "ANN", "c1")
+        return vault.key_of("ANN").token("card", CARD)
+
+    with ThreadPoolExecutor(8) as threads:
+        assert len(set(threads.map(token, range(40)))) == 1
+    assert vaults[0].read("ANN", "card", "c1") == FIELDS
+
+
+def test_who_is_forgotten_meanwhile_gets_no_key(opening: Open) -> None:
+    vaults = [opening() for _ in range(4)]
+
+    def work(number: int) -> None:
+        member = f"M{number // 4}"
+        if number % 4 == 0:
+            vaults[0].forget(member, AT)
+            return
+        with suppress(Refused):
+            kept(vaults[number % 4], member)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(work, range(80)))
+    left = vaults[0].standing()
+    assert (left.members, left.items, left.forgotten) == (0, 0, 20)
 
 
 def test_a_version_that_is_not_given_is_named(opening: Open) -> None:

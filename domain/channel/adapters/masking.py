@@ -67,6 +67,8 @@ FIELDS: tuple[Field, ...] = (
 )
 
 _rules = {(field.name, field.under): field for field in FIELDS}
+_ruled = {field.name for field in FIELDS}
+_NESTED = (dict, list)
 
 # What goes from any text, whatever field it stands in. The first that fits wins.
 PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -103,23 +105,29 @@ def masked(body: bytes) -> bytes:
 
 
 def _value(value: object, name: str, under: str) -> object:
+    kind = type(value)  # What JSON decodes to, and nothing else.
+    if kind is dict:
+        return _members(value, name)  # type: ignore[arg-type]
+    if kind is list:
+        return [_value(inner, name, under) for inner in value]  # type: ignore[attr-defined]
     rule = _rules.get((name, under)) or _rules.get((name, ""))
-    if rule is not None and not isinstance(value, dict | list):
+    if rule is not None:
         return _tail(value, rule.tail)
-    if isinstance(value, dict):
-        return {
-            shown: _value(inner, folded, name)
-            for (shown, folded), inner in ((_named(key), inner) for key, inner in value.items())
-        }
-    if isinstance(value, list):
-        return [_value(inner, name, under) for inner in value]
     if name in OPEN:
         return value
-    if isinstance(value, str):
-        return masked_text(value)
-    if type(value) is int and masked_text(str(value)) != str(value):
+    if kind is str:
+        return masked_text(value)  # type: ignore[arg-type]
+    if kind is int and masked_text(str(value)) != str(value):
         return GONE
     return value
+
+
+def _members(value: dict[str, object], under: str) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for key, inner in value.items():
+        shown, name, keeps = _named(key)
+        found[shown] = inner if keeps and type(inner) not in _NESTED else _value(inner, name, under)
+    return found
 
 
 def _tail(value: object, tail: int) -> object:
@@ -138,14 +146,20 @@ def masked_text(text: str) -> str:
     return text
 
 
-def _named(key: str) -> tuple[str, str]:
-    """A field's name as it is shown, and as it is compared."""
-    return _usual(key) if len(key) <= LONGEST else (masked_text(key), _folded(key))
+def _named(key: str) -> tuple[str, str, bool]:
+    """A field's name as it is shown, and as it is compared; and whether what stands in it is kept
+    whatever it is inside of."""
+    return _usual(key) if len(key) <= LONGEST else _name_of(key)
 
 
 @lru_cache(1024)  # Channels use the same few again and again.
-def _usual(key: str) -> tuple[str, str]:
-    return masked_text(key), _folded(key)
+def _usual(key: str) -> tuple[str, str, bool]:
+    return _name_of(key)
+
+
+def _name_of(key: str) -> tuple[str, str, bool]:
+    name = _folded(key)
+    return masked_text(key), name, name in OPEN and name not in _ruled
 
 
 def _folded(name: str) -> str:

@@ -3,8 +3,9 @@
 Nothing is raised for what the outside does: what went wrong is `Lost`, with the reason. Each
 channel has its own number of connections (bulkhead): a slow one slows no other.
 
-Each connection is a client with a pool of one. A pool looks at all its connections for each
-request: with 256 of them that was half of what a request cost.
+It stands on httpcore2, the lower half of httpx2: a signed request has its headers already, follows
+no redirect and keeps no cookie, and what a client does beside that took half of the whole. There is
+no pool either: one looks at all its connections for each request.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import ssl
 from collections.abc import Mapping
 from functools import cache
 
+import httpcore2
 import httpx2
 from msgspec import Struct
 from msgspec.structs import replace
@@ -26,9 +28,14 @@ MAX_BYTES = 256 * 1024  # Of an answer's body.
 # A connection that was idle longer is opened anew: servers close theirs after 5 s, and a request
 # on a connection that is just being closed would be lost.
 IDLE_SECONDS = 3
-ONE_CONNECTION = httpx2.Limits(
-    max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE_SECONDS
+BROKEN = (
+    httpcore2.TimeoutException,
+    httpcore2.NetworkError,
+    httpcore2.ProtocolError,
+    httpcore2.ConnectionNotAvailable,
 )
+# A compressed answer could be small outside and huge inside.
+ALWAYS = ((b"Accept-Encoding", b"identity"), (b"User-Agent", b"zhangfang"), (b"Accept", b"*/*"))
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,10 +83,14 @@ class Wire:
         self._limits = limits
         self._free = asyncio.Semaphore(limits.connections)
         # Over http nothing is verified; the first request need not wait for the authorities.
-        self._verify = _trusted() if self._base.startswith("https:") else False
-        self._idle: list[httpx2.AsyncClient] = []  # The one that was used last is used next.
-        self._clients: list[httpx2.AsyncClient] = []
-        self.prefix = httpx2.URL(self._base).raw_path.decode().rstrip("/")
+        self._trusted = _trusted() if self._base.startswith("https:") else None
+        self._idle: list[httpcore2.AsyncHTTPConnection] = []  # The one used last is used next.
+        self._to = _address(self._base)
+        self._always = ((b"Host", _host(self._to)), *ALWAYS)
+        whole = _seconds(limits.request_ms)
+        times = {"connect": _seconds(limits.connect_ms), "read": whole, "write": whole}
+        self._extensions = {"timeout": times}
+        self.prefix = self._to.target.decode()
 
     async def ask(self, request: Request) -> Reply | Lost:
         """Send a request and read its answer, within the deadline of the whole."""
@@ -87,47 +98,58 @@ class Wire:
         if not await within(self._free.acquire(), whole):
             busy = f"all {self._limits.connections} connections are busy: nothing was sent"
             return self._lost(request, busy, sent=False)
-        client = self._idle.pop() if self._idle else self._new()
+        connection = await self._connection()
         try:
-            reply = await within(self._asked(client, request), whole)
+            reply = await within(self._asked(connection, request), whole)
             if reply is None:
                 return self._lost(request, f"no answer within {self._limits.request_ms} ms")
             return reply
-        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
+        except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
             return self._lost(request, f"no connection: {_told(error)}", sent=False)
-        except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
+        except (*BROKEN, OSError) as error:
             return self._lost(request, f"the connection broke: {_told(error)}")
         finally:
-            self._idle.append(client)
+            if connection.is_idle():
+                self._idle.append(connection)
+            else:
+                await connection.aclose()
             self._free.release()
 
     async def aclose(self) -> None:
-        """Close all connections."""
-        for client in self._clients:
-            await client.aclose()
+        """Close all connections that are not in use."""
+        while self._idle:
+            await self._idle.pop().aclose()
 
-    def _new(self) -> httpx2.AsyncClient:
-        whole = _seconds(self._limits.request_ms)
-        client = httpx2.AsyncClient(
-            timeout=httpx2.Timeout(whole, connect=_seconds(self._limits.connect_ms)),
-            # A compressed answer could be small outside and huge inside.
-            headers={"Accept-Encoding": "identity", "User-Agent": "zhangfang"},
-            transport=httpx2.AsyncHTTPTransport(
-                verify=self._verify, trust_env=False, limits=ONE_CONNECTION
-            ),
-            trust_env=False,  # No proxy and no password from the environment.
-            follow_redirects=False,
+    async def _connection(self) -> httpcore2.AsyncHTTPConnection:
+        """One that the channel has not closed yet, else a new one: it connects when it is used."""
+        while self._idle:
+            kept = self._idle.pop()
+            if kept.is_available() and not kept.has_expired():
+                return kept
+            await kept.aclose()
+        return httpcore2.AsyncHTTPConnection(
+            self._to.origin, ssl_context=self._trusted, keepalive_expiry=IDLE_SECONDS
         )
-        self._clients.append(client)
-        return client
 
-    async def _asked(self, client: httpx2.AsyncClient, request: Request) -> Reply | Lost:
-        path = request.target.removeprefix(self.prefix)
-        async with client.stream(
-            request.method, self._base + path, headers=request.headers, content=request.body
-        ) as response:
+    async def _asked(
+        self, connection: httpcore2.AsyncHTTPConnection, request: Request
+    ) -> Reply | Lost:
+        target = self.prefix + request.target.removeprefix(self.prefix)
+        to = self._to
+        url = httpcore2.URL(scheme=to.scheme, host=to.host, port=to.port, target=target.encode())
+        asked = httpcore2.Request(
+            request.method,
+            url,
+            headers=[*self._always, *_sent(request)],
+            content=request.body,
+            extensions=self._extensions,
+        )
+        response = await connection.handle_async_request(asked)
+        try:
             body, whole = await _bounded(response)
-            status, headers = response.status_code, dict(response.headers)
+        finally:
+            await response.aclose()
+        status, headers = response.status, _received(response)
         if not whole:
             return self._lost(request, f"an answer above {MAX_BYTES} bytes", status, body[:4096])
         if headers.get("content-encoding", "identity") != "identity":
@@ -162,10 +184,39 @@ def _trusted() -> ssl.SSLContext:
     return httpx2.create_ssl_context(trust_env=False)
 
 
-async def _bounded(response: httpx2.Response) -> tuple[bytes, bool]:
+def _address(base_url: str) -> httpcore2.URL:
+    url = httpx2.URL(base_url)
+    path = url.raw_path.rstrip(b"/")
+    return httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=path)
+
+
+def _host(to: httpcore2.URL) -> bytes:
+    """Of the header; the port is left out where it is the scheme's own."""
+    host = b"[%s]" % to.host if b":" in to.host else to.host
+    usual = {b"http": 80, b"https": 443}[to.scheme]
+    return host if to.port in (None, usual) else b"%s:%d" % (host, to.port)
+
+
+def _sent(request: Request) -> list[tuple[bytes, bytes]]:
+    headers = [(name.encode(), value.encode()) for name, value in request.headers.items()]
+    if request.body or request.method == "POST":
+        headers.append((b"Content-Length", b"%d" % len(request.body)))
+    return headers
+
+
+def _received(response: httpcore2.Response) -> dict[str, str]:
+    """Of several headers of one name, all, with commas between them."""
+    headers: dict[str, str] = {}
+    for name, value in response.headers:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
+
+
+async def _bounded(response: httpcore2.Response) -> tuple[bytes, bool]:
     """The body, and whether it is the whole: reading stops above MAX_BYTES."""
     body = bytearray()
-    async for chunk in response.aiter_raw():
+    async for chunk in response.aiter_stream():
         body += chunk
         if len(body) > MAX_BYTES:
             return bytes(body[:MAX_BYTES]), False

@@ -5,7 +5,6 @@ import json
 import re
 import sqlite3
 import sys
-from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -114,30 +113,26 @@ SHOWN = [
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100])
 def test_a_narrow_terminal_shows_the_figures_of_a_wide_one(
-    width: int, lone: Terminal, monkeypatch: pytest.MonkeyPatch
+    width: int, lone_books: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert lone("demo", "--no-simulator").code == 0
-    wide = [lone(*words).out for words in SHOWN]
+    wide = [lone_books(*words).out for words in SHOWN]
     monkeypatch.setattr(output, "PIPED_WIDTH", width)
     for words, expected in zip(SHOWN, wide, strict=True):
-        narrow = lone(*words).out
+        narrow = lone_books(*words).out
         assert sorted(FIGURE.findall(narrow)) == sorted(FIGURE.findall(expected)), words
         lines = [line for line in narrow.splitlines() if not STEP.match(line)]
         with_figures = [line for line in lines if FIGURE.search(line)]
         assert max(map(cell_len, with_figures)) <= max(width, 60), words
-    assert "…" not in "".join(lone(*words).out for words in SHOWN)
+    assert "…" not in "".join(lone_books(*words).out for words in SHOWN)
 
 
 @pytest.fixture
-def damaged(tmp_path: Path) -> Terminal:
+def damaged(lone_books: Terminal) -> Terminal:
     """The story on SQLite, with a statement line whose time is no time."""
-    path = tmp_path / "ledger.db"
-    terminal = Terminal(f"sqlite:///{path}")
-    assert terminal("demo", "--no-simulator", "--json").code == 0
-    with sqlite3.connect(path) as connection:
+    with sqlite3.connect(parse_database_url(lone_books.url).path) as connection:
         connection.execute("UPDATE statement_lines SET at_us = 9223372036854775807")
     connection.close()
-    return terminal
+    return lone_books
 
 
 STATEMENT = ("statement", "SANZHI", "--from", "2025-11-01", "--to", "2025-12-01")
@@ -230,10 +225,9 @@ def test_verify_finds_what_was_tampered_with(
 
 @pytest.mark.parametrize(("change", "check", "where"), SQLITE_KEEPS_ANYTHING)
 def test_verify_finds_what_is_no_value_at_all(
-    change: str, check: str, where: str, lone: Terminal
+    change: str, check: str, where: str, lone_books: Terminal
 ) -> None:
-    assert lone("demo", "--no-simulator", "--json").code == 0
-    first = tampered(lone, change)[0]
+    first = tampered(lone_books, change)[0]
     assert first["check"] == check
     assert first["where"].startswith(where)
 
@@ -249,9 +243,8 @@ def test_a_snapshot_of_another_shape_is_passed_over(books: Terminal) -> None:
     assert books("verify").code == 0
 
 
-def test_what_was_found_before_it_stumbled_is_told_too(lone: Terminal) -> None:
-    assert lone("demo", "--no-simulator", "--json").code == 0
-    engine = sqlalchemy_engine(parse_database_url(lone.url))
+def test_what_was_found_before_it_stumbled_is_told_too(lone_books: Terminal) -> None:
+    engine = sqlalchemy_engine(parse_database_url(lone_books.url))
     with engine.begin() as connection:
         connection.exec_driver_sql(
             "INSERT INTO snapshots VALUES ('account-1001.01', 1, x'7b'),"
@@ -259,7 +252,7 @@ def test_what_was_found_before_it_stumbled_is_told_too(lone: Terminal) -> None:
         )
         connection.exec_driver_sql("UPDATE projection_checkpoints SET state = 'x'")
     engine.dispose()
-    found = json.loads(lone("verify", "--json").out)["findings"]
+    found = json.loads(lone_books("verify", "--json").out)["findings"]
     assert {one["check"] for one in found} == {"log", "projection"}
 
 

@@ -111,18 +111,17 @@ WRONG = [
 
 
 def test_every_wrong_command_is_refused_with_its_reason(
-    lone: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lone_books: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert lone("demo", "--no-simulator").code == 0
     got = []
     for words, _, _ in WRONG:
-        error = lone(*words, "--json").refused()
+        error = lone_books(*words, "--json").refused()
         got.append((words, error["code"], error["field"]))
-        plain = lone(*words)
+        plain = lone_books(*words)
         assert (plain.code, plain.out) == (2, "") or words[-1] == "--csv", words
     assert got == WRONG
-    assert lone("verify").code == 0, "and nothing was changed"
+    assert lone_books("verify").code == 0, "and nothing was changed"
 
 
 def test_an_error_for_people_is_one_line(lone: Terminal) -> None:

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from api.cli.app import app
 from api.cli.opening import open_vault
 from api.settings import load_settings
 from domain.clearing.commands import OpenBooks
@@ -12,7 +14,8 @@ from domain.kernel import DAY_US, Request
 from domain.ledger.ledger import Ledger
 from domain.member.commands import RegisterMember
 from domain.vault.vault import Vault
-from tests.api.cli.terminal import Terminal
+from tests.api.cli.terminal import Ran, Terminal
+from tests.api.conftest import drop_vault
 from tests.examples import PAID_AT, PAY_DAY
 
 NAME = {"name": "韩梅梅"}
@@ -38,6 +41,7 @@ def books(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o600
     keep(terminal, "ANN", "BOB")
     yield terminal
+    drop_vault(migrated_url)
 
 
 def vault_of(terminal: Terminal) -> Vault:
@@ -100,6 +104,24 @@ def test_two_old_backups_together_do_not_undo_it_either(books: Terminal, tmp_pat
     events = books("events", "member-ANN")
     assert "member.forgotten.1" in events.out
     assert books("verify").code == 0
+
+
+def test_whose_a_number_is(books: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    vault = vault_of(books)
+    card = {"number": "6222021234567894"}
+    vault.keep(vault.key_of("ANN"), "card", "9a" * 16, card, found_by=("number",))
+    vault.close()
+
+    def sought(field: str, text: str) -> Ran:
+        words = ["--database", books.url, "--json", "vault", "find", field]
+        result = CliRunner().invoke(app, words, input=f"{text}\n", catch_exceptions=False)
+        return Ran(result.exit_code, result.stdout, result.stderr)
+
+    found = {"member_id": "ANN", "kind": "card", "item": "9a" * 16}
+    assert sought("number", card["number"]).json() == {"found": [found]}
+    assert sought("number", "6222021234567895").code == 1
+    assert sought("phone", card["number"]).code == 1
+    assert sought("name", "x").code == 2
 
 
 def test_without_a_key_the_vault_stays_closed(

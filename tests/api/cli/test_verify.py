@@ -16,26 +16,32 @@ from domain.eventstore.recorder import CommitRow, chain
 from domain.eventstore.seals import NO_SEAL, seal_of_change, seal_of_commit
 from tests.anomalies.market import open_market, opened, purchase, transfer
 from tests.api.cli.terminal import Terminal
+from tests.fresh import Filled
 
 pytestmark = pytest.mark.timeout(120)
 
 MADE = "INSERT INTO api_keys VALUES ('mine', :d, 'operator', NULL, 'mine', 1, NULL)"
 
 
-@pytest.fixture
-def market(terminal: Terminal) -> Terminal:
+def trade(url: str) -> None:
     """Some trade, a key made before it, one made in between and revoked."""
-    open_market(terminal.url)
+    terminal = Terminal(url)
+    open_market(url)
     key = ("key", "create", "--role", "auditor", "--note", "for Ann")
     first = terminal("--json", *key).json()["id"]
-    with opened(terminal.url) as ledger:
+    with opened(url) as ledger:
         for one in (*purchase("s", 1), transfer("t", 1)):
             ledger.submit(one).unwrap()
     terminal(*key)
     assert terminal("--json", "key", "revoke", first).json()["revoked"] is True
-    with opened(terminal.url) as ledger:
+    with opened(url) as ledger:
         ledger.submit(transfer("t", 2)).unwrap()
-    return terminal
+
+
+@pytest.fixture
+def market(filled: Filled) -> Terminal:
+    """Books with trade and keys in them."""
+    return Terminal(filled(trade))
 
 
 @contextmanager

@@ -64,6 +64,8 @@ PROBES: dict[str, Probe] = {
         f'settlementBatches(merchantId: "{MERCHANT}") {{ edges {{ node {{ id }} }} }}', EMPTY_PAGE
     ),
     "member": Probe(f'member(id: "{MERCHANT}") {{ id }}'),
+    "withdrawal": Probe('withdrawal(no: "X1") { no }', institution=True),
+    "withdrawals": Probe("withdrawals { edges { node { no } } }", institution=True),
     "members": Probe("members { edges { node { id } } }", institution=True),
     "clearingPositions": Probe(
         'clearingPositions(date: "2010-12-08") { channel }', institution=True

@@ -180,6 +180,8 @@ def test_a_cancelled_task_leaves_no_connection_open(
         task = asyncio.ensure_future(field())
         await anyio.to_thread.run_sync(held.reached.wait, 10)
         task.cancel()
+        # Soon after the cancelling has arrived: until then the task may wait for its thread.
+        asyncio.get_running_loop().call_later(0.1, held.go_on.set)
         with pytest.raises(asyncio.CancelledError):
             await task
         held.go_on.set()

@@ -24,7 +24,6 @@ COMPANY = {
     "phone": "13900001111",
 }
 CARDS = "/v1/members/xiaoming/cards"
-NAMES = 2  # Items of the vault in a market without cards: what its two buyers are called.
 
 
 def bind(server: Server, body: dict[str, Any] | None = None, key: str = "b1", **how: Any) -> str:
@@ -92,7 +91,7 @@ def test_three_wrong_codes_end_a_binding_and_its_data(market: Server) -> None:
         market.ok("POST", f"{CARDS}/{token}/confirm", {"code": code}, key=f"c{count}")
         market.ask_banks()
     assert state(market).bindings == ()
-    assert market.context.personal.vault.standing().items == NAMES
+    assert market.context.personal.vault.standing().items == 0
     missing = market.send("POST", f"{CARDS}/{token}/confirm", {"code": CODE}, key="c9")
     problem(missing, 404, "card_not_found", "card")
     assert bind(market, key="again") == token
@@ -106,7 +105,7 @@ def test_a_code_that_comes_too_late(market: Server) -> None:
     problem(late, 409, "code_expired", "code")
     market.ask_banks()
     assert state(market).bindings == ()
-    assert market.context.personal.vault.standing().items == NAMES
+    assert market.context.personal.vault.standing().items == 0
 
 
 def test_a_bank_that_refuses(market: Server) -> None:
@@ -114,7 +113,7 @@ def test_a_bank_that_refuses(market: Server) -> None:
     market.ok("POST", CARDS, ANN, key="b")
     market.ask_banks()
     assert state(market).bindings == ()
-    assert market.context.personal.vault.standing().items == NAMES
+    assert market.context.personal.vault.standing().items == 0
 
 
 def test_a_change_is_verified_again_and_the_old_card_holds_until_then(market: Server) -> None:
@@ -197,7 +196,7 @@ def test_what_cannot_be_is_refused_and_never_shown(
     problem(response, 422 if code != "request_invalid" else 400, code, field)
     for value in change.values():
         assert not (isinstance(value, str) and len(value) > 5 and value in response.text)
-    assert market.context.personal.vault.standing().items == NAMES
+    assert market.context.personal.vault.standing().items == 0
 
 
 @pytest.mark.parametrize("act", ["confirm", "default", "unbind"])
@@ -327,3 +326,32 @@ def test_a_persons_name_goes_into_the_vault_and_a_companys_does_not(market: Serv
     problem(other, 409, "member_exists", "member_id")
     assert "韩梅梅儿" not in other.text
     assert vault.read("ann", "name", "name") == {"name": "韩梅梅儿"}
+
+
+QUERY = '{ cards(memberId: "%s") { id number holder phone state isDefault relation } }'
+
+
+def shown(server: Server, member_id: str, role: str) -> Any:
+    response = server.send("POST", "/graphql", {"query": QUERY % member_id}, role=role)
+    return response.json()["data"]["cards"]
+
+
+def test_cards_are_shown_masked_and_only_to_whom_they_concern(market: Server) -> None:
+    token = bind(market, COMPANY, "d", path="/v1/members/SQUIRRELS/cards")
+    market.context.projector.catch_up()
+    masked = {"holder": "S" + "*" * 12, "phone": "139****1111"}
+    whole = {
+        "id": token,
+        "number": "**** 4567",
+        "state": "bound",
+        "isDefault": True,
+        "relation": None,
+    }
+    for role in ("operator", "merchant"):
+        assert shown(market, "SQUIRRELS", role) == [whole | masked]
+    assert shown(market, "SQUIRRELS", "auditor") == [whole | {"holder": None, "phone": None}]
+    assert shown(market, "SQUIRRELS", "stranger") == []
+    assert shown(market, "xiaoming", "merchant") == shown(market, "SQUIRRELS", "merchant")[:0]
+    market.vault_key = ""
+    market.restart()
+    assert shown(market, "SQUIRRELS", "operator") == [whole | {"holder": None, "phone": None}]

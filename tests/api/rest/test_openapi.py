@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api.http.errors import STATUS
-from api.rest import cards, documents, end_of_day
+from api.rest import cards, documents, end_of_day, withdrawals
 from api.rest.body import build
 from api.rest.routes import ENDPOINTS
 from domain.commands import COMMANDS
@@ -82,7 +82,9 @@ def test_every_operation_says_what_it_takes_and_answers(document: dict[str, Any]
             assert set(operation["responses"]["200"]["content"]) == {"application/octet-stream"}
             continue
         content = operation["responses"][accepted[0]]["content"]["application/json"]
-        if name in documents.OPERATIONS:
+        if name == withdrawals.NAME:
+            assert content["example"] == withdrawals.EXAMPLE
+        elif name in documents.OPERATIONS:
             assert content["example"] == documents.OPERATIONS[name][1]
         else:
             assert set(content["example"]) == {"result", "position", "replayed"}

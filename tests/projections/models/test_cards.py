@@ -79,6 +79,8 @@ def test_every_signing_is_a_row(books: Connection, size: int) -> None:
     assert [one.binding_id for one in due] == [f"{BUYER}-2", f"{MERCHANT}-1"]
     assert cards.next_due_us(books) == 0
     assert cards.cards(books, "NOBODY") == ([], "")
+    bound = [cards.was_bound(books, BUYER, one) for one in (PARTICULARS, "9b" * 16, "9c" * 16)]
+    assert bound == [True, True, False]
 
 
 @pytest.mark.parametrize("stop", range(1, len(FACTS)))

@@ -99,5 +99,5 @@ def test_what_is_due_is_found_by_channel_and_time(books: Connection) -> None:
     assert instructions.due(books, "JD_PAY", PAID_AT + 59, 10) == found[:1]
     assert instructions.due(books, "WECHAT_PAY", PAID_AT + 60, 10) == []
     assert instructions.due(books, "JD_PAY", PAID_AT + 60, 10, PAID_AT + 1) == found[1:]
-    assert instructions.next_due_us(books, ["JD_PAY"]) == PAID_AT
-    assert instructions.next_due_us(books, ["WECHAT_PAY"]) is None
+    assert instructions.next_due_us(books, "JD_PAY") == PAID_AT
+    assert instructions.next_due_us(books, "WECHAT_PAY") is None
