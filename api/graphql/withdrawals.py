@@ -31,8 +31,8 @@ STATES: tuple[str, ...] = get_args(model.WithdrawalState)
 class Withdrawal:
     """Money from a person's wallet to a card of its own. `fee` is what was asked on top of the
     amount, `earned` what of it is earned: nothing before it is paid, or when it was given back.
-    `speed` is T+0 or T+1. `late`: paid in spite of a decline. `suspense`: where the money is kept, when the wallet is
-    closed. `reason` is the bank's, or the operator's who turned it down."""
+    `speed` is T+0 or T+1. `late`: paid in spite of a decline. `suspense`: where the money is kept,
+    when the wallet is closed. `reason` is the bank's, or the operator's who turned it down."""
 
     no: ID = of("withdrawal_no")
     member_id: ID

@@ -27,6 +27,7 @@ from projections.models import (
     settlement_batches,
     settlement_items,
     transactions,
+    withdrawals,
 )
 from tests.api.graphql.conftest import TEA, TEA_ORDERS, Books
 from tests.examples import BATCH_ID, BUYER, MERCHANT, SUBJECT

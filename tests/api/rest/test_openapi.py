@@ -11,6 +11,7 @@ from api.rest import cards, documents, end_of_day, withdrawals
 from api.rest.body import build
 from api.rest.routes import ENDPOINTS
 from domain.commands import COMMANDS
+from domain.channel.adapters.simulated_cards import CODE
 from domain.kernel import DAY_US, Command, Request
 from domain.member.binding import ClaimBinding, RecordBinding
 from domain.payment.asking import ClaimAttempt, RecordAnswer, WithholdInstruction
@@ -164,6 +165,7 @@ def test_the_examples_play_through(server: Server) -> None:
     server.ok("POST", "/v1/recharges", again)
     server.ok("POST", "/v1/instructions/pay-P2003/outcome", {"succeeded": "W3"}, key="w3")
     play(server, SENDING_BACK)
+    withdraw(server)
     for name in WALLET_EXAMPLES:
         play(server, name)
     server.now_us = server.now_us + 86_400_000_000
@@ -175,6 +177,7 @@ def test_the_examples_play_through(server: Server) -> None:
     payout = "/v1/instructions/payout-SQUIRRELS-2026-11-23-2/outcome"
     server.ok("POST", payout, {"succeeded": "B2"}, key="succeeded")
     play(server, RETURN)
+    play(server, WITHDRAWN)
     server.now_us += 3660 * DAY_US
     play(server, FORGETTING)
 
@@ -207,6 +210,12 @@ WAITING_EXAMPLES = [
     "POST /v1/refunds/{refund_no}/approve",
     "POST /v1/refunds/{refund_no}/reject",
 ]
+WITHDRAWING_EXAMPLES = [
+    "POST /v1/withdrawals",
+    "POST /v1/withdrawals/{withdrawal_no}/approve",
+    "POST /v1/withdrawals/{withdrawal_no}/turn-down",
+]
+WITHDRAWN = "POST /v1/withdrawals/{withdrawal_no}/return"
 WALLET_EXAMPLES = [
     "POST /v1/transfers",
     "POST /v1/accounts/{account}/freeze",
@@ -239,6 +248,8 @@ ORDERED = {
     RETRY,
     RETURN,
     FORGETTING,
+    WITHDRAWN,
+    *WITHDRAWING_EXAMPLES,
     *CARD_EXAMPLES,
     *NOON_EXAMPLES,
     *WAITING_EXAMPLES,
@@ -284,6 +295,31 @@ def play_cards(server: Server) -> None:
         token = result["card"]
         assert result == {**endpoint.result, "card": token}
         server.ask_banks()
+
+
+def withdraw(server: Server) -> None:
+    """A card of a person, money in the wallet, and two withdrawals that need a second operator."""
+    body = {"payment_no": "P7002", "member_id": "xiaoming", "method": "JD_PAY"}
+    server.ok("POST", "/v1/recharges", {**body, "amount_fen": 6_000_000})
+    server.ok("POST", "/v1/instructions/pay-P7002/outcome", {"succeeded": "W7"}, key="w7")
+    ann = {"number": "6222021234567894", "name": "韩梅梅", "identity": "11010519491231002X"}
+    cards_of = "/v1/members/xiaoming/cards"
+    answer = server.ok("POST", cards_of, {**ann, "phone": "13812345678"}, key="ann")
+    server.ask_banks()
+    confirm = f"{cards_of}/{answer['result']['card']}/confirm"
+    server.ok("POST", confirm, {"code": CODE}, key="ann-code")
+    server.ask_banks()
+    for number in ("W7002", "W7003"):
+        asked = {"withdrawal_no": number, "member_id": "xiaoming", "amount_fen": 2_500_000}
+        server.ok("POST", "/v1/withdrawals", {**asked, "fee_fen": 0}, role="checker")
+    for name in WITHDRAWING_EXAMPLES:
+        play(server, name)
+    for number in ("W7001", "W7002"):
+        outcome = f"/v1/instructions/withdraw-{number}/outcome"
+        server.ok("POST", outcome, {"succeeded": f"S{number}"}, key=number)
+    unbind = f"{cards_of}/{answer['result']['card']}/unbind"
+    server.ok("POST", unbind, {"reason": "lost"}, key="ann-gone")
+    server.ask_banks()
 
 
 def leave_a_surplus(server: Server) -> None:
