@@ -10,14 +10,15 @@ from api.http.errors import STATUS
 from api.rest import cards, documents, end_of_day, withdrawals
 from api.rest.body import build
 from api.rest.routes import ENDPOINTS
-from domain.commands import COMMANDS
 from domain.channel.adapters.simulated_cards import CODE
+from domain.commands import COMMANDS
 from domain.kernel import DAY_US, Command, Request
 from domain.member.binding import ClaimBinding, RecordBinding
 from domain.payment.asking import ClaimAttempt, RecordAnswer, WithholdInstruction
 from domain.payment.commands import RechargeWallet, RecordOutcome, SendBackRecharge
 from domain.payment.forgetting import ForgetAgain
 from domain.refusals import Code
+from domain.settlement.withdrawing import InstructWithdrawal
 from tests.api.conftest import Server
 
 
@@ -36,7 +37,7 @@ def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def test_every_command_of_the_domain_has_an_endpoint() -> None:
-    """But for those of the outbox, of banks and of callbacks, which nobody sends from outside."""
+    """But for those of outbox, banks, callbacks and timers, which nobody sends from outside."""
     ours = {
         ClaimAttempt,
         RecordAnswer,
@@ -44,6 +45,7 @@ def test_every_command_of_the_domain_has_an_endpoint() -> None:
         ClaimBinding,
         RecordBinding,
         ForgetAgain,
+        InstructWithdrawal,
     }
     assert {endpoint.command for endpoint in ENDPOINTS} == set(COMMANDS) - ours
 
