@@ -172,9 +172,9 @@ def open_context(
         background.append(working)
         if network is not None:
             paying = payees, personal
-            sending = _outbox(desk, writes, network(), paying, clocks, working, days_behind)
-            background.append(sending)
-            told.append(lambda _: sending.wake())
+            outbox = _outbox(desk, writes, network(), paying, clocks, working, days_behind)
+            background.append(outbox)
+            told.append(lambda _: outbox.wake())
     if worker and binder is not None:
         background.append(binder)
         told.append(lambda _: binder.wake())
