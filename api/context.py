@@ -171,10 +171,9 @@ def open_context(
         working = Worker(desk, clock, auto_day=auto_day, days_behind=days_behind)
         background.append(working)
         if network is not None:
-            paying = payees, personal
-            outbox = _outbox(desk, writes, network(), paying, clocks, working, days_behind)
-            background.append(outbox)
-            told.append(lambda _: outbox.wake())
+            out = _outbox(desk, writes, network(), (payees, personal), clocks, working, days_behind)
+            background.append(out)
+            told.append(lambda _: out.wake())
     if worker and binder is not None:
         background.append(binder)
         told.append(lambda _: binder.wake())
