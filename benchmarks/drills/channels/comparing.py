@@ -44,7 +44,7 @@ class Ours(Struct):
     suspense: list[dict[str, Any]]
     totals: dict[str, int]
     waiting: list[str]  # Payments, refunds, orders and withdrawals without an end.
-    withdrawals: dict[str, int]  # How many, by state.
+    withdrawals: dict[str, int] = {}  # How many, by state.
 
 
 def read_ours(view: Connection) -> Ours:
