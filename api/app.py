@@ -30,7 +30,7 @@ from api.http.passing import Deciding, PassedOn
 from api.http.rates import Rates
 from api.http.shared import Place
 from api.http.straight import Handle, Straight
-from api.rest import blobs, documents, end_of_day, health, routes
+from api.rest import blobs, documents, end_of_day, health, routes, withdrawals
 from api.rest.openapi import document
 from api.settings import Settings
 from api.web import pages
@@ -145,7 +145,8 @@ def _known(context: AppContext, called: list[Route]) -> list[tuple[str, str, Han
 
 
 def _routers(context: AppContext) -> tuple[APIRouter, ...]:
-    return routes.router(context), end_of_day.router(context), blobs.router(context)
+    shown = blobs.router(context), withdrawals.router(context)
+    return routes.router(context), end_of_day.router(context), *shown
 
 
 def _pages() -> list[BaseRoute]:

@@ -166,14 +166,14 @@ def open_context(
     background: list[Background] = [_follower(desk, arrivals, follows=not projections)]
     if projections:
         background.append(ProjectionThread(projector, ledger))
+    personal, binder = _personal(desk, clocks, keeping)
     if worker:
         working = Worker(desk, clock, auto_day=auto_day, days_behind=days_behind)
         background.append(working)
         if network is not None:
-            sending = _outbox(desk, writes, network(), payees, clocks, working, days_behind)
-            background.append(sending)
-            told.append(lambda _: sending.wake())
-    personal, binder = _personal(desk, clocks, keeping)
+            out = _outbox(desk, writes, network(), (payees, personal), clocks, working, days_behind)
+            background.append(out)
+            told.append(lambda _: out.wake())
     if worker and binder is not None:
         background.append(binder)
         told.append(lambda _: binder.wake())
@@ -220,7 +220,7 @@ def _outbox(
     desk: Desk,
     writes: Engine,
     adapters: Mapping[str, Adapter],
-    payees: Mapping[str, str] | None,
+    paying: tuple[Mapping[str, str] | None, Personal],
     clocks: Clocks,
     worker: Worker,
     days_behind: int,
@@ -233,7 +233,8 @@ def _outbox(
         adapters,
         clocks.books,
         factor=clocks.factor,
-        payees=payees,
+        payees=paying[0],
+        personal=paying[1],
         waits=lambda: worker.status.beside,
         days_behind=days_behind,
     )

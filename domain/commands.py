@@ -27,6 +27,7 @@ from domain.member import commands as membership
 from domain.order import commands as ordering
 from domain.order import order, surplus
 from domain.payment import (
+    allowance,
     asking,
     contradiction,
     forgetting,
@@ -34,9 +35,10 @@ from domain.payment import (
     payment,
     suspense,
     transfer,
+    withdrawal,
 )
 from domain.payment import commands as paying
-from domain.settlement import batch, published, publishing
+from domain.settlement import batch, published, publishing, withdrawing, withdrawn
 from domain.settlement import commands as settling
 from domain.transaction import commands as trading
 from domain.transaction import refund, transaction
@@ -104,6 +106,21 @@ def _transfer(command: paying.TransferMoney) -> list[str]:
         account.stream(account_id(WALLET, command.payer)),
         account.stream(account_id(WALLET, command.payee)),
     ]
+
+
+def _withdraws(command: withdrawing.RequestWithdrawal) -> list[str]:
+    wallet = account.stream(account_id(WALLET, command.member_id))
+    return [*_cards(command), allowance.stream(command.member_id), wallet, published.STREAM]
+
+
+def _withdrawn_by(command: withdrawing.RequestWithdrawal) -> list[str]:
+    number = command.withdrawal_no
+    instructed = instruction.stream(withdrawal.instruction_id(number))
+    return [withdrawal.stream(number), instructed]
+
+
+def _withdrawal(command: Any) -> list[str]:
+    return [withdrawal.stream(command.withdrawal_no)]
 
 
 def _order(command: Any) -> list[str]:
@@ -209,6 +226,21 @@ COMMANDS: dict[type[Command], Handling] = {
         paying.transfer_money,
         _transfer,
         lambda command: [transfer.stream(command.transfer_no)],
+    ),
+    withdrawing.RequestWithdrawal: Handling(
+        "withdrawal.request", withdrawing.request_withdrawal, _withdraws, _withdrawn_by
+    ),
+    withdrawing.ApproveWithdrawal: Handling(
+        "withdrawal.approve", withdrawing.approve_withdrawal, _withdrawal
+    ),
+    withdrawing.TurnDownWithdrawal: Handling(
+        "withdrawal.turn_down", withdrawing.turn_down_withdrawal, _withdrawal
+    ),
+    withdrawing.InstructWithdrawal: Handling(
+        "withdrawal.instruct", withdrawing.instruct_withdrawal, _withdrawal
+    ),
+    withdrawn.ReturnWithdrawal: Handling(
+        "withdrawal.return", withdrawn.return_withdrawal, _withdrawal
     ),
     ordering.Checkout: Handling("order.checkout", ordering.checkout, _checkout, _ordered),
     ordering.PayOrder: Handling("order.pay", ordering.pay_order, _order, _paid_by),

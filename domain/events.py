@@ -12,7 +12,15 @@ from domain.clearing import day
 from domain.kernel import Fact
 from domain.member import card, member
 from domain.order import order
-from domain.payment import contradiction, instruction, payment, suspense, transfer
+from domain.payment import (
+    allowance,
+    contradiction,
+    instruction,
+    payment,
+    suspense,
+    transfer,
+    withdrawal,
+)
 from domain.settlement import batch, carry, published
 from domain.transaction import refund, transaction
 
@@ -81,6 +89,16 @@ EVENTS: dict[str, type[Fact]] = {
     "suspense.send_back_failed.1": suspense.SendBackFailed,
     "suspense.placed.1": suspense.Placed,
     "transfer.done.1": transfer.Transferred,
+    "withdrawal.requested.1": withdrawal.Requested,
+    "withdrawal.approved.1": withdrawal.Approved,
+    "withdrawal.turned_down.1": withdrawal.TurnedDown,
+    "withdrawal.instructed.1": withdrawal.Instructed,
+    "withdrawal.succeeded.1": withdrawal.Succeeded,
+    "withdrawal.failed.1": withdrawal.Failed,
+    "withdrawal.succeeded_late.1": withdrawal.SucceededLate,
+    "withdrawal.returned.1": withdrawal.Returned,
+    "allowance.counted.1": allowance.Counted,
+    "allowance.ended.1": allowance.Ended,
     "transaction.created.1": transaction.Created,
     "transaction.paid.2": transaction.Paid,
     "transaction.completed.1": transaction.Completed,
@@ -141,6 +159,8 @@ AGGREGATES: dict[str, ModuleType] = {
     "contradiction": contradiction,
     "payment": payment,
     "transfer": transfer,
+    "withdrawal": withdrawal,
+    "allowance": allowance,
     "suspense": suspense,
     "transaction": transaction,
     "refund": refund,

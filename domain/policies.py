@@ -24,6 +24,12 @@ from domain.payment.contradiction import Against, Kind
 from domain.payment.instruction import Answered, Declined, Outcome, Succeeded, Unknown
 from domain.settlement.commands import collect_cleared, payout_declined, payout_succeeded
 from domain.settlement.contradicted import payout_late, payout_returned
+from domain.settlement.withdrawn import (
+    withdrawal_declined,
+    withdrawal_late,
+    withdrawal_returned,
+    withdrawal_succeeded,
+)
 from domain.transaction import transaction
 from domain.transaction.commands import (
     refund_declined,
@@ -65,6 +71,7 @@ OWNERS: dict[tuple[str, Purpose], Owner] = {
         contradicted.surplus_sent_back, contradicted.surplus_not_sent_back, _nothing, _nothing
     ),
     ("settlement", "payout"): Owner(payout_succeeded, payout_declined, _nothing, _nothing),
+    ("withdrawal", "payout"): Owner(withdrawal_succeeded, withdrawal_declined, _nothing, _nothing),
 }
 
 
@@ -102,6 +109,14 @@ AGAINST: dict[tuple[str, Purpose], dict[Kind, Reacts]] = {
         "less": _listed,
         "declined": contradicted.paid_out_withdrawn,
         "returned": payout_returned,
+    },
+    ("withdrawal", "payout"): {
+        "late": withdrawal_late,
+        "second": contradicted.paid_out_above,
+        "more": _listed,
+        "less": _listed,
+        "declined": contradicted.paid_out_withdrawn,
+        "returned": withdrawal_returned,
     },
 }
 

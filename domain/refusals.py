@@ -103,6 +103,12 @@ class Code(StrEnum):
     REFUND_STATE_WRONG = "refund_state_wrong"
     REFUND_REJECTED = "refund_rejected"
     TRANSFER_EXISTS = "transfer_exists"
+    WITHDRAWAL_EXISTS = "withdrawal_exists"
+    WITHDRAWAL_NOT_FOUND = "withdrawal_not_found"
+    WITHDRAWAL_STATE_WRONG = "withdrawal_state_wrong"
+    WITHDRAWAL_NOT_DUE = "withdrawal_not_due"
+    WITHDRAWAL_LIMIT = "withdrawal_limit"
+    FEE_DIFFERS = "fee_differs"
     # Settlement.
     BATCH_NOT_FOUND = "batch_not_found"
     BATCH_NOT_COLLECTING = "batch_not_collecting"
@@ -202,11 +208,17 @@ MEANING: dict[Code, str] = {
     Code.REFUND_STATE_WRONG: "The refund does not wait for an approval.",
     Code.REFUND_REJECTED: "An operator rejected this refund; its number is used up.",
     Code.TRANSFER_EXISTS: "A transfer with this number already exists.",
+    Code.WITHDRAWAL_EXISTS: "A withdrawal with this number already exists.",
+    Code.WITHDRAWAL_NOT_FOUND: "No withdrawal has this number.",
+    Code.WITHDRAWAL_STATE_WRONG: "The withdrawal is not in the state this step needs.",
+    Code.WITHDRAWAL_NOT_DUE: "The withdrawal does not leave before its date.",
+    Code.WITHDRAWAL_LIMIT: "The amount is outside what may be withdrawn at once, or in a day.",
+    Code.FEE_DIFFERS: "The fee is not the one that was shown: show it again.",
     Code.BATCH_NOT_FOUND: "No settlement batch has this id.",
     Code.BATCH_NOT_COLLECTING: "The settlement batch is already sealed.",
     Code.BATCH_STATE_WRONG: "The settlement batch is not in the state this step needs.",
     Code.BATCH_NOT_DUE: "The settlement batch is not due yet.",
-    Code.CHECKER_IS_MAKER: "Who sealed a batch, or asked for a refund, may not check it.",
+    Code.CHECKER_IS_MAKER: "Who sealed a batch, or asked for money to leave, may not check it.",
     Code.PAYOUT_NOT_FOUND: "The batch has no such payout in the state this step needs.",
     Code.PAYOUT_UNCONFIRMED: "A person has recorded how the payout ended; its bank has not.",
     Code.BUSY: "The ledger could not take the command now; nothing was recorded, try again.",
@@ -224,6 +236,7 @@ NUMBER_TAKEN = frozenset(
         Code.INSTRUCTION_EXISTS,
         Code.REFUND_EXISTS,
         Code.TRANSFER_EXISTS,
+        Code.WITHDRAWAL_EXISTS,
     }
 )
 

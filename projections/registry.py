@@ -21,6 +21,7 @@ from projections.models import (
     suspense_items,
     transactions,
     trial_balance,
+    withdrawals,
 )
 
 READ_MODELS: dict[str, ReadModel] = {
@@ -43,6 +44,7 @@ READ_MODELS: dict[str, ReadModel] = {
     "orders": orders.MODEL,
     "refunds": refunds.MODEL,
     "settlement_items": settlement_items.MODEL,
+    "withdrawals": withdrawals.MODEL,
 }
 
 

@@ -15,6 +15,7 @@ from domain.accounting.entry import reversed_entry
 from domain.accounting.rules import composite, purchase, release, settlement, transfer
 from domain.accounting.rules import refund as refund_rules
 from domain.accounting.rules import suspense as suspense_rules
+from domain.accounting.rules import withdrawal as withdrawal_rules
 from domain.channel import channel
 from domain.clearing import day
 from domain.events import NAMES
@@ -22,8 +23,9 @@ from domain.kernel import DAY_US, Fact, Recorded
 from domain.member import card, member
 from domain.money import FeeRule
 from domain.order import order
-from domain.payment import contradiction, instruction, payment, suspense
+from domain.payment import allowance, contradiction, instruction, payment, suspense, withdrawal
 from domain.payment import transfer as transfers
+from domain.payment.asked import Destination
 from domain.payment.plan import Leg, Share
 from domain.settlement import batch, carry, published
 from domain.transaction import refund, transaction
@@ -48,6 +50,7 @@ PAYOUT_NO, RETRY_NO = f"payout-{BATCH_ID}-1", f"payout-{BATCH_ID}-2"
 DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 REFERENCE = f"transaction-{TRANSACTION_ID}#2"
 CARD, PARTICULARS, HOLDER = "ca" * 16, "9a" * 16, "0d" * 16  # Tokens of the vault.
+TO_CARD = Destination(CARD, PARTICULARS, "7894")
 MAKER, CHECKER = "operator:lin", "operator:zhao"
 
 LEGS = (Leg("channel", CHANNEL, CHANNEL, AMOUNT),)
@@ -176,6 +179,46 @@ EXAMPLES: dict[str, Fact] = {
     "transfer.done.1": transfers.Transferred(
         BUYER, FRIEND, 1_500, transfer.internal_transfer(PAY_DAY, BUYER, FRIEND, 1_500)
     ),
+    "withdrawal.requested.1": withdrawal.Requested(
+        BUYER,
+        TO_CARD,
+        AMOUNT,
+        10,
+        "T+1",
+        PAY_DAY,
+        date(2010, 12, 2),
+        False,
+        True,
+        True,
+        MAKER,
+        withdrawal_rules.withdrawal_requested(PAY_DAY, BUYER, AMOUNT, 10),
+    ),
+    "withdrawal.approved.1": withdrawal.Approved(CHECKER),
+    "withdrawal.turned_down.1": withdrawal.TurnedDown(
+        "looks odd", CHECKER, withdrawal_rules.withdrawal_given_back(PAY_DAY, BUYER, AMOUNT, 10)
+    ),
+    "withdrawal.instructed.1": withdrawal.Instructed("withdraw-W1001"),
+    "withdrawal.succeeded.1": withdrawal.Succeeded(
+        AMOUNT, 10, withdrawal_rules.withdrawal_succeeded(PAY_DAY, PAYOUT_CHANNEL, AMOUNT, 10)
+    ),
+    "withdrawal.failed.1": withdrawal.Failed(
+        "card closed", withdrawal_rules.withdrawal_kept(PAY_DAY, PAYOUT_CHANNEL, AMOUNT, 10)
+    ),
+    "withdrawal.succeeded_late.1": withdrawal.SucceededLate(
+        AMOUNT,
+        10,
+        withdrawal_rules.withdrawal_succeeded_late_kept(PAY_DAY, PAYOUT_CHANNEL, AMOUNT, 10),
+    ),
+    "withdrawal.returned.1": withdrawal.Returned(
+        "card closed",
+        AMOUNT,
+        10,
+        withdrawal_rules.withdrawal_returned(
+            PAY_DAY, PAYOUT_CHANNEL, BUYER, AMOUNT, fee_earned_fen=7, fee_own_fen=3
+        ),
+    ),
+    "allowance.counted.1": allowance.Counted("W1001", PAY_DAY, AMOUNT, False),
+    "allowance.ended.1": allowance.Ended("W1001", PAY_DAY, AMOUNT, False, True),
     "transaction.created.1": transaction.Created(
         ORDER_NO, MERCHANT, BUYER, AMOUNT, SUBJECT, 2, "escrow", FEE_RULE
     ),

@@ -8,7 +8,7 @@ from domain.channel.routing import Choice, Rejected
 from domain.kernel import Fact
 from domain.member import card
 from domain.payment import contradiction, instruction, payment, suspense
-from domain.payment.asked import Part
+from domain.payment.asked import Destination, Part
 from domain.transaction import refund
 from tests.examples import (
     BUYER,
@@ -53,6 +53,7 @@ FULL_EXAMPLES: dict[str, Fact] = {
         product="REFUND",
         payee=f"order-{ORDER_NO}",
         original_fen=10_120,
+        to=Destination(CARD, PARTICULARS, "7894"),
     ),
     "instruction.succeeded.1": instruction.Succeeded("4200001", 3, DIGEST, PAID),
     "instruction.differed.1": instruction.Differed("4200001", 10_000, 10_120, 3, DIGEST, PAID),

@@ -77,6 +77,8 @@ ACCESS: dict[str, FieldAccess] = {
         ),
     ),
     "members": FieldAccess(INSTITUTION, "shared", ("members",)),
+    "withdrawal": FieldAccess(INSTITUTION, "shared", ("withdrawals", *_INSTRUCTED)),
+    "withdrawals": FieldAccess(INSTITUTION, "shared", ("withdrawals", *_INSTRUCTED)),
     "clearingPositions": FieldAccess(INSTITUTION, "shared", ("clearing_positions",)),
     "trialBalance": FieldAccess(INSTITUTION, "shared", ("trial_balance",)),
     "projections": FieldAccess(INSTITUTION, "shared", ()),

@@ -210,6 +210,20 @@ class RefundState(Enum):
 
 
 @closed_set
+class WithdrawalState(Enum):
+    """Unapproved: it waits for a second operator; waiting: for its date; failed or turned down: the
+    wallet has it again; returned: the bank sent it back after it had paid."""
+
+    unapproved = "unapproved"
+    waiting = "waiting"
+    instructed = "instructed"
+    succeeded = "succeeded"
+    failed = "failed"
+    turned_down = "turned_down"
+    returned = "returned"
+
+
+@closed_set
 class RefundStage(Enum):
     """Where the money of a refund was: in escrow, or released to the merchant."""
 

@@ -28,6 +28,7 @@ from api.graphql.statements import merchant_statement
 from api.graphql.transactions import transaction, transactions
 from api.graphql.trial import trial_balance
 from api.graphql.wallets import wallet
+from api.graphql.withdrawals import withdrawal, withdrawals
 
 
 @object_type
@@ -58,6 +59,8 @@ class Query:
     member = root(member)
     members = root(members)
     cards = root(cards)
+    withdrawal = root(withdrawal)
+    withdrawals = root(withdrawals)
     desk = root(desk)
     ledger = root(ledger)
     projections = root(projections)

@@ -19,12 +19,13 @@ from functools import partial
 from typing import Any, TypeVar
 
 from msgspec import Struct
-from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from api.operations.exchanges import Keeper, written
 from api.operations.gates import Gate, Pause
 from api.operations.loops import loop_factory
+from api.operations.payees import NO_ACCOUNT, Payees, Wanted
+from api.operations.personal import Personal
 from domain.channel.adapters.deadline import within
 from domain.channel.network import Adapter, Answer, Order, Pace
 from domain.channel.port import Unknown
@@ -52,8 +53,6 @@ END_S = 10.0  # What requests under way may still take when it is told to stop.
 THREADS = 4  # For the database.
 BATCH = 200  # Claims of a channel in one turn.
 
-NO_ACCOUNT = "the payee has no bank account on record"
-
 
 class OutboxStatus(Struct):
     """What operators see: attempts made, those under way, and the last trouble (UTC µs, text)."""
@@ -70,7 +69,7 @@ class Claimed(Struct, frozen=True):
     instruction_id: str
     attempt: int
     kind: str
-    order: Order | None  # None: it cannot be made up.
+    wanted: Wanted
 
 
 class Outbox:
@@ -88,21 +87,23 @@ class Outbox:
         wall: Callable[[], int] = utc_us,
         paces: Mapping[str, Pace] | None = None,
         payees: Mapping[str, str] | None = None,
+        personal: Personal | None = None,
         waits: Callable[[], bool] = lambda: False,
         days_behind: int = 7,
         pause: Pause = asyncio.sleep,
     ) -> None:
         """`clock` is the books' (UTC µs), running `factor` times as fast as the wall's, by which
-        adapters sign. `payees`: merchants' accounts at the bank, by member; a payout to one that is
-        not there is withheld. While `waits()`, nothing new is begun; what was issued more than
-        `days_behind` days ago and never sent is history, and left to whoever brings it."""
+        adapters sign. `payees`: merchants' accounts at the bank, by member; `personal`: those that
+        are bound; a payout to neither is withheld. While `waits()`, nothing new is begun; what was
+        issued more than `days_behind` days ago and never sent is history, and left to whoever
+        brings it."""
         self._ledger = ledger
         self._reads = reads
         self._adapters = dict(adapters)
         self._clock = clock
         self._factor = factor
         self._wall = wall
-        self._payees = payees or {}
+        self._payees = Payees(payees or {}, personal)
         self._waits = waits
         self._behind_us = days_behind * DAY_US
         self._pause = pause
@@ -264,8 +265,8 @@ class Outbox:
                 gate.passed[one.instruction_id] = again_us
         orders = await self._orders([one.instruction_id for one in mine])
         return [
-            Claimed(one.instruction_id, one.attempt, kinds[one.instruction_id], order)
-            for one, order in zip(mine, orders, strict=True)
+            Claimed(one.instruction_id, one.attempt, kinds[one.instruction_id], wanted)
+            for one, wanted in zip(mine, orders, strict=True)
         ]
 
     async def _claim(self, adapter: Adapter, due: Due, state: State, now_us: int) -> Decided:
@@ -284,12 +285,18 @@ class Outbox:
     async def _withheld(self, due: Sequence[Due], now_us: int) -> set[str]:
         """Those that cannot be sent: it stands on record why."""
         ids = [one.instruction_id for one in due]
-        orders = zip(ids, await self._orders(ids), strict=True)
-        held = [one for one, order in orders if order is not None and not order.party]
-        for one in held:
-            number = f"withhold:{one}:{now_us}"
-            await self._submit(number, WithholdInstruction(one, NO_ACCOUNT), now_us)
-        return set(held)
+        held = set()
+        for one, wanted in zip(ids, await self._orders(ids), strict=True):
+            _, why = await self._addressed(wanted)
+            if why:
+                held.add(one)
+                number = f"withhold:{one}:{now_us}"
+                await self._submit(number, WithholdInstruction(one, why), now_us)
+        return held
+
+    async def _addressed(self, wanted: Wanted) -> tuple[Order | None, str]:
+        """With the payee's account in clear, for as long as it is needed; or why there is none."""
+        return await self._in_thread(lambda: self._payees.addressed(wanted))
 
     # An attempt.
 
@@ -309,13 +316,16 @@ class Outbox:
             gate.hint()
 
     async def _asked(self, adapter: Adapter, pace: Pace, claimed: Claimed) -> Answer:
-        if claimed.order is None:
+        order, why = claimed.wanted.order, ""
+        if order is None:
             return Answer(Unknown("what it is a refund of is not on record"), sent=False)
-        if claimed.kind == "send" and not claimed.order.party:  # It was there when it was sent.
-            return Answer(Unknown(NO_ACCOUNT), sent=False)
+        if claimed.kind == "send":
+            order, why = await self._addressed(claimed.wanted)
+            if order is None:  # It was there a moment ago.
+                return Answer(Unknown(why or NO_ACCOUNT), sent=False)
         ask = {"send": adapter.send, "query": adapter.query, "close": adapter.close}[claimed.kind]
         try:
-            answer = await within(ask(claimed.order, self._wall()), pace.deadline_s)
+            answer = await within(ask(order, self._wall()), pace.deadline_s)
         except Exception as error:
             log.exception("the adapter of %s failed on %s", adapter.channel, claimed.instruction_id)
             return Answer(Unknown(f"the adapter failed: {type(error).__name__}"))
@@ -340,24 +350,23 @@ class Outbox:
         folded = await self._in_thread(lambda: fold_streams(self._ledger.recorder, wanted))
         return {one: folded[stream][1] for one, stream in streams.items()}
 
-    async def _orders(self, ids: Sequence[str]) -> list[Order | None]:
+    async def _orders(self, ids: Sequence[str]) -> list[Wanted]:
+        """As they are on record: a payout names a member, and its account by token."""
         states = await self._states(ids)
         doubts = await self._doubts([one for one, state in states.items() if state.moved_fen])
         asked = (state.asked for state in states.values())
         originals = {one.original for one in asked if one is not None and one.original}
         found: dict[str, State] = await self._states(sorted(originals)) if originals else {}
-        orders: list[Order | None] = []
+        orders: list[Wanted] = []
         for one, state in states.items():
             original = found.get(state.asked.original) if state.asked is not None else None
             try:
                 order = network_order(one, state, original, doubts.get(one, ""))
             except Refused as no:
                 log.warning("%s: %s", one, no)
-                orders.append(None)
+                orders.append(Wanted(None))
                 continue
-            if order.purpose == "payout":  # A bank knows accounts, not members.
-                order = replace(order, party=self._payees.get(order.party, ""))
-            orders.append(order)
+            orders.append(Wanted(order, state.asked.to if state.asked is not None else None))
         return orders
 
     async def _doubts(self, ids: Sequence[str]) -> dict[str, str]:

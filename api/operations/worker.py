@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from api.operations.desk import OPERATIONS, WORKER, Desk, outcomes, record_outcomes, request
 from api.operations.end_of_day import confirm_due, end_of_day
+from api.operations.leaving import instruct_due
 from domain.clearing import day
 from domain.clearing.commands import OpenBooks
 from domain.kernel import DAY_US, MICROSECONDS, day_end_us, shanghai_date
@@ -117,7 +118,9 @@ class Worker:
             # By the books, not ahead of them: what a timer confirms on the open day must not run
             # before what an operator or an import still brings for the days up to today.
             if open_date is not None and open_date >= shanghai_date(now_us):
-                confirm_due(self._desk, min(now_us, day_end_us(open_date) - 1))
+                at_us = min(now_us, day_end_us(open_date) - 1)
+                confirm_due(self._desk, at_us)
+                instruct_due(self._desk, open_date, at_us)
             self.status.rounds += 1
 
     def _is_far_back(self, open_date: date, now_us: int) -> bool:

@@ -30,6 +30,7 @@ from api.rest import (
     settlement,
     transactions,
     wallets,
+    withdrawals,
 )
 from api.rest.body import build, check_text, read_object
 from api.rest.endpoint import Endpoint
@@ -45,6 +46,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *orders.ENDPOINTS,
     *transactions.ENDPOINTS,
     *wallets.ENDPOINTS,
+    *withdrawals.ENDPOINTS,
     *accounts.ENDPOINTS,
     *days.ENDPOINTS,
     *settlement.ENDPOINTS,

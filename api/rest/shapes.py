@@ -74,12 +74,14 @@ MOST_LEGS = PRODUCTS["ESCROW_PURCHASE"].most_legs
 SHAPES: Mapping[str, Shape] = {
     **dict.fromkeys(("member_id", "operator_id", "buyer", "merchant", "payer", "payee"), MEMBER),
     **dict.fromkeys(("order_no", "payment_no", "refund_no", "transfer_no", "hold_id"), NUMBER),
+    "withdrawal_no": NUMBER,
     **dict.fromkeys(("name", "reason", "subject"), TEXT),
     **dict.fromkeys(("succeeded", "declined", "unknown"), _nullable(TEXT)),
     **dict.fromkeys(("date", "first_date", "effective_from"), DATE),
     **dict.fromkeys(("begins_at", "ends_at"), MOMENT),
     "window": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1},
     "amount_fen": _amount(1),
+    "fee_fen": _amount(0),
     "fixed_fen": {**_amount(0), "default": 0},
     "min_fen": {**_amount(0), "default": 0},
     "cap_fen": _nullable(_amount(0)),
@@ -144,6 +146,12 @@ OWN: Mapping[tuple[str, str], Shape] = {
         "items": {"type": "string", "enum": list(get_args(Source))},
         "uniqueItems": True,
         "description": "who confirmed it: level 1 needs one, 2 three, 3 five, or in_person",
+    },
+    ("RequestWithdrawal", "card"): {
+        "type": "string",
+        "pattern": "^([0-9a-f]{32})?$",
+        "default": "",
+        "description": "the member's default where it is left out",
     },
     ("SetDebtLimit", "limit_fen"): {"anyOf": [_amount(0), {"type": "null"}]},
 }

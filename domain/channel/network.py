@@ -74,7 +74,9 @@ class Order(Struct, frozen=True, kw_only=True):
     `original_fen` its amount. `parts`: of a combined order, empty for a single one.
     `merchant`: whose transaction it is, if there is one: needed where we act as a partner.
     `serial`: which charge is meant, where an order has several: the one that is asked about, or the
-    one a refund gives back. "": the order's first.
+    one a refund gives back. "": the order's first. `party_kind`: what the party is, where that is
+    not the same for all of the channel's; `party_name`: in whose name it is. Printed, it shows no
+    party.
     """
 
     instruction_id: str
@@ -91,6 +93,11 @@ class Order(Struct, frozen=True, kw_only=True):
     parts: tuple[Part, ...] = ()
     merchant: str = ""
     serial: str = ""
+    party_kind: Literal["", "card", "account"] = ""
+    party_name: str = ""
+
+    def __repr__(self) -> str:
+        return f"Order({self.instruction_id}, {self.purpose}, {self.amount_fen} fen, …)"
 
 
 class Exchange(Struct, frozen=True):

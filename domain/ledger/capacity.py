@@ -8,6 +8,7 @@ below 2^63 together. That sum is *promised*: one number for the whole ledger.
     it is declined              − the same: nothing was posted, nothing will be
     a transfer, a reversal      + what its entry debits
     a payout is paid again      + what that can come to
+    a withdrawal is asked for   + likewise, fee and all
 
 What posts later (a success, a release, a settlement, a refund, a return) promises nothing: it was
 counted at the door. So only who starts something can hear `ledger_full`, never an outcome.
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple
 
 from domain.accounting import account, reversal
 from domain.kernel import Fact, Recorded
-from domain.payment import payment, suspense, transfer
+from domain.payment import payment, suspense, transfer, withdrawal
 from domain.refusals import Code, Refused
 from domain.settlement import batch
 
@@ -36,6 +37,9 @@ SHARES: dict[payment.Purpose, int] = {"order": 9, "recharge": 2}
 # A suspense item: booked, on its way back, sent back or kept, placed.
 SUSPENSE_SHARES = 4
 PAYOUT_SHARES = 3  # Instructed; paid or failed; returned.
+# Of a withdrawal, fee and all: asked for; paid or given back; late, or returned; the fee out of own
+# funds, which moves them, too.
+WITHDRAWAL_SHARES = 4
 
 
 def _started(started: payment.Started) -> int:
@@ -67,6 +71,9 @@ PROMISES: dict[type[Fact], Promise] = {
     payment.Declined: Promise(lambda state, _: -_returned(state)),
     payment.Reopened: Promise(lambda state, _: _returned(state), by_operators=True),
     suspense.Opened: Promise(lambda _, fact: SUSPENSE_SHARES * fact.amount_fen, by_operators=True),
+    withdrawal.Requested: Promise(
+        lambda _, fact: WITHDRAWAL_SHARES * (fact.amount_fen + fact.fee_fen)
+    ),
     transfer.Transferred: Promise(lambda _, fact: fact.amount_fen),
     reversal.Reversed: Promise(_turned, by_operators=True),
     batch.PayoutRetried: Promise(

@@ -13,7 +13,7 @@ from domain.accounting.chart import PAYMENT_IN_TRANSIT, PAYOUT_IN_TRANSIT, REFUN
 from domain.accounting.open_items import OpenItems, is_controlled, suspense_of
 from domain.accounting.rules.settlement import PAID_LATE
 from domain.kernel import Fact, Recorded
-from domain.payment import payment, suspense
+from domain.payment import payment, suspense, withdrawal
 from domain.payment.plan import MAX_LEGS, Share
 from domain.settlement import batch
 from domain.transaction import refund
@@ -26,6 +26,7 @@ OPEN_ITEMS: dict[str, Callable[[Any], OpenItems]] = {
     "refund": refund.open_items,
     "suspense": suspense.open_items,
     "settlement": batch.open_items,
+    "withdrawal": withdrawal.open_items,
 }
 
 
@@ -85,6 +86,20 @@ def _send_back_started(stream: str, fact: payment.SendBackStarted) -> Change:
     return Change((Item(f"{stream}/{fact.leg}", REFUND_IN_TRANSIT, fact.amount_fen),))
 
 
+def _withdrawn(stream: str, fact: withdrawal.Requested) -> Change:
+    return Change((Item(stream, PAYOUT_IN_TRANSIT, fact.amount_fen + fact.fee_fen),))
+
+
+def _not_withdrawn(stream: str, fact: withdrawal.Failed | withdrawal.TurnedDown) -> Change:
+    return Change(closes=stream, suspense=suspense_of(fact.entry))
+
+
+def _withdrawal_returned(stream: str, fact: withdrawal.Returned) -> Change:
+    suspense = suspense_of(fact.entry)
+    kept = Item(stream, suspense, fact.amount_fen + fact.fee_fen)
+    return Change((kept,) if suspense else ())
+
+
 # A fact that is not named here neither opens nor closes an item.
 CHANGES: dict[type[Fact], Callable[[str, Any], Change]] = {
     refund.Requested: lambda stream, fact: _parts(stream, fact.parts),
@@ -126,6 +141,14 @@ CHANGES: dict[type[Fact], Callable[[str, Any], Change]] = {
         closes=fact.payout_no, suspense=suspense_of(fact.entry)
     ),
     batch.PayoutReturned: _returned,
+    withdrawal.Requested: _withdrawn,
+    withdrawal.Succeeded: lambda stream, _: Change(closes=stream),
+    withdrawal.Failed: _not_withdrawn,
+    withdrawal.TurnedDown: _not_withdrawn,
+    withdrawal.SucceededLate: lambda stream, fact: Change(  # Out of what was kept in suspense.
+        closes=stream if fact.entry is not None else ""
+    ),
+    withdrawal.Returned: _withdrawal_returned,
 }
 
 

@@ -13,7 +13,7 @@ from domain.accounting.rules.settlement import PAID_LATE
 from domain.channel.network import PaidPart
 from domain.clearing import day
 from domain.kernel import Entry, Recorded
-from domain.payment import combined, contradiction, instruction, payment, suspense
+from domain.payment import combined, contradiction, instruction, payment, suspense, withdrawal
 from domain.settlement import batch
 
 Report = Callable[[str, str, str], None]
@@ -68,7 +68,9 @@ class PositionBook:
                 self._declined.pop(f"instruction-{over}", None)
             case suspense.Opened(entry=entry):
                 self._lines(entry)
-            case batch.PayoutReturned(entry=entry):
+            case batch.PayoutReturned(entry=entry) | withdrawal.Returned(entry=entry):
+                self._lines(entry)
+            case withdrawal.SucceededLate(entry=entry) if entry is not None:
                 self._lines(entry)
             case batch.PayoutSucceeded(entry=entry) if entry.rule == PAID_LATE:
                 self._lines(entry)

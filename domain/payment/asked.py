@@ -15,6 +15,15 @@ class Part(Struct, frozen=True, gc=False):
     amount_fen: int
 
 
+class Destination(Struct, frozen=True, gc=False):
+    """Which account money goes to, never in clear: `card` stands for its number, `particulars` for
+    all that the vault has of it, and of the number the last four digits are known."""
+
+    card: str
+    particulars: str
+    tail: str
+
+
 class Details(TypedDict, total=False):
     """Fields of `instruction.Issued`, where they are told; by name, to `instruction.issue`."""
 
@@ -31,3 +40,4 @@ class Details(TypedDict, total=False):
     serial: str
     product: str
     payee: str
+    to: Destination | None

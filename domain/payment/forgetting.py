@@ -11,6 +11,7 @@ from domain.accounting.chart import MEMBER_ACCOUNTS, account_id
 from domain.fields import checked_member_id, checked_text
 from domain.kernel import Command, Unit, shanghai_date
 from domain.member import card, member
+from domain.payment import allowance
 from domain.refusals import Code, Refused
 
 
@@ -34,7 +35,8 @@ class ForgetAgain(Command, frozen=True):
 
 def forget_member(unit: Unit, command: ForgetMember) -> dict[str, object]:
     """Raises MEMBER_NOT_FOUND, RETENTION_NOT_OVER, CARD_STATE_WRONG while a card is bound,
-    ACCOUNT_FROZEN and ACCOUNT_NOT_EMPTY while anything stands on an account or is stopped."""
+    ACCOUNT_FROZEN and ACCOUNT_NOT_EMPTY while anything stands on an account, is stopped, or is on
+    its way to a card."""
     stream = member.stream(checked_member_id(command.member_id))
     reason = checked_text(command.reason, "reason")
     state = unit.load(stream)
@@ -55,6 +57,8 @@ def _refuse_what_stands(unit: Unit, member_id: str, owned: list[account.State]) 
     if unit.load(card.stream(member_id)).bindings:
         detail = "cards are bound, or the bank is yet to be told: unbind them first"
         raise Refused(Code.CARD_STATE_WRONG, "member_id", detail)
+    if unit.load(allowance.stream(member_id)).open:
+        raise Refused(Code.ACCOUNT_NOT_EMPTY, "member_id", "a withdrawal is on its way")
     frozen = next((one for one in owned if one.frozen_in or one.frozen_out), None)
     if frozen is not None:
         raise Refused(Code.ACCOUNT_FROZEN, "account", frozen.account)

@@ -27,7 +27,7 @@ from domain.channel.port import Succeeded as ChannelSucceeded
 from domain.channel.routing import Choice
 from domain.kernel import Fact, Stream, key
 from domain.payment import combined, rhythm, tried
-from domain.payment.asked import Details, Part
+from domain.payment.asked import Destination, Details, Part
 from domain.payment.tried import UNTRIED, AttemptKind, Said, Told, Tried
 from domain.refusals import Code, Refused
 
@@ -36,11 +36,11 @@ NO_SUCH_ORDER = "the channel has no such order, nor has had one for a while"
 
 
 class Issued(Fact, frozen=True, omit_defaults=True):
-    """`reference`: the stream that asked for it; the outcome goes back there. `number`: what the
-    channel knows it by, "" for its own id; `code` the payment code. A refund names the instruction
-    it is of, `original`, and of a combined order the transaction, `part`. `choice`: why this
-    channel; `merchant`: whose transaction; `serial`: the charge a refund gives back, "": the first;
-    `original_fen`: what that moved, 0: what the original did; `payee`: whom it is meant for."""
+    """`reference`: the stream that asked, where the outcome goes. `number`: what the channel knows
+    it by, "" for its id; `code`: the payment code; `choice`: why this channel; `merchant`: whose
+    transaction it is. A refund names the instruction it is of, `original`, of a combined order the
+    transaction, `part`, and the charge, `serial` ("": the first), with what it moved (0: what the
+    original did). `payee`: what the money is for, a stream; `to`: a payout's account."""
 
     purpose: Purpose
     reference: str
@@ -60,6 +60,7 @@ class Issued(Fact, frozen=True, omit_defaults=True):
     product: str = ""
     payee: str = ""
     original_fen: int = 0
+    to: Destination | None = None
 
 
 class Attempted(Fact, frozen=True, omit_defaults=True):

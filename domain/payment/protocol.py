@@ -94,8 +94,11 @@ PRODUCTS: dict[str, Product] = {
             "RECHARGE", "充值", "recharge", "", WALLET, ("personal",), _CHANNEL_CODES,
             2 * HOUR_US, 1,
         ),
-        # Cards come with the member system: until then no code may fund it.
-        Product("WITHDRAWAL", "提现", "withdrawal", WALLET, "", ("personal",), (), None, 1),
+        # How much it may be stands with what it costs: withdrawal_terms.py.
+        Product(
+            "WITHDRAWAL", "提现", "withdrawal", WALLET, PAYOUT_IN_TRANSIT, ("personal",),
+            ("BANK_TRANSFER",), None, 1,
+        ),
         Product(
             "TRANSFER", "内部转账", "transfer", WALLET, WALLET, ("personal",), (WALLET_CODE,),
             None, 1,

@@ -26,6 +26,7 @@ from domain.member.terms import parse_cycle
 from domain.payment import contradiction, instruction
 from domain.payment.asked import Details
 from domain.payment.commands import issue
+from domain.payment.destination import bound_account, destination_of
 from domain.payment.instruction import Declined, Outcome, Succeeded
 from domain.refusals import Code, Refused
 from domain.settlement import batch, carry, published
@@ -180,6 +181,9 @@ def _open_for_carry(unit: Unit, merchant: str) -> None:
 
 def _issue(unit: Unit, stream: str, merchant: str, payout_no: str, amount_fen: int) -> None:
     details = Details(product="SETTLEMENT_PAYOUT", code=PAYOUT_CHANNEL, merchant=merchant)
+    bound = bound_account(unit.load, merchant)
+    if bound is not None:
+        details["to"] = destination_of(bound)
     issue(unit, payout_no, "payout", stream, PAYOUT_CHANNEL, amount_fen, merchant, **details)
 
 

@@ -17,7 +17,7 @@ from domain.accounting.chart import CHANNEL_PAYABLE, CHANNEL_RECEIVABLE, split_i
 from domain.channel.channels import network_of
 from domain.clearing.day import Closed
 from domain.kernel import Entry, Fact, Recorded
-from domain.payment import suspense
+from domain.payment import suspense, withdrawal
 from domain.payment.payment import LegSucceeded, SendBackStarted, SentBack, WalletRecharged
 from domain.settlement.batch import PayoutReturned, PayoutSucceeded
 from domain.transaction.refund import PartSucceeded
@@ -80,6 +80,9 @@ COUNTED: dict[type[Fact], tuple[Counted, ...]] = {
     PartSucceeded: (_REFUNDED,),
     PayoutSucceeded: (_PAID_OUT,),
     PayoutReturned: (_RECEIVED,),
+    withdrawal.Succeeded: (_PAID_OUT,),
+    withdrawal.SucceededLate: (_PAID_OUT,),
+    withdrawal.Returned: (_RECEIVED,),
     # What a channel moved otherwise than asked: it has received it, or paid it.
     suspense.Opened: (_RECEIVED, _REFUNDED),
     suspense.SentBack: (_REFUNDED,),

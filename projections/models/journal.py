@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from domain.accounting.reversal import Reversed
 from domain.kernel import Recorded
-from domain.payment import payment, suspense
+from domain.payment import payment, suspense, withdrawal
 from domain.payment.transfer import Transferred
 from domain.settlement import batch
 from domain.transaction import refund, transaction
@@ -119,6 +119,12 @@ MODEL = ReadModel(
             payment.SentBack,
             payment.SendBackFailed,
             Transferred,
+            withdrawal.Requested,
+            withdrawal.TurnedDown,
+            withdrawal.Succeeded,
+            withdrawal.Failed,
+            withdrawal.SucceededLate,
+            withdrawal.Returned,
             batch.Matured,
             batch.Instructed,
             batch.PayoutSucceeded,

@@ -43,6 +43,13 @@ from domain.settlement.commands import (
     SealBatch,
     SettleBatch,
 )
+from domain.settlement.withdrawing import (
+    ApproveWithdrawal,
+    InstructWithdrawal,
+    RequestWithdrawal,
+    TurnDownWithdrawal,
+)
+from domain.settlement.withdrawn import ReturnWithdrawal
 from domain.transaction.commands import ConfirmReceipt, RefundTransaction
 from migrations.run import migrate
 from tests.examples import (
@@ -135,6 +142,7 @@ def story(path: Path) -> list[Recorded]:
         _routing(told)
         _over_a_network(told)
         _cards(told)
+        _withdrawals(told)
         return list(told.facts())
     finally:
         told.ledger.close()
@@ -344,6 +352,32 @@ def _busy(told: Story, instruction_id: str) -> None:
     told.do(asking.RecordAnswer(instruction_id, "declined", **busy))  # type: ignore[arg-type]
 
 
+def _withdrawals(told: Story) -> None:
+    """One paid and returned, one that failed, one paid late, one turned down, one at T+1."""
+    told.do(RechargeWallet("W10", FRIEND, "WECHAT_PAY", 5_000_000))
+    told.succeed("pay-W10")
+    told.do(BindCard(FRIEND, CARD, PARTICULARS, HOLDER, "7894"))
+    _bank(told, 1, 1, Said("code_sent", "ICBC", "DEBIT", day_end_us(told.day)), FRIEND)
+    told.do(ConfirmCard(FRIEND, CARD, "c0" * 16))
+    _bank(told, 1, 2, Said("signed", agreement="A1"), FRIEND)
+    for number in ("X1", "X2", "X3"):
+        told.do(RequestWithdrawal(number, FRIEND, 10_000, 0))
+    told.succeed("withdraw-X1")
+    told.do(RecordOutcome("withdraw-X2", declined="card closed"))
+    told.do(RecordOutcome("withdraw-X3", declined="card closed"))
+    told.do(RequestWithdrawal("X4", FRIEND, 2_000_001, 0))
+    told.do(TurnDownWithdrawal("X4", "looks odd"), actor="operator:zhao")
+    told.do(RequestWithdrawal("X5", FRIEND, 2_000_001, 0, speed="T+1"))
+    told.do(ApproveWithdrawal("X5"), actor="operator:zhao")
+    told.do(asking.RecordAnswer("withdraw-X3", "succeeded", "S3"))
+    told.next_day()
+    told.do(InstructWithdrawal("X5"))
+    told.succeed("withdraw-X5")
+    told.do(asking.RecordAnswer("withdraw-X1", "returned", "S1R", reason="card closed"))
+    told.do(ReturnWithdrawal("X3", "card closed"))
+    told.do(RequestWithdrawal("X6", FRIEND, 2_000_001, 0))
+
+
 def _cards(told: Story) -> None:
     """Cards bound, refused, verified again, unbound; an identity certified; members forgotten."""
     certified = members.CertifyMember(BUYER, 1, told.day, ("police",), HOLDER, PARTICULARS)
@@ -369,6 +403,6 @@ def _cards(told: Story) -> None:
     told.do(ForgetMember("PASSING", told.day, 0, "asked by the member"))
 
 
-def _bank(told: Story, binding: int, attempt: int, said: Said) -> None:
-    told.do(ClaimBinding(BUYER, binding, attempt))
-    told.do(RecordBinding(BUYER, binding, attempt, said))
+def _bank(told: Story, binding: int, attempt: int, said: Said, member_id: str = BUYER) -> None:
+    told.do(ClaimBinding(member_id, binding, attempt))
+    told.do(RecordBinding(member_id, binding, attempt, said))

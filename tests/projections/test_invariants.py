@@ -161,7 +161,7 @@ def test_what_a_closed_day_sealed_are_the_running_positions(told: Connection) ->
                 assert position.sealed_received_fen == position.received_fen
                 assert position.sealed_paid_fen == paid_fen
                 assert position.sealed_net_fen == position.net_fen
-    open_day = clearing_positions.clearing_positions(told, date(2010, 12, 8))
+    open_day = clearing_positions.clearing_positions(told, date(2010, 12, 9))
     assert sealed >= 6
     assert open_day and not any(position.closed for position in open_day)
 

@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+from base64 import b64encode
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ import msgspec
 import typer
 from msgspec import Struct
 
-from api.cli.opening import network_of, payees_of
+from api.cli.opening import keeping, network_of, payees_of
 from api.cli.serving import listening, serve_on
 from api.context import open_context
 from api.operations.worker import FEW_DAYS
@@ -28,6 +29,7 @@ from api.settings import Settings
 from domain.channel.adapters.simulated import SimulatedChannel
 
 BYTES = 8
+VAULT_KEY = f"1:{b64encode(bytes(range(32))).decode()}"  # Of the drill's vault, which goes with it.
 
 
 class Clock(Struct, frozen=True):
@@ -70,12 +72,19 @@ class Given(Struct, frozen=True):
     channels: str
     clock: Clock
     kill_at: tuple[int, ...] = ()
+    vault: str = ""
 
 
 def main(argument: str) -> None:
     given = msgspec.json.decode(argument, type=Given)
     threading.Thread(target=_end_with_the_drill, daemon=True).start()
-    settings = Settings(database=given.database, port=given.port, channels=given.channels)
+    settings = Settings(
+        database=given.database,
+        port=given.port,
+        channels=given.channels,
+        vault=given.vault,
+        vault_key=VAULT_KEY if given.vault else "",
+    )
     with listening(settings) as listener:
         context = open_context(
             given.database,
@@ -87,6 +96,7 @@ def main(argument: str) -> None:
             network=partial(network_of, given.channels),
             payees=payees_of(given.channels),
             factor=given.clock.factor,
+            keeping=keeping(given.database, settings),
         )
         with closing(context):
             head = context.ledger.head().position

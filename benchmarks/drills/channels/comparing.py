@@ -11,11 +11,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from domain.accounting.chart import CHANNEL_PAYABLE, CHANNEL_RECEIVABLE
 from domain.channel.adapters.signed.networks import NETWORKS
-from projections.models import balances, contradictions, instructions, orders, payments, refunds
+from projections.models import (
+    balances,
+    contradictions,
+    instructions,
+    orders,
+    payments,
+    refunds,
+    withdrawals,
+)
 from projections.models.instruction_attempts import NUMBERS
 from projections.models.suspense_items import waiting
 
@@ -35,7 +43,8 @@ class Ours(Struct):
     contradictions: dict[str, list[contradictions.Contradiction]]
     suspense: list[dict[str, Any]]
     totals: dict[str, int]
-    waiting: list[str]  # Payments, refunds and orders without an end.
+    waiting: list[str]  # Payments, refunds, orders and withdrawals without an end.
+    withdrawals: dict[str, int] = {}  # How many, by state.
 
 
 def read_ours(view: Connection) -> Ours:
@@ -63,7 +72,10 @@ def read_ours(view: Connection) -> Ours:
          "fen": one.waits_fen, "account": one.account, "reason": one.reason}
         for one in waiting(view, MOST)
     ]  # fmt: skip
-    return Ours(found, known, dict(said), suspense, dict(totals), _without_end(view))
+    state = withdrawals.TABLE.c.state
+    counted = view.execute(select(state, func.count()).group_by(state).order_by(state))
+    drawn = {name: int(count) for name, count in counted}
+    return Ours(found, known, dict(said), suspense, dict(totals), _without_end(view), drawn)
 
 
 def _rows(view: Connection, table: Any) -> Sequence[Any]:
@@ -75,6 +87,7 @@ def _without_end(view: Connection) -> list[str]:
         (payments.PAYMENTS, "payment", ("paying", "unknown", "giving_up", "sending_back")),
         (refunds.TABLE, "refund", ("processing", "unknown")),
         (orders.ORDERS, "order", ("paying",)),
+        (withdrawals.TABLE, "withdrawal", ("unapproved", "waiting", "instructed")),
     )
     return [
         f"{name} {row[0]}: {row[1]}"

@@ -1,5 +1,6 @@
 """`zhangfang drill channels`: mixed traffic through channels that misbehave, and both books."""
 
+import itertools
 import json
 import random
 import socket
@@ -16,6 +17,7 @@ from api.cli.opening import open_desk
 from api.http.keys import create_key
 from benchmarks.drills.books import verified
 from benchmarks.drills.channels import traffic
+from benchmarks.drills.channels.binding import bind_all
 from benchmarks.drills.channels.clocked import Clock, Given, Hands
 from benchmarks.drills.channels.comparing import Ours, compare, read_ours
 from benchmarks.drills.channels.outside import Outside
@@ -97,10 +99,13 @@ def _ran(
     outside = Outside(place / "outside", *by, *_on_the_clock(clock))
     try:
         channels = _channels(place, outside, port := _free_port(), payments)
-        with System(Given(url, port, str(channels), clock, plan.at), log) as system:
+        vault = f"sqlite:///{place / 'vault.db'}"
+        with System(Given(url, port, str(channels), clock, plan.at, vault), log) as system:
             busy = traffic.Traffic(
                 system.url, key, seed, lambda one: outside.kill() if one in plan.theirs else None
             )
+            tell("cards are bound")
+            bind_all(_keyed(busy), outside, payments, seed)
             busy.run(payments)
             tell("at rest?")
             with closing(Resting(url, outside, hands, busy.post, seed)) as resting:
@@ -119,6 +124,12 @@ def _ran(
         "at_rest": at_rest,
         "wrong": wrong,
     }
+
+
+def _keyed(busy: traffic.Traffic) -> Callable[[str, dict[str, Any]], dict[str, Any] | None]:
+    """Sends commands, each under a key of its own: asked anew, it is another one."""
+    count = itertools.count()
+    return lambda path, body: busy.decided(path, body, f"bind-{next(count)}")
 
 
 def _on_the_clock(clock: Clock) -> tuple[str, ...]:
@@ -149,6 +160,7 @@ def _compared(url: str, book: Any, *, passed: bool) -> dict[str, Any]:
         "stranded": stranded,
         "withheld": sum(one.withheld is not None for one in ours.instructions.values()),
         "suspense": ours.suspense,
+        "withdrawals": ours.withdrawals,
         **found,
         "idle": idle,
         "verify": verify,

@@ -18,7 +18,7 @@ from benchmarks.drills.channels.outside import Outside
 from domain.accounting.chart import CHANNEL_SURPLUS, split_id
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
 from domain.kernel import DAY_US, MICROSECONDS, day_end_us, shanghai_date
-from projections.models import business_days, instructions, settlement_payouts
+from projections.models import business_days, instructions, settlement_payouts, withdrawals
 from projections.models.suspense_items import waiting
 
 LOOK_S = 0.1
@@ -28,6 +28,7 @@ LEAST_US, MOST_US = HOUR_US // 2, 8 * HOUR_US  # By so much the clock is advance
 GROWS = 1.25  # Each time by more: what is asked about every hour for days is not, here.
 DAYS = 2  # Business days that are ended after the traffic: what was sold is paid out.
 MOST, HALF = 10_000, 0.5
+WAITING = withdrawals.Wanted(state="waiting")
 
 Post = Callable[[str, dict[str, object]], None]
 
@@ -55,7 +56,7 @@ class Resting:
                 calm = 0
             elif calm < CALM:
                 calm += 1
-            elif next_us is None and self._open_date() > last:
+            elif next_us is None and self._open_date() > last and not self._leaving():
                 return True
             else:
                 ends_us = day_end_us(self._open_date()) + MICROSECONDS
@@ -79,6 +80,11 @@ class Resting:
             return 0  # The worker ends a day.
         both = [one for one in (ours, self._outside.next_us()) if one is not None]
         return min(both, default=None)
+
+    def _leaving(self) -> bool:
+        """Whether withdrawals wait for a working day."""
+        with self._engine.connect() as view:
+            return bool(withdrawals.withdrawals(view, WAITING, first=1).items)
 
     def _open_date(self) -> date:
         with self._engine.connect() as view:

@@ -23,6 +23,7 @@ AT_ONCE = 8
 GIVE_UP_S = 30
 # Commands without a number of their own.
 UNNUMBERED = ("/confirm", "/send-back", "/retry", "/place")
+WITHDRAWS, NEXT_DAY = 0.15, 0.3  # Of all payments; of these, at T+1.
 LAG = 40  # So many payments later, an order is confirmed or refunded, a recharge is undone.
 ENDS_WITHIN, LOOK_S = 10, 0.1  # So often it is looked whether a payment has ended.
 OVER = ("succeeded", "sending_back", "sent_back", "kept", "declined")
@@ -77,6 +78,7 @@ class Traffic:
             self._between(number)
             for step in self._payment(number):
                 self._send(step)
+            self._withdraw(number)
         if number >= LAG:
             self._afterwards(number - LAG)
 
@@ -114,6 +116,33 @@ class Traffic:
         total = sum(int(str(line["amount_fen"])) for line in lines)
         asked = {"payment_no": f"P{number}", **self._sources(draw, total)}
         yield f"/v1/orders/O{number}/payments", asked
+
+    def _withdraw(self, number: int) -> None:
+        """Money from a wallet to a card, at the fee that is shown."""
+        draw = self._draws("withdrawal", number)
+        if draw.random() > WITHDRAWS:
+            return
+        who, fen = buyer(draw.randrange(BUYERS)), draw.randint(100, 60_000)
+        speed = "T+1" if draw.random() < NEXT_DAY else "T+0"
+        shown = self._asked(
+            f"/v1/members/{who}/withdrawal-quote",
+            lambda session, url, headers: session.get(
+                url, params={"amount_fen": fen, "speed": speed}, headers=headers
+            ),
+        )
+        if shown is None or shown.status_code >= 400:
+            return
+        asked = {"withdrawal_no": f"D{number}", "member_id": who, "amount_fen": fen}
+        fee = {"fee_fen": shown.json()["fee_fen"], "speed": speed}
+        self._send(("/v1/withdrawals", {**asked, **fee}))
+
+    def decided(self, path: str, body: dict[str, Any], key: str) -> dict[str, Any] | None:
+        """One more command under a key of its own: what was decided, None for a refusal."""
+        answer = self._posted(path, body, key)
+        if answer is None or answer.status_code >= 400:
+            return None
+        found: dict[str, Any] = answer.json()["result"]
+        return found
 
     def _sources(self, draw: random.Random, total: int) -> dict[str, Any]:
         """One channel; the wallet and one or two channels; two channels; the wallet alone."""
@@ -187,19 +216,30 @@ class Traffic:
         if answer.status_code >= 500:
             self._say(f"{path}: {answer.status_code} {answer.text[:200]}")
 
-    def _posted(self, path: str, body: dict[str, Any]) -> httpx2.Response | None:
+    def _posted(self, path: str, body: dict[str, Any], key: str = "") -> httpx2.Response | None:
+        if path.endswith(UNNUMBERED):
+            key = key or path.replace("/", "-")
+        return self._asked(
+            path, lambda session, url, headers: session.post(url, json=body, headers=headers), key
+        )
+
+    def _asked(
+        self,
+        path: str,
+        ask: Callable[[httpx2.Client, str, dict[str, str]], httpx2.Response],
+        key: str = "",
+    ) -> httpx2.Response | None:
         """The answer, asked for until there is one; None when there was none for so long."""
         session = getattr(self._local, "session", None)
         if session is None:
             session = self._local.session = httpx2.Client(timeout=GIVE_UP_S, trust_env=False)
         headers = dict(self._headers)
-        if path.endswith(UNNUMBERED):
-            headers["Idempotency-Key"] = path.replace("/", "-")
+        if key:
+            headers["Idempotency-Key"] = key
         until = time.monotonic() + GIVE_UP_S
         while not self._stopped:
             try:
-                url = self._url + path
-                answer = session.post(url, json=body, headers=headers)
+                answer = ask(session, self._url + path, headers)
             except httpx2.HTTPError:
                 if time.monotonic() > until:  # Then it is over: nobody else will be answered.
                     self._say(f"{path}: no answer within {GIVE_UP_S} s")

@@ -27,6 +27,7 @@ from projections.models import (
     settlement_batches,
     settlement_items,
     transactions,
+    withdrawals,
 )
 from tests.api.graphql.conftest import TEA, TEA_ORDERS, Books
 from tests.examples import BATCH_ID, BUYER, MERCHANT, SUBJECT
@@ -227,6 +228,7 @@ WORDS: dict[type[Enum], tuple[str, ...]] = {
     enums.PartState: get_args(refund_parts.PartState),
     enums.AttemptKind: get_args(tried.AttemptKind),
     enums.RefundState: get_args(refunds.RefundState),
+    enums.WithdrawalState: get_args(withdrawals.WithdrawalState),
     enums.RefundStage: get_args(transaction.Stage),
     enums.InstructionPurpose: get_args(Purpose),
     enums.InstructionState: INSTRUCTION_STATES,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from api.http.access import PERMISSIONS
-from api.rest import documents
+from api.rest import documents, withdrawals
 from api.rest.cards import TOKEN
 from api.rest.end_of_day import NAME as END_OF_DAY
 from api.rest.routes import ENDPOINTS
@@ -38,7 +38,7 @@ def test_every_endpoint_stands_in_the_table_and_no_other() -> None:
         assert ("merchant" in permission.roles) == (permission.own is not None), name
 
 
-READ = ("GET /health", "GET /ready", "GET /metrics", "GET /v1/blobs/{sha256}")
+READ = ("GET /health", "GET /ready", "GET /metrics", "GET /v1/blobs/{sha256}", withdrawals.NAME)
 
 
 def test_the_table_is_all_that_can_be_called(server: Server) -> None:

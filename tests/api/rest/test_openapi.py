@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from api.http.errors import STATUS
-from api.rest import cards, documents, end_of_day
+from api.rest import cards, documents, end_of_day, withdrawals
 from api.rest.body import build
 from api.rest.routes import ENDPOINTS
+from domain.channel.adapters.simulated_cards import CODE
 from domain.channel.commands import ReportUnknownNumber
 from domain.commands import COMMANDS
 from domain.kernel import DAY_US, Command, Request
@@ -18,6 +19,7 @@ from domain.payment.asking import ClaimAttempt, RecordAnswer, WithholdInstructio
 from domain.payment.commands import RechargeWallet, RecordOutcome, SendBackRecharge
 from domain.payment.forgetting import ForgetAgain
 from domain.refusals import Code
+from domain.settlement.withdrawing import InstructWithdrawal
 from tests.api.conftest import Server
 
 
@@ -36,7 +38,7 @@ def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def test_every_command_of_the_domain_has_an_endpoint() -> None:
-    """But for those of the outbox, of banks and of callbacks, which nobody sends from outside."""
+    """But for those of outbox, banks, callbacks and timers, which nobody sends from outside."""
     ours = {
         ClaimAttempt,
         RecordAnswer,
@@ -45,6 +47,7 @@ def test_every_command_of_the_domain_has_an_endpoint() -> None:
         ClaimBinding,
         RecordBinding,
         ForgetAgain,
+        InstructWithdrawal,
     }
     assert {endpoint.command for endpoint in ENDPOINTS} == set(COMMANDS) - ours
 
@@ -84,7 +87,9 @@ def test_every_operation_says_what_it_takes_and_answers(document: dict[str, Any]
             assert set(operation["responses"]["200"]["content"]) == {"application/octet-stream"}
             continue
         content = operation["responses"][accepted[0]]["content"]["application/json"]
-        if name in documents.OPERATIONS:
+        if name == withdrawals.NAME:
+            assert content["example"] == withdrawals.EXAMPLE
+        elif name in documents.OPERATIONS:
             assert content["example"] == documents.OPERATIONS[name][1]
         else:
             assert set(content["example"]) == {"result", "position", "replayed"}
@@ -165,6 +170,7 @@ def test_the_examples_play_through(server: Server) -> None:
     server.ok("POST", "/v1/recharges", again)
     server.ok("POST", "/v1/instructions/pay-P2003/outcome", {"succeeded": "W3"}, key="w3")
     play(server, SENDING_BACK)
+    withdraw(server)
     for name in WALLET_EXAMPLES:
         play(server, name)
     server.now_us = server.now_us + 86_400_000_000
@@ -176,6 +182,7 @@ def test_the_examples_play_through(server: Server) -> None:
     payout = "/v1/instructions/payout-SQUIRRELS-2026-11-23-2/outcome"
     server.ok("POST", payout, {"succeeded": "B2"}, key="succeeded")
     play(server, RETURN)
+    play(server, WITHDRAWN)
     server.now_us += 3660 * DAY_US
     play(server, FORGETTING)
 
@@ -209,6 +216,12 @@ WAITING_EXAMPLES = [
     "POST /v1/refunds/{refund_no}/approve",
     "POST /v1/refunds/{refund_no}/reject",
 ]
+WITHDRAWING_EXAMPLES = [
+    "POST /v1/withdrawals",
+    "POST /v1/withdrawals/{withdrawal_no}/approve",
+    "POST /v1/withdrawals/{withdrawal_no}/turn-down",
+]
+WITHDRAWN = "POST /v1/withdrawals/{withdrawal_no}/return"
 WALLET_EXAMPLES = [
     "POST /v1/transfers",
     "POST /v1/accounts/{account}/freeze",
@@ -242,6 +255,8 @@ ORDERED = {
     RETRY,
     RETURN,
     FORGETTING,
+    WITHDRAWN,
+    *WITHDRAWING_EXAMPLES,
     *CARD_EXAMPLES,
     *NOON_EXAMPLES,
     *WAITING_EXAMPLES,
@@ -287,6 +302,31 @@ def play_cards(server: Server) -> None:
         token = result["card"]
         assert result == {**endpoint.result, "card": token}
         server.ask_banks()
+
+
+def withdraw(server: Server) -> None:
+    """A card of a person, money in the wallet, and two withdrawals that need a second operator."""
+    body = {"payment_no": "P7002", "member_id": "xiaoming", "method": "JD_PAY"}
+    server.ok("POST", "/v1/recharges", {**body, "amount_fen": 6_000_000})
+    server.ok("POST", "/v1/instructions/pay-P7002/outcome", {"succeeded": "W7"}, key="w7")
+    ann = {"number": "6222021234567894", "name": "韩梅梅", "identity": "11010519491231002X"}
+    cards_of = "/v1/members/xiaoming/cards"
+    answer = server.ok("POST", cards_of, {**ann, "phone": "13812345678"}, key="ann")
+    server.ask_banks()
+    confirm = f"{cards_of}/{answer['result']['card']}/confirm"
+    server.ok("POST", confirm, {"code": CODE}, key="ann-code")
+    server.ask_banks()
+    for number in ("W7002", "W7003"):
+        asked = {"withdrawal_no": number, "member_id": "xiaoming", "amount_fen": 2_500_000}
+        server.ok("POST", "/v1/withdrawals", {**asked, "fee_fen": 0}, role="checker")
+    for name in WITHDRAWING_EXAMPLES:
+        play(server, name)
+    for number in ("W7001", "W7002"):
+        outcome = f"/v1/instructions/withdraw-{number}/outcome"
+        server.ok("POST", outcome, {"succeeded": f"S{number}"}, key=number)
+    unbind = f"{cards_of}/{answer['result']['card']}/unbind"
+    server.ok("POST", unbind, {"reason": "lost"}, key="ann-gone")
+    server.ask_banks()
 
 
 def leave_a_surplus(server: Server) -> None:

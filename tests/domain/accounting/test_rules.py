@@ -21,6 +21,7 @@ from domain.accounting.rules import (
     settlement,
     suspense,
     transfer,
+    withdrawal,
 )
 from domain.kernel import Entry
 from domain.refusals import Code, Refused
@@ -35,7 +36,9 @@ MODULES: tuple[ModuleType, ...] = (
     settlement,
     suspense,
     transfer,
+    withdrawal,
 )
+BANK = "BANK_TRANSFER"
 SHORT_OF_30 = {
     "from_pending_fen": 0,
     "from_available_fen": 7_000,
@@ -191,6 +194,65 @@ TABLE: list[tuple[str, Entry, str]] = [
         "Dr 1001.01 9_940 / Cr 2241.03.SHOP22 9_940",
     ),
     (
+        "withdrawal of 100.00 asked for, fee 1.00",
+        withdrawal.withdrawal_requested(PAY_DAY, "LILEI", 10_000, 100),
+        "Dr 2241.01.LILEI 10_100 / Cr 2241.05 10_100",
+    ),
+    (
+        "withdrawal succeeded",
+        withdrawal.withdrawal_succeeded(PAY_DAY, BANK, 10_000, 100),
+        "Dr 2241.05 10_100 / Cr 2202.01.BANK_TRANSFER 10_000 / Cr 2202.09 100",
+    ),
+    (
+        "withdrawal failed",
+        withdrawal.withdrawal_given_back(PAY_DAY, "LILEI", 10_000, 100),
+        "Dr 2241.05 10_100 / Cr 2241.01.LILEI 10_100",
+    ),
+    (
+        "withdrawal failed, the wallet is closed",
+        withdrawal.withdrawal_kept(PAY_DAY, BANK, 10_000, 100),
+        "Dr 2241.05 10_100 / Cr 2241.08.BANK_TRANSFER 10_100",
+    ),
+    (
+        "withdrawal succeeded after its decline, 30.00 left in the wallet",
+        withdrawal.withdrawal_succeeded_late(
+            PAY_DAY, BANK, "LILEI", wallet_fen=3_000, missing_fen=7_000, fee_fen=0
+        ),
+        "Dr 2241.01.LILEI 3_000 / Dr 1122.04.BANK_TRANSFER 7_000 / Cr 2202.01.BANK_TRANSFER 10_000",
+    ),
+    (
+        "withdrawal succeeded after its decline, kept in suspense",
+        withdrawal.withdrawal_succeeded_late_kept(PAY_DAY, BANK, 10_000, 100),
+        "Dr 2241.08.BANK_TRANSFER 10_100 / Cr 2202.01.BANK_TRANSFER 10_000 / Cr 2202.09 100",
+    ),
+    (
+        "withdrawal returned, told by the channel, the fee given back and 0.30 of it swept",
+        withdrawal.withdrawal_returned(
+            PAY_DAY, BANK, "LILEI", 10_000, fee_earned_fen=70, fee_own_fen=30
+        ),
+        "Dr 1122.01.BANK_TRANSFER 10_000 / Dr 2202.09 70 / Cr 2241.01.LILEI 10_100"
+        " / Dr 6001.02 30 / Dr 1001.01 30 / Cr 1001.02 30",
+    ),
+    (
+        "withdrawal returned, told by the channel, the wallet closed",
+        withdrawal.withdrawal_returned_kept(PAY_DAY, BANK, 10_000, fee_earned_fen=0, fee_own_fen=0),
+        "Dr 1122.01.BANK_TRANSFER 10_000 / Cr 2241.08.BANK_TRANSFER 10_000",
+    ),
+    (
+        "withdrawal returned, by the statement alone",
+        withdrawal.withdrawal_returned_by_statement(
+            PAY_DAY, "LILEI", 10_000, fee_earned_fen=100, fee_own_fen=0
+        ),
+        "Dr 1001.01 10_000 / Dr 2202.09 100 / Cr 2241.01.LILEI 10_100",
+    ),
+    (
+        "withdrawal returned, by the statement alone, the wallet closed",
+        withdrawal.withdrawal_returned_by_statement_kept(
+            PAY_DAY, BANK, 10_000, fee_earned_fen=0, fee_own_fen=0
+        ),
+        "Dr 1001.01 10_000 / Cr 2241.08.BANK_TRANSFER 10_000",
+    ),
+    (
         "internal transfer",
         transfer.internal_transfer(PAY_DAY, "LILEI", "HANMEIMEI", 10_000),
         "Dr 2241.01.LILEI 10_000 / Cr 2241.01.HANMEIMEI 10_000",
@@ -254,7 +316,7 @@ def test_a_rule_balances_and_keeps_the_reserve_whatever_the_amounts(
         if parameter in whole:
             arguments[parameter] = data.draw(amount, label=parameter)
     for part, total in (("fee_fen", "gross_fen"), ("recovered_fen", "due_fen")):
-        if part in arguments:  # A part of the other amount.
+        if part in arguments and total in arguments:  # A part of the other amount.
             arguments[part] = min(arguments[part], arguments[total])
     assume(any(arguments[parameter] for parameter in whole))
     entry = function(**arguments)

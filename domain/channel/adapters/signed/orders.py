@@ -47,7 +47,7 @@ def order_body(network: Network, merchant: str, order: Order, notify_url: str) -
         "kind": order.purpose,
         "amount": order.amount_fen,
         "currency": "CNY",
-        "party": {"kind": network.party, "id": order.party},
+        "party": _party(network, order),
         "subject": order.subject,
         "notify_url": notify_url,
     }
@@ -58,6 +58,11 @@ def order_body(network: Network, merchant: str, order: Order, notify_url: str) -
     if order.expires_us is not None and order.purpose == "payment":
         body["expires"] = iso(order.expires_us)
     return msgspec.json.encode(body)
+
+
+def _party(network: Network, order: Order) -> dict[str, str]:
+    party = {"kind": order.party_kind or network.party, "id": order.party}
+    return {**party, "name": order.party_name} if order.party_name else party
 
 
 def close_body(network: Network, merchant: str, order: Order) -> bytes:

@@ -1,0 +1,38 @@
+"""The timer of withdrawals: those that are due are instructed, on the day that is open."""
+
+import logging
+from datetime import date
+
+from api.operations.desk import Desk, in_chunks, request
+from domain.kernel import MICROSECONDS
+from domain.settlement.withdrawing import InstructWithdrawal
+from projections.models import withdrawals
+
+log = logging.getLogger("zhangfang.worker")
+
+PAGE = 500
+HOUR_US = 3600 * MICROSECONDS
+
+
+def instruct_due(desk: Desk, on: date, at_us: int) -> int:
+    """Instruct every withdrawal that may leave on an accounting date: how many did. One that is
+    refused (a frozen wallet) is tried again once an hour. The read models are up to date."""
+    made, after = 0, 0
+    while True:
+        with desk.engine.connect() as connection:
+            due = withdrawals.due(connection, on, PAGE, after)
+        if not due:
+            return made
+        after = due[-1].position
+        requests = [
+            request(
+                f"withdraw:{one.withdrawal_no}:{at_us // HOUR_US}",
+                at_us,
+                InstructWithdrawal(one.withdrawal_no),
+            )
+            for one in due
+        ]
+        for one, answer in zip(due, in_chunks(desk.ledger, requests), strict=True):
+            made += answer.refused is None and not answer.replayed
+            if answer.refused is not None and not answer.replayed:
+                log.warning("withdrawal %s: %s", one.withdrawal_no, answer.refused)
