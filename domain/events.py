@@ -7,10 +7,11 @@ upcast in `domain/upcasts.py`; the old golden example stays in the tests for eve
 from types import ModuleType
 
 from domain.accounting import account, reversal
+from domain.approval import approval
 from domain.channel import channel
 from domain.clearing import day
 from domain.kernel import Fact
-from domain.member import member
+from domain.member import member, staff
 from domain.order import order
 from domain.payment import contradiction, instruction, payment, suspense, transfer
 from domain.settlement import batch, carry, published
@@ -25,6 +26,9 @@ EVENTS: dict[str, type[Fact]] = {
     "member.agreement_signed.1": member.AgreementSigned,
     "member.agreement_ended.1": member.AgreementEnded,
     "member.debt_limit_set.1": member.DebtLimitSet,
+    "member.api_commands_set.1": member.ApiCommandsSet,
+    "staff.appointed.1": staff.Appointed,
+    "staff.dismissed.1": staff.Dismissed,
     "account.opened.1": account.Opened,
     "account.posted.1": account.Posted,
     "account.held.1": account.Held,
@@ -110,6 +114,11 @@ EVENTS: dict[str, type[Fact]] = {
     "channel.maintenance_planned.1": channel.MaintenancePlanned,
     "channel.maintenance_withdrawn.1": channel.MaintenanceWithdrawn,
     "calendar.published.1": published.Published,
+    "approval.proposed.1": approval.Proposed,
+    "approval.approved.1": approval.Approved,
+    "approval.refused.1": approval.TurnedDown,
+    "approval.withdrawn.1": approval.Withdrawn,
+    "approval.expired.1": approval.Expired,
 }
 
 NAMES: dict[type[Fact], str] = {fact: name for name, fact in EVENTS.items()}
@@ -132,4 +141,6 @@ AGGREGATES: dict[str, ModuleType] = {
     "carry": carry,
     "channel": channel,
     "calendar": published,
+    "staff": staff,
+    "approval": approval,
 }

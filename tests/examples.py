@@ -15,11 +15,12 @@ from domain.accounting.entry import reversed_entry
 from domain.accounting.rules import composite, purchase, release, settlement, transfer
 from domain.accounting.rules import refund as refund_rules
 from domain.accounting.rules import suspense as suspense_rules
+from domain.approval import approval
 from domain.channel import channel
 from domain.clearing import day
 from domain.events import NAMES
 from domain.kernel import DAY_US, Fact, Recorded
-from domain.member import member
+from domain.member import member, staff
 from domain.money import FeeRule
 from domain.order import order
 from domain.payment import contradiction, instruction, payment, suspense
@@ -63,6 +64,11 @@ EXAMPLES: dict[str, Fact] = {
     "member.agreement_signed.1": member.AgreementSigned("instant", PAY_DAY),
     "member.agreement_ended.1": member.AgreementEnded("instant", SETTLE_DAY),
     "member.debt_limit_set.1": member.DebtLimitSet(PAY_DAY, 50_000),
+    "member.api_commands_set.1": member.ApiCommandsSet(
+        RELEASE_DAY, ("order.checkout", "order.pay")
+    ),
+    "staff.appointed.1": staff.Appointed("zhao", "reviewer"),
+    "staff.dismissed.1": staff.Dismissed("zhao"),
     "account.opened.1": account.Opened(f"2241.04.{MERCHANT}", "2241.04", MERCHANT, "CNY"),
     "account.posted.1": account.Posted(PAY_DAY, (account.PostedLine(REFERENCE, 0, AMOUNT),)),
     "account.held.1": account.Held(PAYOUT_NO, NET, "payout came back"),
@@ -252,6 +258,19 @@ EXAMPLES: dict[str, Fact] = {
         1, PAID_AT, PAID_AT + 3_600_000_000, "a new release of the network", PAID_AT
     ),
     "channel.maintenance_withdrawn.1": channel.MaintenanceWithdrawn(1, "done early"),
+    "approval.proposed.1": approval.Proposed(
+        "payout_retry",
+        PAYOUT_NO,
+        f'{{"batch_id":"{BATCH_ID}","payout_no":"{PAYOUT_NO}"}}',
+        "staff:lin",
+        SETTLED_AT + 3 * DAY_US,
+        "",
+        None,
+    ),
+    "approval.approved.1": approval.Approved("staff:zhao"),
+    "approval.refused.1": approval.TurnedDown("staff:zhao", "the account is not verified"),
+    "approval.withdrawn.1": approval.Withdrawn(),
+    "approval.expired.1": approval.Expired(),
     "calendar.published.1": published.Published(
         2,
         date(2026, 12, 1),

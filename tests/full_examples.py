@@ -2,9 +2,11 @@
 
 from domain.accounting.rules import refund as refund_rules
 from domain.accounting.rules import suspense as suspense_rules
+from domain.approval import approval
 from domain.channel.network import PaidPart
 from domain.channel.routing import Choice, Rejected
 from domain.kernel import Fact
+from domain.member import member
 from domain.payment import contradiction, instruction, payment, suspense
 from domain.payment.asked import Part
 from tests.examples import BUYER, MERCHANT, ORDER_NO, PAID_AT, PAY_DAY
@@ -37,6 +39,16 @@ FULL_EXAMPLES: dict[str, Fact] = {
         product="REFUND",
         payee=f"order-{ORDER_NO}",
         original_fen=10_120,
+    ),
+    "member.api_commands_set.1": member.ApiCommandsSet(PAY_DAY, None),
+    "approval.proposed.1": approval.Proposed(
+        "refund",
+        "R1001",
+        '{"refund_no":"R1001","transaction_id":"SQUIRRELS-JD1001","amount_fen":10000}',
+        f"merchant:{MERCHANT}/zhang",
+        PAID_AT,
+        MERCHANT,
+        10_000,
     ),
     "instruction.succeeded.1": instruction.Succeeded("4200001", 3, DIGEST, PAID),
     "instruction.differed.1": instruction.Differed("4200001", 10_000, 10_120, 3, DIGEST, PAID),

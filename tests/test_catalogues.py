@@ -300,6 +300,7 @@ def test_states_hold_no_container_that_grows(  # The caps are proved with each a
         ("instruction", "paid"),
         ("member", "operators"),
         ("member", "agreements"),
+        ("member", "api_commands"),
         ("member", "debt_limits"),
         ("member", "fee_rules"),
         ("member", "settlement_terms"),
@@ -307,6 +308,7 @@ def test_states_hold_no_container_that_grows(  # The caps are proved with each a
         ("refund", "waits"),
         ("settlement", "payouts"),
         ("transaction", "legs"),
+        ("staff", "operators"),
         ("transfer", "done"),
     }
     found = {

@@ -69,6 +69,14 @@ class SetDebtLimit(Command, frozen=True):
     limit_fen: int | None
 
 
+class SetApiCommands(Command, frozen=True):
+    """The commands of the API that a merchant may call, from a date on; None: all there are."""
+
+    member_id: str
+    effective_from: date
+    commands: tuple[member.ApiCommand, ...] | None
+
+
 def register_member(unit: Unit, command: RegisterMember) -> dict[str, object]:
     stream = member.stream(checked_member_id(command.member_id))
     today = shanghai_date(unit.at_us)
@@ -145,4 +153,12 @@ def set_debt_limit(unit: Unit, command: SetDebtLimit) -> dict[str, object]:
     since, limit_fen = command.effective_from, command.limit_fen
     today = shanghai_date(unit.at_us)
     unit.record(stream, member.set_debt_limit(unit.load(stream), since, limit_fen, today))
+    return {"member_id": command.member_id, "effective_from": since.isoformat()}
+
+
+def set_api_commands(unit: Unit, command: SetApiCommands) -> dict[str, object]:
+    stream = member.stream(checked_member_id(command.member_id))
+    since, commands = command.effective_from, command.commands
+    today = shanghai_date(unit.at_us)
+    unit.record(stream, member.set_api_commands(unit.load(stream), since, commands, today))
     return {"member_id": command.member_id, "effective_from": since.isoformat()}

@@ -23,6 +23,16 @@ from domain.texts import quoted
 Kind = Literal["personal", "enterprise"]
 Role = Literal["owner", "finance", "viewer"]
 Product = Literal["instant"]  # What a merchant may use only by agreement.
+# What the API has for merchants, by the commands' stored names.
+ApiCommand = Literal[
+    "member.add_operator",
+    "member.remove_operator",
+    "order.checkout",
+    "order.pay",
+    "order.close",
+    "transaction.refund",
+    "approval.withdraw",
+]
 MAX_OPERATORS = 100
 MAX_TERMS = 20
 
@@ -77,6 +87,14 @@ class DebtLimitSet(Fact, frozen=True):
     limit_fen: int | None
 
 
+class ApiCommandsSet(Fact, frozen=True):
+    """The commands of the API that a merchant has been given, from a date on; None: all there are
+    for merchants."""
+
+    effective_from: date
+    commands: tuple[ApiCommand, ...] | None
+
+
 Event = (
     Registered
     | OperatorAdded
@@ -86,6 +104,7 @@ Event = (
     | AgreementSigned
     | AgreementEnded
     | DebtLimitSet
+    | ApiCommandsSet
 )
 
 
@@ -106,10 +125,21 @@ class State(Struct, frozen=True, gc=False):
     settlement_terms: tuple[tuple[date, SettlementTerms], ...] = ()
     agreements: tuple[tuple[date, Product, bool], ...] = ()
     debt_limits: tuple[tuple[date, int | None], ...] = ()
+    api_commands: tuple[tuple[date, tuple[ApiCommand, ...] | None], ...] = ()
 
     def debt_limit_in_force(self, day: date) -> int | None:
         """The most that may be owed for advances, in fen; None when there is no limit."""
         return next((limit for since, limit in reversed(self.debt_limits) if since <= day), None)
+
+    def may_call(self, command: str, day: date) -> bool:
+        """Whether the member has been given a command of the API; before anything was said of it,
+        it has all of them."""
+        newest = reversed(self.api_commands)
+        given = next((commands for since, commands in newest if since <= day), None)
+        return given is None or command in given
+
+    def role_of(self, operator_id: str) -> Role | None:
+        return next((role for one, role in self.operators if one == operator_id), None)
 
     def has_agreement(self, product: Product, day: date) -> bool:
         """Whether the product is agreed on a date."""
@@ -242,6 +272,18 @@ def set_debt_limit(
     return [DebtLimitSet(effective_from, limit_fen)]
 
 
+def set_api_commands(
+    state: State, effective_from: date, commands: tuple[ApiCommand, ...] | None, today: date
+) -> list[Event]:
+    """Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, TERMS_INVALID."""
+    _need_enterprise(state)
+    given = None if commands is None else tuple(sorted(set(commands)))
+    if (effective_from, given) in state.api_commands:
+        return []
+    _check_effective(effective_from, today, [day for day, _ in state.api_commands])
+    return [ApiCommandsSet(effective_from, given)]
+
+
 def _check_rule(rule: FeeRule) -> None:
     for field in rule.__struct_fields__:
         value = getattr(rule, field)
@@ -305,6 +347,10 @@ def evolve(state: State, event: Event) -> State:
             others_left = [pair for pair in state.debt_limits if pair[0] != day]
             limits = sorted([*others_left, (day, limit_fen)], key=lambda pair: pair[0])
             return replace(state, debt_limits=tuple(limits[-MAX_TERMS:]))
+        case ApiCommandsSet(effective_from=day, commands=commands):
+            other_days = [pair for pair in state.api_commands if pair[0] != day]
+            given = sorted([*other_days, (day, commands)], key=lambda pair: pair[0])
+            return replace(state, api_commands=tuple(given[-MAX_TERMS:]))
         case _:
             assert_never(event)
 
