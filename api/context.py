@@ -16,6 +16,7 @@ from api.operations.desk import Desk
 from api.operations.outbox import Outbox
 from api.operations.watching import Watch, Watched
 from api.operations.worker import FEW_DAYS, Worker
+from domain.approval.kinds import Limits
 from domain.channel.network import Adapter
 from domain.channel.port import ChannelPort
 from domain.eventstore.database import sqlalchemy_engine
@@ -69,7 +70,7 @@ class AppContext(Struct, frozen=True):
     `writes` is the engine the projector writes read models with; `rates` says how often a key may
     ask; `arrivals` wakes who waits for the read models. `passed_on`: another process of the server
     decides commands. `callbacks` are the adapters that verify what channels tell of themselves;
-    `watch` says how channels are doing.
+    `watch` says how channels are doing; `limits` what needs two persons.
     """
 
     desk: Desk
@@ -82,6 +83,7 @@ class AppContext(Struct, frozen=True):
     passed_on: PassedOn | None = None
     callbacks: Mapping[str, Adapter] = {}
     watch: Watch = Watch()
+    limits: Limits = Limits()
 
     async def submit(self, request: Request) -> Answer:
         """Decide one request, durably. Raises as `Ledger.submit_async` does."""
@@ -169,7 +171,7 @@ def open_context(
             told.append(lambda _: sending.wake())
     heard = network() if network is not None else {}
     watch = _watch(desk, clocks, None if network is None else frozenset(heard))
-    keys, beside = KeyRing(reads), tuple(background)
+    keys, beside = KeyRing(reads, ledger.state), tuple(background)
     return AppContext(desk, keys, clock, writes, beside, Rates(), arrivals, None, heard, watch)
 
 

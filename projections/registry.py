@@ -3,6 +3,7 @@
 from projections.engine.model import ReadModel
 from projections.models import (
     account_days,
+    approvals,
     balances,
     business_days,
     channels,
@@ -14,6 +15,7 @@ from projections.models import (
     members,
     merchant_statements,
     orders,
+    permissions,
     refunds,
     settlement_batches,
     settlement_items,
@@ -41,6 +43,8 @@ READ_MODELS: dict[str, ReadModel] = {
     "orders": orders.MODEL,
     "refunds": refunds.MODEL,
     "settlement_items": settlement_items.MODEL,
+    "approvals": approvals.MODEL,
+    "permissions": permissions.MODEL,
 }
 
 

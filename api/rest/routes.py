@@ -1,7 +1,8 @@
 """REST commands: every row of the endpoint tables as a route, all through one handler.
 
 In this order: who is calling, may its role do this, is the body a command, is it about the
-caller's own, under what number; then the ledger decides. A handler knows no business.
+caller's own, under what number; does it need a second person: then it is proposed, and the answer
+is 202; then the ledger decides. A handler knows no business.
 """
 
 import re
@@ -14,15 +15,34 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from api.context import AppContext
-from api.http.access import NOT_TO_BE_NAMED, UNNAMEABLE, refuse_foreign, refuse_role
+from api.http.access import (
+    NOT_TO_BE_NAMED,
+    UNNAMEABLE,
+    refuse_foreign,
+    refuse_not_given,
+    refuse_role,
+    refuse_unfit,
+)
 from api.http.bearer import authorization
 from api.http.errors import Problem
 from api.http.keys import Caller
 from api.http.straight import Handle
-from api.rest import accounts, channels, days, members, orders, settlement, transactions, wallets
+from api.rest import (
+    accounts,
+    approvals,
+    channels,
+    days,
+    members,
+    orders,
+    settlement,
+    transactions,
+    wallets,
+)
 from api.rest.body import build, check_text, read_object
 from api.rest.endpoint import Endpoint
 from api.rest.openapi import operation
+from domain.approval.commands import proposal
+from domain.approval.kinds import KINDS, second_person
 from domain.fields import checked_member_id, checked_number
 from domain.kernel import Command, Request
 from domain.ledger.answer import Answer, digest_of
@@ -37,9 +57,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *days.ENDPOINTS,
     *settlement.ENDPOINTS,
     *channels.ENDPOINTS,
+    *approvals.ENDPOINTS,
 )
 
 REPLAYED = "Idempotent-Replayed"
+PROPOSED = 202
 _KEY = re.compile(r"[\x21-\x7e]{1,100}", re.ASCII)
 
 
@@ -78,14 +100,17 @@ def _handler(context: AppContext, endpoint: Endpoint) -> Handle:
         for name, value in request.path_params.items():
             check_text(value, name)
         made = build(endpoint.command, body, request.path_params, **endpoint.defaults)
+        at_us, state = context.clock(), context.ledger.state
         if caller.role == "merchant":  # May read the ledger, so not on the event loop.
-            await anyio.to_thread.run_sync(
-                refuse_foreign, endpoint.name, caller, made, context.ledger.state
-            )
-        wanted = Request(
-            request_number(request, caller, endpoint, made), context.clock(), caller.actor, made
-        )
-        answer = await context.submit(wanted)
+            refuse_not_given(made, caller, at_us)
+            await anyio.to_thread.run_sync(refuse_foreign, endpoint.name, caller, made, state)
+        if isinstance(made, approvals.DECIDING):
+            await anyio.to_thread.run_sync(refuse_unfit, made, caller, state)
+        number = request_number(request, caller, endpoint, made)
+        wish = made
+        if second_person(made, context.limits) is not None:
+            wish = proposal(number, made, context.limits.open_us, caller.member or "")
+        answer = await context.submit(Request(number, at_us, caller.actor, wish))
         return respond(endpoint.status, answer, made, caller)
 
     return command
@@ -130,6 +155,8 @@ def respond(status: int, answer: Answer, command: Command, caller: Caller) -> Re
     headers = {REPLAYED: "true"} if answer.replayed else {}
     if answer.refused is not None:
         raise _problem(answer, command, caller, headers)
+    if type(command) in KINDS and answer.result and "approval_id" in answer.result:
+        status = PROPOSED
     return reply(status, answer.result, answer.position, replayed=answer.replayed)
 
 

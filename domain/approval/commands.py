@@ -67,10 +67,10 @@ def propose(unit: Unit, command: Propose) -> dict[str, object]:
     subject, amount_fen = kind.subject(wished), kind.fen(wished)
     wish = approval.Wish(command.kind, subject, command.body, command.member, amount_fen)
     until_us = checked_instant(unit.at_us + command.open_us, "open_us")
-    facts = approval.propose(unit.load(stream), wish, unit.actor, until_us)
-    if facts:
+    state = unit.load(stream)
+    if state.proposed is None:
         unit.rehearse(lambda copy: kind.handler(copy, wished))
-        unit.record(stream, facts)
+    unit.record(stream, approval.propose(state, wish, unit.actor, until_us))
     kept = unit.load(stream).proposed
     assert kept is not None
     return {

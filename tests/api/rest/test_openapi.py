@@ -10,6 +10,7 @@ from api.http.errors import STATUS
 from api.rest import documents, end_of_day
 from api.rest.body import build
 from api.rest.routes import ENDPOINTS
+from domain.approval.kinds import KINDS
 from domain.commands import COMMANDS
 from domain.kernel import Command, Request
 from domain.payment.asking import ClaimAttempt, RecordAnswer, WithholdInstruction
@@ -154,6 +155,7 @@ def test_the_examples_play_through(server: Server) -> None:
     play(server, SENDING_BACK)
     for name in WALLET_EXAMPLES:
         play(server, name)
+    decide(server)
     server.now_us = server.now_us + 86_400_000_000
     for name in SETTLEMENT_EXAMPLES:
         play(server, name, role="checker" if name.endswith("/review") else "operator")
@@ -172,6 +174,13 @@ CLOSING = "POST /v1/orders/{order_no}/close"
 CLOSING_A_PAYMENT = "POST /v1/instructions/{instruction_id}/close"
 RETRY = "POST /v1/settlement-batches/{batch_id}/payouts/{payout_no}/retry"
 RETURN = "POST /v1/settlement-batches/{batch_id}/payouts/{payout_no}/return"
+REFUNDING = "POST /v1/transactions/{transaction_id}/refunds"
+FREEZING = "POST /v1/accounts/{account}/freeze"
+DECIDING_EXAMPLES = [
+    "POST /v1/approvals/{approval_id}/approve",
+    "POST /v1/approvals/{approval_id}/refuse",
+    "POST /v1/approvals/{approval_id}/withdraw",
+]
 NOON_EXAMPLES = [
     "POST /v1/members",
     "POST /v1/members/{member_id}/operators",
@@ -218,6 +227,7 @@ ORDERED = {
     RETRY,
     RETURN,
     *NOON_EXAMPLES,
+    *DECIDING_EXAMPLES,
     *WAITING_EXAMPLES,
     *WALLET_EXAMPLES,
     *SETTLEMENT_EXAMPLES,
@@ -236,7 +246,7 @@ def ask_for_approvals(server: Server) -> None:
     }
     server.ok("POST", "/v1/members", tea)
     limit = {"effective_from": "2026-11-23", "limit_fen": 0}
-    server.ok("POST", "/v1/members/GREENTEA/debt-limits", limit, key="limit")
+    server.agreed("POST", "/v1/members/GREENTEA/debt-limits", limit, key="limit")
     server.sell("JD2001", "GREENTEA", 10_000)
     server.pay("JD2001", "P7001")
     sold = "/v1/transactions/GREENTEA-JD2001"
@@ -265,12 +275,31 @@ def leave_a_surplus(server: Server) -> None:
         server.context.ledger.submit(asked).unwrap()
 
 
+def decide(server: Server) -> None:
+    """Three freezes are proposed; one is approved, one refused, one withdrawn."""
+    account = BY_NAME[FREEZING].sample["account"].replace("xiaohong", "xiaolan")
+    path = BY_NAME[FREEZING].path.format(account=account)
+    for name, role in zip(DECIDING_EXAMPLES, ("reviewer", "risk", "cashier"), strict=True):
+        body = {**BY_NAME[FREEZING].body, "reason": name}
+        approval_id = server.propose("POST", path, body, key=f"to-{name[-7:]}")
+        endpoint = BY_NAME[name]
+        shown: dict[str, Any] = {**endpoint.result, "approval_id": approval_id}
+        if "done" in shown:
+            shown["done"] = {**shown["done"], "account": account}
+        own = endpoint.path.format(approval_id=approval_id)
+        answer = server.ok("POST", own, dict(endpoint.body), role=role, key=name[-7:])
+        assert answer["result"] == shown
+
+
 def play(server: Server, name: str, role: str = "operator") -> None:
     endpoint = BY_NAME[name]
     path = endpoint.path.format(**endpoint.sample)
-    response = server.send(
-        endpoint.method, path, dict(endpoint.body), role=role, key=name[:90].replace(" ", "-")
-    )
+    key, body = name[:90].replace(" ", "-"), dict(endpoint.body)
+    if endpoint.command in KINDS and name != REFUNDING:
+        agreed = server.agreed(endpoint.method, path, body, key=key)
+        assert agreed["result"] == dict(endpoint.result), name
+        return
+    response = server.send(endpoint.method, path, body, role=role, key=key)
     assert response.status_code == endpoint.status, (name, response.text)
     assert response.json()["result"] == dict(endpoint.result), name
 
