@@ -26,6 +26,7 @@ from api.cli import (
     serving,
     setup,
     simulating,
+    staff,
     verifying,
 )
 from api.cli.output import (
@@ -84,6 +85,7 @@ app.add_typer(feeds.app, name="feed")
 app.command("desk")(desk.desk)
 app.add_typer(export.app, name="export")
 app.add_typer(keys.app, name="key")
+app.add_typer(staff.app, name="staff")
 app.add_typer(documents.app, name="document")
 app.add_typer(calendars.app, name="calendar")
 app.command("verify")(verifying.verify)

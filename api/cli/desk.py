@@ -6,6 +6,7 @@ from typing import Any
 from rich.table import Table
 from sqlalchemy import Connection
 
+from api.cli.approvals import approval_json, say_approvals
 from api.cli.opening import open_desk
 from api.cli.output import DatabaseOption, JsonOption, Say, answering
 from api.operations import attention
@@ -23,8 +24,8 @@ from projections.registry import READ_MODELS
 
 
 def desk(database: DatabaseOption = None, as_json: JsonOption = False) -> None:
-    """What waits for a person: hindrances, open instructions, failed payouts, refunds to approve,
-    suspense, paused read models."""
+    """What waits for a person: hindrances, open instructions, failed payouts, refunds and proposals
+    to approve, suspense, paused read models."""
     with answering(database, as_json) as say, open_desk(say.database_url) as context:
         context.projector.catch_up()  # One that is paused is what is told, and no reason to stop.
         tables = [table for model in READ_MODELS.values() for table in model.tables]
@@ -46,6 +47,7 @@ class Found:
         self.suspense_items = attention.suspense_items(view)
         self.payouts = attention.payouts(view)
         self.refunds = attention.refunds(view)
+        self.approvals = attention.approvals(view)
         self.suspense = attention.suspense(view)
         self.paused = attention.paused(view)
 
@@ -59,6 +61,7 @@ class Found:
             "suspense_items": _some_json(self.suspense_items, _suspense_item_json),
             "payouts": _some_json(self.payouts, _payout_json),
             "refunds": _some_json(self.refunds, _refund_json),
+            "approvals": _some_json(self.approvals, approval_json),
             "suspense": [_suspense_json(one) for one in self.suspense],
             "paused_read_models": [
                 {"name": one.name, "position": one.position, "reason": one.reason}
@@ -105,12 +108,13 @@ class Found:
             [_refund_row(one) for one in self.refunds.items],
             self.refunds.more,
         )
+        say_approvals(say, self.approvals, _table)
         for one in self.suspense:
             _say_suspense(say, one)
         rows = [(one.name, str(one.position), one.reason or "") for one in self.paused]
         _table(say, "Paused read models", ("name", "at", "why"), rows, False)
         lists: tuple[Some[Any], ...] = (self.hindrances, self.instructions, self.contradictions)
-        lists = (*lists, self.suspense_items, self.payouts, self.refunds)
+        lists = (*lists, self.suspense_items, self.payouts, self.refunds, self.approvals)
         if not any((*(one.items for one in lists), self.suspense, self.paused)):
             say.line("Nothing waits for anybody.")
 

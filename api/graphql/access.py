@@ -70,12 +70,15 @@ ACCESS: dict[str, FieldAccess] = {
             "contradictions",
             "balances",
             "journal",
+            "approvals",
         ),
     ),
     "members": FieldAccess(INSTITUTION, "shared", ("members",)),
     "clearingPositions": FieldAccess(INSTITUTION, "shared", ("clearing_positions",)),
     "trialBalance": FieldAccess(INSTITUTION, "shared", ("trial_balance",)),
     "projections": FieldAccess(INSTITUTION, "shared", ()),
+    "approvals": FieldAccess(EVERYBODY, "own", ("approvals",)),
+    "permissions": FieldAccess(EVERYBODY, "own", ("permissions",)),
 }
 
 _AT_LEAST = StrawberryArgument(
