@@ -78,7 +78,7 @@ ACCESS: dict[str, FieldAccess] = {
     "trialBalance": FieldAccess(INSTITUTION, "shared", ("trial_balance",)),
     "projections": FieldAccess(INSTITUTION, "shared", ()),
     "approvals": FieldAccess(EVERYBODY, "own", ("approvals",)),
-    "permissions": FieldAccess(EVERYBODY, "own", ("permissions",)),
+    "permissions": FieldAccess(EVERYBODY, "shared", ("permissions",)),  # The caller's own.
 }
 
 _AT_LEAST = StrawberryArgument(

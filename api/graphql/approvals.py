@@ -85,6 +85,7 @@ class Permissions:
 
 async def approvals(
     info: Info,
+    merchant_id: ID | None = None,
     state: Annotated[
         str | None, strawberry.argument(description=f"One of {', '.join(model.STATES)}.")
     ] = None,
@@ -92,9 +93,9 @@ async def approvals(
     first: First = DEFAULT_FIRST,
     after: After = None,
 ) -> Connection[Approval]:
-    """What needs two persons, in the order it was proposed; all, or in a state. A merchant gets
-    what it has proposed itself."""
-    wanted = _wanted(info.context, state)
+    """What needs two persons, in the order it was proposed; all, what a merchant has proposed, or
+    in a state. A merchant gets what it has proposed itself."""
+    wanted = _wanted(info.context, merchant_id, state)
     page = await info.context.read(
         lambda connection: model.approvals(
             connection, wanted, newest_first=newest_first, after=after, first=first
@@ -129,12 +130,13 @@ async def permissions(info: Info) -> Permissions:
     )
 
 
-def _wanted(scope: Scope, state: str | None) -> model.Wanted:
-    return model.Wanted(scope.within(None), one_of(model.STATES, state, "state"))
+def _wanted(scope: Scope, merchant_id: str | None, state: str | None) -> model.Wanted:
+    return model.Wanted(scope.within(merchant_id), one_of(model.STATES, state, "state"))
 
 
 def _filters(scope: Scope, arguments: Arguments) -> dict[str, Any]:
-    return values_of(_wanted(scope, arguments["state"]), instants=True)
+    wanted = _wanted(scope, arguments["merchant_id"], arguments["state"])
+    return values_of(wanted, instants=True)
 
 
 ROOTS["approvals"] = Listed(model.LISTING, _filters)

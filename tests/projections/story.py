@@ -10,12 +10,21 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from domain.accounting import commands as accounting
+from domain.approval.commands import (
+    ApproveProposal,
+    ExpireProposal,
+    RefuseProposal,
+    WithdrawProposal,
+    proposal,
+)
+from domain.approval.kinds import HOUR_US
 from domain.channel.commands import PlanMaintenance, RegisterChannel, WithdrawMaintenance
 from domain.channel.network import Charge
 from domain.clearing.commands import CloseDay, CutOffDay, OpenBooks
 from domain.kernel import Command, Recorded, Request, day_end_us
 from domain.ledger.ledger import Ledger
 from domain.member import commands as members
+from domain.member.staffing import AppointOperator, DismissOperator
 from domain.money import FeeRule
 from domain.order.commands import Checkout, CloseOrder, PayOrder
 from domain.order.order import OrderLine
@@ -114,6 +123,7 @@ def story(path: Path) -> list[Recorded]:
         _closed_accounts(told)
         _composite(told)
         _routing(told)
+        _approvals(told)
         _over_a_network(told)
         return list(told.facts())
     finally:
@@ -313,6 +323,27 @@ def _routing(told: Story) -> None:
     _busy(told, "pay1-PF2")
     told.succeed("payb1-PF2")
     told.succeed("pay2-PF2")
+
+
+def _approvals(told: Story) -> None:
+    """Persons in office, and what one of them proposed: decided in every way, and not yet."""
+    for operator, office in (("lin", "cashier"), ("zhao", "reviewer"), ("wu", "risk")):
+        told.do(AppointOperator(operator, office))  # type: ignore[arg-type]
+    told.do(AppointOperator("wu", "auditor"))
+    told.do(DismissOperator("zhao"))
+    for day in (date(2098, 1, 1), date(2098, 2, 1)):
+        told.do(members.SetApiCommands(MERCHANT, day, ("order.pay",) if day.month == 1 else None))
+    ids = []
+    for n in range(5):
+        freeze = accounting.FreezeAccount(f"2241.01.{BUYER}", "in", f"reason {n}")
+        wished = proposal(f"freeze-{n}", freeze, 1 if n == 3 else HOUR_US, "")
+        told.do(wished, actor="staff:lin")
+        ids.append(wished.approval_id)
+    told.do(ApproveProposal(ids[0]), actor="staff:zhao")
+    told.do(RefuseProposal(ids[1], "no order"), actor="staff:zhao")
+    told.do(WithdrawProposal(ids[2]), actor="staff:lin")
+    told.do(accounting.UnfreezeAccount(f"2241.01.{BUYER}", "lifted"))
+    told.do(ExpireProposal(ids[3]))
 
 
 def _busy(told: Story, instruction_id: str) -> None:
