@@ -105,8 +105,7 @@ def create_app(
             async with nullcontext() if place.alone else _among_others(context, metrics):
                 yield
         finally:
-            await anyio.to_thread.run_sync(reads.close)
-            await anyio.to_thread.run_sync(context.close)
+            await _end(context, reads)
 
     app = _Application(
         title="Zhangfang",
@@ -127,13 +126,23 @@ def create_app(
     app.router.routes += _pages()
     called = callbacks.routes(context, context.callbacks)
     app.router.routes += called
-    # What is asked for often is not looked for among all routes.
-    app.known = [
+    app.known = _known(context, called)
+    app.openapi = _described(app)  # type: ignore[method-assign]
+    return app
+
+
+async def _end(context: AppContext, reads: GraphQLReads) -> None:
+    await context.personal.bank.aclose()
+    await anyio.to_thread.run_sync(reads.close)
+    await anyio.to_thread.run_sync(context.close)
+
+
+def _known(context: AppContext, called: list[Route]) -> list[tuple[str, str, Handle]]:
+    """What is asked for often, and so is not looked for among all routes."""
+    return [
         *(("POST", route.path, route.endpoint) for route in called),
         *((one.method, one.path, handle) for one, handle in routes.handlers(context)),
     ]
-    app.openapi = _described(app)  # type: ignore[method-assign]
-    return app
 
 
 def _set(context: AppContext, settings: Settings, place: Place) -> AppContext:

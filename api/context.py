@@ -12,11 +12,14 @@ from sqlalchemy import Engine
 from api.http.bearer import KeyRing
 from api.http.passing import PassedOn
 from api.http.rates import Rates
+from api.operations.bindings import Binder
 from api.operations.desk import Desk
 from api.operations.outbox import Outbox
+from api.operations.personal import Keeping, Personal
 from api.operations.watching import Watch, Watched
 from api.operations.worker import FEW_DAYS, Worker
 from domain.approval.kinds import Limits
+from domain.channel.adapters.simulated_cards import SimulatedCardBank
 from domain.channel.network import Adapter
 from domain.channel.port import ChannelPort
 from domain.eventstore.database import sqlalchemy_engine
@@ -28,6 +31,8 @@ from projections.engine.arrivals import Arrivals, Follower, States, rows_channel
 from projections.engine.engine import Projector
 from projections.engine.wakeup import WakeUp
 from projections.registry import READ_MODELS
+
+NOTHING_KEPT = Keeping()
 
 
 class Background(Protocol):
@@ -70,13 +75,15 @@ class AppContext(Struct, frozen=True):
     `writes` is the engine the projector writes read models with; `rates` says how often a key may
     ask; `arrivals` wakes who waits for the read models. `passed_on`: another process of the server
     decides commands. `callbacks` are the adapters that verify what channels tell of themselves;
-    `watch` says how channels are doing; `limits` what needs two persons.
+    `watch` says how channels are doing; `limits` what needs two persons. `personal` has the vault,
+    and the way to it.
     """
 
     desk: Desk
     keys: KeyRing
     clock: Callable[[], int]
     writes: Engine
+    personal: Personal
     background: tuple[Background, ...] = ()
     rates: Rates = msgspec.field(default_factory=Rates)
     arrivals: Arrivals = msgspec.field(default_factory=Arrivals)
@@ -121,6 +128,7 @@ class AppContext(Struct, frozen=True):
     def close(self) -> None:
         for one in reversed(self.background):
             one.stop()
+        self.personal.close()
         self.ledger.close()
         self.engine.dispose()
         self.writes.dispose()
@@ -138,6 +146,7 @@ def open_context(
     network: Callable[[], Mapping[str, Adapter]] | None = None,
     payees: Mapping[str, str] | None = None,
     factor: int = 1,
+    keeping: Keeping = NOTHING_KEPT,
 ) -> AppContext:
     """Open a migrated ledger. `start()` begins what runs beside it, `close()` ends everything.
 
@@ -145,8 +154,8 @@ def open_context(
     worker leaves business days to operators, as it does when the books are more than `days_behind`
     days back. `clock` is UTC µs, `factor` times as fast as the wall's. `network` makes adapters to
     channels over a network: then instructions go through those, from an outbox beside the worker,
-    and `channel` carries nothing; `payees` are merchants' accounts at the bank, by member. Raises
-    what `open_recorder` raises.
+    and `channel` carries nothing; `payees` are merchants' accounts at the bank, by member.
+    `keeping`: the vault, and the bank that signs cards. Raises what `open_recorder` raises.
     """
     ledger, clocks = Ledger.open(database_url, clock=clock), Clocks(clock, factor)
     reads = sqlalchemy_engine(ledger.database, read_only=True)
@@ -157,9 +166,7 @@ def open_context(
         ledger.recorder, writes, tuple(READ_MODELS.values()), on_written=partial(_tell, told)
     )
     desk = Desk(ledger, reads, projector, channel, network is not None)
-    background: list[Background] = [follower := Follower(arrivals, lambda: _checkpoints(reads))]
-    if not projections:
-        follower.follow(ledger.database, rows_channel(ledger.recorder))
+    background: list[Background] = [_follower(desk, arrivals, follows=not projections)]
     if projections:
         background.append(ProjectionThread(projector, ledger))
     if worker:
@@ -169,10 +176,22 @@ def open_context(
             sending = _outbox(desk, writes, network(), payees, clocks, working, days_behind)
             background.append(sending)
             told.append(lambda _: sending.wake())
+    personal, binder = _personal(desk, clocks, keeping)
+    if worker and binder is not None:
+        background.append(binder)
+        told.append(lambda _: binder.wake())
     heard = network() if network is not None else {}
     watch = _watch(desk, clocks, None if network is None else frozenset(heard))
-    keys, beside = KeyRing(reads, ledger.state), tuple(background)
-    return AppContext(desk, keys, clock, writes, beside, Rates(), arrivals, None, heard, watch)
+    seen = (tuple(background), Rates(), arrivals, None, heard, watch)
+    return AppContext(desk, KeyRing(reads, ledger.state), clock, writes, personal, *seen)
+
+
+def _follower(desk: Desk, arrivals: Arrivals, *, follows: bool) -> Follower:
+    """Who hears of the read models; it `follows` those that another process writes."""
+    follower = Follower(arrivals, lambda: _checkpoints(desk.engine))
+    if follows:
+        follower.follow(desk.ledger.database, rows_channel(desk.ledger.recorder))
+    return follower
 
 
 class Clocks(NamedTuple):
@@ -180,6 +199,16 @@ class Clocks(NamedTuple):
 
     books: Callable[[], int]
     factor: int
+
+
+def _personal(desk: Desk, clocks: Clocks, keeping: Keeping) -> tuple[Personal, Binder | None]:
+    """The doors to the vault, and who asks the banks; nobody does where there is no vault."""
+    bank = keeping.bank or (lambda: SimulatedCardBank(clocks.books))
+    vault, years = keeping.vault, keeping.retention_years
+    personal = Personal(desk.ledger, desk.engine, vault, bank(), years)
+    if vault is None:
+        return personal, None
+    return personal, Binder(personal, bank(), desk.engine, clocks.books, factor=clocks.factor)
 
 
 def _watch(desk: Desk, clocks: Clocks, asked: frozenset[str] | None) -> Watch:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -128,6 +128,14 @@ class Settings(BaseSettings):
     approval_hours: Annotated[int, _whole(1, 720, "a number of hours from 1 to 720")] = 72
     # The settings file of channels over a network; the scripted one in this process when empty.
     channels: str = ""
+    # The vault of personal data: its database, beside the ledger when empty; its keys, in a file or
+    # here; the list of forgotten members, beside the key file when empty.
+    vault: str = ""
+    vault_key: str = Field(default="", repr=False)
+    vault_key_file: str = ""
+    vault_forgotten: str = ""
+    # How many years personal data is kept after a member's last transaction.
+    retention_years: Annotated[int, _whole(5, 100, "a number of years from 5 to 100")] = 10
     # The most values that one GraphQL query may ask for.
     query_cost: Annotated[int, _whole(100, 10_000_000, "a number from 100 to 10000000")] = 25_000
     # A folder of GraphQL documents that are registered at the start; none when empty.

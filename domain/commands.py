@@ -24,13 +24,14 @@ from domain.channel import channel
 from domain.channel import commands as channels
 from domain.clearing import commands as clearing
 from domain.kernel import Command
+from domain.member import api_access, binding, card, member, staff, staffing
 from domain.member import commands as membership
-from domain.member import member, staff, staffing
 from domain.order import commands as ordering
 from domain.order import order, surplus
 from domain.payment import (
     asking,
     contradiction,
+    forgetting,
     instruction,
     payment,
     suspense,
@@ -121,12 +122,29 @@ def _member(command: Any) -> list[str]:
     return [member.stream(command.member_id)]
 
 
+def _api(command: Any) -> list[str]:
+    return [member.stream(command.member_id), api_access.stream(command.member_id)]
+
+
 def _staff(_command: Any) -> list[str]:
     return [staff.STREAM]
 
 
 def _approval(command: Any) -> list[str]:
     return [approval.stream(command.approval_id)]
+
+
+def _cards(command: Any) -> list[str]:
+    return [member.stream(command.member_id), card.stream(command.member_id)]
+
+
+def _binding(command: Any) -> list[str]:
+    return [card.stream(command.member_id)]
+
+
+def _forgotten(command: forgetting.ForgetMember) -> list[str]:
+    accounts = [account_id(code, command.member_id) for code in MEMBER_ACCOUNTS]
+    return [*_cards(command), *map(account.stream, accounts)]
 
 
 def _account(command: Any) -> list[str]:
@@ -164,7 +182,7 @@ COMMANDS: dict[type[Command], Handling] = {
     membership.EndAgreement: Handling("member.end_agreement", membership.end_agreement, _member),
     membership.SetDebtLimit: Handling("member.set_debt_limit", membership.set_debt_limit, _member),
     membership.SetApiCommands: Handling(
-        "member.set_api_commands", membership.set_api_commands, _member
+        "member.set_api_commands", membership.set_api_commands, _api
     ),
     staffing.AppointOperator: Handling("staff.appoint", staffing.appoint_operator, _staff),
     staffing.DismissOperator: Handling("staff.dismiss", staffing.dismiss_operator, _staff),
@@ -175,6 +193,15 @@ COMMANDS: dict[type[Command], Handling] = {
         "approval.withdraw", approving.withdraw_proposal, _approval
     ),
     approving.ExpireProposal: Handling("approval.expire", approving.expire_proposal, _approval),
+    membership.CertifyMember: Handling("member.certify", membership.certify_member, _member),
+    forgetting.ForgetMember: Handling("member.forget", forgetting.forget_member, _forgotten),
+    forgetting.ForgetAgain: Handling("member.forget_again", forgetting.forget_again, _member),
+    binding.BindCard: Handling("card.bind", binding.bind_card, _cards),
+    binding.ConfirmCard: Handling("card.confirm", binding.confirm_card, _cards),
+    binding.UnbindCard: Handling("card.unbind", binding.unbind_card, _cards),
+    binding.ChooseCard: Handling("card.choose", binding.choose_card, _cards),
+    binding.ClaimBinding: Handling("card.claim", binding.claim_binding, _binding),
+    binding.RecordBinding: Handling("card.record", binding.record_binding, _binding),
     accounting.FreezeAccount: Handling("account.freeze", accounting.freeze_account, _account),
     accounting.UnfreezeAccount: Handling("account.unfreeze", accounting.unfreeze_account, _account),
     accounting.HoldMoney: Handling("account.hold", accounting.hold_money, _account),
@@ -243,6 +270,10 @@ COMMANDS: dict[type[Command], Handling] = {
     channels.WithdrawMaintenance: Handling(
         "channel.withdraw_maintenance", channels.withdraw_maintenance, _channel
     ),
+    channels.ReportUnknownNumber: Handling(
+        "channel.report_unknown_number", channels.report_unknown_number, _channel
+    ),
+    channels.SettleReport: Handling("channel.settle_report", channels.settle_report, _channel),
     publishing.PublishCalendar: Handling(
         "calendar.publish", publishing.publish_calendar, lambda _: [published.STREAM]
     ),

@@ -11,7 +11,7 @@ from domain.approval import approval
 from domain.channel import channel
 from domain.clearing import day
 from domain.kernel import Fact
-from domain.member import member, staff
+from domain.member import api_access, card, member, staff
 from domain.order import order
 from domain.payment import contradiction, instruction, payment, suspense, transfer
 from domain.settlement import batch, carry, published
@@ -26,9 +26,22 @@ EVENTS: dict[str, type[Fact]] = {
     "member.agreement_signed.1": member.AgreementSigned,
     "member.agreement_ended.1": member.AgreementEnded,
     "member.debt_limit_set.1": member.DebtLimitSet,
-    "member.api_commands_set.1": member.ApiCommandsSet,
+    "access.commands_given.1": api_access.CommandsGiven,
     "staff.appointed.1": staff.Appointed,
     "staff.dismissed.1": staff.Dismissed,
+    "member.certified.1": member.Certified,
+    "member.forgotten.1": member.Forgotten,
+    "card.binding_requested.1": card.BindingRequested,
+    "card.attempted.1": card.Attempted,
+    "card.unanswered.1": card.Unanswered,
+    "card.code_sent.1": card.CodeSent,
+    "card.code_given.1": card.CodeGiven,
+    "card.code_wrong.1": card.CodeWrong,
+    "card.bound.1": card.Bound,
+    "card.binding_refused.1": card.BindingRefused,
+    "card.default_set.1": card.DefaultSet,
+    "card.unbound.1": card.Unbound,
+    "card.ended.1": card.Ended,
     "account.opened.1": account.Opened,
     "account.posted.1": account.Posted,
     "account.held.1": account.Held,
@@ -65,6 +78,7 @@ EVENTS: dict[str, type[Fact]] = {
     "payment.send_back_failed.2": payment.SendBackFailed,
     "payment.declined.1": payment.Declined,
     "payment.unknown.1": payment.BecameUnknown,
+    "payment.known.1": payment.BecameKnown,
     "suspense.opened.1": suspense.Opened,
     "suspense.send_back_started.1": suspense.SendBackStarted,
     "suspense.sent_back.1": suspense.SentBack,
@@ -89,6 +103,7 @@ EVENTS: dict[str, type[Fact]] = {
     "refund.part_succeeded.1": refund.PartSucceeded,
     "refund.part_failed.1": refund.PartFailed,
     "refund.unknown.1": refund.BecameUnknown,
+    "refund.known.1": refund.BecameKnown,
     "order.placed.1": order.Placed,
     "order.payment_started.1": order.PaymentStarted,
     "order.payment_declined.1": order.PaymentDeclined,
@@ -113,6 +128,8 @@ EVENTS: dict[str, type[Fact]] = {
     "channel.registered.1": channel.ChannelRegistered,
     "channel.maintenance_planned.1": channel.MaintenancePlanned,
     "channel.maintenance_withdrawn.1": channel.MaintenanceWithdrawn,
+    "channel.unknown_number_reported.1": channel.UnknownNumberReported,
+    "channel.unknown_number_settled.1": channel.UnknownNumberSettled,
     "calendar.published.1": published.Published,
     "approval.proposed.1": approval.Proposed,
     "approval.approved.1": approval.Approved,
@@ -126,6 +143,7 @@ NAMES: dict[type[Fact], str] = {fact: name for name, fact in EVENTS.items()}
 # Stream category -> the aggregate's module: its State class and `evolve`.
 AGGREGATES: dict[str, ModuleType] = {
     "member": member,
+    "cards": card,
     "account": account,
     "reversal": reversal,
     "instruction": instruction,
@@ -142,5 +160,6 @@ AGGREGATES: dict[str, ModuleType] = {
     "channel": channel,
     "calendar": published,
     "staff": staff,
+    "access": api_access,
     "approval": approval,
 }

@@ -21,40 +21,50 @@ from domain.member import member
 from domain.order.commands import order_declined, order_paid
 from domain.payment import contradicted, contradiction, instruction, outcomes, payment
 from domain.payment.contradiction import Against, Kind
-from domain.payment.instruction import Declined, Outcome, Succeeded, Unknown
+from domain.payment.instruction import Answered, Declined, Outcome, Succeeded, Unknown
 from domain.settlement.commands import collect_cleared, payout_declined, payout_succeeded
 from domain.settlement.contradicted import payout_late, payout_returned
 from domain.transaction import transaction
-from domain.transaction.commands import refund_declined, refund_succeeded, refund_unknown
+from domain.transaction.commands import (
+    refund_declined,
+    refund_known,
+    refund_succeeded,
+    refund_unknown,
+)
 
 Policy = Callable[[Unit, Any], None]
 Follows = Callable[[Unit, Outcome[Any]], None]
 
 
 def _nothing(_unit: Unit, _given: Any) -> None:
-    """Not knowing changes nothing here: the money stays in transit."""
+    """Not knowing changes nothing here, nor does knowing again: the money stays in transit."""
 
 
 class Owner(NamedTuple):
-    """What follows in an instruction's owner from each answer of the channel."""
+    """What follows in an instruction's owner from each answer of the channel. `known`: it has the
+    order, after nobody could say."""
 
     succeeded: Follows
     declined: Follows
     unknown: Follows
+    known: Follows
 
 
 OWNERS: dict[tuple[str, Purpose], Owner] = {
     ("payment", "payment"): Owner(
-        outcomes.payment_succeeded, outcomes.payment_declined, outcomes.payment_unknown
+        outcomes.payment_succeeded,
+        outcomes.payment_declined,
+        outcomes.payment_unknown,
+        outcomes.payment_known,
     ),
     ("payment", "refund"): Owner(
-        outcomes.send_back_succeeded, outcomes.send_back_declined, _nothing
+        outcomes.send_back_succeeded, outcomes.send_back_declined, _nothing, _nothing
     ),
-    ("refund", "refund"): Owner(refund_succeeded, refund_declined, refund_unknown),
+    ("refund", "refund"): Owner(refund_succeeded, refund_declined, refund_unknown, refund_known),
     ("suspense", "refund"): Owner(
-        contradicted.surplus_sent_back, contradicted.surplus_not_sent_back, _nothing
+        contradicted.surplus_sent_back, contradicted.surplus_not_sent_back, _nothing, _nothing
     ),
-    ("settlement", "payout"): Owner(payout_succeeded, payout_declined, _nothing),
+    ("settlement", "payout"): Owner(payout_succeeded, payout_declined, _nothing, _nothing),
 }
 
 
@@ -110,7 +120,7 @@ PAID_FOR: dict[payment.Purpose, PaidFor] = {
 
 
 def outcome_finds_its_owner(
-    unit: Unit, reaction: Reaction[Succeeded | Declined | Unknown, instruction.State]
+    unit: Unit, reaction: Reaction[Succeeded | Declined | Unknown | Answered, instruction.State]
 ) -> None:
     """A channel answered: tell whoever asked."""
     asked, fact = unit.load(reaction.stream), reaction.fact
@@ -125,6 +135,9 @@ def outcome_finds_its_owner(
         case Unknown():
             if asked.status == "unknown":  # Else only a doubt could not be cleared up.
                 owner.unknown(unit, outcome)
+        case Answered():
+            if asked.status != "unknown":  # "No such order" tells nobody what became of it.
+                owner.known(unit, outcome)
 
 
 def contradiction_finds_its_owner(
@@ -155,6 +168,7 @@ POLICIES: tuple[tuple[type[Fact], Policy, str], ...] = (
     (instruction.Succeeded, outcome_finds_its_owner, "the channel did what was asked"),
     (instruction.Declined, outcome_finds_its_owner, "the channel will not do it"),
     (instruction.Unknown, outcome_finds_its_owner, "unknown is a state, never a guess"),
+    (instruction.Answered, outcome_finds_its_owner, "what was unknown goes on"),
     (contradiction.Established, contradiction_finds_its_owner, "what the outside says is kept"),
     (payment.Succeeded, payment_ends, "it pays what it is for, or goes back"),
     (payment.Declined, payment_ends, "a declined order may be paid anew"),

@@ -33,6 +33,19 @@ class Code(StrEnum):
     TERMS_MISSING = "terms_missing"
     TERMS_INVALID = "terms_invalid"
     AGREEMENT_MISSING = "agreement_missing"
+    # Personal data, cards.
+    VAULT_LOCKED = "vault_locked"
+    VAULT_DAMAGED = "vault_damaged"
+    CARD_SECRET = "card_secret"
+    PARTICULARS_INVALID = "particulars_invalid"
+    MEMBER_FORGOTTEN = "member_forgotten"
+    RETENTION_NOT_OVER = "retention_not_over"
+    IDENTITY_DIFFERS = "identity_differs"
+    HOLDER_DIFFERS = "holder_differs"
+    CARD_NOT_FOUND = "card_not_found"
+    CARD_STATE_WRONG = "card_state_wrong"
+    CARD_LIMIT = "card_limit"
+    CODE_EXPIRED = "code_expired"
     # Accounts.
     ACCOUNT_CODE_UNKNOWN = "account_code_unknown"
     ACCOUNT_NOT_FOUND = "account_not_found"
@@ -65,7 +78,6 @@ class Code(StrEnum):
     PAYMENT_NOT_FOUND = "payment_not_found"
     PAYMENT_STATE_WRONG = "payment_state_wrong"
     METHOD_UNKNOWN = "method_unknown"
-    PRODUCT_UNKNOWN = "product_unknown"
     LEGS_INVALID = "legs_invalid"
     SUSPENSE_NOT_FOUND = "suspense_not_found"
     SUSPENSE_STATE_WRONG = "suspense_state_wrong"
@@ -75,6 +87,8 @@ class Code(StrEnum):
     MAINTENANCE_INVALID = "maintenance_invalid"
     MAINTENANCE_NOT_FOUND = "maintenance_not_found"
     MAINTENANCE_OVER = "maintenance_over"
+    REPORT_NOT_FOUND = "report_not_found"
+    REPORT_SETTLED = "report_settled"
     INSTRUCTION_EXISTS = "instruction_exists"
     INSTRUCTION_NOT_FOUND = "instruction_not_found"
     INSTRUCTION_ALREADY_ENDED = "instruction_already_ended"
@@ -102,6 +116,7 @@ class Code(StrEnum):
     PERSON_UNKNOWN = "person_unknown"
     APPROVAL_STATE_WRONG = "approval_state_wrong"
     APPROVAL_EXPIRED = "approval_expired"
+    PAYOUT_UNCONFIRMED = "payout_unconfirmed"
     # The machine itself: nothing was decided, the caller may try again.
     BUSY = "busy"
 
@@ -127,6 +142,18 @@ MEANING: dict[Code, str] = {
     Code.TERMS_MISSING: "The merchant has no fee rule or settlement cycle in force on the date.",
     Code.TERMS_INVALID: "A term is malformed, or takes effect in the past.",
     Code.AGREEMENT_MISSING: "The merchant has no agreement for this product in force on the date.",
+    Code.VAULT_LOCKED: "This needs the vault of personal data, and its key is not configured.",
+    Code.VAULT_DAMAGED: "The vault holds what its keys did not seal; an operator must look at it.",
+    Code.CARD_SECRET: "CVN2, expiry, PIN and track data of a card are never taken.",
+    Code.PARTICULARS_INVALID: "A name, card, identity or telephone number cannot be a real one.",
+    Code.MEMBER_FORGOTTEN: "The member is forgotten: nothing personal is kept of it any more.",
+    Code.RETENTION_NOT_OVER: "The law still requires that the member's data be kept.",
+    Code.IDENTITY_DIFFERS: "Name and identity number do not belong together.",
+    Code.HOLDER_DIFFERS: "The card is in another name, and no legal relation is recorded.",
+    Code.CARD_NOT_FOUND: "The member has no such card.",
+    Code.CARD_STATE_WRONG: "The card is not in the state this step needs.",
+    Code.CARD_LIMIT: "The member has as many cards as it may have.",
+    Code.CODE_EXPIRED: "The one-time code is not good any more: ask for the card anew.",
     Code.ACCOUNT_CODE_UNKNOWN: "No such code in the chart, or an owner is missing or not due.",
     Code.ACCOUNT_NOT_FOUND: "No account has this id.",
     Code.ACCOUNT_CLOSED: "The account is closed.",
@@ -156,7 +183,6 @@ MEANING: dict[Code, str] = {
     Code.PAYMENT_NOT_FOUND: "No payment has this number.",
     Code.PAYMENT_STATE_WRONG: "The payment is not in the state this step needs.",
     Code.METHOD_UNKNOWN: "No channel carries this payment method.",
-    Code.PRODUCT_UNKNOWN: "There is no such product.",
     Code.LEGS_INVALID: "The legs are no plan for this payment.",
     Code.SUSPENSE_NOT_FOUND: "No suspense item has this id.",
     Code.SUSPENSE_STATE_WRONG: "The suspense item is not in the state this step needs.",
@@ -166,6 +192,8 @@ MEANING: dict[Code, str] = {
     Code.MAINTENANCE_INVALID: "The time of maintenance ends too early, or is one too many.",
     Code.MAINTENANCE_NOT_FOUND: "The channel has no time of maintenance of this number.",
     Code.MAINTENANCE_OVER: "The time of maintenance is over.",
+    Code.REPORT_NOT_FOUND: "The channel has made no report of this number.",
+    Code.REPORT_SETTLED: "The report was settled before, for another reason.",
     Code.INSTRUCTION_EXISTS: "An instruction with this id was already issued.",
     Code.INSTRUCTION_NOT_FOUND: "No instruction has this id.",
     Code.INSTRUCTION_ALREADY_ENDED: "The instruction already has another final outcome.",
@@ -191,6 +219,7 @@ MEANING: dict[Code, str] = {
     Code.PERSON_UNKNOWN: "It needs two persons, and the key does not say whose it is.",
     Code.APPROVAL_STATE_WRONG: "It was decided, withdrawn or has expired before.",
     Code.APPROVAL_EXPIRED: "Nobody decided in time; it may be proposed again.",
+    Code.PAYOUT_UNCONFIRMED: "A person has recorded how the payout ended; its bank has not.",
     Code.BUSY: "The ledger could not take the command now; nothing was recorded, try again.",
 }
 
@@ -224,7 +253,6 @@ MALFORMED = frozenset(
         Code.ACCOUNT_CODE_UNKNOWN,
         Code.ORDER_LINES_INVALID,
         Code.METHOD_UNKNOWN,
-        Code.PRODUCT_UNKNOWN,
     }
 )
 

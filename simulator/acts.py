@@ -2,7 +2,8 @@
 
 pay, fail, pay-late, charge-again, take-back, return, finish: of an order, named by network, kind,
 number; send-elsewhere: of an abnormal refund at WeChat Pay, as its merchant platform has it done.
-account: opens one or sets it anew. clock: advances it. maintenance: a network answers 503.
+account: opens one or sets it anew. holder: what a bank knows of its holder. clock: advances it.
+maintenance: a network answers 503.
 """
 
 import sqlite3
@@ -64,6 +65,15 @@ class SetAccount(Struct, frozen=True, forbid_unknown_fields=True):
     name: Short = ""
     state: Literal["open", "closed"] = "open"
     balance: Annotated[int, Meta(ge=0, le=10**15)] = accounts.OPENING_FEN
+
+
+class SetHolder(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a bank knows of an account's holder from now on."""
+
+    kind: Literal["card", "account"]
+    id: Annotated[str, Meta(pattern="^[0-9]{6,32}$")]
+    identity: Annotated[str, Meta(pattern="^[0-9A-Z]{18}$")]
+    phone: Annotated[str, Meta(pattern="^1[0-9]{10}$")]
 
 
 class Advance(Struct, frozen=True, forbid_unknown_fields=True):
@@ -144,6 +154,17 @@ class Acts:
 
             await self._world.book.write(put)
             return Answer(200, account)
+
+        return await _answer(request, run)
+
+    async def holder(self, request: Request) -> Response:
+        async def run(body: bytes) -> Answer:
+            with reading_bytes():
+                wish = msgspec.json.decode(body, type=SetHolder)
+            row = (f"{wish.kind}:{wish.id}", wish.identity, wish.phone)
+            sql = "INSERT OR REPLACE INTO holders (account, identity, phone) VALUES (?, ?, ?)"
+            await self._world.book.write(lambda db: db.execute(sql, row))
+            return Answer(200, wish)
 
         return await _answer(request, run)
 

@@ -15,6 +15,7 @@ from simulator.acts import Acts
 from simulator.agenda import Task
 from simulator.networks import Networks
 from simulator.problems import Problem, invalid
+from simulator.signings import Signings, telephone
 from simulator.wire import answered
 from simulator.world import World
 
@@ -29,18 +30,25 @@ def application(
 ) -> Starlette:
     """The whole application. `more`: method, path and endpoint of WeChat Pay's API."""
     networks, acts = Networks(world), Acts(world, signed, wechat)
+    signings = Signings(world)
     table: list[tuple[str, str, Endpoint]] = [
         ("GET", "/health", _health(world)),
         ("GET", "/book", _book(world)),
         ("GET", "/book/totals", _totals(world)),
         ("GET", "/book/accounts", _accounts(world)),
+        ("GET", "/book/telephone", _telephone(world)),
         ("GET", "/faults", _faults(world)),
         ("POST", "/simulate/account", acts.account),
+        ("POST", "/simulate/holder", acts.holder),
         ("POST", "/simulate/clock", acts.clock),
         ("POST", "/simulate/conduct", acts.conduct),
         ("POST", "/simulate/maintenance", acts.maintenance),
         ("POST", "/simulate/{act}", acts.act),
         *more,
+        ("POST", "/bank/signings", signings.place),
+        ("POST", "/bank/signings/{number}/confirm", signings.confirm),
+        ("POST", "/bank/signings/{number}/end", signings.end),
+        ("POST", "/bank/identities", signings.identity),
         ("POST", "/{network}/orders", networks.place),
         ("GET", "/{network}/orders/{number}", networks.query),
         ("POST", "/{network}/orders/{number}/close", networks.close),
@@ -103,6 +111,14 @@ def _accounts(world: World) -> Endpoint:
         after = request.query_params.get("after", "")
         limit = _whole(request, "limit", 1, 1_000, reading.PAGE)
         return _json(await world.book.read(lambda db: reading.account_page(db, after, limit)))
+
+    return _checked(read)
+
+
+def _telephone(world: World) -> Endpoint:
+    async def read(request: Request) -> Response:
+        phone = request.query_params.get("phone", "")
+        return _json({"messages": await world.book.read(lambda db: telephone(db, phone))})
 
     return _checked(read)
 

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from simulator.clock import HOUR, MINUTE, SECOND
+from simulator.deadline import within
 from simulator.faults import record
 from simulator.orders import Order, load
 from simulator.shapes import order_told
@@ -141,14 +142,13 @@ class Caller:
             pool = self._pool()
             writer = self._wechat if due.order.network == "wechat" else _signed
             headers, body = writer(self._world, due)
-            status = 0
-            try:
-                async with asyncio.timeout(ANSWER_SECONDS):
-                    status = await _posted(pool, due.order.notify_url, headers, body)
-            except (*NOT_TAKEN, TimeoutError, OSError, ValueError):
-                pass  # Nobody there, or too slow: status 0, and again by the schedule.
-            self._idle.append(pool)
-        await self._world.book.write(lambda db: self._called(db, due, status))
+            posted = _posted(pool, due.order.notify_url, headers, body)
+            status = await within(posted, ANSWER_SECONDS)
+            if status is None:  # Cut off in the middle: its one connection is of no use.
+                await pool.aclose()
+            else:
+                self._idle.append(pool)
+        await self._world.book.write(lambda db: self._called(db, due, status or 0))
         self._world.ring.set()
 
     def _called(self, db: sqlite3.Connection, due: Due, status: int) -> None:
@@ -174,16 +174,17 @@ def _signed(world: World, due: Due) -> tuple[dict[str, str], bytes]:
 async def _posted(
     pool: httpcore2.AsyncConnectionPool, to: str, headers: dict[str, str], body: bytes
 ) -> int:
-    """The status of the answer. Raises NOT_TAKEN, OSError; ValueError for what is no address."""
-    url = httpx2.URL(to)
-    address = httpcore2.URL(
-        scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
-    )
-    named = {**headers, "Host": url.netloc.decode(), "Content-Length": str(len(body))}
-    sent = [(name.encode(), value.encode()) for name, value in named.items()]
-    times = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), ANSWER_SECONDS)}
-    answer = await pool.request("POST", address, headers=sent, content=body, extensions=times)
-    return answer.status
+    """The status of the answer; 0: nobody is there, or it is no address."""
+    try:
+        url = httpx2.URL(to)
+        address = httpcore2.URL(
+            scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+        )
+        named = {**headers, "Host": url.netloc.decode(), "Content-Length": str(len(body))}
+        sent = [(name.encode(), value.encode()) for name, value in named.items()]
+        return (await pool.request("POST", address, headers=sent, content=body)).status
+    except (*NOT_TAKEN, OSError, ValueError):
+        return 0
 
 
 def path_of(url: str) -> str:

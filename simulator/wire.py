@@ -14,6 +14,7 @@ from msgspec import Struct
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from simulator.deadline import within
 from simulator.faults import OUTAGE_WINDOW, WIRE, next_attempt, record
 from simulator.problems import Problem
 from simulator.world import World
@@ -46,17 +47,21 @@ ERROR = {"code": "SYSTEM_ERROR", "message": "try again or ask"}
 
 async def body_of(request: Request) -> bytes:
     """The request's body. Raises Problem 413, 408."""
-    whole = bytearray()
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for piece in request.stream():
-                whole += piece
-                if len(whole) > BODY_BYTES:
-                    raise Problem(413, "TOO_LARGE", f"a body is at most {BODY_BYTES} bytes")
-    except TimeoutError:
-        raise Problem(408, "TOO_SLOW", "the body did not arrive in time") from None
+        whole = await within(_read(request), BODY_SECONDS)
     except ClientDisconnect:
         raise Problem(400, "PARAM_INVALID", "the body ended early") from None
+    if whole is None:
+        raise Problem(408, "TOO_SLOW", "the body did not arrive in time")
+    return whole
+
+
+async def _read(request: Request) -> bytes:
+    whole = bytearray()
+    async for piece in request.stream():
+        whole += piece
+        if len(whole) > BODY_BYTES:
+            raise Problem(413, "TOO_LARGE", f"a body is at most {BODY_BYTES} bytes")
     return bytes(whole)
 
 

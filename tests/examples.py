@@ -20,7 +20,7 @@ from domain.channel import channel
 from domain.clearing import day
 from domain.events import NAMES
 from domain.kernel import DAY_US, Fact, Recorded
-from domain.member import member, staff
+from domain.member import api_access, card, member, staff
 from domain.money import FeeRule
 from domain.order import order
 from domain.payment import contradiction, instruction, payment, suspense
@@ -48,6 +48,7 @@ BATCH_ID = f"{MERCHANT}-{RELEASE_DAY}"
 PAYOUT_NO, RETRY_NO = f"payout-{BATCH_ID}-1", f"payout-{BATCH_ID}-2"
 DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 REFERENCE = f"transaction-{TRANSACTION_ID}#2"
+CARD, PARTICULARS, HOLDER = "ca" * 16, "9a" * 16, "0d" * 16  # Tokens of the vault.
 MAKER, CHECKER = "operator:lin", "operator:zhao"
 
 LEGS = (Leg("channel", CHANNEL, CHANNEL, AMOUNT),)
@@ -64,11 +65,28 @@ EXAMPLES: dict[str, Fact] = {
     "member.agreement_signed.1": member.AgreementSigned("instant", PAY_DAY),
     "member.agreement_ended.1": member.AgreementEnded("instant", SETTLE_DAY),
     "member.debt_limit_set.1": member.DebtLimitSet(PAY_DAY, 50_000),
-    "member.api_commands_set.1": member.ApiCommandsSet(
+    "access.commands_given.1": api_access.CommandsGiven(
         RELEASE_DAY, ("order.checkout", "order.pay")
     ),
     "staff.appointed.1": staff.Appointed("zhao", "reviewer"),
     "staff.dismissed.1": staff.Dismissed("zhao"),
+    "member.certified.1": member.Certified(
+        PAY_DAY, 2, ("police", "telecom", "bank_card"), HOLDER, PARTICULARS
+    ),
+    "member.forgotten.1": member.Forgotten(PAY_DAY, 10, "asked by the member"),
+    "card.binding_requested.1": card.BindingRequested(
+        1, "personal", CARD, PARTICULARS, HOLDER, "7894", "", ""
+    ),
+    "card.attempted.1": card.Attempted(1, 1, "sign", PAID_AT + 60_000_000),
+    "card.unanswered.1": card.Unanswered(1, 1, "no_answer", PAID_AT + 5_000_000),
+    "card.code_sent.1": card.CodeSent(1, "ICBC", "DEBIT", PAID_AT + 300_000_000),
+    "card.code_given.1": card.CodeGiven(1, 1, "c0" * 16),
+    "card.code_wrong.1": card.CodeWrong(1, 2),
+    "card.bound.1": card.Bound(1, CARD, "ICBC20101201000001", 0),
+    "card.binding_refused.1": card.BindingRefused(1, "NAME_WRONG"),
+    "card.default_set.1": card.DefaultSet(CARD),
+    "card.unbound.1": card.Unbound(1, CARD, "lost"),
+    "card.ended.1": card.Ended(1),
     "account.opened.1": account.Opened(f"2241.04.{MERCHANT}", "2241.04", MERCHANT, "CNY"),
     "account.posted.1": account.Posted(PAY_DAY, (account.PostedLine(REFERENCE, 0, AMOUNT),)),
     "account.held.1": account.Held(PAYOUT_NO, NET, "payout came back"),
@@ -160,6 +178,7 @@ EXAMPLES: dict[str, Fact] = {
     ),
     "payment.declined.1": payment.Declined("order", ORDER_NO, "insufficient funds"),
     "payment.unknown.1": payment.BecameUnknown("no answer within 30 s"),
+    "payment.known.1": payment.BecameKnown(),
     "transfer.done.1": transfers.Transferred(
         BUYER, FRIEND, 1_500, transfer.internal_transfer(PAY_DAY, BUYER, FRIEND, 1_500)
     ),
@@ -212,6 +231,7 @@ EXAMPLES: dict[str, Fact] = {
         1, 400, "card closed", "failed", refund_rules.refund_to_wallet(PAY_DAY, BUYER, 400)
     ),
     "refund.unknown.1": refund.BecameUnknown("no answer within 30 s"),
+    "refund.known.1": refund.BecameKnown(""),
     "order.placed.1": order.Placed(
         BUYER, "escrow", (order.OrderLine(MERCHANT, AMOUNT, SUBJECT, 2),), AMOUNT
     ),
@@ -271,6 +291,12 @@ EXAMPLES: dict[str, Fact] = {
     "approval.refused.1": approval.TurnedDown("staff:zhao", "the account is not verified"),
     "approval.withdrawn.1": approval.Withdrawn(),
     "approval.expired.1": approval.Expired(),
+    "channel.unknown_number_reported.1": channel.UnknownNumberReported(
+        1, "pay-P9999", "payment", "succeeded", "JD20101201000009", 8_900
+    ),
+    "channel.unknown_number_settled.1": channel.UnknownNumberSettled(
+        1, "an order of the test system", MAKER
+    ),
     "calendar.published.1": published.Published(
         2,
         date(2026, 12, 1),

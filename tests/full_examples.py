@@ -3,13 +3,24 @@
 from domain.accounting.rules import refund as refund_rules
 from domain.accounting.rules import suspense as suspense_rules
 from domain.approval import approval
+from domain.channel import channel
 from domain.channel.network import PaidPart
 from domain.channel.routing import Choice, Rejected
 from domain.kernel import Fact
-from domain.member import member
+from domain.member import api_access, card
 from domain.payment import contradiction, instruction, payment, suspense
 from domain.payment.asked import Part
-from tests.examples import BUYER, MERCHANT, ORDER_NO, PAID_AT, PAY_DAY
+from domain.transaction import refund
+from tests.examples import (
+    BUYER,
+    CARD,
+    HOLDER,
+    MERCHANT,
+    ORDER_NO,
+    PAID_AT,
+    PARTICULARS,
+    PAY_DAY,
+)
 
 DIGEST = "ab" * 32
 WECHAT = "WECHAT_PAY"
@@ -20,6 +31,10 @@ PARTS = (
 PAID = (PaidPart("part1-P1001", "4200001", 6_000), PaidPart("part2-P1001", "4200002", 4_120))
 
 FULL_EXAMPLES: dict[str, Fact] = {
+    "card.binding_requested.1": card.BindingRequested(
+        2, "enterprise", CARD, PARTICULARS, HOLDER, "0002", "legal_representative", "W-2010-7"
+    ),
+    "card.bound.1": card.Bound(2, CARD, "ICBC20101201000002", 1),
     "instruction.issued.2": instruction.Issued(
         "refund",
         "payment-P1001",
@@ -40,7 +55,7 @@ FULL_EXAMPLES: dict[str, Fact] = {
         payee=f"order-{ORDER_NO}",
         original_fen=10_120,
     ),
-    "member.api_commands_set.1": member.ApiCommandsSet(PAY_DAY, None),
+    "access.commands_given.1": api_access.CommandsGiven(PAY_DAY, None),
     "approval.proposed.1": approval.Proposed(
         "refund",
         "R1001",
@@ -53,6 +68,7 @@ FULL_EXAMPLES: dict[str, Fact] = {
     "instruction.succeeded.1": instruction.Succeeded("4200001", 3, DIGEST, PAID),
     "instruction.differed.1": instruction.Differed("4200001", 10_000, 10_120, 3, DIGEST, PAID),
     "instruction.unknown.1": instruction.Unknown("refused", PAID_AT, 3, DIGEST, True),
+    "instruction.confirmed.1": instruction.Confirmed(3, DIGEST, "declined", "over its limit"),
     "instruction.declined.1": instruction.Declined("over its limit", True, 3, DIGEST),
     "contradiction.established.1": contradiction.Established(
         "more", "4200001", 10_000, 10_120, "awaiting_payer", "another amount", 3, DIGEST, PAID
@@ -69,6 +85,12 @@ FULL_EXAMPLES: dict[str, Fact] = {
         f"2241.08.{WECHAT}",
         suspense_rules.amount_differs(PAY_DAY, WECHAT, 120),
         f"TEA-{ORDER_NO}",
+    ),
+    "channel.unknown_number_reported.1": channel.UnknownNumberReported(
+        2, "refund-R9", "refund", "returned", "B9", 600, "no such card", DIGEST
+    ),
+    "refund.part_succeeded.1": refund.PartSucceeded(
+        1, 400, "failed", refund_rules.refund_succeeded(PAY_DAY, WECHAT, 400), "card closed"
     ),
     "payment.sent_back.2": payment.SentBack(
         1, 6_000, "", refund_rules.refund_succeeded(PAY_DAY, WECHAT, 6_000), ""

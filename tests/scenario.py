@@ -36,7 +36,8 @@ class Scenario:
         decided: Sequence[Fact] = self.decide()
         assert list(decided) == list(facts)
 
-    def refused(self, code: Code) -> None:
+    def refused(self, code: Code, field: str = "") -> None:
         with pytest.raises(Refused) as no:
             self.decide()
         assert no.value.code is code
+        assert field in ("", no.value.field)

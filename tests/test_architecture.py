@@ -23,6 +23,7 @@ LADDER: tuple[tuple[str, ...], ...] = (
         "domain.money",
         "domain.refusals",
         "domain.eventstore",
+        "domain.vault",
     ),
     ("domain.member", "domain.accounting", "domain.channel"),
     ("domain.payment",),
@@ -48,9 +49,10 @@ MIGRATIONS_MAY = ("migrations", "projections", "domain.eventstore")
 LOOKS_UP = {("api.cli.benching", "benchmarks"), ("api.cli.drilling", "benchmarks")}
 # The benchmarks measure the plain library beside the ledger.
 LIBRARY_MAY = ("domain.eventstore", "benchmarks")
-OUTSIDE_MAY = ("domain.eventstore", "domain.ledger", "domain.channel.adapters")
-NETWORK_LIBRARIES = frozenset({"httpx2", "cryptography"})
+OUTSIDE_MAY = ("domain.eventstore", "domain.vault", "domain.ledger", "domain.channel.adapters")
+NETWORK_LIBRARIES = frozenset({"httpcore2", "httpx2", "cryptography"})
 NETWORK_MAY = ("domain.channel.adapters",)
+VAULT_LIBRARIES = frozenset({"cryptography", "sqlalchemy"})
 PACKAGED_DATA_MAY = ("domain.settlement",)
 
 STDLIB_OUTSIDE = frozenset(
@@ -158,6 +160,8 @@ def domain_needs_nothing(module: Module) -> Iterator[str]:
         allowed = sys.stdlib_module_names | {"msgspec", *PACKAGES}  # Ours: the ladder's matter.
         if module.within(*NETWORK_MAY):
             allowed |= NETWORK_LIBRARIES
+        if module.within("domain.vault"):
+            allowed |= VAULT_LIBRARIES
         for line, name in imports(module):
             if name.split(".")[0] not in allowed:
                 yield (
@@ -282,6 +286,8 @@ BAD: list[tuple[Rule, str, str]] = [
     (library_stays_in_the_eventstore, "api.app", "from eventsourcing import domain"),
     (domain_needs_nothing, "domain.member.member", "import sqlalchemy as sa"),
     (domain_needs_nothing, "domain.channel.adapters.jd", "import requests"),
+    (ladder, "domain.vault.vault", "from domain.member.member import Member"),
+    (domain_needs_nothing, "domain.vault.vault", "import httpx2"),
     (domain_needs_nothing, "domain.channel.numbers", "from cryptography import x509"),
     (domain_needs_nothing, "domain.payment.payment", "import httpx2"),
     (domain_needs_nothing, "domain.policies", "from fastapi import Request"),

@@ -123,6 +123,12 @@ def test_a_field_named_entry_is_an_entry_and_money_says_its_unit(name: str) -> N
                 "leg",
                 "part",
                 "window",
+                "report",
+                "binding",
+                "replaces",
+                "tries_left",
+                "level",
+                "years",
             }
         assert kind is not float
 
@@ -294,13 +300,17 @@ def test_states_hold_no_container_that_grows(  # The caps are proved with each a
 ) -> None:
     allowed = {
         ("account", "holds"),
+        ("cards", "bindings"),
         ("channel", "times"),
+        ("channel", "reports"),
         ("contradiction", "items"),
+        ("contradiction", "paid"),
         ("calendar", "years"),
         ("instruction", "paid"),
         ("member", "operators"),
         ("member", "agreements"),
-        ("member", "api_commands"),
+        ("access", "given"),
+        ("member", "certified"),
         ("member", "debt_limits"),
         ("member", "fee_rules"),
         ("member", "settlement_terms"),

@@ -2,7 +2,8 @@
 
 Verified by the channel's adapter, recorded by the same command as the answer to a query, answered
 in the channel's own form and within its time. A repetition has the number of the first and its
-answer; what is forged, stale or replayed is told nothing but that it was not taken.
+answer; what is forged, stale or replayed is told nothing but that it was not taken. A number that
+nobody here knows is put on record, for an operator, and not taken: the channel calls again.
 """
 
 import hashlib
@@ -20,19 +21,23 @@ from api.context import AppContext
 from api.http.bodies import read_body
 from api.operations.exchanges import Keeper, written
 from domain.channel.adapters.deadline import within
+from domain.channel.commands import ReportUnknownNumber
 from domain.channel.network import Adapter, CallbackInvalid, Heard
 from domain.eventstore import blobs
 from domain.kernel import MICROSECONDS, Request
 from domain.ledger.ledger import utc_us
 from domain.ledger.states import fold_streams
 from domain.payment import instruction
-from domain.payment.asking import RecordAnswer, answer_command
+from domain.payment.asking import RecordAnswer, answer_command, legible
 from domain.refusals import Code
+from projections.engine.checkpoints import behind, load
 from projections.models.instruction_attempts import known_by
 
 PATH = "/callbacks/{channel}"
 ANSWER_S = 4.0  # Channels wait 5 s, and call again.
 MINUTE_US = 60 * MICROSECONDS
+NUMBERED = ("instruction_attempts",)  # The read model by which numbers are found.
+LOOKS, LOOK_S = 20, 0.1
 
 log = logging.getLogger("zhangfang.callbacks")
 
@@ -75,12 +80,14 @@ def routes(
 
 async def _take(context: AppContext, keeper: Keeper, channel: str, heard: Heard) -> bool:
     """Whether what was heard is on record, now or from before."""
-    if _remembered(context, channel, heard):
-        found: str | None = heard.number
-    else:
+    found: str | None = heard.number
+    if not _remembered(context, channel, heard):
         found = await anyio.to_thread.run_sync(partial(_found, context, channel, heard))
+    if found is None and await _caught_up(context):
+        found = await anyio.to_thread.run_sync(partial(_found, context, channel, heard))
+        if found is None:
+            await _report(context, keeper, channel, heard)
     if found is None:  # Not ours; or so new that the read model does not know it yet.
-        log.warning("%s calls about %s, which nobody knows", channel, ascii(heard.number)[:80])
         return False
     name = await keeper.keep(written(heard.answer))
     command = answer_command(found, heard.answer, 0, name)
@@ -88,7 +95,43 @@ async def _take(context: AppContext, keeper: Keeper, channel: str, heard: Heard)
     return await _recorded(context, f"outcome:{found}:callback:{event}", command)
 
 
-async def _recorded(context: AppContext, number: str, command: RecordAnswer) -> bool:
+async def _caught_up(context: AppContext) -> bool:
+    """Whether the read model knows every number that was given by now, after a while at most."""
+    head = await anyio.to_thread.run_sync(lambda: context.ledger.head().position)
+
+    def is_behind() -> bool:
+        with context.engine.connect() as view:
+            return bool(behind(load(view, NUMBERED), NUMBERED, head))
+
+    for _ in range(LOOKS):
+        if not await anyio.to_thread.run_sync(is_behind):
+            return True
+        await anyio.sleep(LOOK_S)
+    return False
+
+
+async def _report(context: AppContext, keeper: Keeper, channel: str, heard: Heard) -> None:
+    """Put on record what a channel says of a number that nobody knows. Never raises for that."""
+    number = legible(heard.number, 80).strip() or "?"
+    log.error("%s calls about %s, which nobody knows", channel, ascii(number))
+    said = answer_command("", heard.answer, 0, await keeper.keep(written(heard.answer)))
+    command = ReportUnknownNumber(
+        channel,
+        number,
+        heard.purpose,
+        said.said,
+        said.serial,
+        said.amount_fen,
+        said.reason,
+        said.exchange,
+    )
+    event = hashlib.sha256(ascii((number, heard.event_id)).encode()).hexdigest()[:32]
+    await _recorded(context, f"unknown:{channel}:{event}", command)
+
+
+async def _recorded(
+    context: AppContext, number: str, command: RecordAnswer | ReportUnknownNumber
+) -> bool:
     """A repetition gets its first answer. Other content under the same event, such as the same in
     another envelope, has a number of its own; and what the books refused is tried again later."""
     now_us = context.clock()
@@ -100,7 +143,7 @@ async def _recorded(context: AppContext, number: str, command: RecordAnswer) -> 
         number = f"{number}:{now_us // MINUTE_US}"
         answer = await context.submit(Request(number, now_us, "channel:callback", command))
     if answer.refused is not None:
-        log.warning("%s: %s", command.instruction_id, answer.refused)
+        log.warning("%s: %s", number, answer.refused)
     return answer.refused is None
 
 
@@ -114,6 +157,8 @@ def _remembered(context: AppContext, channel: str, heard: Heard) -> bool:
 def _found(context: AppContext, channel: str, heard: Heard) -> str | None:
     """The instruction a channel speaks of. In most cases its number is the instruction's id, and
     then it is no other's number there."""
+    if legible(heard.number) != heard.number:
+        return None  # No number of ours has such characters, and no database takes all of them.
     asked = (channel, heard.purpose)
     if _asked_of(context, [heard.number])[0] == asked:
         return heard.number

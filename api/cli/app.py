@@ -21,12 +21,14 @@ from api.cli import (
     feeds,
     importing,
     keys,
+    membership,
     projecting,
     reports,
     serving,
     setup,
     simulating,
     staff,
+    vault,
     verifying,
 )
 from api.cli.output import (
@@ -86,6 +88,8 @@ app.command("desk")(desk.desk)
 app.add_typer(export.app, name="export")
 app.add_typer(keys.app, name="key")
 app.add_typer(staff.app, name="staff")
+app.add_typer(vault.app, name="vault")
+app.add_typer(membership.app, name="member")
 app.add_typer(documents.app, name="document")
 app.add_typer(calendars.app, name="calendar")
 app.command("verify")(verifying.verify)

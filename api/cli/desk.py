@@ -15,6 +15,7 @@ from domain.kernel import iso_time
 from domain.ledger.answer import Refusal
 from domain.money import decimal_text
 from projections.models.business_days import BusinessDay, latest_day
+from projections.models.channels import UnknownNumber
 from projections.models.contradictions import Contradiction
 from projections.models.refunds import Refund
 from projections.models.settlement_payouts import Payout
@@ -45,6 +46,7 @@ class Found:
         self.instructions = attention.open_instructions(view)
         self.contradictions = attention.contradicting(view)
         self.suspense_items = attention.suspense_items(view)
+        self.unknown_numbers = attention.unknown_numbers(view)
         self.payouts = attention.payouts(view)
         self.refunds = attention.refunds(view)
         self.approvals = attention.approvals(view)
@@ -59,6 +61,7 @@ class Found:
             "instructions": _some_json(self.instructions, _instruction_json),
             "contradictions": _some_json(self.contradictions, _contradiction_json),
             "suspense_items": _some_json(self.suspense_items, _suspense_item_json),
+            "unknown_numbers": _some_json(self.unknown_numbers, _unknown_number_json),
             "payouts": _some_json(self.payouts, _payout_json),
             "refunds": _some_json(self.refunds, _refund_json),
             "approvals": _some_json(self.approvals, approval_json),
@@ -91,6 +94,7 @@ class Found:
         )
         _say_contradictions(say, self.contradictions)
         _say_suspense_items(say, self.suspense_items)
+        _say_unknown_numbers(say, self.unknown_numbers)
         _table(
             say,
             "Payouts to retry",
@@ -114,7 +118,8 @@ class Found:
         rows = [(one.name, str(one.position), one.reason or "") for one in self.paused]
         _table(say, "Paused read models", ("name", "at", "why"), rows, False)
         lists: tuple[Some[Any], ...] = (self.hindrances, self.instructions, self.contradictions)
-        lists = (*lists, self.suspense_items, self.payouts, self.refunds, self.approvals)
+        lists = (*lists, self.suspense_items, self.unknown_numbers, self.payouts, self.refunds)
+        lists = (*lists, self.approvals)
         if not any((*(one.items for one in lists), self.suspense, self.paused)):
             say.line("Nothing waits for anybody.")
 
@@ -148,6 +153,25 @@ def _say_suspense_items(say: Say, found: Some[SuspenseItem]) -> None:
         for one in found.items
     ]
     _table(say, "Surplus and shortage to be placed", columns, rows, found.more)
+
+
+def _say_unknown_numbers(say: Say, found: Some[UnknownNumber]) -> None:
+    columns = ("channel", "report", "number", "of a", "said", "serial", "told", "why", "CNY")
+    rows = [
+        (
+            one.channel,
+            str(one.report),
+            one.number,
+            one.purpose,
+            one.said,
+            one.serial,
+            iso_time(one.at_us),
+            one.reason,
+            "" if one.amount_fen is None else decimal_text(one.amount_fen),
+        )
+        for one in found.items
+    ]
+    _table(say, "Numbers that nobody here knows", columns, rows, found.more)
 
 
 def _say_suspense(say: Say, held: Suspense) -> None:
@@ -287,6 +311,21 @@ def _suspense_item_json(one: SuspenseItem) -> dict[str, Any]:
         "account": one.account,
         "reason": one.reason,
         "opened_at": iso_time(one.opened_at_us),
+    }
+
+
+def _unknown_number_json(one: UnknownNumber) -> dict[str, Any]:
+    return {
+        "channel": one.channel,
+        "report": one.report,
+        "number": one.number,
+        "purpose": one.purpose,
+        "said": one.said,
+        "serial": one.serial,
+        "amount_fen": one.amount_fen,
+        "reason": one.reason,
+        "exchange": one.exchange,
+        "at": iso_time(one.at_us),
     }
 
 

@@ -6,13 +6,22 @@ from functools import partial
 from pathlib import Path
 
 from api.context import AppContext, open_context
+from api.operations.forgetting import agree
+from api.operations.personal import NO_KEY, Keeping
 from api.operations.worker import FEW_DAYS
+from api.settings import Settings
 from domain.channel.adapters.simulated import SimulatedChannel
+from domain.channel.adapters.simulated_cards import NoCardBank
+from domain.channel.cards import CardBank
 from domain.channel.network import Adapter
 from domain.channel.port import ChannelPort
+from domain.eventstore.database import parse_database_url
 from domain.eventstore.opening import NoLedger, UnfinishedUpgrade
 from domain.ledger.ledger import utc_us
 from domain.refusals import Code, Refused
+from domain.vault.keys import parse_keys
+from domain.vault.place import vault_database
+from domain.vault.vault import Vault
 from migrations.run import migrate
 
 HINT = "; `zhangfang init` creates one, and brings an older one up to date"
@@ -28,17 +37,19 @@ def open_serving(
     background: bool = True,
     clock: Callable[[], int] = utc_us,
     channel: ChannelPort | None = None,
-    channels: str = "",
+    settings: Settings | None = None,
 ) -> AppContext:
     """An open ledger with what runs beside the server, as `api.context.open_context` gives it.
 
     `background` off: nothing runs. `worker` off: only the read models are kept up.
-    `channels`: the settings file of channels over a network, "" for the scripted one in process.
+    `settings`: of them the vault and the channels, a scripted one in process where none are named.
     Raises Refused(REQUEST_INVALID, "database"), of a ledger that is not there with a hint; and
     Refused(REQUEST_INVALID, "ZHANGFANG_CHANNELS").
     """
+    settings = settings or Settings()
+    channels = settings.channels
     with _hinting():
-        return open_context(
+        context = open_context(
             database_url,
             channel or SimulatedChannel(),
             clock=clock,
@@ -48,7 +59,64 @@ def open_serving(
             days_behind=days_behind,
             network=partial(network_of, channels) if channels else None,
             payees=payees_of(channels) if channels else None,
+            keeping=keeping(database_url, settings),
         )
+    if background and context.personal.is_open:
+        agree(context.ledger, context.engine, context.personal.vault, clock())
+    return context
+
+
+def keeping(database_url: str, settings: Settings) -> Keeping:
+    """The vault of a ledger, where a key is configured, and the bank that signs cards.
+
+    Raises Refused: REQUEST_INVALID naming a setting, VAULT_LOCKED, VAULT_DAMAGED.
+    """
+    channels = settings.channels
+    vault = open_vault(database_url, settings) if vault_keys(settings) else None
+    return Keeping(
+        vault, partial(_bank_of, channels) if channels else None, settings.retention_years
+    )
+
+
+def vault_keys(settings: Settings) -> str:
+    """The keys that are configured, as a text; "" for none. Raises Refused(REQUEST_INVALID)."""
+    if settings.vault_key and settings.vault_key_file:
+        detail = "not together with ZHANGFANG_VAULT_KEY_FILE"
+        raise Refused(Code.REQUEST_INVALID, "ZHANGFANG_VAULT_KEY", detail)
+    if not settings.vault_key_file:
+        return settings.vault_key
+    try:
+        return Path(settings.vault_key_file).read_text(encoding="ascii", errors="replace")
+    except OSError as error:
+        detail = error.strerror or "it cannot be read"
+        raise Refused(Code.REQUEST_INVALID, "ZHANGFANG_VAULT_KEY_FILE", detail) from None
+
+
+def open_vault(database_url: str, settings: Settings) -> Vault:
+    """The vault of a ledger. Raises Refused(VAULT_LOCKED) without a key, and as `keeping` does."""
+    given = vault_keys(settings)
+    if not given:
+        raise Refused(Code.VAULT_LOCKED, "ZHANGFANG_VAULT_KEY", NO_KEY)
+    field = "ZHANGFANG_VAULT_KEY_FILE" if settings.vault_key_file else "ZHANGFANG_VAULT_KEY"
+    place = vault_database(parse_database_url(database_url), settings.vault)
+    return Vault(place, parse_keys(given, field), forgotten_list(settings))
+
+
+def forgotten_list(settings: Settings) -> Path | None:
+    """The list of forgotten members: where the setting says, else beside the key file."""
+    if settings.vault_forgotten:
+        return Path(settings.vault_forgotten)
+    return Path(f"{settings.vault_key_file}.forgotten") if settings.vault_key_file else None
+
+
+def _bank_of(path: str) -> CardBank:
+    from domain.channel.adapters.loading import SettingsInvalid, load_card_bank
+
+    try:
+        bank = load_card_bank(Path(path))
+    except SettingsInvalid as wrong:
+        raise Refused(Code.REQUEST_INVALID, "ZHANGFANG_CHANNELS", str(wrong)) from None
+    return bank if bank is not None else NoCardBank()
 
 
 def network_of(path: str) -> dict[str, Adapter]:
@@ -74,22 +142,27 @@ def payees_of(path: str) -> dict[str, str]:
 
 @contextmanager
 def open_desk(
-    database_url: str, *, channel: ChannelPort | None = None, create: bool = False
+    database_url: str,
+    *,
+    channel: ChannelPort | None = None,
+    create: bool = False,
+    kept: Keeping | None = None,
 ) -> Iterator[AppContext]:
     """An open ledger for one command, without threads beside it, closed at the end.
 
-    `create` makes the ledger first when there is none, and brings an older one up to date. Raises
-    as `open_serving` does.
+    `create` makes the ledger first when there is none, and brings an older one up to date. `kept`:
+    with the vault. Raises as `open_serving` does.
     """
+    kept = kept or Keeping()
     carrier = channel or SimulatedChannel()
     with _hinting():
         try:
-            context = open_context(database_url, carrier)
+            context = open_context(database_url, carrier, keeping=kept)
         except NoLedger:
             if not create:
                 raise
             migrate(database_url)
-            context = open_context(database_url, carrier)
+            context = open_context(database_url, carrier, keeping=kept)
     try:
         yield context
     finally:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +16,7 @@ import typer
 
 from api import logs
 from api.cli import demo
-from api.cli.opening import open_desk, open_serving
+from api.cli.opening import open_desk, open_serving, vault_keys
 from api.cli.output import DatabaseOption, JsonOption, Say, answering
 from api.cli.outside import (
     NoSimulatorOption,
@@ -26,6 +27,7 @@ from api.cli.outside import (
     standing,
     wanted,
 )
+from api.cli.vault import add_key
 from api.context import AppContext
 from api.http import keys
 from api.http.counting import CountedTogether
@@ -35,6 +37,7 @@ from api.operations.story import MERCHANT
 from api.operations.upgrade import bring_up_to_date
 from api.operations.worker import FEW_DAYS
 from api.settings import Settings, load_settings
+from domain.eventstore.database import parse_database_url
 from domain.ledger.ledger import utc_us
 from domain.member import member
 from domain.refusals import Code, Refused
@@ -103,7 +106,7 @@ def serve(
                 days_behind=EVER if roll_days else FEW_DAYS,
                 worker=not no_worker,
                 background=first and settings.background,
-                channels=settings.channels,
+                settings=settings,
             )
 
         _check_documents(settings)  # Before anything is said to be served.
@@ -187,15 +190,28 @@ def run(
             now_there(running)
             channels = str(running.channels(f"{_called_at(listener)}/callbacks"))
         made = _make_keys(say)
+        developing = _developing(say, settings)
         context = open_serving(
             say.database_url,
             days_behind=days_behind,
             background=settings.background,
-            channels=channels,
+            settings=settings.model_copy(update={"channels": channels, **developing}),
         )
         with closing(context):
             say_urls(say, listener, made, simulator=running)
             serve_on(context, listener, settings)
+
+
+def _developing(say: Say, settings: Settings) -> dict[str, str]:
+    """A key of the vault for development, beside a ledger in a file, where none is configured."""
+    place = parse_database_url(say.database_url)
+    if vault_keys(settings) or not place.path:
+        return {}
+    path = Path(f"{place.path}-vault.key")
+    if not path.exists():
+        add_key(path)
+        say.line(f"Vault      a key for development is in {path}; for real, make one elsewhere.")
+    return {"vault_key_file": str(path)}
 
 
 def _called_at(listener: socket.socket) -> str:

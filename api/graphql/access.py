@@ -35,7 +35,8 @@ class FieldAccess(NamedTuple):
     models: tuple[str, ...]
 
 
-_INSTRUCTED = ("instructions", "instruction_attempts")
+_INSTRUCTED = ("instructions", "instruction_attempts", "contradictions")
+_MOVED = (*_INSTRUCTED, "suspense_items")
 ACCESS: dict[str, FieldAccess] = {
     "merchantStatement": FieldAccess(EVERYBODY, "own", ("merchant_statements",)),
     "account": FieldAccess(EVERYBODY, "own", ("balances", "account_days")),
@@ -45,13 +46,14 @@ ACCESS: dict[str, FieldAccess] = {
     "transactions": FieldAccess(EVERYBODY, "own", ("transactions", "journal")),
     "order": FieldAccess(EVERYBODY, "own", ("orders",)),
     "orders": FieldAccess(EVERYBODY, "own", ("orders",)),
-    "payment": FieldAccess(EVERYBODY, "own", ("orders", *_INSTRUCTED)),
-    "payments": FieldAccess(EVERYBODY, "own", ("orders", *_INSTRUCTED)),
-    "refund": FieldAccess(EVERYBODY, "own", ("refunds", *_INSTRUCTED)),
-    "refunds": FieldAccess(EVERYBODY, "own", ("refunds", *_INSTRUCTED)),
+    "payment": FieldAccess(EVERYBODY, "own", ("orders", *_MOVED)),
+    "payments": FieldAccess(EVERYBODY, "own", ("orders", *_MOVED)),
+    "refund": FieldAccess(EVERYBODY, "own", ("refunds", *_MOVED)),
+    "refunds": FieldAccess(EVERYBODY, "own", ("refunds", *_MOVED)),
     "settlementBatch": FieldAccess(EVERYBODY, "own", ("settlement_batches", "settlement_items")),
     "settlementBatches": FieldAccess(EVERYBODY, "own", ("settlement_batches", "settlement_items")),
     "member": FieldAccess(EVERYBODY, "own", ("members",)),
+    "cards": FieldAccess(EVERYBODY, "own", ("cards", "members")),
     "ledger": FieldAccess(EVERYBODY, "shared", ()),
     "wallet": FieldAccess(INSTITUTION, "shared", ("balances",)),
     "channels": FieldAccess(
@@ -68,6 +70,9 @@ ACCESS: dict[str, FieldAccess] = {
             "transactions",
             "instructions",
             "contradictions",
+            "suspense_items",
+            "channels",
+            "refunds",
             "balances",
             "journal",
             "approvals",

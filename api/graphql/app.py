@@ -203,7 +203,9 @@ class GraphQLReads:
     ) -> Reads:
         context = self._context
         arrivals, watch = context.arrivals, context.watch
-        return Reads(caller, context.engine, limiter, document, arrivals, wait_ms, watch)
+        return Reads(
+            caller, context.engine, limiter, document, arrivals, wait_ms, watch, context.personal
+        )
 
     async def _run(
         self,

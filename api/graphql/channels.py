@@ -35,13 +35,19 @@ from projections.tables.paging import checked_first
 class ChannelHealth:
     """How the requests of the last five minutes went, the newest 200 at most: how many of 10000
     were answered (a decline for the channel's own reasons is no answer), and the median time of
-    those in µs. `well`: no other channel is preferred; `reachable`: something here can ask it."""
+    those in µs. `well`: no other channel is preferred; `configured`: something here is set up to
+    ask it, whether or not it answers."""
 
     requests: int
     answered_bps: int
     median_us: BigInt
     well: bool
-    reachable: bool
+    reachable: bool = of(
+        "reachable",
+        deprecated="It says whether something here can ask the channel, not whether that answers: "
+        "`configured` is its name.",
+    )
+    configured: bool = of("reachable")
 
 
 @shape()

@@ -5,23 +5,28 @@ from typing import Generic, TypeVar
 from strawberry import ID
 
 from api.graphql.approvals import Approval, approval_of
+from api.graphql.contradictions import (
+    Contradiction,
+    SuspenseItem,
+    contradiction_of,
+    suspense_item_of,
+)
 from api.graphql.describing import object_type, resolved
-from api.graphql.enums import DeskStep
+from api.graphql.enums import DeskStep, InstructionPurpose
 from api.graphql.instructions import Instruction, instruction_of
 from api.graphql.journal import JournalLine, journal_line
 from api.graphql.ledger import Projection, paused_projections
 from api.graphql.money import Money, money
 from api.graphql.reads import Info
 from api.graphql.refunds import Refund, refund_of
-from api.graphql.scalars import Date, Instant, instant_or_none
+from api.graphql.scalars import BigInt, Date, Instant, instant_or_none
 from api.graphql.settlement import Payout, payout_of
 from api.operations import attention
 from domain.accounting.chart import CHART
 from domain.ledger.answer import Refusal as KeptRefusal
 from projections.models.business_days import latest_day
-from projections.models.contradictions import Contradiction as ContradictionRow
+from projections.models.channels import UnknownNumber as UnknownNumberRow
 from projections.models.refunds import Refund as RefundRow
-from projections.models.suspense_items import SuspenseItem as SuspenseItemRow
 
 ItemT = TypeVar("ItemT")
 
@@ -74,21 +79,6 @@ class OpenInstruction:
 
 
 @object_type
-class Contradiction:
-    """What a channel said against what was asked, or against its own word: `kind` second (another
-    charge), more or less (than asked), late (after a decline), declined (after a success) or
-    returned; `stage` suspected, waiting (for a bill) or certain. `serial` is the channel's."""
-
-    instruction_id: ID
-    kind: str
-    serial: str
-    stage: str
-    amount: Money | None
-    detail: str
-    at: Instant
-
-
-@object_type
 class CameBack:
     """A payout that failed or was returned, and was not retried since."""
 
@@ -119,22 +109,22 @@ class Suspense:
 
 
 @object_type
-class SuspenseItem:
-    """Money that a channel moved otherwise than it was asked, and that waits: `waits` of `amount`
-    on `account`, until an operator or reconciliation finds its place. `kind` as of a contradiction;
-    `reason` is the channel's, when it did not take it back."""
+class UnknownNumber:
+    """What a channel says, signed, of a `number` of ours that no instruction has, until an operator
+    has found out what it is about. `report` counts these on the channel; `said` is succeeded,
+    declined, returned, or what ends nothing; `/v1/blobs` has what came under the SHA-256
+    `exchange`."""
 
-    item: ID
-    kind: str
-    instruction_id: ID
-    serial: str
     channel: str
-    party_id: ID
-    amount: Money
-    waits: Money
-    account: ID
+    report: BigInt
+    number: str
+    purpose: InstructionPurpose
+    said: str
+    serial: str
+    amount: Money | None
     reason: str
-    opened_at: Instant
+    exchange: str | None
+    at: Instant
 
 
 @object_type
@@ -176,13 +166,19 @@ class Desk:
     async def contradictions(self, info: Info) -> DeskList[Contradiction]:
         """What channels contradict, whose money has no place yet, the oldest first."""
         found = await info.context.read(attention.contradicting)
-        return DeskList(items=[_contradiction(one) for one in found.items], more=found.more)
+        return DeskList(items=[contradiction_of(one) for one in found.items], more=found.more)
 
     @resolved
     async def suspense_items(self, info: Info) -> DeskList[SuspenseItem]:
         """Surplus and shortage of single instructions, the oldest first."""
         found = await info.context.read(attention.suspense_items)
-        return DeskList(items=[_suspense_item(one) for one in found.items], more=found.more)
+        return DeskList(items=[suspense_item_of(one) for one in found.items], more=found.more)
+
+    @resolved
+    async def unknown_numbers(self, info: Info) -> DeskList[UnknownNumber]:
+        """What channels say of numbers that nobody here knows, the oldest first."""
+        found = await info.context.read(attention.unknown_numbers)
+        return DeskList(items=[_unknown_number(one) for one in found.items], more=found.more)
 
     @resolved
     async def payouts(self, info: Info) -> DeskList[CameBack]:
@@ -224,31 +220,18 @@ def _hindrance(one: attention.Hindrance) -> Hindrance:
     )
 
 
-def _contradiction(one: ContradictionRow) -> Contradiction:
-    return Contradiction(
-        instruction_id=ID(one.instruction_id),
-        kind=one.kind,
-        serial=one.serial,
-        stage=one.stage,
-        amount=None if one.amount_fen is None else money(one.amount_fen),
-        detail=one.detail,
-        at=Instant(one.at_us),
-    )
-
-
-def _suspense_item(one: SuspenseItemRow) -> SuspenseItem:
-    return SuspenseItem(
-        item=ID(one.item),
-        kind=one.kind,
-        instruction_id=ID(one.instruction_id),
-        serial=one.serial,
+def _unknown_number(one: UnknownNumberRow) -> UnknownNumber:
+    return UnknownNumber(
         channel=one.channel,
-        party_id=ID(one.party),
-        amount=money(one.amount_fen),
-        waits=money(one.waits_fen),
-        account=ID(one.account),
+        report=BigInt(one.report),
+        number=one.number,
+        purpose=InstructionPurpose(one.purpose),
+        said=one.said,
+        serial=one.serial,
+        amount=None if one.amount_fen is None else money(one.amount_fen),
         reason=one.reason,
-        opened_at=Instant(one.opened_at_us),
+        exchange=one.exchange,
+        at=Instant(one.at_us),
     )
 
 

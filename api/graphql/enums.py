@@ -46,6 +46,21 @@ class MemberKind(Enum):
 
 
 @closed_set
+class CardState(Enum):
+    """Where a signing stands: ending, its bank is yet to be told; ended, it is over; replaced, by a
+    newer signing of the same card."""
+
+    requested = "requested"
+    code_sent = "code_sent"
+    confirming = "confirming"
+    bound = "bound"
+    ending = "ending"
+    refused = "refused"
+    replaced = "replaced"
+    ended = "ended"
+
+
+@closed_set
 class OperatorRole(Enum):
     """What a member's operator is."""
 
@@ -145,7 +160,8 @@ closed_set(LegState)
 
 @closed_set
 class PaymentStepKind(Enum):
-    """What happened to a payment, or to one of its legs."""
+    """What happened to a payment, or to one of its legs. Known: the channel has answered, after it
+    was unknown what became of it."""
 
     started = "started"
     succeeded = "succeeded"
@@ -159,6 +175,7 @@ class PaymentStepKind(Enum):
     kept = "kept"
     declined = "declined"
     unknown = "unknown"
+    known = "known"
 
 
 @closed_set

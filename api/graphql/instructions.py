@@ -6,6 +6,7 @@ import strawberry
 from strawberry import ID
 
 from api.graphql.access import one_of
+from api.graphql.contradictions import Contradiction, contradiction_of
 from api.graphql.describing import resolved
 from api.graphql.enums import AttemptKind, InstructionPurpose, InstructionState
 from api.graphql.money import Money
@@ -17,7 +18,7 @@ from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Instant
 from api.graphql.scope import Scope
 from api.graphql.shapes import of, shape, shape_of
-from projections.models import instruction_attempts
+from projections.models import contradictions, instruction_attempts
 from projections.models import instructions as model
 from projections.tables.listing import values_of
 
@@ -27,8 +28,9 @@ STATES: tuple[str, ...] = get_args(model.InstructionState)
 @shape()
 class Attempt:
     """One request to a channel over a network, and its answer: `outcome` in a word, null while
-    there is none; `detail` is the serial or the reason; `exchange` the SHA-256 of what went over
-    the wire, under which `/v1/blobs` has it."""
+    there is none, and `confirmed` where it has ended before and the channel says the same;
+    `detail` is the serial or the reason; `exchange` the SHA-256 of what went over the wire, under
+    which `/v1/blobs` has it."""
 
     number: int = of("attempt")
     kind: AttemptKind
@@ -66,6 +68,12 @@ class Instruction:
     async def attempts(self, info: Info) -> list[Attempt]:
         """The newest 100 requests to the channel, in order; none of a channel in this process."""
         return [_ATTEMPT.node(row) for row in await info.context.attempts.load(self.id)]
+
+    @resolved
+    async def contradictions(self, info: Info) -> list[Contradiction]:
+        """What the channel said against what was asked, or against its own word, as it was told."""
+        rows = await info.context.contradictions_of.load(self.id)
+        return [contradiction_of(row) for row in rows]
 
 
 _ATTEMPT = shape_of(Attempt)
@@ -126,6 +134,12 @@ CHILDREN["Instruction", "attempts"] = Children(
     "instruction_id",
     ("instruction_id", "attempt"),
     beside=frozenset({model.TABLE.name, instruction_attempts.TABLE.name}),
+)
+CHILDREN["Instruction", "contradictions"] = Children(
+    contradictions.TABLE,
+    "instruction_id",
+    "instruction_id",
+    ("instruction_id", "position", "kind", "serial"),
 )
 ROOTS["instruction"] = Keyed(model.TABLE.c.instruction_id, "id")
 ROOTS["instructions"] = Listed(model.LISTING, _filters)

@@ -79,8 +79,20 @@ class Operator:
 
 
 @shape()
+class Certification:
+    """To which level, 1 to 3, a person's identity is certified from a date on; `sources` are who
+    confirmed it, with commas between."""
+
+    effective_from: Date
+    level: int
+    sources: str
+    certified_at: Instant
+
+
+@shape()
 class Member:
-    """A member, `personal` or `enterprise`, with every term ever set, oldest first."""
+    """A member, `personal` or `enterprise`, with every term ever set, oldest first. A person that
+    is forgotten is called `forgotten`, since `forgottenAt`."""
 
     id: ID = of("member_id")
     kind: MemberKind
@@ -91,6 +103,8 @@ class Member:
     operators: list[Operator]
     debt_limits: list[DebtLimit]
     agreements: list[Agreement]
+    certifications: list[Certification]
+    forgotten_at: Instant | None
 
 
 def _member(row: model.Member) -> Member:
@@ -106,6 +120,7 @@ _LISTS: dict[str, Shape[Any]] = {
     "debt_limits": shape_of(DebtLimit),
     "agreements": shape_of(Agreement),
     "operators": shape_of(Operator),
+    "certifications": shape_of(Certification),
 }
 
 
@@ -152,4 +167,7 @@ CHILDREN["Member", "operators"] = Children(
 )
 CHILDREN["Member", "agreements"] = Children(
     model.AGREEMENTS, "member_id", "member_id", ("member_id", "product", "effective_from")
+)
+CHILDREN["Member", "certifications"] = Children(
+    model.CERTIFIED, "member_id", "member_id", ("member_id", "effective_from")
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 from strawberry import ID
 
+from api.graphql.contradictions import SuspenseItem, suspense_items_below, suspense_items_of
 from api.graphql.describing import resolved
 from api.graphql.enums import LegKind, LegState, PaymentPurpose, PaymentState, PaymentStepKind
 from api.graphql.instructions import Instruction, instructions_below, instructions_of
@@ -111,6 +112,12 @@ class Payment:
         return await instructions_of(info, aggregate.stream(self.no))
 
     @resolved
+    async def suspense_items(self, info: Info) -> list[SuspenseItem] | None:
+        """What channels moved for it otherwise than asked, such as a second charge, and what became
+        of that, for the institution; null for a merchant."""
+        return await suspense_items_of(info, aggregate.stream(self.no))
+
+    @resolved
     async def timeline(self, info: Info) -> list[PaymentStep]:
         """What happened to it, in order."""
         return [_STEP.node(row) for row in await info.context.payment_steps.load(self.no)]
@@ -192,4 +199,5 @@ CHILDREN["Payment", "timeline"] = Children(
     beside=frozenset({model.PAYMENTS.name, payment_legs.STEPS_TABLE.name}),
 )
 CHILDREN["Payment", "instructions"] = instructions_below("payment_no", "payment-")
+CHILDREN["Payment", "suspenseItems"] = suspense_items_below("payment_no", "payment-")
 GUARDS["Payment"] = Guard(model.LINES, "payment_no", "merchant")

@@ -16,6 +16,7 @@ from strawberry.dataloader import DataLoader
 from api.graphql.scope import Scope
 from api.graphql.view import View
 from api.http.keys import Caller
+from api.operations.personal import Personal
 from api.operations.watching import Watch
 from domain.channel.health import Summary
 from domain.refusals import Code, Refused
@@ -23,6 +24,7 @@ from projections.engine import checkpoints
 from projections.engine.arrivals import Arrivals
 from projections.models import (
     channels,
+    contradictions,
     instruction_attempts,
     instructions,
     orders,
@@ -30,6 +32,7 @@ from projections.models import (
     payments,
     refunds,
     settlement_items,
+    suspense_items,
 )
 from projections.models.journal import JournalLine, entries_of_all
 from projections.models.orders import OrderLine
@@ -58,6 +61,7 @@ class Reads(Scope):
         "channel_choices",
         "channel_health",
         "channel_times",
+        "contradictions_of",
         "document",
         "entries",
         "instructions_of",
@@ -66,8 +70,10 @@ class Reads(Scope):
         "payment_lines",
         "payment_steps",
         "payouts",
+        "personal",
         "refund_parts",
         "settlement_items",
+        "suspense_items_of",
     )
 
     def __init__(
@@ -79,8 +85,10 @@ class Reads(Scope):
         arrivals: Arrivals,
         wait_ms: int = WAIT_MS,
         watch: Watch = WALL,
+        personal: Personal | None = None,
     ) -> None:
         super().__init__(caller, watch)
+        self.personal = personal
         self.document = document
         self._arrivals = arrivals
         self._view = View(engine, limiter)
@@ -95,6 +103,8 @@ class Reads(Scope):
         self.refund_parts = self._loader(refunds.parts)
         self.instructions_of = self._loader(instructions.instructions_of)
         self.attempts = self._loader(instructions.attempts_of)
+        self.contradictions_of = self._loader(contradictions.contradictions_of)
+        self.suspense_items_of = self._loader(suspense_items.items_of)
         self.channel_health = self._loader(self._channel_health)
         self.channel_times = self._loader(
             lambda books, _: channels.maintenance_of(_all(books, channels.maintenance_query()))

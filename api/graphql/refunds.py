@@ -4,6 +4,7 @@ from typing import Any
 
 from strawberry import ID
 
+from api.graphql.contradictions import SuspenseItem, suspense_items_below, suspense_items_of
 from api.graphql.describing import resolved
 from api.graphql.enums import LegKind, PartState, RefundStage, RefundState
 from api.graphql.instructions import Instruction, instructions_below, instructions_of
@@ -70,6 +71,12 @@ class Refund:
         """What channels were asked for it, for the institution; null for a merchant."""
         return await instructions_of(info, aggregate.stream(self.no))
 
+    @resolved
+    async def suspense_items(self, info: Info) -> list[SuspenseItem] | None:
+        """What channels moved for it otherwise than asked, such as a second charge, and what became
+        of that, for the institution; null for a merchant."""
+        return await suspense_items_of(info, aggregate.stream(self.no))
+
 
 _PART = shape_of(RefundPart)
 refund_of = shape_of(Refund).node
@@ -122,4 +129,5 @@ CHILDREN["Refund", "parts"] = Children(
     beside=frozenset({model.TABLE.name, refund_parts.PARTS_TABLE.name}),
 )
 CHILDREN["Refund", "instructions"] = instructions_below("refund_no", "refund-")
+CHILDREN["Refund", "suspenseItems"] = suspense_items_below("refund_no", "refund-")
 ROOTS["refunds"] = Listed(model.LISTING, _filters)

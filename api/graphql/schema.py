@@ -11,6 +11,7 @@ from strawberry.types import ExecutionContext
 from api.graphql.access import root
 from api.graphql.accounts import account, accounts
 from api.graphql.approvals import approvals, permissions
+from api.graphql.cards import cards
 from api.graphql.channels import channels
 from api.graphql.describing import object_type
 from api.graphql.desk import desk
@@ -57,6 +58,7 @@ class Query:
     trial_balance = root(trial_balance)
     member = root(member)
     members = root(members)
+    cards = root(cards)
     desk = root(desk)
     ledger = root(ledger)
     projections = root(projections)

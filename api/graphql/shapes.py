@@ -102,11 +102,18 @@ def of(
     whole: bool = False,
     name: str | None = None,
     description: str | None = None,
+    deprecated: str | None = None,
 ) -> Any:
     """A field from other columns than the one of its name. `make` makes its value from theirs;
-    with `empty` the empty text is null. `whole`: see Source."""
+    with `empty` the empty text is null. `whole`: see Source. `deprecated`: what to ask for instead.
+    """
     source = Source(columns, make, empty, whole)
-    return strawberry.field(name=name, description=description, metadata={_SOURCE: source})
+    return strawberry.field(
+        name=name,
+        description=description,
+        deprecation_reason=deprecated,
+        metadata={_SOURCE: source},
+    )
 
 
 def from_one(place: int | None) -> int | None:

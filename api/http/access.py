@@ -18,7 +18,7 @@ from api.http.keys import CAPACITIES, Caller, Capacity
 from domain.approval import approval
 from domain.approval.kinds import BY_NAME
 from domain.commands import COMMANDS
-from domain.kernel import States, shanghai_date
+from domain.kernel import Command, States, shanghai_date
 from domain.order import order
 from domain.payment.plan import WALLET_CODE
 from domain.refusals import Code, Refused
@@ -37,6 +37,11 @@ class Permission(NamedTuple):
 
 def own_member(command: Any, member: str, _state: States) -> bool:
     return bool(command.member_id == member)
+
+
+def own_card(command: Any, member: str, _state: States) -> bool:
+    """A legal relation is recorded by operators, who have seen its document."""
+    return bool(command.member_id == member and not command.relation)
 
 
 def own_lines(command: Any, member: str, _state: States) -> bool:
@@ -84,6 +89,12 @@ PERMISSIONS: dict[str, Permission] = {
     "POST /v1/members/{member_id}/api-commands": OPERATOR,
     "POST /v1/members/{member_id}/agreements": OPERATOR,
     "POST /v1/members/{member_id}/agreements/{product}/end": OPERATOR,
+    "POST /v1/members/{member_id}/cards": _merchant(own_card, "owner"),
+    "POST /v1/members/{member_id}/cards/{card}/confirm": _merchant(own_member, "owner"),
+    "POST /v1/members/{member_id}/cards/{card}/default": _merchant(own_member, "owner"),
+    "POST /v1/members/{member_id}/cards/{card}/unbind": _merchant(own_member, "owner"),
+    "POST /v1/members/{member_id}/certifications": OPERATOR,
+    "POST /v1/members/{member_id}/forget": OPERATOR,
     "POST /v1/orders": _merchant(own_lines),
     "POST /v1/orders/{order_no}/payments": _merchant(own_order_by_channels),
     "POST /v1/orders/{order_no}/close": _merchant(own_order),
@@ -116,6 +127,7 @@ PERMISSIONS: dict[str, Permission] = {
     "POST /v1/channels/{channel}/register": OPERATOR,
     "POST /v1/channels/{channel}/maintenance": OPERATOR,
     "POST /v1/channels/{channel}/maintenance/withdraw": OPERATOR,
+    "POST /v1/channels/{channel}/unknown-numbers/settle": OPERATOR,
     "POST /v1/calendars": OPERATOR,
     "POST /v1/approvals/{approval_id}/approve": CHECKER,
     "POST /v1/approvals/{approval_id}/refuse": CHECKER,
@@ -155,9 +167,9 @@ def _not_allowed(caller: Caller) -> Refused:
     return Refused(Code.NOT_ALLOWED, "Authorization", detail)
 
 
-def refuse_not_given(command: Any, caller: Caller, at_us: int) -> None:
+def refuse_not_given(command: type[Command], caller: Caller, at_us: int) -> None:
     """Refused(NOT_ALLOWED) when a merchant was not given the command, on the day of `at_us`."""
-    name = COMMANDS[type(command)].name
+    name = COMMANDS[command].name
     if caller.role == "merchant" and not caller.may_call(name, shanghai_date(at_us)):
         detail = f"{caller.member} has not been given {name}"
         raise Refused(Code.NOT_ALLOWED, "Authorization", detail)

@@ -16,7 +16,7 @@ from starlette.requests import Request
 
 from api.http.keys import Caller, find_caller
 from domain.kernel import States
-from domain.member import member, staff
+from domain.member import api_access, member, staff
 from domain.refusals import Code, Refused
 
 REMEMBERED_S = 5  # A revoked key is refused everywhere after at most this long.
@@ -67,7 +67,8 @@ def _with_office(caller: Caller, states: States) -> Caller:
     if caller.member is not None:
         state = states(member.stream(caller.member))
         role = state.role_of(caller.operator) if caller.operator else None
-        return replace(caller, office=role, api_commands=state.api_commands)
+        given = states(api_access.stream(caller.member))
+        return replace(caller, office=role, given=given)
     if caller.operator is None:
         return caller
     office = states(staff.STREAM).office_of(caller.operator)

@@ -38,6 +38,7 @@ from domain.eventstore.changes import lock_ledger, seal_entry
 from domain.eventstore.database import IMMEDIATE
 from domain.eventstore.seals import decoded, key_made_entry, key_revoked_entry
 from domain.fields import checked_member_id, checked_text
+from domain.member import api_access
 from domain.member import member as membership
 from domain.member.persons import STAFF
 from domain.member.staff import Office
@@ -50,7 +51,7 @@ ROLES: tuple[Role, ...] = get_args(Role)
 Capacity = Literal[Role, membership.Role, Office]
 CAPACITIES: tuple[Capacity, ...] = get_args(Capacity)
 
-# Created by migration 0001; `operator` by 0015.
+# Created by migration 0001; `operator` by 0016.
 API_KEYS = Table(
     "api_keys",
     MetaData(),
@@ -77,7 +78,7 @@ class Caller(Struct, frozen=True):
     """Who asks: a role, the member a merchant's key acts for (None otherwise), and the key's id.
 
     `operator` is whose key it is, if it is a person's, and `office` what that person is: an office
-    of the institution, or a role at the merchant. `api_commands` are those of the merchant's state.
+    of the institution, or a role at the merchant. `given` is what the merchant has of the API.
     """
 
     role: Role
@@ -85,7 +86,7 @@ class Caller(Struct, frozen=True):
     key_id: str
     operator: str | None = None
     office: membership.Role | Office | None = None
-    api_commands: tuple[tuple[date, tuple[membership.ApiCommand, ...] | None], ...] = ()
+    given: api_access.State = api_access.State()
 
     @property
     def capacity(self) -> Capacity:
@@ -102,7 +103,7 @@ class Caller(Struct, frozen=True):
 
     def may_call(self, command: str, day: date) -> bool:
         """Whether a merchant has been given a command of the API, by its stored name."""
-        return membership.State(api_commands=self.api_commands).may_call(command, day)
+        return self.given.may_call(command, day)
 
 
 class KeyRow(Struct, frozen=True):

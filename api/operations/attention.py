@@ -32,6 +32,8 @@ from projections.models.approvals import Approval
 from projections.models.approvals import waiting as waiting_approvals
 from projections.models.balances import Account
 from projections.models.business_days import BusinessDay
+from projections.models.channels import UnknownNumber
+from projections.models.channels import unknown_numbers as reported
 from projections.models.contradictions import Contradiction
 from projections.models.instructions import Instruction
 from projections.models.journal import JournalLine
@@ -163,6 +165,11 @@ def contradicting(connection: Connection) -> Some[Contradiction]:
 def suspense_items(connection: Connection) -> Some[SuspenseItem]:
     """Money that channels moved otherwise than asked and that has no place, the oldest first."""
     return _some(waiting_items, connection)
+
+
+def unknown_numbers(connection: Connection) -> Some[UnknownNumber]:
+    """What channels say, signed, of numbers that nobody here knows, the oldest first."""
+    return _some(reported, connection)
 
 
 def payouts(connection: Connection) -> Some[Payout]:

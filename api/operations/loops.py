@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from importlib import import_module
 
-import uvicorn
 
-
-def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """As uvicorn chooses: uvloop where there is one. None: the usual loop."""
-    return uvicorn.Config("", loop="auto").get_loop_factory()
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """uvloop where it is installed, as uvicorn chooses; it is not on Windows."""
+    try:
+        new_loop: Callable[[], asyncio.AbstractEventLoop] = import_module("uvloop").new_event_loop
+    except ImportError:
+        return asyncio.new_event_loop
+    return new_loop

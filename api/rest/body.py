@@ -17,7 +17,7 @@ from starlette.requests import Request
 from api.http.bodies import read_body, refuse_other_types
 from api.http.errors import printable
 from api.http.nesting import refuse_deep_json
-from domain.kernel import Command
+from domain.member.particulars import refuse_secrets
 from domain.refusals import Code, Refused
 from domain.texts import fault
 
@@ -26,7 +26,7 @@ _MOST_DIGITS = 40  # Far beyond every limit: cut off there, a number stays too l
 _INT64 = 2**63
 FIRST_YEAR, LAST_YEAR = 2000, 2099
 
-CommandT = TypeVar("CommandT", bound=Command)
+AskedT = TypeVar("AskedT", bound=Struct)
 
 
 async def read_object(request: Request) -> dict[str, Any]:
@@ -77,12 +77,14 @@ def _shown(name: str) -> str:
 
 
 def build(
-    kind: type[CommandT], body: Mapping[str, Any], path: Mapping[str, str], **defaults: Any
-) -> CommandT:
-    """The command of a body and the parameters of its path.
+    kind: type[AskedT], body: Mapping[str, Any], path: Mapping[str, str], **defaults: Any
+) -> AskedT:
+    """The command of a body and the parameters of its path, or what is made into one.
 
-    Raises Refused: REQUEST_INVALID, AMOUNT_INVALID, AMOUNT_TOO_LARGE, DATE_INVALID, TEXT_INVALID.
+    Raises Refused: CARD_SECRET, whatever else is wrong; REQUEST_INVALID, AMOUNT_INVALID,
+    AMOUNT_TOO_LARGE, DATE_INVALID, TEXT_INVALID.
     """
+    refuse_secrets(body)
     for name in body:
         if name in path:
             raise Refused(Code.REQUEST_INVALID, name, "it stands in the path, not in the body")

@@ -2,7 +2,12 @@
 has one asked, or a payment closed there, and gives what lies in suspense to its owner."""
 
 from api.rest.endpoint import Endpoint
-from domain.channel.commands import PlanMaintenance, RegisterChannel, WithdrawMaintenance
+from domain.channel.commands import (
+    PlanMaintenance,
+    RegisterChannel,
+    SettleReport,
+    WithdrawMaintenance,
+)
 from domain.order.surplus import PlaceSurplus
 from domain.payment.asking import AskChannel, ClosePayment
 
@@ -39,6 +44,17 @@ ENDPOINTS = (
         sample={"channel": "JD_PAY"},
         body={"window": 1, "reason": "done early"},
         result={"channel": "JD_PAY", "window": 1},
+        number=None,
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/channels/{channel}/unknown-numbers/settle",
+        command=SettleReport,
+        summary="Settle a channel's report of a number that nobody here knows, once it is found "
+        "out what it was about",
+        sample={"channel": "JD_PAY"},
+        body={"report": 1, "reason": "an order of the test system"},
+        result={"channel": "JD_PAY", "report": 1},
         number=None,
     ),
     Endpoint(

@@ -1,10 +1,11 @@
 """What one REST command is: method, path, command, and how it shows in OpenAPI."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from msgspec import Struct
 
+from api.operations.personal import Personal
 from domain.kernel import Command
 
 
@@ -16,6 +17,9 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     there is no Idempotency-Key; None: the header must be given. `sample` are the path parameters,
     `body` the body and `result` the answer of the example, `also` the answers of another form that
     it may give; `created` answers 201.
+
+    Where personal data comes in, `wish` is what the caller says in clear, and `tokenised` puts it
+    into the vault and makes the command, which holds tokens alone.
     """
 
     method: str
@@ -29,6 +33,13 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     created: bool = False
     defaults: Mapping[str, Any] = {}
     also: tuple[Mapping[str, Any], ...] = ()
+    wish: type[Struct] | None = None
+    tokenised: Callable[[Personal, Any], Awaitable[Command]] | None = None
+
+    @property
+    def asked(self) -> type[Struct]:
+        """What a body and the path are read as."""
+        return self.wish or self.command
 
     @property
     def name(self) -> str:

@@ -1,6 +1,12 @@
 """Members: register, their operators, and an enterprise's terms."""
 
+from typing import Any
+
+import anyio.to_thread
+
+from api.operations.personal import Personal
 from api.rest.endpoint import Endpoint
+from domain.kernel import Command
 from domain.member.commands import (
     AddOperator,
     EndAgreement,
@@ -13,11 +19,17 @@ from domain.member.commands import (
     SignAgreement,
 )
 
+
+async def _register(personal: Personal, wish: Any) -> Command:
+    return await anyio.to_thread.run_sync(personal.register, wish)
+
+
 ENDPOINTS = (
     Endpoint(
         method="POST",
         path="/v1/members",
         command=RegisterMember,
+        tokenised=_register,
         summary="Register a personal or enterprise member; its accounts are opened",
         sample={},
         body={

@@ -147,11 +147,11 @@ def problems(*statuses: str) -> dict[str, Any]:
 
 def _body_schema(endpoint: Endpoint) -> dict[str, Any]:
     """The command's own schema without what stands in the path."""
-    _, components = msgspec.json.schema_components([endpoint.command], ref_template=_SCHEMAS)
-    whole = components[endpoint.command.__name__]
+    _, components = msgspec.json.schema_components([endpoint.asked], ref_template=_SCHEMAS)
+    whole = components[endpoint.asked.__name__]
     in_path = set(_PARAMETER.findall(endpoint.path))
     optional = in_path | set(endpoint.defaults)
-    kind = endpoint.command.__name__
+    kind = endpoint.asked.__name__
     properties = {name: shaped(kind, name, x) for name, x in whole["properties"].items()}
     for name, value in endpoint.defaults.items():
         properties[name] = {**properties[name], "default": value}
@@ -167,7 +167,7 @@ def _body_schema(endpoint: Endpoint) -> dict[str, Any]:
 
 def _parts(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
     """Schemas of the structs inside commands: order lines, fee rules."""
-    kinds = [endpoint.command for endpoint in endpoints]
+    kinds = [endpoint.asked for endpoint in endpoints]
     _, components = msgspec.json.schema_components(kinds, ref_template=_SCHEMAS)
     parts = {}
     for name, schema in components.items():

@@ -11,6 +11,7 @@ from typing import Any
 import anyio.to_thread
 import msgspec
 from fastapi import APIRouter
+from msgspec import Struct
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
@@ -30,6 +31,7 @@ from api.http.straight import Handle
 from api.rest import (
     accounts,
     approvals,
+    cards,
     channels,
     days,
     members,
@@ -50,6 +52,7 @@ from domain.refusals import MEANING, NUMBER_TAKEN, Code, Refused
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *members.ENDPOINTS,
+    *cards.ENDPOINTS,
     *orders.ENDPOINTS,
     *transactions.ENDPOINTS,
     *wallets.ENDPOINTS,
@@ -99,21 +102,36 @@ def _handler(context: AppContext, endpoint: Endpoint) -> Handle:
         body = await read_object(request)
         for name, value in request.path_params.items():
             check_text(value, name)
-        made = build(endpoint.command, body, request.path_params, **endpoint.defaults)
+        asked = build(endpoint.asked, body, request.path_params, **endpoint.defaults)
         at_us, state = context.clock(), context.ledger.state
         if caller.role == "merchant":  # May read the ledger, so not on the event loop.
-            refuse_not_given(made, caller, at_us)
-            await anyio.to_thread.run_sync(refuse_foreign, endpoint.name, caller, made, state)
-        if isinstance(made, approvals.DECIDING):
-            await anyio.to_thread.run_sync(refuse_unfit, made, caller, state)
-        number = request_number(request, caller, endpoint, made)
+            refuse_not_given(endpoint.command, caller, at_us)
+            await anyio.to_thread.run_sync(refuse_foreign, endpoint.name, caller, asked, state)
+        if isinstance(asked, approvals.DECIDING):
+            await anyio.to_thread.run_sync(refuse_unfit, asked, caller, state)
+        number = request_number(request, caller, endpoint, asked)
+        made = asked
+        if endpoint.tokenised is not None:
+            made = await endpoint.tokenised(context.personal, asked)
+        assert isinstance(made, Command)
         wish = made
         if second_person(made, context.limits) is not None:
             wish = proposal(number, made, context.limits.open_us, caller.member or "")
-        answer = await context.submit(Request(number, at_us, caller.actor, wish))
+        wanted = Request(number, at_us, caller.actor, wish)
+        answer = await context.submit(wanted)
+        if endpoint.tokenised is not None:
+            await anyio.to_thread.run_sync(_settle, context, wanted, answer)
         return respond(endpoint.status, answer, made, caller)
 
     return command
+
+
+def _settle(context: AppContext, request: Request, answer: Answer) -> None:
+    """What has to happen in the vault, now that it is decided."""
+    refused = answer.refused is not None
+    context.personal.settled(
+        request.command, request.at_us, refused=refused, replayed=answer.replayed
+    )
 
 
 async def admit(context: AppContext, name: str, request: HttpRequest) -> Caller:
@@ -126,7 +144,7 @@ async def admit(context: AppContext, name: str, request: HttpRequest) -> Caller:
 
 
 def request_number(
-    request: HttpRequest, caller: Caller, endpoint: Endpoint, command: Command
+    request: HttpRequest, caller: Caller, endpoint: Endpoint, command: Struct
 ) -> str:
     """What makes the request idempotent: the caller's Idempotency-Key, or a number of its own.
 

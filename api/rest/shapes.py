@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from domain.channel.channels import CHANNELS
 from domain.member.member import Product
+from domain.member.terms import Source
 from domain.money import BASIS, MAX_FEN, MAX_TAKEN_FEN
 from domain.order.order import MAX_LINES
 from domain.payment.commands import LONGEST_ID
@@ -87,6 +88,9 @@ SHAPES: Mapping[str, Shape] = {
     "rate_bps": {"type": "integer", "minimum": 0, "maximum": BASIS},
     "items": {"type": "integer", "minimum": 1, "maximum": 1_000_000, "default": 1},
     "method": METHODS,
+    "card": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+    "identity": {"type": "string", "pattern": "^[0-9A-Z]{18}$"},
+    "phone": {"type": "string", "pattern": "^1[3-9][0-9]{9}$"},
     "channel": {"type": "string", "enum": sorted(CHANNELS)},
     "account": {"type": "string", "pattern": "^[0-9][0-9.]{0,30}(\\.[A-Za-z0-9_]{1,32})?$"},
     "transaction_id": {
@@ -126,6 +130,22 @@ OWN: Mapping[tuple[str, str], Shape] = {
     ("RechargeWallet", "method"): {**METHODS, "enum": list(PRODUCTS["RECHARGE"].codes)},
     ("RegisterMember", "settlement_cycle"): _nullable(CYCLE),
     ("SetSettlementTerms", "settlement_cycle"): CYCLE,
+    ("CardWanted", "number"): {
+        "type": "string",
+        "pattern": "^[0-9]{6,32}$",
+        "description": "a person's card: 12 to 19 digits, the last one right; a company's account",
+    },
+    ("CardWanted", "name"): {**TEXT, "maxLength": 64},
+    ("CardWanted", "document"): {"type": "string", "pattern": f"^({_NAME}{_INNER}{{0,63}})?$"},
+    ("CodeEntered", "code"): {"type": "string", "pattern": "^[0-9]{4,8}$"},
+    ("IdentityShown", "name"): {**TEXT, "maxLength": 64},
+    ("IdentityShown", "level"): {"type": "integer", "minimum": 1, "maximum": 3},
+    ("IdentityShown", "sources"): {
+        "type": "array",
+        "items": {"type": "string", "enum": list(get_args(Source))},
+        "uniqueItems": True,
+        "description": "who confirmed it: level 1 needs one, 2 three, 3 five, or in_person",
+    },
     ("SetDebtLimit", "limit_fen"): {"anyOf": [_amount(0), {"type": "null"}]},
 }
 MORE: Mapping[str, Shape] = {

@@ -175,7 +175,8 @@ def hold(state: State, hold_id: str, amount_fen: int, reason: str) -> list[Event
     if len(state.holds) >= MAX_HOLDS:
         raise Refused(Code.HOLD_LIMIT, "hold_id")
     if state.available_fen < amount_fen:
-        raise Refused(Code.BALANCE_INSUFFICIENT, "amount_fen", state.account)
+        detail = f"{state.account}: {amount_fen - state.available_fen} fen short"
+        raise Refused(Code.BALANCE_INSUFFICIENT, "amount_fen", detail)
     return [Held(hold_id, amount_fen, reason)]
 
 

@@ -1,10 +1,13 @@
 """Commands of the channel subsystem: an operator registers a channel, so that it may be used, and
-says when it is under maintenance; and which of them may carry a payment."""
+says when it is under maintenance; what it reports of numbers that nobody knows; and which of them
+may carry a payment."""
 
 from collections.abc import Mapping
 
 from domain.channel import channel
 from domain.channel.channels import CHANNELS, FOUNDING, channel_named
+from domain.channel.network import Word
+from domain.channel.port import Purpose
 from domain.channel.routing import Candidate, Choice, choose
 from domain.fields import checked_moment, checked_text
 from domain.kernel import Command, Unit
@@ -32,6 +35,28 @@ class WithdrawMaintenance(Command, frozen=True):
 
     channel: str
     window: int
+    reason: str
+
+
+class ReportUnknownNumber(Command, frozen=True):
+    """A channel calls, its signature verified, about a number of ours that nobody knows; its texts
+    were made legible. `exchange` is the SHA-256 (hex) of what came, "" when nothing is kept."""
+
+    channel: str
+    number: str
+    purpose: Purpose
+    said: Word
+    serial: str = ""
+    amount_fen: int | None = None
+    reason: str = ""
+    exchange: str = ""
+
+
+class SettleReport(Command, frozen=True):
+    """An operator has found out what a channel's report of an unknown number was about."""
+
+    channel: str
+    report: int
     reason: str
 
 
@@ -67,6 +92,33 @@ def withdraw_maintenance(unit: Unit, command: WithdrawMaintenance) -> dict[str, 
     facts = channel.withdraw_maintenance(state, command.window, reason, unit.at_us)
     unit.record(stream, facts)
     return {"channel": name, "window": command.window}
+
+
+def report_unknown_number(unit: Unit, command: ReportUnknownNumber) -> dict[str, object]:
+    """Idempotent; `reports` counts those of the channel. Raises CHANNEL_UNKNOWN, TEXT_INVALID."""
+    stream = channel.stream(channel_named(command.channel).name)
+    facts = channel.report_unknown(
+        unit.load(stream),
+        checked_text(command.number, "number", longest=80),
+        command.purpose,
+        command.said,
+        serial=command.serial,
+        amount_fen=command.amount_fen,
+        reason=command.reason,
+        exchange=command.exchange,
+    )
+    unit.record(stream, facts)
+    return {"channel": command.channel, "reports": unit.load(stream).reported}
+
+
+def settle_report(unit: Unit, command: SettleReport) -> dict[str, object]:
+    """Raises CHANNEL_UNKNOWN, TEXT_INVALID, REPORT_NOT_FOUND."""
+    reason = checked_text(command.reason, "reason")
+    name = channel_named(command.channel).name
+    stream = channel.stream(name)
+    facts = channel.settle_report(unit.load(stream), command.report, reason, unit.actor)
+    unit.record(stream, facts)
+    return {"channel": name, "report": command.report}
 
 
 def is_registered(unit: Unit, name: str) -> bool:

@@ -9,7 +9,7 @@ repeated under the same number. Elsewhere a send is made once, and from then on 
 """
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
@@ -42,6 +42,10 @@ class Returned(Struct, frozen=True):
 
 
 Said = Succeeded | Declined | Unknown | AwaitingPayer | Processing | NotFound | Returned
+# The same in a word each.
+Word = Literal[
+    "succeeded", "declined", "unknown", "awaiting_payer", "processing", "not_found", "returned"
+]
 
 
 class Charge(Struct, frozen=True):

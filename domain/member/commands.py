@@ -5,7 +5,8 @@ from typing import Literal
 
 from domain.fields import checked_member_id, checked_text
 from domain.kernel import Command, Unit, shanghai_date
-from domain.member import member
+from domain.member import api_access, member
+from domain.member.terms import Identity, Source
 from domain.money import FeeRule
 
 
@@ -74,7 +75,19 @@ class SetApiCommands(Command, frozen=True):
 
     member_id: str
     effective_from: date
-    commands: tuple[member.ApiCommand, ...] | None
+    commands: api_access.Commands
+
+
+class CertifyMember(Command, frozen=True):
+    """A person's identity was found right by these sources. `holder` and `particulars` are tokens
+    of the vault."""
+
+    member_id: str
+    level: int
+    effective_from: date
+    sources: tuple[Source, ...]
+    holder: str
+    particulars: str
 
 
 def register_member(unit: Unit, command: RegisterMember) -> dict[str, object]:
@@ -157,8 +170,19 @@ def set_debt_limit(unit: Unit, command: SetDebtLimit) -> dict[str, object]:
 
 
 def set_api_commands(unit: Unit, command: SetApiCommands) -> dict[str, object]:
-    stream = member.stream(checked_member_id(command.member_id))
-    since, commands = command.effective_from, command.commands
+    """Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, and what `api_access.give` raises."""
+    member.need_enterprise(unit.load(member.stream(checked_member_id(command.member_id))))
+    stream, since = api_access.stream(command.member_id), command.effective_from
     today = shanghai_date(unit.at_us)
-    unit.record(stream, member.set_api_commands(unit.load(stream), since, commands, today))
+    unit.record(stream, api_access.give(unit.load(stream), since, command.commands, today))
     return {"member_id": command.member_id, "effective_from": since.isoformat()}
+
+
+def certify_member(unit: Unit, command: CertifyMember) -> dict[str, object]:
+    stream = member.stream(checked_member_id(command.member_id))
+    who = Identity(command.holder, command.particulars)
+    since, level, sources = command.effective_from, command.level, command.sources
+    today = shanghai_date(unit.at_us)
+    facts = member.certify(unit.load(stream), since, level, sources, who, today)
+    unit.record(stream, facts)
+    return {"member_id": command.member_id, "level": level, "effective_from": since.isoformat()}

@@ -1,11 +1,11 @@
 """Member (会员): a personal or enterprise customer, its operators, and an enterprise's terms.
 
-    (none) ──register──▶ active
+    (none) ──register──▶ active ──forget──▶ forgotten
 
 Terms (fee rule, settlement cycle, debt limit, agreements for products) are effective-dated: a
 change takes effect on a date that has not passed, and what was in force when a transaction was
-created stays on that transaction. So only the terms that can still apply are kept in the state; the
-history is in the facts.
+created stays on that transaction. So is the level to which a person's identity is certified. Only
+what can still apply is kept in the state; the history is in the facts.
 """
 
 from datetime import date
@@ -15,26 +15,24 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.kernel import Fact, Stream
-from domain.member.terms import parse_cycle
-from domain.money import BASIS, MAX_FEN, FeeRule
+from domain.member.terms import (
+    Identity,
+    Source,
+    check_rule,
+    check_sources,
+    parse_cycle,
+    retained_until,
+)
+from domain.money import MAX_FEN, FeeRule
 from domain.refusals import Code, Refused
 from domain.texts import quoted
 
 Kind = Literal["personal", "enterprise"]
 Role = Literal["owner", "finance", "viewer"]
 Product = Literal["instant"]  # What a merchant may use only by agreement.
-# What the API has for merchants, by the commands' stored names.
-ApiCommand = Literal[
-    "member.add_operator",
-    "member.remove_operator",
-    "order.checkout",
-    "order.pay",
-    "order.close",
-    "transaction.refund",
-    "approval.withdraw",
-]
 MAX_OPERATORS = 100
 MAX_TERMS = 20
+RESTORED = "restored from a backup of before"
 
 
 class Registered(Fact, frozen=True):
@@ -87,12 +85,24 @@ class DebtLimitSet(Fact, frozen=True):
     limit_fen: int | None
 
 
-class ApiCommandsSet(Fact, frozen=True):
-    """The commands of the API that a merchant has been given, from a date on; None: all there are
-    for merchants."""
+class Certified(Fact, frozen=True):
+    """From a date on the member's identity is certified to a level, by these sources. `holder` and
+    `particulars` are tokens of the vault."""
 
     effective_from: date
-    commands: tuple[ApiCommand, ...] | None
+    level: int
+    sources: tuple[Source, ...]
+    holder: str
+    particulars: str
+
+
+class Forgotten(Fact, frozen=True):
+    """Its personal data is gone for good. `last` is the date its last transaction was booked on,
+    after which it had to be kept for `years`."""
+
+    last: date
+    years: int
+    reason: str
 
 
 Event = (
@@ -104,7 +114,8 @@ Event = (
     | AgreementSigned
     | AgreementEnded
     | DebtLimitSet
-    | ApiCommandsSet
+    | Certified
+    | Forgotten
 )
 
 
@@ -125,18 +136,16 @@ class State(Struct, frozen=True, gc=False):
     settlement_terms: tuple[tuple[date, SettlementTerms], ...] = ()
     agreements: tuple[tuple[date, Product, bool], ...] = ()
     debt_limits: tuple[tuple[date, int | None], ...] = ()
-    api_commands: tuple[tuple[date, tuple[ApiCommand, ...] | None], ...] = ()
+    certified: tuple[Certified, ...] = ()
+    forgotten: bool = False
+
+    def certified_on(self, day: date) -> Certified | None:
+        """To what the member's identity is certified on a date; None: it is not."""
+        return next((one for one in reversed(self.certified) if one.effective_from <= day), None)
 
     def debt_limit_in_force(self, day: date) -> int | None:
         """The most that may be owed for advances, in fen; None when there is no limit."""
         return next((limit for since, limit in reversed(self.debt_limits) if since <= day), None)
-
-    def may_call(self, command: str, day: date) -> bool:
-        """Whether the member has been given a command of the API; before anything was said of it,
-        it has all of them."""
-        newest = reversed(self.api_commands)
-        given = next((commands for since, commands in newest if since <= day), None)
-        return given is None or command in given
 
     def role_of(self, operator_id: str) -> Role | None:
         return next((role for one, role in self.operators if one == operator_id), None)
@@ -193,7 +202,7 @@ def register(state: State, member_id: str, kind: Kind, name: str) -> list[Event]
 
 
 def add_operator(state: State, operator_id: str, role: Role) -> list[Event]:
-    _need(state)
+    need(state)
     if (operator_id, role) in state.operators:
         return []
     known = any(one == operator_id for one, _ in state.operators)  # Then only its role changes.
@@ -203,7 +212,7 @@ def add_operator(state: State, operator_id: str, role: Role) -> list[Event]:
 
 
 def remove_operator(state: State, operator_id: str) -> list[Event]:
-    _need(state)
+    need(state)
     if all(known != operator_id for known, _ in state.operators):
         raise Refused(Code.OPERATOR_NOT_FOUND, "operator_id", operator_id)
     return [OperatorRemoved(operator_id)]
@@ -211,8 +220,8 @@ def remove_operator(state: State, operator_id: str) -> list[Event]:
 
 def set_fee_rule(state: State, effective_from: date, rule: FeeRule, today: date) -> list[Event]:
     """Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, TERMS_INVALID."""
-    _need_enterprise(state)
-    _check_rule(rule)
+    need_enterprise(state)
+    check_rule(rule)
     if (effective_from, rule) in state.fee_rules:
         return []
     _check_effective(effective_from, today, [day for day, _ in state.fee_rules])
@@ -223,7 +232,7 @@ def set_settlement_terms(
     state: State, effective_from: date, terms: SettlementTerms, today: date
 ) -> list[Event]:
     """Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, TERMS_INVALID."""
-    _need_enterprise(state)
+    need_enterprise(state)
     parse_cycle(terms.cycle, "settlement_cycle")
     most = terms.max_transfer_fen
     if most is not None and not 1 <= most <= MAX_FEN:
@@ -238,7 +247,7 @@ def sign_agreement(
     state: State, product: Product, effective_from: date, today: date
 ) -> list[Event]:
     """Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, TERMS_INVALID."""
-    _need_enterprise(state)
+    need_enterprise(state)
     if (effective_from, product, True) in state.agreements:
         return []
     _check_effective(effective_from, today, _dates_of(state, product))
@@ -247,7 +256,7 @@ def sign_agreement(
 
 def end_agreement(state: State, product: Product, effective_from: date, today: date) -> list[Event]:
     """Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, AGREEMENT_MISSING, TERMS_INVALID."""
-    _need_enterprise(state)
+    need_enterprise(state)
     if (effective_from, product, False) in state.agreements:
         return []
     state.need_agreement(product, effective_from, "product")
@@ -263,7 +272,7 @@ def set_debt_limit(
     state: State, effective_from: date, limit_fen: int | None, today: date
 ) -> list[Event]:
     """Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, TERMS_INVALID."""
-    _need_enterprise(state)
+    need_enterprise(state)
     if limit_fen is not None and not 0 <= limit_fen <= MAX_FEN:
         raise Refused(Code.TERMS_INVALID, "limit_fen", f"{limit_fen}: 0 to {MAX_FEN} fen")
     if (effective_from, limit_fen) in state.debt_limits:
@@ -272,31 +281,52 @@ def set_debt_limit(
     return [DebtLimitSet(effective_from, limit_fen)]
 
 
-def set_api_commands(
-    state: State, effective_from: date, commands: tuple[ApiCommand, ...] | None, today: date
+def certify(
+    state: State,
+    effective_from: date,
+    level: int,
+    sources: tuple[Source, ...],
+    who: Identity,
+    today: date,
 ) -> list[Event]:
-    """Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, TERMS_INVALID."""
-    _need_enterprise(state)
-    given = None if commands is None else tuple(sorted(set(commands)))
-    if (effective_from, given) in state.api_commands:
+    """The level to which a person's identity was checked, from a date on. Again: [].
+
+    Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, MEMBER_FORGOTTEN, TERMS_INVALID, HOLDER_DIFFERS: a
+    person's identity does not change.
+    """
+    need(state)
+    if state.kind != "personal":
+        raise Refused(Code.MEMBER_KIND_WRONG, "member_id", f"{state.member_id} is no person")
+    check_sources(level, sources)
+    wanted = Certified(effective_from, level, sources, who.holder, who.particulars)
+    if wanted in state.certified:
         return []
-    _check_effective(effective_from, today, [day for day, _ in state.api_commands])
-    return [ApiCommandsSet(effective_from, given)]
+    if any(one.holder != who.holder for one in state.certified):
+        raise Refused(Code.HOLDER_DIFFERS, "name", "the member is certified as somebody else")
+    _check_effective(effective_from, today, [one.effective_from for one in state.certified])
+    return [wanted]
 
 
-def _check_rule(rule: FeeRule) -> None:
-    for field in rule.__struct_fields__:
-        value = getattr(rule, field)
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if not whole and not (field == "cap_fen" and value is None):
-            raise Refused(Code.TERMS_INVALID, field, "a whole number is needed")
-    if not 0 <= rule.rate_bps <= BASIS:
-        raise Refused(Code.TERMS_INVALID, "rate_bps", f"{rule.rate_bps}: 0 to {BASIS}")
-    for field in ("fixed_fen", "min_fen"):
-        if not 0 <= getattr(rule, field) <= MAX_FEN:
-            raise Refused(Code.TERMS_INVALID, field, "fen, not negative")
-    if rule.cap_fen is not None and not rule.min_fen <= rule.cap_fen <= MAX_FEN:
-        raise Refused(Code.TERMS_INVALID, "cap_fen", "fen, not below min_fen")
+def forget(state: State, last: date, years: int, reason: str, today: date) -> list[Event]:
+    """Once the law does not require its data any more. Again: [].
+
+    Raises MEMBER_NOT_FOUND, RETENTION_NOT_OVER.
+    """
+    if state.forgotten:
+        return []
+    need(state)
+    until = retained_until(last, years)
+    if today < until:
+        raise Refused(Code.RETENTION_NOT_OVER, "member_id", f"{state.member_id}: until {until}")
+    return [Forgotten(last, years, reason)]
+
+
+def forget_again(state: State, last: date, years: int) -> list[Event]:
+    """A ledger was restored from before: the member stays forgotten. Again, or where the ledger has
+    no such member: []."""
+    if state.kind is None or state.forgotten:
+        return []
+    return [Forgotten(last, years, RESTORED)]
 
 
 def _check_effective(effective_from: date, today: date, known: list[date]) -> None:
@@ -307,13 +337,16 @@ def _check_effective(effective_from: date, today: date, known: list[date]) -> No
         raise Refused(Code.TERMS_INVALID, "effective_from", f"{MAX_TERMS} changes are waiting")
 
 
-def _need(state: State) -> None:
+def need(state: State) -> None:
+    """Raises MEMBER_NOT_FOUND, MEMBER_FORGOTTEN."""
     if state.kind is None:
         raise Refused(Code.MEMBER_NOT_FOUND, "member_id")
+    if state.forgotten:
+        raise Refused(Code.MEMBER_FORGOTTEN, "member_id", state.member_id)
 
 
-def _need_enterprise(state: State) -> None:
-    _need(state)
+def need_enterprise(state: State) -> None:
+    need(state)
     if state.kind != "enterprise":
         raise Refused(
             Code.MEMBER_KIND_WRONG, "member_id", f"{state.member_id} is not an enterprise"
@@ -347,10 +380,13 @@ def evolve(state: State, event: Event) -> State:
             others_left = [pair for pair in state.debt_limits if pair[0] != day]
             limits = sorted([*others_left, (day, limit_fen)], key=lambda pair: pair[0])
             return replace(state, debt_limits=tuple(limits[-MAX_TERMS:]))
-        case ApiCommandsSet(effective_from=day, commands=commands):
-            other_days = [pair for pair in state.api_commands if pair[0] != day]
-            given = sorted([*other_days, (day, commands)], key=lambda pair: pair[0])
-            return replace(state, api_commands=tuple(given[-MAX_TERMS:]))
+        case Certified(effective_from=day):
+            earlier = [one for one in state.certified if one.effective_from != day]
+            levels = sorted([*earlier, event], key=lambda one: one.effective_from)
+            return replace(state, certified=tuple(levels[-MAX_TERMS:]))
+        case Forgotten():
+            name = "" if state.kind == "personal" else state.name
+            return replace(state, forgotten=True, name=name)
         case _:
             assert_never(event)
 

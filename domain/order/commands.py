@@ -66,6 +66,8 @@ def checkout(unit: Unit, command: Checkout) -> dict[str, object]:
     buyer = unit.load(buyer_stream)
     if buyer.kind is None:
         raise Refused(Code.MEMBER_NOT_FOUND, "buyer", command.buyer)
+    if buyer.forgotten:
+        raise Refused(Code.MEMBER_FORGOTTEN, "buyer", command.buyer)
     if buyer.kind != "personal":  # A refund that a channel cannot pay goes to the buyer's wallet.
         raise Refused(Code.MEMBER_KIND_WRONG, "buyer", "only personal members have a wallet")
     stream = order.stream(order_no)

@@ -4,8 +4,6 @@ Who asks is the outbox; a callback is an answer nobody asked for. Whatever a cha
 recorded: its texts are made legible, never refused.
 """
 
-from typing import Literal
-
 from domain.channel.network import (
     Answer,
     AwaitingPayer,
@@ -14,6 +12,7 @@ from domain.channel.network import (
     PaidPart,
     Processing,
     Returned,
+    Word,
 )
 from domain.channel.network import Said as Says
 from domain.channel.port import Declined, Succeeded, Unknown
@@ -28,9 +27,6 @@ from domain.texts import without_faults
 
 LONGEST_TEXT, LONGEST_URL = 200, 500
 MOST_CHARGES, MOST_PARTS = 16, 50
-Word = Literal[
-    "succeeded", "declined", "unknown", "awaiting_payer", "processing", "not_found", "returned"
-]
 
 
 class ClaimAttempt(Command, frozen=True):
@@ -96,19 +92,19 @@ def answer_command(
     if isinstance(said, Declined) and answer.charges:
         word, reason = "unknown", f"declined, with charges on record: {reason}"
     wrong = amount_fen is not None and not 0 < amount_fen <= MAX_FEN
-    if wrong or (word in ("succeeded", "returned") and not _legible(said.serial).strip()):  # type: ignore[union-attr]
+    if wrong or (word in ("succeeded", "returned") and not legible(said.serial).strip()):  # type: ignore[union-attr]
         word, reason = "unknown", "it succeeded, without a serial or of an amount that is none"
         amount_fen = None
     return RecordAnswer(
         instruction_id,
         word,
-        serial=_legible(getattr(said, "serial", "")),
+        serial=legible(getattr(said, "serial", "")),
         amount_fen=amount_fen,
-        reason=_legible(reason),
+        reason=legible(reason),
         by_channel=getattr(said, "by_channel", False),
-        url=_legible(getattr(said, "url", ""), LONGEST_URL),
+        url=legible(getattr(said, "url", ""), LONGEST_URL),
         charges=tuple(
-            Charge(_legible(one.serial), one.amount_fen, one.at_us)
+            Charge(legible(one.serial), one.amount_fen, one.at_us)
             for one in answer.charges[:MOST_CHARGES]
             if one.serial and 0 < one.amount_fen <= MAX_FEN
         ),
@@ -116,7 +112,7 @@ def answer_command(
         exchange=exchange,
         unsent=not answer.sent,
         parts=tuple(
-            PaidPart(_legible(one.number), _legible(one.serial), one.amount_fen)
+            PaidPart(legible(one.number), legible(one.serial), one.amount_fen)
             for one in answer.parts[:MOST_PARTS]
         ),
     )
@@ -140,7 +136,7 @@ def _word(said: Says) -> Word:
             return "unknown"
 
 
-def _legible(text: str, longest: int = LONGEST_TEXT) -> str:
+def legible(text: str, longest: int = LONGEST_TEXT) -> str:
     return without_faults(text)[:longest]
 
 

@@ -20,7 +20,7 @@ from domain.fields import checked_member_id, checked_number, checked_text
 from domain.kernel import Command, Stream, Unit
 from domain.member import member
 from domain.money import fen
-from domain.payment import combined, instruction, payment, routes, transfer
+from domain.payment import combined, contradiction, instruction, payment, routes, transfer
 from domain.payment.asked import Details
 from domain.payment.combined import Sold
 from domain.payment.plan import Leg
@@ -31,6 +31,7 @@ from domain.payment.protocol import (
     payment_code,
     refuse_amount,
 )
+from domain.payment.tried import Told
 from domain.refusals import Code, Refused
 
 # An instruction's id: `pay-`, `back-`, `refund-` or `payout-`, and a number of up to 64 characters.
@@ -100,10 +101,30 @@ def result_of(command: RecordOutcome) -> Result:
 
 
 def record_outcome(unit: Unit, command: RecordOutcome) -> dict[str, object]:
+    """Raises INSTRUCTION_NOT_FOUND, INSTRUCTION_ALREADY_ENDED. What a person says of money that a
+    channel over a network was to pay is no proof: the channel is asked. So it is about a success
+    under another serial than the first, which is a contradiction."""
     instruction_id = checked_number(command.instruction_id, "instruction_id", longest=LONGEST_ID)
     stream = instruction.stream(instruction_id)
-    unit.record(stream, instruction.conclude(unit.load(stream), result_of(command)))
+    before, result = unit.load(stream), result_of(command)
+    facts = instruction.conclude(before, result)
+    unit.record(stream, facts)
+    after, against = unit.load(stream), False
+    if not facts and isinstance(result, Succeeded):
+        against = _contradicts(unit, instruction_id, before, result.serial)
+    doubtful = against or (facts and after.purpose != "payment")
+    if doubtful and after.tried.attempt and after.status not in instruction.OPEN:
+        unit.record(stream, instruction.ask(after, unit.at_us))
     return {"instruction_id": command.instruction_id, "status": unit.load(stream).status}
+
+
+def _contradicts(unit: Unit, instruction_id: str, before: instruction.State, serial: str) -> bool:
+    """Whether a success is another one than is on record, and none that was told before."""
+    beside = contradiction.stream(instruction_id)
+    told = Told(at_us=unit.at_us)
+    facts = contradiction.told_by_a_person(unit.load(beside), before, serial, told)
+    unit.record(beside, facts)
+    return bool(facts)
 
 
 def issue(
@@ -146,7 +167,8 @@ def planned(
     if not asked:
         return (_leg(unit, product, method, amount_fen, ""),)
     if len(asked) > product.most_legs:
-        raise Refused(Code.LEGS_INVALID, "legs", f"at most {product.most_legs} of {product.code}")
+        detail = f"{product.code} has at most {product.most_legs} legs, {len(asked)} were given"
+        raise Refused(Code.LEGS_INVALID, "legs", detail)
     if len({leg.method for leg in asked}) != len(asked):
         raise Refused(Code.LEGS_INVALID, "legs", "a method stands in two legs")
     legs = tuple(
@@ -217,7 +239,11 @@ def _hold(unit: Unit, payment_no: str, payer: str, amount_fen: int) -> None:
     state = unit.load(stream)
     if state.frozen_out:
         raise Refused(Code.ACCOUNT_FROZEN, "legs", f"{state.account}: out")
-    unit.record(stream, account.hold(state, _hold_id(payment_no), amount_fen, "a payment's leg"))
+    try:
+        facts = account.hold(state, _hold_id(payment_no), amount_fen, "a payment's leg")
+    except Refused as no:  # Nobody has asked for a hold: it is about a leg.
+        raise Refused(no.code, "legs", no.detail) from no
+    unit.record(stream, facts)
 
 
 def release_wallet(unit: Unit, payment_no: str, payer: str) -> None:
@@ -326,8 +352,20 @@ def issue_send_backs(
                     code=leg.code,
                     product="REFUND",
                     original=original,
+                    original_fen=late_fen(unit, original, part),
                     part=part,
                 )
+
+
+def late_fen(unit: Unit, original: str, part: str) -> int:
+    """What a payment moved that succeeded only after its instruction had been declined, or a `part`
+    of it: channels want the true total with a refund. 0: its instruction says it."""
+    asked = unit.load(instruction.stream(original))
+    if asked.status != "declined" or asked.asked is None:
+        return 0
+    numbers = {one.transaction: one.number for one in asked.asked.parts}
+    beside = unit.load(contradiction.stream(original))
+    return contradiction.moved_late(beside, numbers.get(part, ""))
 
 
 def payment_parts(unit: Unit, leg: Leg, instruction_id: str) -> list[Sold]:

@@ -91,7 +91,9 @@ class State(Struct, frozen=True, gc=False):
 
     items: tuple[Item, ...] = ()
     word: Literal["", "succeeded", "declined", "returned"] = ""
-    serial: str = ""  # Of a late success.
+    serial: str = ""  # Of a late success,
+    moved_fen: int = 0  # what it moved, and of a combined order by transaction.
+    paid: tuple[PaidPart, ...] = ()
 
 
 class Against(NamedTuple):
@@ -141,6 +143,23 @@ def hear(
         detail = f"{MOST} contradictions are on record already"
         raise Refused(Code.INSTRUCTION_ALREADY_ENDED, "instruction_id", detail)
     return facts
+
+
+def told_by_a_person(
+    state: State, before: instruction.State, serial: str, told: Told
+) -> list[Event]:
+    """Somebody records a success under another serial than the one on record: suspected to be a
+    second charge, and to be asked about. The same again returns [].
+
+    Raises INSTRUCTION_ALREADY_ENDED when the channel has taken that back, or when more is on record
+    already than is kept.
+    """
+    if before.status not in ("succeeded", "differs") or serial == before.answer:
+        return []
+    if state.word in ("declined", "returned"):
+        detail = f"its channel has said since that it was {state.word}"
+        raise Refused(Code.INSTRUCTION_ALREADY_ENDED, "instruction_id", detail)
+    return hear(state, before, Succeeded(serial), (), told)
 
 
 def _cleared(state: State, said: Said, told: Told) -> list[Event]:
@@ -269,6 +288,18 @@ def doubted_serial(state: State) -> str:
     return next((one.serial for one in doubts), "")
 
 
+def moved_late(state: State, number: str) -> int:
+    """What a late success moved in fen: of the transaction that has this number at the channel, or
+    the whole. 0: there was none."""
+    by_part = {one.number: one.amount_fen for one in state.paid}
+    return by_part.get(number, 0 if by_part else state.moved_fen)
+
+
+def came_back(state: State) -> bool:
+    """Whether the channel itself has said that what it had paid came back."""
+    return any(one.kind == "returned" and one.stage in ("certain", "ended") for one in state.items)
+
+
 def is_doubted(state: State) -> bool:
     """Whether something is suspected that the channel was not asked about yet."""
     return any(one.stage == "suspected" for one in state.items)
@@ -285,7 +316,8 @@ def evolve(state: State, event: Event) -> State:
             kept = [one for one in state.items if (one.kind, one.serial) != (kind, serial)]
             after = replace(state, items=(*kept, Item(kind, serial, fen, "certain")))
             if kind == "late":
-                return replace(after, word="succeeded", serial=serial)
+                late = replace(after, moved_fen=fen, paid=event.parts)
+                return replace(late, word="succeeded", serial=serial)
             if kind == "declined" or kind == "returned":
                 return replace(after, word=kind)
             return after

@@ -36,12 +36,11 @@ NO_SUCH_ORDER = "the channel has no such order, nor has had one for a while"
 
 
 class Issued(Fact, frozen=True, omit_defaults=True):
-    """`reference` is the stream that asked for it; the outcome goes back there. `number` is what
-    the channel knows it by, "" for the instruction's own id; `code` the payment code. A refund
-    names the instruction it is of, `original`, and of a combined order the transaction, `part`.
-    `choice`: why this channel; `merchant`: whose transaction it is; `serial`: the charge a refund
-    gives back, "" for the first, and `original_fen` what that moved, 0 for what the original did;
-    `payee` the stream of what the money is meant for."""
+    """`reference`: the stream that asked for it; the outcome goes back there. `number`: what the
+    channel knows it by, "" for its own id; `code` the payment code. A refund names the instruction
+    it is of, `original`, and of a combined order the transaction, `part`. `choice`: why this
+    channel; `merchant`: whose transaction; `serial`: the charge a refund gives back, "": the first;
+    `original_fen`: what that moved, 0: what the original did; `payee`: whom it is meant for."""
 
     purpose: Purpose
     reference: str
@@ -126,10 +125,13 @@ class Declined(Fact, frozen=True, omit_defaults=True):
 
 
 class Confirmed(Fact, frozen=True, omit_defaults=True):
-    """It has ended, and was asked about: what was said against it stands in the contradictions."""
+    """It had ended, and was asked about. `said`: "confirmed", or the word against it, and in
+    `detail` its serial or reason; "": that was not kept yet."""
 
     attempt: int
     exchange: str = ""
+    said: tried.Again = ""
+    detail: str = ""
 
 
 class AskWanted(Fact, frozen=True):
@@ -180,7 +182,7 @@ class State(Struct, frozen=True, gc=False):
     paid: tuple[PaidPart, ...] = ()  # By transaction, of a combined order.
 
 
-AnswerT = TypeVar("AnswerT", bound=Succeeded | Declined | Unknown, covariant=True)
+AnswerT = TypeVar("AnswerT", bound=Succeeded | Declined | Unknown | Answered, covariant=True)
 
 
 class Outcome(NamedTuple, Generic[AnswerT]):
@@ -285,9 +287,7 @@ def _still_open(state: State, answer: network.Said, told: Told) -> list[Event]:
     assert state.asked is not None
     attempt, at_us, exchange = told.attempt, told.at_us, told.exchange
     said, text, after = tried.taken(state.tried, answer, told)
-    if attempt and attempt <= state.tried.answered:
-        return []
-    if not attempt and not tried.is_news(state.tried, state.status, said, text):
+    if not tried.is_news(state.tried, state.status, said, text, attempt):
         return []
     if tried.is_gone(after, at_us):
         gone = Declined(after.closing or NO_SUCH_ORDER, False, attempt, exchange)
@@ -303,7 +303,8 @@ def _heard_again(state: State, said: network.Said, told: Told) -> list[Event]:
     if attempt <= state.tried.answered:
         return []
     if isinstance(said, tried.CONCLUSIVE):
-        return [Confirmed(attempt, exchange)]
+        ended = (state.status, state.answer, state.moved_fen)
+        return [Confirmed(attempt, exchange, *tried.said_again(ended, said))]
     due_us = state.due_us and at_us + rhythm.back_off_us(state.tried.tries)
     if due_us is None:
         return []  # The answer of an attempt that a callback has overtaken.
@@ -359,9 +360,8 @@ def evolve(state: State, event: Event) -> State:
         case Unknown(reason=reason):
             been = tried.unanswered(been, event.attempt, unsent=event.unsent)
             after = replace(state, due_us=event.due_us, tried=been)
-            return (
-                replace(after, status="unknown", answer=reason) if state.status in OPEN else after
-            )
+            going_on = state.status in OPEN
+            return replace(after, status="unknown", answer=reason) if going_on else after
         case Attempted(kind=kind):
             ended = state.status not in OPEN
             status = "sent" if state.status == "issued" else state.status
@@ -375,8 +375,8 @@ def evolve(state: State, event: Event) -> State:
             been = tried.heard(been, said, text, Told(event.attempt, event.at_us))
             after = replace(state, due_us=event.due_us, tried=been)
             return replace(after, status=status, answer=answer)
-        case Confirmed():
-            return replace(state, due_us=None, tried=tried.answered(been, event.attempt))
+        case Confirmed(attempt=attempt, said=said):
+            return replace(state, due_us=None, tried=tried.confirmed(been, attempt, said))
         case AskWanted():
             return replace(state, due_us=event.due_us, tried=tried.wanted(been, state.due_us))
         case CloseWanted(reason=reason):
@@ -391,10 +391,10 @@ def _ended(state: State, event: Succeeded | Differed | Declined) -> State:
     been = tried.ended(state.tried, event.attempt, event.exchange)
     ended = replace(state, due_us=None, tried=been)
     match event:
-        case Succeeded(serial=serial, parts=paid):
-            fen = state.amount_fen
-            return replace(ended, status="succeeded", answer=serial, moved_fen=fen, paid=paid)
-        case Differed(serial=serial, amount_fen=fen, parts=paid):
-            return replace(ended, status="differs", answer=serial, moved_fen=fen, paid=paid)
         case Declined(reason=reason):
             return replace(ended, status="declined", answer=reason)
+        case Succeeded():
+            ended = replace(ended, status="succeeded", moved_fen=state.amount_fen)
+        case Differed(amount_fen=fen):
+            ended = replace(ended, status="differs", moved_fen=fen)
+    return replace(ended, answer=event.serial, paid=event.parts)

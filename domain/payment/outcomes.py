@@ -13,9 +13,9 @@ from domain.accounting.rules.purchase import payment_to_send_back
 from domain.accounting.rules.purchase import recharge as recharge_entry
 from domain.accounting.rules.refund import refund_succeeded, refund_to_suspense, refund_to_wallet
 from domain.kernel import Entry, Reaction, Stream, Unit
-from domain.payment import payment
+from domain.payment import instruction, payment
 from domain.payment.commands import issue_send_backs, release_wallet
-from domain.payment.instruction import Declined, Outcome, Succeeded, Unknown
+from domain.payment.instruction import Answered, Declined, Outcome, Succeeded, Unknown
 from domain.payment.plan import Leg, place_of
 from domain.payment.rerouting import given_up, rerouted
 
@@ -31,13 +31,15 @@ def payment_succeeded(unit: Unit, outcome: Outcome[Succeeded]) -> None:
     )
     unit.record(stream, facts)
     issue_send_backs(unit, stream, facts)
+    _known_again(unit, stream)
 
 
 def payment_declined(unit: Unit, outcome: Outcome[Declined]) -> None:
     """The channel refused a leg: another carries it, or what the other legs brought is undone."""
-    if rerouted(unit, outcome):
-        return
     stream = _payment(outcome)
+    if rerouted(unit, outcome):
+        _unknown_still(unit, stream)
+        return
     state = unit.load(stream)
     reason = outcome.fact.reason
     facts = payment.leg_declined(state, place_of(outcome.instruction_id), reason)
@@ -54,6 +56,39 @@ def payment_unknown(unit: Unit, outcome: Outcome[Unknown]) -> None:
         return
     stream = _payment(outcome)
     unit.record(stream, payment.become_unknown(unit.load(stream), outcome.fact.reason))
+
+
+def payment_known(unit: Unit, outcome: Outcome[Answered]) -> None:
+    """A channel that could not say has the order: the payment goes on."""
+    _known_again(unit, _payment(outcome))
+
+
+def _known_again(unit: Unit, stream: "Stream[payment.State]") -> None:
+    """A payment is unknown as long as one of its legs is."""
+    state = unit.load(stream)
+    if state.status == "unknown" and _unknown_leg(unit, stream, state) is None:
+        unit.record(stream, payment.become_known(state))
+
+
+def _unknown_still(unit: Unit, stream: "Stream[payment.State]") -> None:
+    """One leg was given to another channel: another leg may be unknown."""
+    state = unit.load(stream)
+    leg = _unknown_leg(unit, stream, state)
+    if leg is not None:
+        unit.record(stream, payment.become_unknown(state, leg.answer))
+
+
+def _unknown_leg(
+    unit: Unit, stream: "Stream[payment.State]", state: payment.State
+) -> instruction.State | None:
+    """What is asked of a channel for a leg of which nobody can say what became of it."""
+    payment_no = payment.number_of(stream)
+    for place, leg in enumerate(state.legs):
+        if leg.status == "waiting":
+            asked = unit.load(instruction.stream(payment.asks(state, payment_no, place)))
+            if asked.status == "unknown":
+                return asked
+    return None
 
 
 def credit_recharged_wallet(
@@ -130,5 +165,7 @@ def leg_kept(unit: Unit, channel: str, buyer: str, amount_fen: int) -> Entry:
     )
 
 
-def _payment(outcome: Outcome[Succeeded | Declined | Unknown]) -> "Stream[payment.State]":
+def _payment(
+    outcome: Outcome[Succeeded | Declined | Unknown | Answered],
+) -> "Stream[payment.State]":
     return Stream(outcome.asked.reference)

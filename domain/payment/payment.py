@@ -3,7 +3,7 @@
     (none) ──start──▶ paying ──all legs in──▶ succeeded ──send back──▶ sending_back ──▶ sent_back
                        │  ▲                                                        └──▶ kept
                        ▼  │
-                     unknown ──▶ succeeded | giving_up | declined
+                     unknown ──▶ succeeded | giving_up | declined     back: it is answered again
 
              a leg is declined ──▶ giving_up ──every leg has ended──▶ declined
              its channel would not carry it ──▶ rerouted: another one is asked for the leg
@@ -141,9 +141,14 @@ class BecameUnknown(Fact, frozen=True):
     reason: str
 
 
+class BecameKnown(Fact, frozen=True):
+    """No leg is unknown any more: what is awaited is the payer, or the channel's work."""
+
+
 Event = (
     Started | LegSucceeded | LegDeclined | LegRerouted | Succeeded | Reopened | Captured
     | WalletRecharged | SendBackStarted | SentBack | SendBackFailed | Declined | BecameUnknown
+    | BecameKnown
 )  # fmt: skip
 Status = Literal[
     "none", "paying", "unknown", "giving_up", "succeeded", "sending_back", "sent_back", "kept",
@@ -223,9 +228,8 @@ def leg_succeeded(
         return []
     leg = started.legs[place]
     if state.status == "giving_up":
-        reason = state.reason
-        back = SendBackStarted(place, leg.amount_fen, reason, goes_back(leg))
-        return [back, *_declined_if_ended(state, place, reason)]
+        back = SendBackStarted(place, leg.amount_fen, state.reason, goes_back(leg))
+        return [back, *_declined_if_ended(state, place, state.reason)]
     if any_is(state.legs, "waiting", but=place):
         return [LegSucceeded(place, leg.amount_fen, waits(leg))]
     return [Succeeded(started.purpose, started.reference, started.amount_fen, place)]
@@ -284,6 +288,10 @@ def become_unknown(state: State, reason: str) -> list[Event]:
     return [BecameUnknown(reason)] if state.status == "paying" else []
 
 
+def become_known(state: State) -> list[Event]:
+    return [BecameKnown()] if state.status == "unknown" else []
+
+
 def capture(state: State) -> list[Event]:
     """What the payment is for takes its money. One leg needs no fact of its own."""
     return [Captured()] if len(needed(state).legs) > 1 else []
@@ -303,10 +311,7 @@ def send_back(state: State, reason: str, goes_back: Callable[[Leg], Entry]) -> l
         return []
     return [
         SendBackStarted(
-            place,
-            leg.amount_fen,
-            reason,
-            None if state.legs[place].account else goes_back(leg),
+            place, leg.amount_fen, reason, None if state.legs[place].account else goes_back(leg)
         )
         for place, leg in enumerate(started.legs)
         if leg.kind == "channel"
@@ -322,15 +327,13 @@ def complete_send_back(state: State, place: int, amount_fen: int, entry: Entry) 
     return [SentBack(place, amount_fen, _whole(state, place, leg_whole), entry, leg_whole)]
 
 
-def fail_send_back(
-    state: State, place: int, amount_fen: int, reason: str, entry: Entry
-) -> list[Event]:
+def fail_send_back(state: State, place: int, fen: int, reason: str, entry: Entry) -> list[Event]:
     started = needed(state)
     if state.legs[place].status != "sending_back":
         return []
-    leg_whole = leg_states.comes_to(started.legs, state.legs, place, amount_fen, "kept")
+    leg_whole = leg_states.comes_to(started.legs, state.legs, place, fen, "kept")
     whole = _whole(state, place, leg_whole)
-    return [SendBackFailed(place, amount_fen, reason, whole, entry, leg_whole)]
+    return [SendBackFailed(place, fen, reason, whole, entry, leg_whole)]
 
 
 def _whole(state: State, ending: int, as_: Gone) -> Gone:
@@ -378,8 +381,9 @@ def evolve(state: State, event: Event) -> State:
         case Declined(reason=reason):
             ended = changed(legs, 0, "declined") if len(legs) == 1 else legs
             return replace(state, status="declined", legs=ended, reason=reason)
-        case BecameUnknown():
-            return replace(state, status="unknown")
+        case BecameUnknown() | BecameKnown():
+            unknown = isinstance(event, BecameUnknown)
+            return replace(state, status="unknown" if unknown else "paying")
         case WalletRecharged():
             return state
         case SendBackStarted(leg=place, entry=entry):
@@ -387,11 +391,9 @@ def evolve(state: State, event: Event) -> State:
             if state.status == "succeeded":
                 state, legs = replace(state, status="sending_back"), released(legs)
             return replace(state, legs=changed(legs, place, "sending_back", waits))
-        case SentBack(leg=place, whole=whole, amount_fen=fen):
-            legs = leg_states.gone(legs, place, fen, None, event.leg_whole)
-            return replace(state, status=whole or state.status, legs=legs)
-        case SendBackFailed(leg=place, whole=whole, amount_fen=fen, entry=entry):
-            legs = leg_states.gone(legs, place, fen, suspense_of(entry), event.leg_whole)
-            return replace(state, status=whole or state.status, legs=legs)
+        case SentBack(leg=place, amount_fen=fen) | SendBackFailed(leg=place, amount_fen=fen):
+            kept = suspense_of(event.entry) if isinstance(event, SendBackFailed) else None
+            legs = leg_states.gone(legs, place, fen, kept, event.leg_whole)
+            return replace(state, status=event.whole or state.status, legs=legs)
         case _:
             assert_never(event)

@@ -113,15 +113,6 @@ PRODUCTS: dict[str, Product] = {
 COMBINES: dict[str, tuple[int, int]] = {"WECHAT_PAY": (2, 10)}
 
 
-def product_of(code: str) -> Product:
-    """The product of a code. Raises Refused(PRODUCT_UNKNOWN)."""
-    found = PRODUCTS.get(code) if isinstance(code, str) else None
-    if found is None:
-        detail = f"{quoted(str(code)[:40])} is not one of {', '.join(PRODUCTS)}"
-        raise Refused(Code.PRODUCT_UNKNOWN, "product", detail)
-    return found
-
-
 def payment_code(product: Product, method: object, field: str = "method") -> PaymentCode:
     """The payment code of a method that may fund this product. Raises Refused(METHOD_UNKNOWN)."""
     found = PAYMENT_CODES.get(method) if isinstance(method, str) else None

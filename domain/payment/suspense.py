@@ -153,7 +153,10 @@ def place(state: State, by: str, entry: Entry) -> list[Event]:
     if state.status == "placed":
         return []
     if not is_surplus(state):
-        raise Refused(Code.SUSPENSE_STATE_WRONG, "item", f"it is {state.status}")
+        detail = f"it is {state.status}"
+        if state.status == "waiting":
+            detail = f"it is a shortage, on {state.account}: there is nothing to give away"
+        raise Refused(Code.SUSPENSE_STATE_WRONG, "item", detail)
     return [Placed(opened.waits_fen, "wallet", by, entry)]
 
 

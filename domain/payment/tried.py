@@ -22,6 +22,10 @@ CONCLUSIVE = (Succeeded, Declined, network.Returned, network.NotFound)
 # What is to be done when a time has come: `decline` and `renumber` need no channel.
 Next = Literal["send", "query", "close", "decline", "renumber"]
 Phase = Literal["send", "wait", "close", "doubt"]
+# What was said of what has ended, when it was asked about: the same, or something else.
+Again = Literal[
+    "", "confirmed", "succeeded", "differs", "declined", "returned", "not_found"
+]  # fmt: skip
 # What a channel may say that ends nothing.
 Said = Literal["awaiting_payer", "processing", "not_found", "unknown"]
 
@@ -101,6 +105,32 @@ def ended(tried: Tried, attempt: int, exchange: str) -> Tried:
     return replace(after, by_hand=True) if by_hand else after
 
 
+def said_again(
+    ended: tuple[str, str, int],
+    said: Succeeded | Declined | network.Returned | network.NotFound,
+) -> tuple[Again, str]:
+    """What a channel said of what has `ended` (as what, with which serial or reason, how many fen
+    it moved): "confirmed", or the word with its own serial or reason."""
+    status, answer, moved_fen = ended
+    if isinstance(said, Succeeded):
+        if status not in ("succeeded", "differs") or said.serial != answer:
+            return "succeeded", said.serial
+        same = said.amount_fen in (None, moved_fen)
+        return ("confirmed", "") if same else ("differs", said.serial)
+    if isinstance(said, Declined):
+        return ("confirmed", "") if status == "declined" else ("declined", said.reason)
+    if isinstance(said, network.Returned):
+        return "returned", said.reason or said.serial
+    return "not_found", said.reason
+
+
+def confirmed(tried: Tried, attempt: int, said: Again) -> Tried:
+    """What has ended was asked about: what an operator had recorded may be the channel's own word
+    now."""
+    after = answered(tried, attempt)
+    return replace(after, by_hand=False) if said == "confirmed" else after
+
+
 def unanswered(tried: Tried, attempt: int, *, unsent: bool) -> Tried:
     """An attempt whose outcome nobody knows; `unsent`: but that nothing left."""
     after = answered(tried, attempt)
@@ -136,8 +166,11 @@ def heard(tried: Tried, said: Said, text: str, told: Told) -> Tried:
     return replace(after, missing=0, url=url)
 
 
-def is_news(tried: Tried, status: str, said: Said, text: str) -> bool:
-    """Whether a callback that ends nothing tells anything."""
+def is_news(tried: Tried, status: str, said: Said, text: str, attempt: int) -> bool:
+    """Whether an answer that ends nothing tells anything: the first to an attempt does, a callback
+    (`attempt` 0) where it changes something."""
+    if attempt:
+        return attempt > tried.answered
     if said == "awaiting_payer":
         return status != "processing" and bool(text) and text != tried.url
     return said == "processing" and status != "processing"

@@ -23,7 +23,7 @@ from domain.fields import checked_text
 from domain.kernel import Command, Reaction, Stream, Unit, shanghai_date
 from domain.member import member
 from domain.member.terms import parse_cycle
-from domain.payment import instruction
+from domain.payment import contradiction, instruction
 from domain.payment.asked import Details
 from domain.payment.commands import issue
 from domain.payment.instruction import Declined, Outcome, Succeeded
@@ -211,13 +211,15 @@ def _batch(outcome: Outcome[Succeeded | Declined]) -> "Stream[batch.State]":
 
 def retry_payout(unit: Unit, command: RetryPayout) -> dict[str, object]:
     """Pay a failed or returned payout again, under a new instruction; once, however often it is
-    asked. Raises BATCH_NOT_FOUND, PAYOUT_NOT_FOUND, ACCOUNT_CLOSED, BALANCE_INSUFFICIENT.
+    asked. Raises BATCH_NOT_FOUND, PAYOUT_NOT_FOUND, PAYOUT_UNCONFIRMED, ACCOUNT_CLOSED,
+    BALANCE_INSUFFICIENT.
     """
     stream = batch.stream(command.batch_id)
     state = unit.load(stream)
     if replaced_by := batch.replacement_of(state, command.payout_no):
         return _retried(command, replaced_by)
     payout = batch.payout_of(state, command.payout_no, "failed", "returned")
+    _refuse_unconfirmed(unit, payout)
     available = account_id(MERCHANT_AVAILABLE, state.merchant)
     if is_closed(unit, available):
         detail = f"{available}: what came back since is in suspense, {CHANNEL_SURPLUS}"
@@ -233,13 +235,27 @@ def retry_payout(unit: Unit, command: RetryPayout) -> dict[str, object]:
     return _retried(command, again)
 
 
+def _refuse_unconfirmed(unit: Unit, payout: batch.LivePayout) -> None:
+    """Money is paid a second time only once the bank itself has said that it was not, or is back;
+    a channel in this process has nobody else to ask. Raises PAYOUT_UNCONFIRMED."""
+    no = payout.payout_no
+    tried = unit.load(instruction.stream(no)).tried
+    said_so = not tried.by_hand
+    if payout.status == "returned":
+        said_so = contradiction.came_back(unit.load(contradiction.stream(no)))
+    if tried.attempt and not said_so:
+        detail = f"a person has recorded that {no} is {payout.status}; its bank, asked, has not"
+        raise Refused(Code.PAYOUT_UNCONFIRMED, "payout_no", detail)
+
+
 def _retried(command: RetryPayout, again: str) -> dict[str, object]:
     return {"batch_id": command.batch_id, "payout_no": again, "instruction_id": again}
 
 
 def return_payout(unit: Unit, command: ReturnPayout) -> dict[str, object]:
     """Record that a paid payout came back, once: to the merchant, or to suspense, if the merchant's
-    accounts were closed meanwhile. Raises BATCH_NOT_FOUND, PAYOUT_NOT_FOUND."""
+    accounts were closed meanwhile. A bank over a network is asked whether it did. Raises
+    BATCH_NOT_FOUND, PAYOUT_NOT_FOUND."""
     stream = batch.stream(command.batch_id)
     state = unit.load(stream)
     reason = checked_text(command.reason, "reason")
@@ -252,7 +268,8 @@ def return_payout(unit: Unit, command: ReturnPayout) -> dict[str, object]:
     if payout.status == "returned":
         return answer
     on, amount_fen = unit.accounting_date, payout.amount_fen
-    asked = unit.load(instruction.stream(payout.payout_no))
+    asked_by = instruction.stream(payout.payout_no)
+    asked = unit.load(asked_by)
     entry = home_or_suspense(
         unit,
         account_id(MERCHANT_AVAILABLE, state.merchant),
@@ -261,6 +278,8 @@ def return_payout(unit: Unit, command: ReturnPayout) -> dict[str, object]:
     )
     unit.record(stream, batch.payout_returned(state, payout.payout_no, reason, entry))
     hold_returned(unit, state.merchant, payout.payout_no, amount_fen)
+    if asked.tried.attempt:
+        unit.record(asked_by, instruction.ask(asked, unit.at_us))
     return answer
 
 

@@ -46,8 +46,10 @@ def payout_returned(unit: Unit, against: Against) -> None:
     or suspense, where the merchant's accounts are closed."""
     stream: Stream[batch.State] = Stream(against.asked.reference)
     state, payout_no = unit.load(stream), against.instruction_id
+    if _is(state, payout_no, "returned"):
+        ended(unit, against, "an operator had recorded it: the merchant has it")
     if not _is(state, payout_no, "succeeded"):
-        return  # An operator has recorded it, or it was paid again: it stays listed.
+        return  # What was paid again stays listed.
     on, channel, amount_fen = (
         unit.accounting_date,
         against.asked.channel,

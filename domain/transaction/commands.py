@@ -9,10 +9,10 @@ from domain.channel.channels import PAYOUT_CHANNEL
 from domain.fields import checked_number, checked_text
 from domain.kernel import Command, Stream, Unit
 from domain.money import MAX_TAKEN_FEN, fen
-from domain.payment import payment
+from domain.payment import instruction, payment
 from domain.payment.asked import Details
-from domain.payment.commands import issue, payment_parts
-from domain.payment.instruction import Declined, Outcome, Succeeded, Unknown
+from domain.payment.commands import issue, late_fen, payment_parts
+from domain.payment.instruction import Answered, Declined, Outcome, Succeeded, Unknown
 from domain.payment.outcomes import refund_kept
 from domain.payment.plan import Share, carrier, place_of
 from domain.transaction import refund, transaction
@@ -132,6 +132,7 @@ def _of(
         details["code"], details["original"] = leg.code, original
         if payment_parts(unit, leg, original):
             details["part"] = transaction_id
+        details["original_fen"] = late_fen(unit, original, details.get("part", ""))
     return details
 
 
@@ -199,6 +200,7 @@ def refund_succeeded(unit: Unit, outcome: Outcome[Succeeded]) -> None:
     refund.needed(state, stream)
     entry = refund_rules.refund_succeeded(unit.accounting_date, asked.channel, asked.amount_fen)
     unit.record(stream, refund.succeed(state, place_of(outcome.instruction_id), entry))
+    _known_again(unit, stream)
 
 
 def refund_declined(unit: Unit, outcome: Outcome[Declined]) -> None:
@@ -208,6 +210,7 @@ def refund_declined(unit: Unit, outcome: Outcome[Declined]) -> None:
     wanted, place = refund.needed(state, stream), place_of(outcome.instruction_id)
     entry = refund_kept(unit, asked.channel, wanted.buyer, asked.amount_fen)
     unit.record(stream, refund.fail(state, place, outcome.fact.reason, entry))
+    _known_again(unit, stream)
 
 
 def refund_unknown(unit: Unit, outcome: Outcome[Unknown]) -> None:
@@ -218,5 +221,23 @@ def refund_unknown(unit: Unit, outcome: Outcome[Unknown]) -> None:
     unit.record(stream, refund.become_unknown(state, outcome.fact.reason))
 
 
-def _refund(outcome: Outcome[Succeeded | Declined | Unknown]) -> "Stream[refund.State]":
+def refund_known(unit: Unit, outcome: Outcome[Answered]) -> None:
+    """A channel that could not say works on it: so the refund goes on."""
+    _known_again(unit, _refund(outcome))
+
+
+def _known_again(unit: Unit, stream: "Stream[refund.State]") -> None:
+    """A refund is unknown as long as one of its parts is."""
+    state = unit.load(stream)
+    if state.status != "unknown":
+        return
+    refund_no, parts = refund.number_of(stream), len(state.waits)
+    for part in range(parts):
+        wanted = instruction.stream(refund.instruction_id(refund_no, part, parts))
+        if refund.is_under_way(state, part) and unit.load(wanted).status == "unknown":
+            return
+    unit.record(stream, refund.become_known(state))
+
+
+def _refund(outcome: Outcome[Succeeded | Declined | Unknown | Answered]) -> "Stream[refund.State]":
     return Stream(outcome.asked.reference)

@@ -3,7 +3,7 @@
 (none) ──request──▶ processing ──▶ succeeded        each part by itself; the whole when all have
   │                   ▲  │  ▲
   │                   │  ▼  │
-  │                   │ unknown ──▶ succeeded | failed
+  │                   │ unknown ──▶ succeeded | failed      back: it is answered again
   │                   │ failed ◀── processing      the money goes to the buyer's wallet or,
  ask                  │                            when that is closed, to suspense
   ▼                   │
@@ -76,14 +76,15 @@ class Failed(Fact, frozen=True):
     entry: Entry
 
 
-class PartSucceeded(Fact, frozen=True):
+class PartSucceeded(Fact, frozen=True, omit_defaults=True):
     """One of several parts has reached the buyer; `whole`: what the refund ended as with it, ""
-    while others are under way."""
+    while others are under way; `reason`: why it has failed as a whole, by an earlier part."""
 
     part: int
     amount_fen: int
     whole: Ending
     entry: Entry
+    reason: str = ""
 
 
 class PartFailed(Fact, frozen=True):
@@ -100,6 +101,13 @@ class BecameUnknown(Fact, frozen=True):
     reason: str
 
 
+class BecameKnown(Fact, frozen=True):
+    """No part is unknown any more: the channels work on it. `reason`: why a part has failed, ""
+    while none has."""
+
+    reason: str
+
+
 Event = (
     Requested
     | ApprovalRequested
@@ -110,6 +118,7 @@ Event = (
     | PartSucceeded
     | PartFailed
     | BecameUnknown
+    | BecameKnown
 )
 Status = Literal["none", "requested", "rejected", "processing", "unknown", "succeeded", "failed"]
 
@@ -121,7 +130,8 @@ class State(Struct, frozen=True, gc=False):
     status: Status = "none"
     requested: Requested | None = None
     waits: tuple[str, ...] = ()
-    failed: bool = False  # One of its parts has.
+    failed: bool = False  # One of its parts has,
+    failure: str = ""  # for this reason.
     asked: ApprovalRequested | None = None
     rejected: str = ""  # Why.
 
@@ -251,8 +261,10 @@ def succeed(state: State, part: int, entry: Entry) -> list[Event]:
     if len(state.waits) == 1:
         return [Succeeded(entry)]
     amount_fen = state.requested.parts[part].amount_fen
+    if not _is_last(state, part):
+        return [PartSucceeded(part, amount_fen, "", entry)]
     whole: Ending = "failed" if state.failed else "succeeded"
-    return [PartSucceeded(part, amount_fen, whole if _is_last(state, part) else "", entry)]
+    return [PartSucceeded(part, amount_fen, whole, entry, state.failure)]
 
 
 def fail(state: State, part: int, reason: str, entry: Entry) -> list[Event]:
@@ -271,6 +283,10 @@ def _is_last(state: State, part: int) -> bool:
 
 def become_unknown(state: State, reason: str) -> list[Event]:
     return [BecameUnknown(reason)] if state.status == "processing" else []
+
+
+def become_known(state: State) -> list[Event]:
+    return [BecameKnown(state.failure)] if state.status == "unknown" else []
 
 
 def open_items(state: State) -> OpenItems:
@@ -302,10 +318,13 @@ def evolve(state: State, event: Event) -> State:
             return replace(state, status="failed", waits=(suspense_of(entry),), failed=True)
         case PartSucceeded(part=part, whole=whole):
             return _ended(state, part, "", whole)
-        case PartFailed(part=part, entry=entry, whole=whole):
-            return replace(_ended(state, part, suspense_of(entry), whole), failed=True)
+        case PartFailed(part=part, entry=entry, whole=whole, reason=reason):
+            ended = _ended(state, part, suspense_of(entry), whole)
+            return replace(ended, failed=True, failure=reason)
         case BecameUnknown():
             return replace(state, status="unknown")
+        case BecameKnown():
+            return replace(state, status="processing")
         case _:
             assert_never(event)
 

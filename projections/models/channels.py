@@ -1,4 +1,5 @@
-"""Channels (渠道) for operators: times of maintenance, and every choice of a channel (路由).
+"""Channels (渠道) for operators: times of maintenance, every choice of a channel (路由), and what
+they report of numbers that nobody here knows.
 
 A choice stands under each channel that was looked at, the chosen one and the others, so that the
 question "why did this channel get it, or not?" is one page of one index.
@@ -14,10 +15,12 @@ from sqlalchemy import (
     Column,
     CompoundSelect,
     Connection,
+    Index,
     Select,
     Table,
     bindparam,
     select,
+    text,
     union_all,
 )
 
@@ -52,6 +55,24 @@ DECISIONS = Table(
     Column("reason", TEXT, nullable=False),
     Column("rejected", TEXT, nullable=False),
 )
+_OPEN = text("settled IS NULL")
+UNKNOWN = Table(
+    "unknown_numbers",
+    METADATA,
+    Column("channel", TEXT, primary_key=True),
+    Column("report", BigInteger, primary_key=True),
+    Column("number", TEXT, nullable=False),
+    Column("purpose", TEXT, nullable=False),
+    Column("said", TEXT, nullable=False),
+    Column("serial", TEXT, nullable=False),
+    Column("amount_fen", BigInteger),
+    Column("reason", TEXT, nullable=False),
+    Column("exchange", TEXT),
+    Column("at_us", BigInteger, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("settled", TEXT),
+    Index("unknown_numbers_open", "position", sqlite_where=_OPEN, postgresql_where=_OPEN),
+)
 MOST_TIMES = 20  # Of a channel, the newest: so many may be planned at once.
 
 
@@ -80,16 +101,37 @@ class Decision(Struct, frozen=True):
     rejected: tuple[Rejected, ...]
 
 
+class UnknownNumber(Struct, frozen=True):
+    """What a channel says of a `number` that no instruction has: `said` in a word, `exchange` the
+    SHA-256 (hex) of what came; `settled`: what it was about, None while nobody knows. Fen, UTC µs.
+    """
+
+    channel: str
+    report: int
+    number: str
+    purpose: str
+    said: str
+    serial: str
+    amount_fen: int | None
+    reason: str
+    exchange: str | None
+    at_us: int
+    position: int
+    settled: str | None
+
+
 class Delta(Struct):
-    """Times that were planned and withdrawn, choices."""
+    """Times that were planned and withdrawn, choices, reports and those that were settled."""
 
     planned: list[tuple[str, int, int, int, str, str | None, int]]
     withdrawn: list[tuple[str, int, str]]
     decisions: list[tuple[str, int, str, int, str, str, str]]
+    reports: list[tuple[Any, ...]]
+    settled: list[tuple[str, int, str]]
 
 
 def _new_delta() -> Delta:
-    return Delta([], [], [])
+    return Delta([], [], [], [], [])
 
 
 def _planned(delta: Delta, recorded: Recorded) -> None:
@@ -113,24 +155,47 @@ def _issued(delta: Delta, recorded: Recorded) -> None:
         delta.decisions.append((channel, recorded.position, *told))
 
 
+def _reported(delta: Delta, recorded: Recorded) -> None:
+    fact: facts.UnknownNumberReported = recorded.fact
+    said = (fact.number, fact.purpose, fact.said, fact.serial, fact.amount_fen, fact.reason)
+    told = (fact.exchange or None, recorded.at_us, recorded.position, None)
+    delta.reports.append((key(recorded.stream), fact.report, *said, *told))
+
+
+def _settled(delta: Delta, recorded: Recorded) -> None:
+    fact: facts.UnknownNumberSettled = recorded.fact
+    delta.settled.append((key(recorded.stream), fact.report, fact.reason))
+
+
 def _write(connection: Connection, tables: Tables, delta: Delta) -> None:
     times = tables[MAINTENANCE.name]
     insert_rows(connection, times, delta.planned)
     update_rows(connection, times, delta.withdrawn, ("channel", "window_no"), ("withdrawn",))
     insert_rows(connection, tables[DECISIONS.name], delta.decisions)
+    unknown = tables[UNKNOWN.name]
+    insert_rows(connection, unknown, delta.reports)
+    update_rows(connection, unknown, delta.settled, ("channel", "report"), ("settled",))
 
 
 MODEL = ReadModel(
     name="channels",
-    tables=(MAINTENANCE, DECISIONS),
+    tables=(MAINTENANCE, DECISIONS, UNKNOWN),
     folds={
         facts.MaintenancePlanned: _planned,
         facts.MaintenanceWithdrawn: _withdrawn,
+        facts.UnknownNumberReported: _reported,
+        facts.UnknownNumberSettled: _settled,
         Issued: _issued,
     },
     new_delta=_new_delta,
     write=_write,
 )
+
+
+def unknown_numbers(connection: Connection, limit: int) -> list[UnknownNumber]:
+    """Those that nobody has settled, the oldest first."""
+    query = select(*UNKNOWN.columns).where(_OPEN).order_by(UNKNOWN.c.position).limit(limit)
+    return [UnknownNumber(*row) for row in connection.execute(query)]
 
 
 def maintenance_query(_names: Names = frozenset()) -> CompoundSelect[Any]:

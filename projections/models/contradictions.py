@@ -3,6 +3,7 @@
 For operators: those whose money has no place yet, and those that wait for a bill.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -13,6 +14,7 @@ from domain.kernel import Recorded, key
 from domain.payment import contradiction as facts
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables, Writing
 from projections.tables.bulk import Lookup, insert_rows, update_rows
+from projections.tables.paging import sought_texts
 
 _LISTED = text("stage <> 'ended'")
 
@@ -136,6 +138,18 @@ def listed(connection: Connection, limit: int) -> list[Contradiction]:
     """Those that have not ended, the oldest first."""
     query = select(*TABLE.columns).where(_LISTED).order_by(TABLE.c.position).limit(limit)
     return [Contradiction(*row) for row in connection.execute(query)]
+
+
+def contradictions_of(
+    connection: Connection, instruction_ids: Sequence[str]
+) -> dict[str, list[Contradiction]]:
+    """Those of some instructions (at most a few hundred), by instruction, as they were told."""
+    wanted = TABLE.c.instruction_id.in_(sought_texts(instruction_ids, "instruction_id"))
+    order = (TABLE.c.instruction_id, TABLE.c.position, TABLE.c.kind, TABLE.c.serial)
+    found: dict[str, list[Contradiction]] = {}
+    for row in connection.execute(select(*TABLE.columns).where(wanted).order_by(*order)):
+        found.setdefault(row[0], []).append(Contradiction(*row))
+    return found
 
 
 def of(connection: Connection, instruction_id: str) -> list[Contradiction]:

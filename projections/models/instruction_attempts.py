@@ -142,8 +142,10 @@ def outcome_of(fact: Any) -> tuple[str, str]:
             return "unknown", reason
         case facts.Answered(said=said, text=told):
             return said, told
+        case facts.Confirmed(said=said, detail=told):
+            return said or "confirmed", told
         case _:
-            return "confirmed", ""
+            raise LookupError(f"{type(fact).__name__} is no answer")
 
 
 def _write(connection: Connection, tables: Tables, delta: Delta) -> None:

@@ -8,18 +8,32 @@ from datetime import date
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Date, Index, Integer, Table, select
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    Index,
+    Integer,
+    Table,
+    select,
+    text,
+)
 
 from domain.kernel import Recorded, key
 from domain.member import member as facts
-from projections.engine.model import METADATA, TEXT, ReadModel, Tables
-from projections.tables.bulk import delete_rows, insert_rows, upsert_rows
+from projections.engine.model import METADATA, TEXT, ReadModel, Tables, Writing
+from projections.tables.bulk import Lookup, delete_rows, insert_rows, update_rows, upsert_rows
 from projections.tables.listing import Listing, Names, Narrowed, given
 from projections.tables.paging import (
     Page,
     columns_of,
     sought_text,
 )
+
+FORGOTTEN = "forgotten"  # What a forgotten person is called.
+_GONE = text("forgotten_at_us IS NOT NULL")
 
 TABLE = Table(
     "members",
@@ -28,6 +42,8 @@ TABLE = Table(
     Column("kind", TEXT, nullable=False),
     Column("name", TEXT, nullable=False),
     Column("registered_at_us", BigInteger, nullable=False),
+    Column("forgotten_at_us", BigInteger),
+    Index("members_forgotten", "member_id", sqlite_where=_GONE, postgresql_where=_GONE),
     Index("members_kind", "kind", "member_id"),
 )
 TERMS = Table(
@@ -52,6 +68,16 @@ AGREEMENTS = Table(
     Column("effective_from", Date, primary_key=True),
     Column("in_force", Boolean, nullable=False),
 )
+CERTIFIED = Table(
+    "member_certified",
+    METADATA,
+    Column("member_id", TEXT, primary_key=True),
+    Column("effective_from", Date, primary_key=True),
+    Column("level", Integer, nullable=False),
+    Column("sources", TEXT, nullable=False),
+    Column("particulars", TEXT, nullable=False),
+    Column("certified_at_us", BigInteger, nullable=False),
+)
 OPERATORS = Table(
     "member_operators",
     METADATA,
@@ -62,22 +88,44 @@ OPERATORS = Table(
 
 
 class Delta(Struct):
-    """New members; terms by (member, kind, date); whether a product is agreed, by (member, product,
-    date); operators with their role, None: removed."""
+    """New members by id, and who was forgotten, when; terms by (member, kind, date); whether a
+    product is agreed, by (member, product, date); operators with their role, None: removed;
+    certified levels by (member, date)."""
 
-    registered: list[tuple[Any, ...]]
+    registered: dict[str, tuple[Any, ...]]
+    forgotten: dict[str, int]
     terms: dict[tuple[str, str, date], tuple[Any, ...]]
     agreements: dict[tuple[str, str, date], bool]
     operators: dict[tuple[str, str], str | None]
+    certified: dict[tuple[str, date], tuple[Any, ...]]
 
 
 def _new_delta() -> Delta:
-    return Delta([], {}, {}, {})
+    return Delta({}, {}, {}, {}, {}, {})
 
 
 def _registered(delta: Delta, recorded: Recorded) -> None:
     fact: facts.Registered = recorded.fact
-    delta.registered.append((fact.member_id, fact.kind, fact.name, recorded.at_us))
+    delta.registered[fact.member_id] = (fact.kind, fact.name, recorded.at_us, None)
+
+
+def _forgotten(delta: Delta, recorded: Recorded) -> None:
+    member_id = key(recorded.stream)
+    delta.forgotten[member_id] = recorded.at_us
+    new = delta.registered.get(member_id)
+    if new is not None:
+        delta.registered[member_id] = (new[0], _called(new[0], new[1]), new[2], recorded.at_us)
+
+
+def _called(kind: str, name: str) -> str:
+    """What a forgotten member is called: a company's name is not personal."""
+    return FORGOTTEN if kind == "personal" else name
+
+
+def _certified(delta: Delta, recorded: Recorded) -> None:
+    fact: facts.Certified = recorded.fact
+    values = (fact.level, ",".join(fact.sources), fact.particulars, recorded.at_us)
+    delta.certified[key(recorded.stream), fact.effective_from] = values
 
 
 def _operator_added(delta: Delta, recorded: Recorded) -> None:
@@ -117,8 +165,21 @@ def _agreement_ended(delta: Delta, recorded: Recorded) -> None:
     delta.agreements[key(recorded.stream), fact.product, fact.effective_from] = False
 
 
-def _write(connection: Connection, tables: Tables, delta: Delta) -> None:
-    insert_rows(connection, tables[TABLE.name], delta.registered)
+def _write(connection: Connection, tables: Tables, delta: Delta) -> Writing:
+    members = tables[TABLE.name]
+    earlier = [(one,) for one in delta.forgotten.keys() - delta.registered.keys()]
+    (rows,) = yield [Lookup(members, ("member_id",), sorted(earlier))]
+    insert_rows(connection, members, [(one, *row) for one, row in delta.registered.items()])
+    gone = [(row[0], _called(row[1], row[2]), delta.forgotten[row[0]]) for row in rows]
+    update_rows(connection, members, gone, ("member_id",), ("name", "forgotten_at_us"))
+    _write_details(connection, tables, delta)
+
+
+def _write_details(connection: Connection, tables: Tables, delta: Delta) -> None:
+    certified = [(*at, *values) for at, values in delta.certified.items()]
+    values = tuple(column.name for column in CERTIFIED.columns)[2:]
+    by_date = ("member_id", "effective_from")
+    upsert_rows(connection, tables[CERTIFIED.name], certified, by_date, values)
     terms = [(*at, *values) for at, values in delta.terms.items()]
     at = ("member_id", "kind", "effective_from")
     values = tuple(column.name for column in TERMS.columns)[3:]
@@ -135,7 +196,7 @@ def _write(connection: Connection, tables: Tables, delta: Delta) -> None:
 
 MODEL = ReadModel(
     name="members",
-    tables=(TABLE, TERMS, AGREEMENTS, OPERATORS),
+    tables=(TABLE, TERMS, AGREEMENTS, OPERATORS, CERTIFIED),
     folds={
         facts.Registered: _registered,
         facts.OperatorAdded: _operator_added,
@@ -145,6 +206,8 @@ MODEL = ReadModel(
         facts.DebtLimitSet: _debt_limit_set,
         facts.AgreementSigned: _agreement_signed,
         facts.AgreementEnded: _agreement_ended,
+        facts.Certified: _certified,
+        facts.Forgotten: _forgotten,
     },
     new_delta=_new_delta,
     write=_write,
@@ -174,6 +237,15 @@ class Agreement(Struct, frozen=True):
     in_force: bool
 
 
+class Certification(Struct, frozen=True):
+    """To which level a person's identity is certified from a date on; sources with commas."""
+
+    effective_from: date
+    level: int
+    sources: str
+    certified_at_us: int
+
+
 class Operator(Struct, frozen=True):
     operator_id: str
     role: str
@@ -190,9 +262,11 @@ class Member(Struct, frozen=True):
     terms: tuple[Terms, ...] = ()
     operators: tuple[Operator, ...] = ()
     agreements: tuple[Agreement, ...] = ()
+    certified: tuple[Certification, ...] = ()
+    forgotten_at_us: int | None = None
 
     @property
-    def lists(self) -> dict[str, Sequence[Terms | Operator | Agreement]]:
+    def lists(self) -> dict[str, Sequence[Terms | Operator | Agreement | Certification]]:
         """The details by what they are about."""
         return {
             "fee_rules": [one for one in self.terms if one.kind == "fee"],
@@ -200,10 +274,12 @@ class Member(Struct, frozen=True):
             "debt_limits": [one for one in self.terms if one.kind == "debt"],
             "agreements": self.agreements,
             "operators": self.operators,
+            "certifications": self.certified,
         }
 
 
-_COLUMNS = [TABLE.c[name] for name in ("member_id", "kind", "name", "registered_at_us")]
+_NAMES = ("member_id", "kind", "name", "registered_at_us", "forgotten_at_us")
+_COLUMNS = [TABLE.c[name] for name in _NAMES]
 
 
 def member(connection: Connection, member_id: str) -> Member | None:
@@ -228,7 +304,7 @@ def members(
         after=after,
         first=first,
     )
-    rows = [(one.member_id, one.kind, one.name, one.registered_at_us) for one in found.items]
+    rows = [tuple(getattr(one, name) for name in _NAMES) for one in found.items]
     return Page(_with_details(connection, rows), found.cursors, found.has_next)
 
 
@@ -241,7 +317,7 @@ LISTING = Listing("members", (str,), _narrowed, _COLUMNS, Member)
 
 
 def _with_details(connection: Connection, rows: Sequence[Any]) -> list[Member]:
-    """Members with their details, in the order of the rows: three queries for all."""
+    """Members with their details, in the order of the rows: four queries for all."""
     ids = [row[0] for row in rows]
     query = select(TERMS.c.member_id, *columns_of(TERMS, Terms)).where(TERMS.c.member_id.in_(ids))
     terms: dict[str, list[Terms]] = {}
@@ -261,5 +337,27 @@ def _with_details(connection: Connection, rows: Sequence[Any]) -> list[Member]:
         signed.order_by(*AGREEMENTS.primary_key.columns)
     ):
         agreements.setdefault(member_id, []).append(Agreement(product, since, in_force))
-    details: Any = (terms, operators, agreements)
-    return [Member(*row, *(tuple(one.get(row[0], ())) for one in details)) for row in rows]
+    checked = select(CERTIFIED.c.member_id, *columns_of(CERTIFIED, Certification))
+    certified: dict[str, list[Certification]] = {}
+    for member_id, *values in connection.execute(
+        checked.where(CERTIFIED.c.member_id.in_(ids)).order_by(*CERTIFIED.primary_key.columns)
+    ):
+        certified.setdefault(member_id, []).append(Certification(*values))
+    details: Any = (terms, operators, agreements, certified)
+    found: list[Member] = []
+    for row in rows:
+        whole: list[Any] = [*row[:4], *(tuple(one.get(row[0], ())) for one in details), row[4]]
+        found.append(Member(*whole))
+    return found
+
+
+def forgotten(connection: Connection) -> dict[str, int]:
+    """Who is forgotten, and since when (UTC µs)."""
+    query = select(TABLE.c.member_id, TABLE.c.forgotten_at_us).where(_GONE)
+    return {row[0]: row[1] for row in connection.execute(query.order_by(TABLE.c.member_id))}
+
+
+def is_forgotten(connection: Connection, member_id: str) -> bool:
+    """Whether it is, by the read model."""
+    query = select(TABLE.c.forgotten_at_us).where(TABLE.c.member_id == member_id)
+    return connection.execute(query).scalar() is not None

@@ -115,6 +115,7 @@ _WHAT: dict[type, str] = {
     facts.SendBackFailed: "kept",
     facts.Declined: "declined",
     facts.BecameUnknown: "unknown",
+    facts.BecameKnown: "known",
 }
 STEPS_OF = tuple(_WHAT)
 STEPS = ("started", "succeeded", *_WHAT.values())

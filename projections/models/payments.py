@@ -144,10 +144,15 @@ def _unknown(row: PaymentDraft, recorded: Recorded) -> None:
     row.state, row.reason = "unknown", recorded.fact.reason
 
 
+def _known(row: PaymentDraft, _recorded: Recorded) -> None:
+    row.state, row.reason = "paying", ""
+
+
 CHANGES: dict[type, Change] = {
     facts.Succeeded: _ended,
     facts.Declined: _ended,
     facts.BecameUnknown: _unknown,
+    facts.BecameKnown: _known,
     facts.LegDeclined: _leg_declined,
     facts.LegRerouted: _rerouted,
     facts.SendBackStarted: _leg_goes_back,

@@ -10,7 +10,7 @@ from msgspec import Struct
 from sqlalchemy import BigInteger, Column, Connection, Date, Table, select
 
 from domain.kernel import Recorded, key
-from domain.member import member, staff
+from domain.member import api_access, staff
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.tables.bulk import delete_rows, upsert_rows
 from projections.tables.paging import columns_of
@@ -53,7 +53,7 @@ def _dismissed(delta: Delta, recorded: Recorded) -> None:
 
 
 def _given(delta: Delta, recorded: Recorded) -> None:
-    fact: member.ApiCommandsSet = recorded.fact
+    fact: api_access.CommandsGiven = recorded.fact
     commands = None if fact.commands is None else msgspec.json.encode(fact.commands).decode()
     delta.given[key(recorded.stream), fact.effective_from] = (commands, recorded.position)
 
@@ -75,7 +75,7 @@ MODEL = ReadModel(
     folds={
         staff.Appointed: _appointed,
         staff.Dismissed: _dismissed,
-        member.ApiCommandsSet: _given,
+        api_access.CommandsGiven: _given,
     },
     new_delta=_new_delta,
     write=_write,

@@ -187,10 +187,16 @@ def _part_ended(row: Draft, recorded: Recorded) -> None:
         row.reason = fact.reason
     if fact.whole:
         row.state, row.ended_at_us = fact.whole, recorded.at_us
+        # What it failed for stays, though its last part went well; that it was unknown does not.
+        row.reason = "" if fact.whole == "succeeded" else fact.reason or row.reason
 
 
 def _unknown(row: Draft, recorded: Recorded) -> None:
     row.state, row.reason = "unknown", recorded.fact.reason
+
+
+def _known(row: Draft, recorded: Recorded) -> None:
+    row.state, row.reason = "processing", recorded.fact.reason
 
 
 def _cleared(row: Draft, recorded: Recorded) -> None:
@@ -208,6 +214,7 @@ _CHANGES: dict[type, Change] = {
     facts.PartSucceeded: _part_ended,
     facts.PartFailed: _part_ended,
     facts.BecameUnknown: _unknown,
+    facts.BecameKnown: _known,
     RefundCleared: _cleared,
 }
 
@@ -231,6 +238,7 @@ _FOLDS: dict[Any, Callable[[Any, Recorded], None]] = {
     facts.PartSucceeded: _part_changed,
     facts.PartFailed: _part_changed,
     facts.BecameUnknown: _changed,
+    facts.BecameKnown: _changed,
     RefundCleared: _taken_back,
 }
 

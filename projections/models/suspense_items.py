@@ -3,6 +3,8 @@
 For operators: surplus that waits for somebody to have it, shortage that waits for reconciliation.
 """
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 from sqlalchemy import BigInteger, Column, Connection, Index, Table, select, text
 
@@ -12,6 +14,7 @@ from domain.kernel import Recorded, key
 from domain.payment import suspense as facts
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables, Writing
 from projections.tables.drafts import Change, Drafts
+from projections.tables.paging import sought_texts
 
 _WAITING = text("state = 'waiting'")
 
@@ -33,6 +36,7 @@ TABLE = Table(
     Column("state", TEXT, nullable=False),
     Column("reason", TEXT, nullable=False),
     Column("last_position", BigInteger, nullable=False),
+    Index("suspense_items_reference", "reference", "position"),
     Index("suspense_items_waiting", "position", sqlite_where=_WAITING, postgresql_where=_WAITING),
 )
 FIXED = 11  # So many columns of an item never change.
@@ -137,3 +141,14 @@ def waiting(connection: Connection, limit: int) -> list[SuspenseItem]:
     """Those that wait, the oldest first."""
     query = select(*TABLE.columns).where(_WAITING).order_by(TABLE.c.position).limit(limit)
     return [SuspenseItem(*row) for row in connection.execute(query)]
+
+
+def items_of(connection: Connection, references: Sequence[str]) -> dict[str, list[SuspenseItem]]:
+    """What came of instructions for some streams (at most a few hundred), by stream, in order."""
+    wanted = TABLE.c.reference.in_(sought_texts(references, "reference"))
+    query = select(*TABLE.columns).where(wanted).order_by(TABLE.c.reference, TABLE.c.position)
+    found: dict[str, list[SuspenseItem]] = {}
+    for row in connection.execute(query):
+        one = SuspenseItem(*row)
+        found.setdefault(one.reference, []).append(one)
+    return found

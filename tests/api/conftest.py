@@ -4,7 +4,9 @@ Time stands still at a fixed business instant until a test moves it; the databas
 the application are the real ones, opened anew by `restart`.
 """
 
+import asyncio
 import json
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -15,15 +17,23 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from api.context import AppContext, open_context
 from api.http.keys import create_key
+from api.operations.bindings import Binder
+from api.operations.personal import Keeping
 from api.settings import Settings
 from domain.channel.adapters.simulated import SimulatedChannel
+from domain.channel.adapters.simulated_cards import SimulatedCardBank
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
 from domain.kernel import DAY_US, SHANGHAI, Request, to_us
 from domain.member.commands import AddOperator
 from domain.member.staffing import AppointOperator
+from domain.vault.keys import parse_keys
+from domain.vault.place import vault_database
+from domain.vault.vault import Vault
 from migrations.run import migrate
-from tests.fresh import Filled
+from tests.fresh import Filled, drop
+from tests.servers import with_query
 
+VAULT_KEY = f"1:{b64encode(bytes(range(32))).decode()}"
 NOON = to_us(datetime(2026, 11, 23, 12, 0, tzinfo=SHANGHAI))
 MERCHANTS = {"merchant": "SQUIRRELS", "stranger": "GREENTEA"}
 # Keys of persons, by what these are: of the institution, and of the first merchant.
@@ -40,6 +50,8 @@ class Server:
         self.clock: Callable[[], int] = lambda: self.now_us
         self.keys = dict(keys or self._make_keys())
         self.channel = SimulatedChannel()
+        self.bank = SimulatedCardBank(lambda: self.clock())
+        self.vault_key = VAULT_KEY
         self._open()
 
     def _make_keys(self) -> dict[str, str]:
@@ -91,13 +103,31 @@ class Server:
         return {**answer, "result": answer["result"]["done"]}
 
     def _open(self, settings: Settings | None = None) -> None:
-        self.context: AppContext = open_context(self.url, self.channel, clock=lambda: self.clock())
-        app = create_app(self.context, settings)
-        self.client = TestClient(app, raise_server_exceptions=False)
+        place = vault_database(parse_database_url(self.url))
+        vault = Vault(place, parse_keys(self.vault_key, "key")) if self.vault_key else None
+        self.context: AppContext = open_context(
+            self.url,
+            self.channel,
+            clock=lambda: self.clock(),
+            keeping=Keeping(vault, lambda: self.bank),
+        )
+        self.binder = Binder(
+            self.context.personal, self.bank, self.context.engine, lambda: self.clock()
+        )
+        self.client = TestClient(create_app(self.context, settings), raise_server_exceptions=False)
         self.client.__enter__()
 
     def close(self) -> None:
         self.client.__exit__(None, None, None)
+
+    def ask_banks(self) -> int:
+        """Everything that is due is asked of the banks, until nothing is: how many requests."""
+        made = 0
+        while True:
+            self.context.projector.catch_up()
+            if not (now := asyncio.run(self.binder.turn())):
+                return made
+            made += now
 
     def restart(self, settings: Settings | None = None) -> None:
         """Close everything and open it anew on the same database."""
@@ -170,6 +200,14 @@ def server(migrated_url: str) -> Iterator[Server]:
     running = Server(migrated_url)
     yield running
     running.close()
+    drop_vault(migrated_url)
+
+
+def drop_vault(url: str) -> None:
+    """The vault beside a schema goes with it; one beside a file stands in the test's folder."""
+    place = vault_database(parse_database_url(url))
+    if place.schema:
+        drop(with_query(url, schema=None), place.schema)
 
 
 # Of the market that tests get a copy of, on each database: a key is shown only once.
@@ -181,6 +219,7 @@ def write_market(url: str) -> None:
     written = Server(url)
     written.open_market()
     written.close()
+    drop_vault(url)
     _keys_of_market[parse_database_url(url).dialect] = written.keys
 
 
@@ -191,6 +230,7 @@ def market(filled: Filled) -> Iterator[Server]:
     running = Server(url, _keys_of_market[parse_database_url(url).dialect])
     yield running
     running.close()
+    drop_vault(url)
 
 
 def problem(response: Any, status: int, code: str, field: str) -> dict[str, Any]:

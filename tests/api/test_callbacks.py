@@ -8,6 +8,8 @@ from msgspec.structs import replace
 from starlette.testclient import TestClient
 
 from api.app import create_app
+from api.callbacks import routes
+from domain.channel import channel
 from domain.channel.network import Answer, Charge, Exchange, Heard, Said
 from domain.channel.port import Declined, Purpose, Succeeded, Unknown
 from domain.eventstore import blobs
@@ -16,7 +18,7 @@ from domain.payment import contradiction, instruction
 from domain.payment.asking import ClaimAttempt
 from domain.refusals import Code, Refused
 from projections.models.contradictions import listed
-from tests.api.conftest import Server
+from tests.api.conftest import Server, problem
 from tests.api.operations.scripted import ScriptedNetwork
 
 SIGNED = {"x-signature": "true"}
@@ -172,3 +174,66 @@ def test_an_operator_asks_and_closes(calls: Calls) -> None:
     with pytest.raises(Refused) as no:
         instruction.close(instruction.State(), "x", 0)
     assert no.value.code is Code.INSTRUCTION_NOT_FOUND
+
+
+UNKNOWN = """{ desk { unknownNumbers { more items {
+  channel report number purpose said serial amount { minor } reason exchange at } } } }"""
+
+
+def unknown(calls: Calls) -> list[Any]:
+    """What the desk lists, after the read models have gone on."""
+    calls.server.context.projector.catch_up()
+    answer = calls.server.ok("POST", "/graphql", {"query": UNKNOWN}, role="auditor")
+    found: list[Any] = answer["data"]["desk"]["unknownNumbers"]["items"]
+    return found
+
+
+def test_a_number_that_nobody_knows_is_listed_with_what_came(calls: Calls) -> None:
+    told = calls.tell(Succeeded("S9", 8_900), number="pay9", wire=b"the raw body")
+    assert calls.call(told).status_code == 503, "it may call again: the number may be known then"
+    (one,) = unknown(calls)
+    assert (one["channel"], one["report"], one["number"]) == ("JD_PAY", "1", "pay9")
+    assert (one["purpose"], one["said"], one["serial"]) == ("payment", "succeeded", "S9")
+    assert (one["amount"], one["at"][:10]) == ({"minor": "8900"}, "2026-11-23")
+    blob = calls.server.send("GET", f"/v1/blobs/{one['exchange']}", role="auditor")
+    assert b"the raw body" in blob.content
+    # Again, under another event, in another envelope: the same. Another serial: another.
+    calls.call(told)
+    calls.call(calls.tell(Succeeded("S9", 8_900), "E2", "pay9", wire=b"sealed anew"))
+    assert len(unknown(calls)) == 1
+    calls.call(calls.tell(Succeeded("S10", 8_900), "E3", "pay9"))
+    assert [two["serial"] for two in unknown(calls)] == ["S9", "S10"]
+    calls.call(calls.tell(Declined("no money"), "E4", "\x00\u202e"))
+    assert [two["said"] for two in unknown(calls)][2:] == ["declined"]
+    assert calls.server.context.ledger.state(channel.stream("JD_PAY")).reported == 3
+
+
+def test_an_operator_settles_what_it_was_about(calls: Calls) -> None:
+    calls.call(calls.tell(Succeeded("S9", 8_900), number="pay9"))
+    path = "/v1/channels/JD_PAY/unknown-numbers/settle"
+    body = {"report": 1, "reason": "an order of the test system"}
+    assert calls.server.send("POST", path, body, role="auditor", key="a").status_code == 403
+    assert calls.server.ok("POST", path, body, key="s")["result"]["report"] == 1
+    assert unknown(calls) == []
+    calls.server.ok("POST", path, body, key="again")
+    calls.call(calls.tell(Succeeded("S9", 8_900), "E2", "pay9"))
+    assert unknown(calls) == [], "settled is settled, however often the channel calls"
+    other = calls.server.send("POST", path, body | {"reason": "it was fraud"}, key="o")
+    assert problem(other, 409, "report_settled", "report")["detail"].endswith(body["reason"])
+    none = calls.server.send("POST", path, body | {"report": 2}, key="n")
+    problem(none, 404, "report_not_found", "report")
+
+
+def test_a_number_that_the_read_model_does_not_know_yet_is_nobodys_mystery(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "LOOKS", 2)
+    body = {"payment_no": "P2", "member_id": "xiaoming", "method": "JD_PAY", "amount_fen": 500}
+    market = calls.server
+    market.ok("POST", "/v1/recharges", body)
+    claim = ClaimAttempt("pay-P2", 1, False, "payP2", "zP2")
+    market.context.ledger.submit(Request("c", market.now_us, "system:outbox", claim)).unwrap()
+    told = calls.tell(Succeeded("S2", 500), "E2", "payP2")
+    assert calls.call(told).status_code == 503
+    assert unknown(calls) == []
+    assert calls.call(told).status_code == 200

@@ -10,21 +10,20 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from domain.accounting import commands as accounting
-from domain.approval.commands import (
-    ApproveProposal,
-    ExpireProposal,
-    RefuseProposal,
-    WithdrawProposal,
-    proposal,
+from domain.channel.commands import (
+    PlanMaintenance,
+    RegisterChannel,
+    ReportUnknownNumber,
+    SettleReport,
+    WithdrawMaintenance,
 )
-from domain.approval.kinds import HOUR_US
-from domain.channel.commands import PlanMaintenance, RegisterChannel, WithdrawMaintenance
 from domain.channel.network import Charge
 from domain.clearing.commands import CloseDay, CutOffDay, OpenBooks
 from domain.kernel import Command, Recorded, Request, day_end_us
 from domain.ledger.ledger import Ledger
 from domain.member import commands as members
-from domain.member.staffing import AppointOperator, DismissOperator
+from domain.member.binding import BindCard, ClaimBinding, ConfirmCard, RecordBinding, UnbindCard
+from domain.member.signing import Said
 from domain.money import FeeRule
 from domain.order.commands import Checkout, CloseOrder, PayOrder
 from domain.order.order import OrderLine
@@ -36,6 +35,7 @@ from domain.payment.commands import (
     SendBackRecharge,
     TransferMoney,
 )
+from domain.payment.forgetting import ForgetMember
 from domain.settlement.commands import (
     RetryPayout,
     ReturnPayout,
@@ -45,7 +45,18 @@ from domain.settlement.commands import (
 )
 from domain.transaction.commands import ConfirmReceipt, RefundTransaction
 from migrations.run import migrate
-from tests.examples import BUYER, BUYER_NAME, FRIEND, MERCHANT, MERCHANT_NAME, SUBJECT
+from tests.examples import (
+    BUYER,
+    BUYER_NAME,
+    CARD,
+    FRIEND,
+    HOLDER,
+    MERCHANT,
+    MERCHANT_NAME,
+    PARTICULARS,
+    SUBJECT,
+)
+from tests.projections.deciding import approvals
 
 FIRST = date(2010, 12, 1)
 TEA = "TEASHOP"
@@ -123,8 +134,9 @@ def story(path: Path) -> list[Recorded]:
         _closed_accounts(told)
         _composite(told)
         _routing(told)
-        _approvals(told)
+        approvals(told)
         _over_a_network(told)
+        _cards(told)
         return list(told.facts())
     finally:
         told.ledger.close()
@@ -310,6 +322,9 @@ def _routing(told: Story) -> None:
         begins, ends = (f"2098-12-01T0{one}:00:00+08:00" for one in (hour, hour + 1))
         told.do(PlanMaintenance("UNIONPAY_CARD", begins, ends, "a release"))
     told.do(WithdrawMaintenance("UNIONPAY_CARD", 1, "put off"))
+    for number in ("pay-NOBODY", "pay-NOBODY2"):
+        told.do(ReportUnknownNumber("UNIONPAY_CARD", number, "payment", "succeeded", "S", 700))
+    told.do(SettleReport("UNIONPAY_CARD", 1, "an order of the test system"))
     told.do(RechargeWallet("W9", BUYER, "BANK_CARD", 300))
     _busy(told, "pay-W9")
     told.succeed("payb-W9")
@@ -325,28 +340,37 @@ def _routing(told: Story) -> None:
     told.succeed("pay2-PF2")
 
 
-def _approvals(told: Story) -> None:
-    """Persons in office, and what one of them proposed: decided in every way, and not yet."""
-    for operator, office in (("lin", "cashier"), ("zhao", "reviewer"), ("wu", "risk")):
-        told.do(AppointOperator(operator, office))  # type: ignore[arg-type]
-    told.do(AppointOperator("wu", "auditor"))
-    told.do(DismissOperator("zhao"))
-    for day in (date(2098, 1, 1), date(2098, 2, 1)):
-        told.do(members.SetApiCommands(MERCHANT, day, ("order.pay",) if day.month == 1 else None))
-    ids = []
-    for n in range(5):
-        freeze = accounting.FreezeAccount(f"2241.01.{BUYER}", "in", f"reason {n}")
-        wished = proposal(f"freeze-{n}", freeze, 1 if n == 3 else HOUR_US, "")
-        told.do(wished, actor="staff:lin")
-        ids.append(wished.approval_id)
-    told.do(ApproveProposal(ids[0]), actor="staff:zhao")
-    told.do(RefuseProposal(ids[1], "no order"), actor="staff:zhao")
-    told.do(WithdrawProposal(ids[2]), actor="staff:lin")
-    told.do(accounting.UnfreezeAccount(f"2241.01.{BUYER}", "lifted"))
-    told.do(ExpireProposal(ids[3]))
-
-
 def _busy(told: Story, instruction_id: str) -> None:
     told.do(asking.ClaimAttempt(instruction_id, 1, False, f"n{instruction_id}", "N2"))
     busy = {"reason": "CHANNEL_BUSY", "by_channel": True, "attempt": 1}
     told.do(asking.RecordAnswer(instruction_id, "declined", **busy))  # type: ignore[arg-type]
+
+
+def _cards(told: Story) -> None:
+    """Cards bound, refused, verified again, unbound; an identity certified; members forgotten."""
+    certified = members.CertifyMember(BUYER, 1, told.day, ("police",), HOLDER, PARTICULARS)
+    told.do(certified)
+    told.do(BindCard(BUYER, CARD, PARTICULARS, HOLDER, "7894"))
+    _bank(told, 1, 1, Said("unknown", reason="NO_ANSWER"))
+    told.count += 5_000_000
+    _bank(told, 1, 2, Said("code_sent", "ICBC", "DEBIT", day_end_us(told.day)))
+    told.do(ConfirmCard(BUYER, CARD, "c0" * 16))
+    _bank(told, 1, 3, Said("code_wrong", tries_left=2))
+    told.do(ConfirmCard(BUYER, CARD, "c1" * 16))
+    _bank(told, 1, 4, Said("signed", agreement="A1"))
+    told.do(BindCard(BUYER, CARD, "9b" * 16, HOLDER, "7894"))
+    _bank(told, 2, 1, Said("code_sent", "ICBC", "DEBIT", day_end_us(told.day)))
+    told.do(ConfirmCard(BUYER, CARD, "c2" * 16))
+    _bank(told, 2, 2, Said("signed", agreement="A2"))
+    told.do(BindCard(BUYER, "cb" * 16, "9c" * 16, HOLDER, "0001"))
+    _bank(told, 3, 1, Said("refused", reason="NAME_WRONG"))
+    told.do(BindCard(MERCHANT, "cc" * 16, "9d" * 16, HOLDER, "0002"))
+    told.do(UnbindCard(BUYER, CARD, "lost"))
+    _bank(told, 2, 3, Said("ended"))
+    told.do(members.RegisterMember("PASSING", "personal", "过客"))
+    told.do(ForgetMember("PASSING", told.day, 0, "asked by the member"))
+
+
+def _bank(told: Story, binding: int, attempt: int, said: Said) -> None:
+    told.do(ClaimBinding(BUYER, binding, attempt))
+    told.do(RecordBinding(BUYER, binding, attempt, said))

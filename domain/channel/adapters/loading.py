@@ -33,6 +33,7 @@ from cryptography.x509 import Certificate, load_pem_x509_certificate
 from msgspec import Struct
 
 from domain.channel.adapters.signed.adapter import SignedChannel, SignedSettings
+from domain.channel.adapters.signed.cards import SignedCardBank
 from domain.channel.adapters.signed.networks import NETWORKS
 from domain.channel.adapters.signed.signing import Keys as SignedKeys
 from domain.channel.adapters.wechat.adapter import WeChatPay
@@ -40,6 +41,7 @@ from domain.channel.adapters.wechat.keys import Keys as WeChatKeys
 from domain.channel.adapters.wechat.keys import TheirKey, us
 from domain.channel.adapters.wechat.settings import WeChatSettings
 from domain.channel.adapters.wire import Limits
+from domain.channel.cards import CardBank
 from domain.channel.network import Adapter, Pace
 
 T = TypeVar("T")
@@ -123,6 +125,18 @@ def load(path: Path, *, notify_url: str = "") -> dict[str, Adapter]:
     Raises SettingsInvalid.
     """
     return adapters_of(_read(path), notify_url=notify_url)
+
+
+def load_card_bank(path: Path) -> CardBank | None:
+    """The bank that signs cards; None where the file does not name network `bank`. Raises
+    SettingsInvalid."""
+    file = _decoded(_read(path), _File, "")
+    part = file.networks.get("bank")
+    if part is None:
+        return None
+    row = _decoded(part, _Network, "networks.bank")
+    settings = _signed(file, row, "networks.bank", file.notify_url, "BANK_TRANSFER")
+    return SignedCardBank(settings)
 
 
 def load_payees(path: Path) -> dict[str, str]:

@@ -71,6 +71,20 @@ class Fields:
         """A time with its offset, as UTC µs."""
         return instant_us(self.text(name), self._at(name))
 
+    def count(self, name: str, least: int) -> int:
+        """A whole number, no bool, from `least` to a million."""
+        value = self._value.get(name)
+        if type(value) is not int or not least <= value <= 1_000_000:
+            raise Wrong(f"{self._at(name)}: a whole number from {least} is needed")
+        return value
+
+    def flag(self, name: str) -> bool:
+        """True or false."""
+        value = self._value.get(name)
+        if type(value) is not bool:
+            raise Wrong(f"{self._at(name)}: true or false is needed")
+        return value
+
     def inside(self, name: str) -> "Fields":
         return Fields(self._value.get(name), self._at(name))
 

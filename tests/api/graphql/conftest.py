@@ -30,6 +30,7 @@ from domain.channel.adapters.simulated import SimulatedChannel
 from domain.clearing.commands import CloseDay, CutOffDay, OpenBooks
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
 from domain.kernel import DAY_US, Command, Request
+from domain.member.binding import BindCard
 from domain.member.commands import AddOperator, RegisterMember, SetApiCommands
 from domain.member.staff import Office
 from domain.member.staffing import AppointOperator
@@ -44,11 +45,14 @@ from tests.examples import (
     BATCH_ID,
     BUYER,
     BUYER_NAME,
+    CARD,
     CHECKER,
+    HOLDER,
     MAKER,
     MERCHANT,
     MERCHANT_NAME,
     PAID_AT,
+    PARTICULARS,
     PAY_DAY,
     PAYOUT_NO,
     RELEASE_DAY,
@@ -198,6 +202,7 @@ def write_books(books: Books) -> None:
         RegisterMember(MERCHANT, "enterprise", MERCHANT_NAME, FeeRule(60), "T+1"),
         RegisterMember(TEA, "enterprise", "茶叶店", FeeRule(100, 5), "D+1"),
         AddOperator(MERCHANT, "ZHANG", "finance"),
+        BindCard(MERCHANT, CARD, PARTICULARS, HOLDER, "7894"),
     )
     books.sell("JD1001", (MERCHANT, 10_000), (TEA, 3_000))
     books.refund("R1", f"{MERCHANT}-JD1001", 1_000)

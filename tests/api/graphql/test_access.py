@@ -69,6 +69,7 @@ PROBES: dict[str, Probe] = {
     "clearingPositions": Probe(
         'clearingPositions(date: "2010-12-08") { channel }', institution=True
     ),
+    "cards": Probe(f'cards(memberId: "{MERCHANT}") {{ number }}', []),
     "desk": Probe("desk { day { accountingDate } }", institution=True),
     "trialBalance": Probe("trialBalance { balanced }", institution=True),
     "projections": Probe("projections { name }", institution=True),

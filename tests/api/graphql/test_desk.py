@@ -11,6 +11,7 @@ from api.operations.attention import MOST
 from api.operations.desk import record_outcomes
 from api.operations.end_of_day import end_of_day
 from domain.accounting.commands import CloseAccount, FreezeAccount
+from domain.channel.commands import ReportUnknownNumber, SettleReport
 from domain.clearing.commands import OpenBooks
 from domain.kernel import Command, Request, day_end_us
 from domain.member.commands import RegisterMember
@@ -227,6 +228,18 @@ def test_payouts_that_came_back_and_money_in_suspense(troubled: Shop) -> None:
     said = troubled.terminal("desk").out
     for word in ("pay-P3", "account_frozen", "Suspense 2241.08.WECHAT_PAY: 2.50 CNY", PAYOUT):
         assert word in said
+
+
+def test_numbers_that_nobody_knows_are_told_by_the_command_line_too(shop: Shop) -> None:
+    said = ReportUnknownNumber("JD_PAY", "pay-P9", "payment", "succeeded", "S9", 700)
+    shop.do(said)
+    (one,) = shop.terminal("desk", "--json").json()["unknown_numbers"]["items"]
+    assert (one["channel"], one["report"], one["number"]) == ("JD_PAY", 1, "pay-P9")
+    assert (one["said"], one["serial"], one["amount_fen"]) == ("succeeded", "S9", 700)
+    told = shop.terminal("desk").out
+    assert "Numbers that nobody here knows" in told and "7.00" in told
+    shop.do(SettleReport("JD_PAY", 1, "an order of the test system"))
+    assert "Nothing waits for anybody." in shop.terminal("desk").out
 
 
 def test_a_long_list_says_that_there_is_more(shop: Shop) -> None:

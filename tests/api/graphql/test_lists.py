@@ -17,6 +17,7 @@ from domain.settlement import batch
 from domain.transaction import transaction
 from projections.engine import checkpoints
 from projections.models import (
+    cards,
     merchant_statements,
     orders,
     payment_legs,
@@ -212,6 +213,7 @@ WORDS: dict[type[Enum], tuple[str, ...]] = {
         one for one in get_args(account.State.__annotations__["status"]) if one != "none"
     ),
     enums.MemberKind: get_args(member.Kind),
+    enums.CardState: get_args(cards.CardState),
     enums.OperatorRole: get_args(member.Role),
     enums.Product: get_args(member.Product),
     enums.TransactionMode: get_args(transaction.Mode),

@@ -7,13 +7,14 @@ import pytest
 from api.graphql.plan.books import PostgresBooks, SqliteBooks
 from api.graphql.schema import SCHEMA
 from domain.channel.commands import PlanMaintenance, RegisterChannel, WithdrawMaintenance
+from domain.channel.network import Charge
 from domain.clearing.commands import OpenBooks
 from domain.kernel import Command
 from domain.member.commands import RegisterMember
 from domain.money import FeeRule
 from domain.order.commands import Checkout, PayOrder
 from domain.order.order import OrderLine
-from domain.payment.asking import ClaimAttempt, RecordAnswer
+from domain.payment.asking import AskChannel, ClaimAttempt, RecordAnswer
 from domain.payment.commands import LegAsked, RechargeWallet, RecordOutcome
 from domain.transaction.commands import RefundTransaction
 from tests.api.graphql.conftest import TEA, Books
@@ -101,11 +102,12 @@ def test_a_payment_tells_its_legs_instructions_and_steps(paid: Books) -> None:
         ("started", None),
         ("unknown", None),
         ("leg_succeeded", 2),
+        ("known", None),
         ("succeeded", None),
         ("captured", None),
     ]
     positions = [int(one["position"]) for one in found["timeline"]]
-    assert positions == sorted(positions) and len(set(positions)) == 5
+    assert positions == sorted(positions) and len(set(positions)) == 6
 
 
 def test_one_leg_has_the_same_shape(paid: Books) -> None:
@@ -133,6 +135,97 @@ def test_while_it_is_given_up_it_can_be_read(own_books: Books) -> None:
     found = payment(own_books, "PA3")
     assert found["state"] == "giving_up"
     assert [one["state"] for one in found["legs"]] == ["released", "waiting", "declined"]
+
+
+def _answers(instruction_id: str, attempt: int, word: Any, **more: Any) -> tuple[Command, ...]:
+    """The next request, long after the one before, and what is answered."""
+    claim = ClaimAttempt(instruction_id, attempt, True, instruction_id, f"{instruction_id}x")
+    asked = AskChannel(instruction_id)
+    return (asked, claim, RecordAnswer(instruction_id, word, attempt=attempt, **more))
+
+
+def test_what_was_unknown_and_is_answered_again_goes_on(own_books: Books) -> None:
+    """A payment is unknown as long as one of its legs is, a refund as long as one of its parts."""
+
+    def standing() -> tuple[str, str | None]:
+        own_books.catch_up()
+        found = payment(own_books, "PA1")
+        return found["state"], found["reason"]
+
+    own_books.do(*STEPS[:8])
+    own_books.do(*_answers("pay2-PA1", 1, "unknown", reason="time is up"))
+    own_books.do(*_answers("pay3-PA1", 1, "unknown", reason="no answer"))
+    assert standing() == ("unknown", "time is up")
+    own_books.do(*_answers("pay2-PA1", 2, "not_found", reason="no such order"))
+    own_books.do(*_answers("pay3-PA1", 2, "awaiting_payer", url="https://pay"))
+    assert standing() == ("unknown", "time is up")
+    own_books.do(*_answers("pay2-PA1", 3, "processing"))
+    assert standing() == ("paying", None)
+    own_books.do(*_answers("pay2-PA1", 4, "unknown", reason="down"))
+    assert standing() == ("unknown", "down")
+    told = [one["what"] for one in payment(own_books, "PA1")["timeline"]]
+    assert told == ["started", "unknown", "known", "unknown"]
+    own_books.do(RecordOutcome("pay2-PA1", succeeded="J"), RecordOutcome("pay3-PA1", succeeded="C"))
+    assert standing() == ("succeeded", None)
+
+    def refunded() -> tuple[str, str | None]:
+        own_books.catch_up()
+        found = own_books.read('{ refund(no: "R1") { state reason } }')["refund"]
+        return found["state"], found["reason"]
+
+    own_books.do(RefundTransaction("R1", f"{MERCHANT}-A1", 1_700))
+    own_books.do(*_answers("refund1-R1", 1, "unknown", reason="time is up"))
+    own_books.do(*_answers("refund2-R1", 1, "processing"))
+    assert refunded() == ("unknown", "time is up")
+    own_books.do(*_answers("refund1-R1", 2, "processing"))
+    assert refunded() == ("processing", None)
+    own_books.do(*_answers("refund1-R1", 3, "unknown", reason="down"))
+    own_books.do(RecordOutcome("refund1-R1", succeeded="B1"))
+    assert refunded() == ("processing", None)
+    own_books.do(*_answers("refund2-R1", 2, "unknown", reason="down"))
+    own_books.do(RecordOutcome("refund2-R1", succeeded="B2"))
+    assert refunded() == ("succeeded", None)
+
+
+SECOND = """query($no: ID!) { payment(no: $no) {
+  suspenseItems { item kind serial instructionId amount { minor } waits { minor } state account }
+  instructions { id attempts { outcome detail }
+                 contradictions { kind serial stage amount { minor } detail } } } }"""
+
+
+def test_a_second_charge_that_went_back_is_on_the_payment(own_books: Books) -> None:
+    own_books.do(*STEPS[:4], RegisterMember("ANN", "personal", "Ann"))
+    own_books.do(RechargeWallet("W2", BUYER, "JD_PAY", 700))
+    own_books.do(*_answers("pay-W2", 1, "succeeded", serial="S1", amount_fen=700))
+    both = (Charge("S1", 700, 1), Charge("S2", 700, 2))
+    own_books.do(*_answers("pay-W2", 2, "succeeded", serial="S1", amount_fen=700, charges=both))
+    own_books.catch_up()
+    found = own_books.read(SECOND, no="W2")["payment"]
+    (item,) = found["suspenseItems"]
+    assert (item["kind"], item["serial"], item["state"]) == ("second", "S2", "sending_back")
+    assert item["amount"] == item["waits"] == {"minor": "700"}
+    (asked,) = found["instructions"]
+    assert [(one["kind"], one["serial"], one["stage"]) for one in asked["contradictions"]] == [
+        ("second", "S2", "ended")
+    ]
+    own_books.do(RecordOutcome(f"extra-{item['item']}", succeeded="B1"))
+    own_books.do(*_answers("pay-W2", 3, "declined", reason="reversed"))
+    own_books.catch_up()
+    found = own_books.read(SECOND, "operator", no="W2")["payment"]
+    assert [(one["kind"], one["state"], one["account"]) for one in found["suspenseItems"]] == [
+        ("second", "sent_back", ""), ("declined", "waiting", "1122.04.JD_PAY"),
+    ]  # fmt: skip
+    told = [(one["outcome"], one["detail"]) for one in found["instructions"][0]["attempts"]]
+    assert told == [("succeeded", "S1"), ("confirmed", None), ("declined", "reversed")]
+
+
+def test_what_channels_contradict_is_not_the_merchants(paid: Books) -> None:
+    assert paid.read(SECOND, "merchant", no="PA1")["payment"] == {
+        "suspenseItems": None, "instructions": None,
+    }  # fmt: skip
+    query = "query($no: ID!) { refund(no: $no) { suspenseItems { item } } }"
+    assert paid.read(query, no="R1")["refund"] == {"suspenseItems": []}
+    assert paid.read(query, "merchant", no="R1")["refund"] == {"suspenseItems": None}
 
 
 def test_refunds_tell_their_parts(paid: Books) -> None:
@@ -211,7 +304,7 @@ ROUTED: tuple[Command, ...] = (
 )
 ALL_OF_CHANNELS = """query($first: Int = 20) { channels {
   name registered least { minor } most { minor }
-  health { requests answeredBps medianUs well reachable }
+  health { requests answeredBps medianUs well reachable configured }
   maintenance { window beginsAt endsAt reason withdrawn }
   choices: routingDecisions(first: $first) {
     instruction at position chosen reason rejected { channel reason } } } }"""
@@ -224,6 +317,7 @@ def test_how_channels_are_doing_and_why_they_were_chosen(own_books: Books) -> No
     union, nets, jd = (found[name] for name in ("UNIONPAY_CARD", "NETSUNION_CARD", "JD_PAY"))
     assert union["health"] == {
         "requests": 1, "answeredBps": 0, "medianUs": "0", "well": True, "reachable": True,
+        "configured": True,
     }  # fmt: skip
     assert (nets["health"]["requests"], nets["health"]["answeredBps"]) == (1, 10_000)
     assert (jd["health"]["requests"], jd["choices"]) == (0, [])

@@ -23,8 +23,16 @@ from domain.order.order import OrderLine
 from domain.payment import instruction
 from domain.payment.asking import AskChannel
 from domain.payment.rhythm import MINUTE
-from domain.settlement.commands import ReviewBatch, SealBatch, SettleBatch
+from domain.refusals import Code, Refused
+from domain.settlement.commands import (
+    RetryPayout,
+    ReturnPayout,
+    ReviewBatch,
+    SealBatch,
+    SettleBatch,
+)
 from domain.transaction.commands import ConfirmReceipt, RefundTransaction
+from projections.models import instruction_attempts
 from tests.api.operations.test_outbox import Office
 from tests.domain.channel.adapters.outside_process import Simulator, wall_us
 from tests.examples import BUYER, PAID_AT, PAY_DAY
@@ -80,11 +88,57 @@ class Institution(Office):
         asyncio.run(self.stepped())
         return fold_stream(self.desk.ledger.recorder, instruction.stream(instruction_id))[1]
 
+    def paid_out(self) -> str:
+        """A sale of 100.00 is confirmed and settled: its payout."""
+        self.do(RegisterMember("TEA", "enterprise", "Tea", FeeRule(100), "D+0"))
+        self.do(Checkout("O1", BUYER, (OrderLine("TEA", 10_000, "tea"),)))
+        self.do(PayOrder("PO1", "O1", "JD_PAY"))
+        asyncio.run(self.stepped())
+        self.simulator.does("pay", network="jdpay", number="pay-PO1")
+        self.carried_out("pay-PO1")
+        self.do(ConfirmReceipt("TEA-O1", "buyer"))
+        self.do(CutOffDay(PAY_DAY))
+        self.do(SealBatch(f"TEA-{PAY_DAY}"))
+        self.do(ReviewBatch(f"TEA-{PAY_DAY}"), actor="operator:zhao")
+        [payout] = self.do(SettleBatch(f"TEA-{PAY_DAY}"))["instruction_ids"]
+        return str(payout)
+
+    def told_last(self, instruction_id: str) -> tuple[str, str | None]:
+        """What was asked last, and what the attempt is shown to have come to."""
+        self.desk.projector.catch_up()
+        with self.desk.engine.connect() as view:
+            newest = instruction_attempts.attempts(view, instruction_id)[0]
+        return newest.kind, newest.outcome
+
     def available_fen(self) -> tuple[int, int]:
         """Of the merchant: what it has, and what of it is on hold."""
         stream = account.stream(account_id(MERCHANT_AVAILABLE, "TEA"))
         state: Any = fold_stream(self.desk.ledger.recorder, stream)[1]
         return state.balance_fen, sum(fen for _, fen in state.holds)
+
+
+def test_a_return_that_an_operator_records_is_paid_again_once_the_bank_confirms_it(
+    desk: Desk, simulator: Simulator
+) -> None:
+    ours = Institution(desk, simulator)
+    payout = ours.paid_out()
+    assert ours.carried_out(payout).status == "succeeded"
+    batch_id = f"TEA-{PAY_DAY}"
+    ours.do(ReturnPayout(batch_id, payout, "so the bank's clerk said"))
+    for _ in range(2):  # Before the bank is asked, and after it has said that it paid.
+        with pytest.raises(Refused) as no:
+            ours.do(RetryPayout(batch_id, payout))
+        assert no.value.code is Code.PAYOUT_UNCONFIRMED
+        asyncio.run(ours.stepped())
+    assert ours.told_last(payout) == ("query", "confirmed")
+    simulator.does("return", network="bank", kind="payout", number=ours.carried_out(payout).number)
+    ours.carried_out(payout)
+    assert ours.told_last(payout) == ("query", "returned")
+    again = str(ours.do(RetryPayout(batch_id, payout))["payout_no"])
+    assert ours.carried_out(again).status == "succeeded"
+    assert simulator.balance(f"account:{ACCOUNT}") == OPENING_FEN + 9_900
+    assert ours.available_fen() == (0, 0)
+    assert verify_log(desk.ledger.recorder) == []
 
 
 def test_a_refund_and_a_payout_arrive_and_a_payout_that_returns_is_with_its_merchant_again(

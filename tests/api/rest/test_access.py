@@ -8,9 +8,11 @@ import pytest
 from api.http.access import PERMISSIONS
 from api.http.keys import CAPACITIES
 from api.rest import documents
+from api.rest.cards import TOKEN
 from api.rest.end_of_day import NAME as END_OF_DAY
 from api.rest.routes import ENDPOINTS
 from api.settings import Settings
+from domain.channel.adapters.simulated_cards import CODE
 from tests.api.conftest import Server, problem
 
 PERSONS_OF_STAFF = {"cashier", "reviewer", "risk"}
@@ -143,6 +145,17 @@ def test_the_merchant_itself_gets_through(market: Server, name: str) -> None:
         market.ok("POST", "/v1/members/SQUIRRELS/operators", added, key="first")
     if name == "POST /v1/orders":
         body["order_no"] = "JD7"
+    if name.endswith("/cards"):
+        body["name"] = "SQUIRRELS Ltd"
+    if "/cards/" in name:
+        account = {**example("POST /v1/members/{member_id}/cards")[2], "name": "SQUIRRELS Ltd"}
+        cards = "/v1/members/SQUIRRELS/cards"
+        token = market.ok("POST", cards, account, role="merchant", key="card")["result"]["card"]
+        market.ask_banks()
+        if not name.endswith("/confirm"):
+            market.ok("POST", f"{cards}/{token}/confirm", {"code": CODE}, key="code")
+            market.ask_banks()
+        path = path.replace(TOKEN, token)
     assert market.ok(method, path, body, role="merchant", key="own")["replayed"] is False
 
 
@@ -165,6 +178,11 @@ def test_what_is_foreign_and_what_does_not_exist_look_the_same(market: Server) -
             {"member_id": "NO", "operator_id": "a"},
         ),
         (WITHDRAWING, {"approval_id": foreign_approval(market)}, {"approval_id": "A404"}),
+        *(
+            (name, {"member_id": "SQUIRRELS"}, {"member_id": "NO"})
+            for name in FOR_MERCHANTS
+            if name.startswith("POST /v1/members/{member_id}/cards")
+        ),
     ]
     assert {name for name, _, _ in pairs} == set(FOR_MERCHANTS) - {"POST /v1/orders"}
     for name, foreign, missing in pairs:

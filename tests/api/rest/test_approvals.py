@@ -13,7 +13,7 @@ from domain.accounting import account
 from domain.approval import approval
 from domain.commands import COMMANDS
 from domain.kernel import DAY_US
-from domain.member.member import ApiCommand
+from domain.member.api_access import ApiCommand
 from tests.api.conftest import NOON, Server, problem
 
 WALLET = "2241.01.xiaohong"

@@ -106,7 +106,11 @@ def test_a_plan_that_is_none(shop: Server, body: dict[str, Any], code: str, fiel
 def test_a_wallet_without_the_money(shop: Server) -> None:
     legs = [leg("WALLET_BALANCE", 5_001), leg("JD_PAY", 3_899)]
     response = shop.send("POST", PAY, {"payment_no": "P1", "legs": legs})
-    assert response.json()["code"] == "balance_insufficient"
+    told = problem(response, 409, "balance_insufficient", "legs")
+    assert told["detail"] == "2241.01.xiaoming: 1 fen short"
+    six = shop.send("POST", PAY, {"payment_no": "P2", "legs": [leg("JD_PAY")] * 6})
+    told = problem(six, 422, "legs_invalid", "legs")
+    assert told["detail"] == "ESCROW_PURCHASE has at most 5 legs, 6 were given"
 
 
 def test_a_merchant_cannot_spend_a_buyers_wallet(shop: Server) -> None:

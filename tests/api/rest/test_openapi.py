@@ -7,16 +7,19 @@ from typing import Any
 import pytest
 
 from api.http.errors import STATUS
-from api.rest import documents, end_of_day
+from api.rest import cards, documents, end_of_day
 from api.rest.body import build
 from api.rest.routes import ENDPOINTS
 from domain.approval.commands import ExpireProposal, Propose
 from domain.approval.kinds import KINDS
+from domain.channel.commands import ReportUnknownNumber
 from domain.commands import COMMANDS
-from domain.kernel import Command, Request
+from domain.kernel import DAY_US, Command, Request
+from domain.member.binding import ClaimBinding, RecordBinding
 from domain.member.staffing import AppointOperator, DismissOperator
 from domain.payment.asking import ClaimAttempt, RecordAnswer, WithholdInstruction
 from domain.payment.commands import RechargeWallet, RecordOutcome, SendBackRecharge
+from domain.payment.forgetting import ForgetAgain
 from domain.refusals import Code
 from tests.api.conftest import Server
 
@@ -36,9 +39,17 @@ def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def test_every_command_of_the_domain_has_an_endpoint() -> None:
-    """But for those of the outbox and of callbacks, which nobody sends from outside; what a command
-    becomes that needs two persons, and the end of it; and who is appointed, at the machine."""
-    ours = {ClaimAttempt, RecordAnswer, WithholdInstruction}
+    """But for those of the outbox, of banks and of callbacks, which nobody sends from outside; what
+    a command becomes that needs two persons, its end; and who is appointed, at the machine."""
+    ours = {
+        ClaimAttempt,
+        RecordAnswer,
+        ReportUnknownNumber,
+        WithholdInstruction,
+        ClaimBinding,
+        RecordBinding,
+        ForgetAgain,
+    }
     ours |= {Propose, ExpireProposal, AppointOperator, DismissOperator}
     assert {endpoint.command for endpoint in ENDPOINTS} == set(COMMANDS) - ours
 
@@ -46,8 +57,8 @@ def test_every_command_of_the_domain_has_an_endpoint() -> None:
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
 def test_every_example_is_a_command(endpoint: Any) -> None:
     assert set(re.findall(r"{(\w+)}", endpoint.path)) == set(endpoint.sample)
-    made = build(endpoint.command, endpoint.body, endpoint.sample, **endpoint.defaults)
-    assert type(made) is endpoint.command
+    made = build(endpoint.asked, endpoint.body, endpoint.sample, **endpoint.defaults)
+    assert type(made) is endpoint.asked
 
 
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
@@ -140,6 +151,7 @@ def test_the_examples_play_through(server: Server) -> None:
     ask_for_approvals(server)
     for name in WAITING_EXAMPLES:
         play(server, name)
+    play_cards(server)
     for endpoint in ENDPOINTS:
         if endpoint.name not in ORDERED:  # An example of today's books needs no place of its own.
             play(server, endpoint.name)
@@ -153,6 +165,7 @@ def test_the_examples_play_through(server: Server) -> None:
     server.ok("POST", "/v1/instructions/pay-P2001/outcome", funded, key="w")
     leave_a_surplus(server)
     play(server, PLACING)
+    play(server, SETTLING)
     again = {"payment_no": "P2003", "member_id": "xiaoming", "method": "JD_PAY", "amount_fen": 1}
     server.ok("POST", "/v1/recharges", again)
     server.ok("POST", "/v1/instructions/pay-P2003/outcome", {"succeeded": "W3"}, key="w3")
@@ -169,13 +182,17 @@ def test_the_examples_play_through(server: Server) -> None:
     payout = "/v1/instructions/payout-SQUIRRELS-2026-11-23-2/outcome"
     server.ok("POST", payout, {"succeeded": "B2"}, key="succeeded")
     play(server, RETURN)
+    server.now_us += 3660 * DAY_US
+    play(server, FORGETTING)
 
 
 OPENING = "POST /v1/business-days/{first_date}/open"
 PLACING = "POST /v1/suspense-items/{item}/place"
 SENDING_BACK = "POST /v1/recharges/{payment_no}/send-back"
 CLOSING = "POST /v1/orders/{order_no}/close"
+SETTLING = "POST /v1/channels/{channel}/unknown-numbers/settle"
 CLOSING_A_PAYMENT = "POST /v1/instructions/{instruction_id}/close"
+FORGETTING = "POST /v1/members/{member_id}/forget"
 RETRY = "POST /v1/settlement-batches/{batch_id}/payouts/{payout_no}/retry"
 RETURN = "POST /v1/settlement-batches/{batch_id}/payouts/{payout_no}/return"
 REFUNDING = "POST /v1/transactions/{transaction_id}/refunds"
@@ -214,6 +231,12 @@ WALLET_EXAMPLES = [
     "POST /v1/accounts/{account}/close",
     "POST /v1/entries/reverse",
 ]
+CARD_EXAMPLES = [
+    "POST /v1/members/{member_id}/cards",
+    "POST /v1/members/{member_id}/cards/{card}/confirm",
+    "POST /v1/members/{member_id}/cards/{card}/default",
+    "POST /v1/members/{member_id}/cards/{card}/unbind",
+]
 SETTLEMENT_EXAMPLES = [
     "POST /v1/business-days/{date}/cut-off",
     "POST /v1/business-days/{date}/close",
@@ -228,8 +251,11 @@ ORDERED = {
     SENDING_BACK,
     CLOSING,
     CLOSING_A_PAYMENT,
+    SETTLING,
     RETRY,
     RETURN,
+    FORGETTING,
+    *CARD_EXAMPLES,
     *NOON_EXAMPLES,
     *DECIDING_EXAMPLES,
     *WAITING_EXAMPLES,
@@ -263,9 +289,25 @@ def ask_for_approvals(server: Server) -> None:
         assert answer["result"] == {"refund_no": refund_no, "state": "requested"}
 
 
+def play_cards(server: Server) -> None:
+    """A token is a member's own: here it is another one than in the examples."""
+    token = cards.TOKEN
+    for name in CARD_EXAMPLES:
+        endpoint = BY_NAME[name]
+        path = endpoint.path.format(**{**endpoint.sample, "card": token})
+        response = server.send(endpoint.method, path, dict(endpoint.body), key=name[5:90])
+        assert response.status_code == endpoint.status, (name, response.text)
+        result = response.json()["result"]
+        token = result["card"]
+        assert result == {**endpoint.result, "card": token}
+        server.ask_banks()
+
+
 def leave_a_surplus(server: Server) -> None:
-    """A recharge was sent back, and the channel withdraws that it was: asked again, it insists."""
+    """A recharge was sent back, and the channel withdraws that it was: asked again, it insists. And
+    it has called about a number that nobody knows."""
     steps: tuple[Command, ...] = (
+        ReportUnknownNumber("JD_PAY", "pay-P9999", "payment", "succeeded", "S9", 700),
         RechargeWallet("P9001", "xiaohong", "JD_PAY", 700),
         RecordOutcome("pay-P9001", succeeded="S1"),
         SendBackRecharge("P9001", "the wrong wallet"),

@@ -23,7 +23,7 @@ def test_no_two_callers_share_a_number() -> None:
     made: dict[str, object] = {}
     for endpoint, caller in product(ENDPOINTS, callers):
         command = build(
-            endpoint.command, dict(endpoint.body), dict(endpoint.sample), **endpoint.defaults
+            endpoint.asked, dict(endpoint.body), dict(endpoint.sample), **endpoint.defaults
         )
         if endpoint.number:
             own = (caller, endpoint.number[0], getattr(command, endpoint.number[1]))

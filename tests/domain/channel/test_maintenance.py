@@ -45,6 +45,12 @@ def test_a_time_is_planned_once_and_withdrawn_once() -> None:
     given(FIRST).when(plan, T0 + HOUR, T0 + 2 * HOUR).then()
     given(FIRST).when(withdraw, 1).then(WITHDRAWN)
     given(FIRST, WITHDRAWN).when(withdraw, 1).then()
+    other = "done early"
+    given(FIRST, WITHDRAWN).when(channel.withdraw_maintenance, 1, other, T0).refused(
+        Code.MAINTENANCE_OVER, "reason"
+    )
+    again = (FIRST.from_us, FIRST.until_us, "another release", T0)
+    given(FIRST).when(channel.plan_maintenance, *again).refused(Code.MAINTENANCE_INVALID, "reason")
     again = MaintenancePlanned(2, T0 + HOUR, T0 + 2 * HOUR, "a release", T0)
     given(FIRST, WITHDRAWN).when(plan, T0 + HOUR, T0 + 2 * HOUR).then(again)
 

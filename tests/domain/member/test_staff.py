@@ -1,11 +1,13 @@
 """The institution's operators, each with one office; and whether two actors are two persons."""
 
+from datetime import timedelta
+
 import pytest
 
-from domain.member import member, staff
+from domain.member import api_access, staff
 from domain.member.persons import refuse_same
 from domain.refusals import Code, Refused
-from tests.examples import EXAMPLES, PAY_DAY, RELEASE_DAY, SETTLE_DAY
+from tests.examples import PAY_DAY, RELEASE_DAY, SETTLE_DAY
 from tests.scenario import Scenario
 
 given = Scenario(staff.evolve, staff.State()).given
@@ -55,14 +57,13 @@ def test_two_keys_are_not_two_persons(maker, checker, code):
 
 # What of the API a merchant has been given.
 
-of_member = Scenario(member.evolve, member.State()).given
-registered = EXAMPLES["member.registered.1"]
-two = member.ApiCommandsSet(RELEASE_DAY, ("order.checkout", "order.pay"))
-every = member.ApiCommandsSet(SETTLE_DAY, None)
+of_api = Scenario(api_access.evolve, api_access.State()).given
+two = api_access.CommandsGiven(RELEASE_DAY, ("order.checkout", "order.pay"))
+every = api_access.CommandsGiven(SETTLE_DAY, None)
 
 
 def test_a_merchant_has_what_it_was_given_from_its_date_on():
-    state = of_member(registered, two, every).state
+    state = of_api(two, every).state
     days = (PAY_DAY, RELEASE_DAY, SETTLE_DAY)
     assert [state.may_call("order.pay", day) for day in days] == [True, True, True]
     assert [state.may_call("transaction.refund", day) for day in days] == [True, False, True]
@@ -70,9 +71,15 @@ def test_a_merchant_has_what_it_was_given_from_its_date_on():
 
 def test_commands_are_given_once_and_not_in_the_past():
     wanted = ("order.pay", "order.checkout", "order.pay")
-    history = of_member(registered)
-    history.when(member.set_api_commands, RELEASE_DAY, wanted, PAY_DAY).then(two)
-    history.when(member.set_api_commands, PAY_DAY, wanted, RELEASE_DAY).refused(Code.TERMS_INVALID)
-    again = of_member(registered, two)
-    again.when(member.set_api_commands, RELEASE_DAY, wanted, SETTLE_DAY).then()
-    of_member().when(member.set_api_commands, PAY_DAY, None, PAY_DAY).refused(Code.MEMBER_NOT_FOUND)
+    of_api().when(api_access.give, RELEASE_DAY, wanted, PAY_DAY).then(two)
+    of_api().when(api_access.give, PAY_DAY, wanted, RELEASE_DAY).refused(Code.TERMS_INVALID)
+    of_api(two).when(api_access.give, RELEASE_DAY, wanted, SETTLE_DAY).then()
+
+
+def test_only_so_many_changes_wait():
+    days = [RELEASE_DAY + timedelta(days=n) for n in range(api_access.MAX_TERMS)]
+    full = of_api(*(api_access.CommandsGiven(day, ()) for day in days[:-1]))
+    full.when(api_access.give, days[-1], None, PAY_DAY).refused(Code.TERMS_INVALID)
+    full.when(api_access.give, days[-1], None, RELEASE_DAY).then(
+        api_access.CommandsGiven(days[-1], None)
+    )

@@ -1,12 +1,14 @@
 """An instruction carried over a network: attempts, what is asked next and when, and how it ends."""
 
+from typing import Any
+
 import pytest
 
-from domain.channel.network import AwaitingPayer, Charge, NotFound, Processing, Said
+from domain.channel.network import AwaitingPayer, Charge, NotFound, Processing, Returned, Said
 from domain.channel.port import Declined, Purpose, Succeeded, Unknown
 from domain.kernel import Fact
 from domain.payment import instruction
-from domain.payment.instruction import Answered, AskWanted, State
+from domain.payment.instruction import Answered, AskWanted, Confirmed, State
 from domain.payment.rhythm import HOUR, MINUTE, SECOND
 from domain.payment.tried import Told
 from domain.refusals import Code, Refused
@@ -294,3 +296,30 @@ def test_asking_earlier_changes_no_rhythm() -> None:
     assert asking.due() == "query"
     asking.hear(NotFound("no such order"))
     assert asking.wait() == 120  # 5 s and 30 s have passed: as if nobody had asked.
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "told"),
+    [
+        (YES, YES, ("confirmed", "")),
+        (YES, Succeeded("S1"), ("confirmed", "")),
+        (YES, Succeeded("S2", AMOUNT), ("succeeded", "S2")),
+        (YES, Succeeded("S1", AMOUNT + 1), ("differs", "S1")),
+        (YES, NO, ("declined", "no money")),
+        (YES, Returned("S9", "no such card"), ("returned", "no such card")),
+        (YES, NotFound("no such order"), ("not_found", "no such order")),
+        (NO, NO, ("confirmed", "")),
+        (NO, YES, ("succeeded", "S1")),
+        (NO, NotFound("no such order"), ("not_found", "no such order")),
+    ],
+)
+def test_what_is_said_of_what_has_ended_is_told_as_it_is(
+    first: Any, again: Any, told: tuple[str, str]
+) -> None:
+    asking = Asking("refund")
+    asking.claim()
+    asking.hear(first)
+    asking.state = instruction.evolve(asking.state, AskWanted(asking.now_us))
+    asking.due()
+    (fact,) = [one for one in asking.hear(again) if isinstance(one, Confirmed)]
+    assert (fact.said, fact.detail) == told

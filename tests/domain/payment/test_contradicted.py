@@ -4,80 +4,35 @@ After each story the open items equal their accounts, from the states and from t
 the day's sealed positions equal what the instructions moved.
 """
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 
 from domain.accounting.commands import CloseAccount, FreezeAccount
-from domain.channel.network import Charge
-from domain.ledger.capacity import CapacityBook
-from domain.ledger.position_book import PositionBook
+from domain.channel.network import Charge, PaidPart
 from domain.order.commands import Checkout, CloseOrder, PayOrder
 from domain.order.order import OrderLine
 from domain.order.surplus import PlaceSurplus, payment_of
 from domain.payment import suspense
-from domain.payment.asking import AskChannel, ClaimAttempt, RecordAnswer
+from domain.payment.asking import AskChannel
 from domain.payment.commands import LegAsked, RechargeWallet, RecordOutcome, TransferMoney
-from domain.refusals import Code
-from domain.settlement import batch
-from domain.settlement.commands import RetryPayout
-from domain.transaction.commands import ConfirmReceipt, RefundTransaction
-from tests.books import TEA, Books, refusal
-from tests.days import Days
-from tests.domain.test_open_items import items_of, recorded
-from tests.examples import BUYER, FRIEND, MERCHANT, PAY_DAY
+from domain.refusals import Code, Refused
+from domain.transaction.commands import RefundTransaction
+from tests.books import TEA, Books, names, refusal
+from tests.domain.payment.contradicting import (
+    BACK,
+    SHORTAGE,
+    SURPLUS,
+    ask,
+    extra,
+    how,
+    item,
+    say,
+    total,
+)
+from tests.domain.test_open_items import items_of
+from tests.examples import BUYER, FRIEND, MERCHANT
 
 WALLET = f"2241.01.{BUYER}"
 ESCROW = f"2241.04.{MERCHANT}"
-BACK, SURPLUS, SHORTAGE = "2241.07", "2241.08.JD_PAY", "1122.04.JD_PAY"
-
-
-@pytest.fixture
-def shop(books: Books) -> Iterator[Books]:
-    """An order of 100.00 that is being paid; afterwards everything must add up."""
-    books.place("O1", (MERCHANT, 10_000))
-    books.do(PayOrder("P1", "O1", "JD_PAY"))
-    yield books
-    items = items_of(books)
-    for leaf in (BACK, SURPLUS, SHORTAGE, "2241.09", "2241.05"):
-        if f"account-{leaf}" in books.states:
-            assert books.balance(leaf) == items.get(leaf, 0), leaf
-    books.next_day()
-    findings: list[Any] = []
-    positions = PositionBook(lambda *one: findings.append(one))
-    promised = CapacityBook(lambda *one: findings.append(one), {})
-    for one in recorded(books):
-        positions.take(one, one.reference)
-        promised.take(one)
-    promised.end_commit(1, len(books.log))
-    assert findings == []
-
-
-def say(books: Books, instruction_id: str, said: Any, serial: str = "", **more: Any) -> None:
-    """What a channel says, as a callback unless an attempt is named."""
-    books.do(RecordAnswer(instruction_id, said, serial=serial, **more))
-
-
-def ask(books: Books, instruction_id: str) -> int:
-    """Claim the next attempt."""
-    attempt = int(books.state(f"instruction-{instruction_id}").tried.attempt) + 1
-    books.at_us += 3_600_000_000
-    books.do(ClaimAttempt(instruction_id, attempt, True, instruction_id, f"{instruction_id}x"))
-    return attempt
-
-
-def item(books: Books, instruction_id: str, kind: Any, serial: str) -> Any:
-    return books.state(suspense.stream(suspense.item_id(instruction_id, kind, serial)))
-
-
-def extra(instruction_id: str, kind: Any, serial: str) -> str:
-    """The instruction that sends a surplus back."""
-    return f"extra-{suspense.item_id(instruction_id, kind, serial)}"
-
-
-def how(books: Books, instruction_id: str) -> list[str]:
-    return [one.stage for one in books.state(f"contradiction-{instruction_id}").items]
 
 
 def test_more_than_asked_pays_the_order_and_the_excess_goes_back(shop: Books) -> None:
@@ -218,6 +173,33 @@ def test_a_late_success_of_more_pays_and_the_excess_goes_back(shop: Books) -> No
     say(shop, "pay-P1", "succeeded", "S1", amount_fen=10_300)
     assert shop.state("order-O1").status == "paid"
     assert items_of(shop) == {BACK: 300}
+    shop.do(RefundTransaction("R1", f"{MERCHANT}-O1", 4_000))
+    assert total(shop, "refund-R1") == 10_300, "what was paid, though less was asked"
+    assert total(shop, extra("pay-P1", "late", "S1")) == 10_300
+
+
+def test_what_came_late_and_goes_back_names_the_total_that_was_paid(shop: Books) -> None:
+    shop.do(RecordOutcome("pay-P1", declined="no money"))
+    shop.do(CloseOrder("O1", "not paid"))
+    say(shop, "pay-P1", "succeeded", "S1", amount_fen=10_300)
+    assert items_of(shop) == {BACK: 10_300}
+    assert total(shop, "back-P1") == total(shop, extra("pay-P1", "late", "S1")) == 10_300
+
+
+def test_of_a_combined_order_that_came_late_each_transaction_names_its_own(shop: Books) -> None:
+    shop.place("O2", (MERCHANT, 6_000), (TEA, 4_000))
+    shop.do(PayOrder("P2", "O2", "WECHAT_PAY"))
+    asked = shop.state("instruction-pay-P2").asked.parts
+    shop.do(RecordOutcome("pay-P2", declined="no money"))
+    paid = tuple(
+        PaidPart(one.number, f"S{place}", one.amount_fen + 20 * place)
+        for place, one in enumerate(asked)
+    )
+    say(shop, "pay-P2", "succeeded", "S0", amount_fen=10_020, parts=paid)
+    assert shop.state("order-O2").status == "paid"
+    shop.do(RefundTransaction("R1", f"{MERCHANT}-O2", 100))
+    shop.do(RefundTransaction("R2", f"{TEA}-O2", 100))
+    assert [total(shop, one) for one in ("refund-R1", "refund-R2")] == [6_000, 4_020]
 
 
 def test_a_late_leg_of_a_plan_that_was_given_up_goes_back(shop: Books) -> None:
@@ -292,12 +274,37 @@ def test_a_success_by_hand_that_the_channel_knows_nothing_of_is_listed(shop: Boo
     assert how(shop, "refund-R1") == ["waiting"]
 
 
+def test_another_serial_that_a_person_records_is_on_record_and_asked_about(shop: Books) -> None:
+    say(shop, "pay-P1", "awaiting_payer", url="https://pay", attempt=ask(shop, "pay-P1"))
+    say(shop, "pay-P1", "succeeded", "S1", amount_fen=10_000)
+    assert shop.facts_of(RecordOutcome("pay-P1", succeeded="S1")) == []
+    other = RecordOutcome("pay-P1", succeeded="S9")
+    assert names(shop, other) == ["contradiction.suspected.1", "instruction.ask_wanted.1"]
+    shop.do(other)
+    assert names(shop, other) == [], "said twice is said once"
+    assert items_of(shop) == {}, "a person's word moves no money"
+    say(shop, "pay-P1", "succeeded", "S1", amount_fen=10_000, attempt=ask(shop, "pay-P1"))
+    assert how(shop, "pay-P1") == ["waiting"]
+    shop.do(AskChannel("pay-P1"))
+    say(shop, "pay-P1", "declined", reason="reversed", attempt=ask(shop, "pay-P1"))
+    again = RecordOutcome("pay-P1", succeeded="S10")
+    assert refusal(shop, again) is Code.INSTRUCTION_ALREADY_ENDED
+
+
+def test_where_no_channel_can_be_asked_another_serial_is_on_record_too(shop: Books) -> None:
+    shop.do(RecordOutcome("pay-P1", succeeded="S1"))
+    assert names(shop, RecordOutcome("pay-P1", succeeded="S9")) == ["contradiction.suspected.1"]
+
+
 def test_a_success_that_is_taken_back_is_missing(shop: Books) -> None:
     say(shop, "pay-P1", "succeeded", "S1")
     say(shop, "pay-P1", "declined", reason="reversed")
     assert how(shop, "pay-P1") == ["suspected"]
     say(shop, "pay-P1", "declined", reason="reversed", attempt=ask(shop, "pay-P1"))
     assert items_of(shop) == {SHORTAGE: 10_000}
+    missing = PlaceSurplus(suspense.item_id("pay-P1", "declined", "S1"))
+    with pytest.raises(Refused, match=f"a shortage, on {SHORTAGE}: there is nothing to give away"):
+        shop.do(missing)
     assert shop.balance("1122.01.JD_PAY") == 0
     assert shop.balance(ESCROW) == 10_000
 
@@ -343,55 +350,3 @@ def test_a_refund_that_comes_back_is_in_the_wallet(shop: Books) -> None:
     say(shop, "refund-R1", "returned", "B2", reason="card closed")
     assert shop.balance(WALLET) == 10_000
     assert items_of(shop) == {}
-
-
-# Payouts.
-
-
-@pytest.fixture
-def paying(shop: Books) -> Books:
-    """A payout of 9.85 to a tea house is on its way."""
-    shop.sell("O2", (TEA, 1_000))
-    shop.do(ConfirmReceipt(f"{TEA}-O2", "buyer"))
-    Days(shop).end(lambda _: None)
-    return shop
-
-
-PAYOUT = batch.payout_number(f"{TEA}-{PAY_DAY}", 1)
-AVAILABLE, BANK_SHORT = f"2241.03.{TEA}", "1122.04.BANK_TRANSFER"
-
-
-def test_a_payout_that_was_declined_and_paid_after_all(paying: Books) -> None:
-    say(paying, PAYOUT, "declined", reason="name differs")
-    assert paying.balance(AVAILABLE) == 985
-    say(paying, PAYOUT, "succeeded", "B1")
-    assert (paying.balance(AVAILABLE), paying.balance("2202.01.BANK_TRANSFER")) == (0, 985)
-    assert paying.state(f"settlement-{TEA}-{PAY_DAY}").status == "settled"
-    assert refusal(paying, RetryPayout(f"{TEA}-{PAY_DAY}", PAYOUT)) is Code.PAYOUT_NOT_FOUND
-
-
-def test_a_payout_that_was_paid_again_meanwhile_is_missing(paying: Books) -> None:
-    say(paying, PAYOUT, "declined", reason="name differs")
-    again = str(paying.do(RetryPayout(f"{TEA}-{PAY_DAY}", PAYOUT))["payout_no"])
-    say(paying, PAYOUT, "succeeded", "B1")
-    assert paying.balance(BANK_SHORT) == 985
-    say(paying, again, "succeeded", "B2")
-    assert items_of(paying) == {BANK_SHORT: 985}
-
-
-def test_a_payout_that_comes_back_days_later_is_the_merchants_again(paying: Books) -> None:
-    say(paying, PAYOUT, "succeeded", "B1")
-    paying.next_day()
-    say(paying, PAYOUT, "returned", "B2", reason="account closed")
-    assert paying.balance(AVAILABLE) == 985
-    assert paying.state(f"account-{AVAILABLE}").held_fen == 985
-    again = str(paying.do(RetryPayout(f"{TEA}-{PAY_DAY}", PAYOUT))["payout_no"])
-    say(paying, again, "succeeded", "B3")
-    assert paying.balance(AVAILABLE) == 0
-
-
-def test_a_payout_that_is_taken_back_is_in_suspense(paying: Books) -> None:
-    say(paying, PAYOUT, "succeeded", "B1")
-    say(paying, PAYOUT, "declined", reason="reversed")
-    say(paying, PAYOUT, "declined", reason="reversed", attempt=ask(paying, PAYOUT))
-    assert items_of(paying) == {"2241.08.BANK_TRANSFER": 985}

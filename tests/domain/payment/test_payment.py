@@ -8,6 +8,7 @@ from msgspec.structs import astuple, replace
 from domain.kernel import Entry, Fact
 from domain.payment import payment
 from domain.payment.payment import (
+    BecameKnown,
     BecameUnknown,
     Declined,
     Event,
@@ -26,7 +27,7 @@ started: Any = EXAMPLES["payment.started.2"]
 succeeded: Any = EXAMPLES["payment.succeeded.2"]
 recharged: Any = EXAMPLES["payment.wallet_recharged.1"]
 declined = Declined("order", ORDER_NO, "no money")
-unknown = BecameUnknown("timeout")
+unknown, known = BecameUnknown("timeout"), BecameKnown()
 going_back = SendBackStarted(0, AMOUNT, "order is closed", PURCHASE)
 sent_back = SentBack(0, AMOUNT, "sent_back", PURCHASE)
 kept = SendBackFailed(0, AMOUNT, "card closed", "kept", PURCHASE)
@@ -76,6 +77,13 @@ def test_another_payment_under_its_number_is_refused() -> None:
         pytest.param([unknown], succeed, (), [succeeded], id="unknown, succeeded"),
         pytest.param([unknown], decline, ("no money",), [declined], id="unknown, declined"),
         pytest.param([unknown], payment.become_unknown, ("again",), [], id="unknown again"),
+        pytest.param([unknown], payment.become_known, (), [known], id="known again"),
+        pytest.param([unknown, known], payment.become_known, (), [], id="known, known again"),
+        pytest.param([], payment.become_known, (), [], id="it was never unknown"),
+        pytest.param(
+            [unknown, known], payment.become_unknown, ("timeout",), [unknown], id="and unknown anew"
+        ),
+        pytest.param([declined], payment.become_known, (), [], id="known, when it has ended"),
         pytest.param([succeeded], succeed, (), [], id="succeeded again"),
         pytest.param([declined], decline, ("again",), [], id="declined again"),
         pytest.param([succeeded], payment.become_unknown, ("late",), [], id="ended well"),

@@ -14,7 +14,7 @@ from domain.payment.plan import (
     shares,
     take,
 )
-from domain.payment.protocol import COMBINES, PAYMENT_CODES, PRODUCTS, payment_code, product_of
+from domain.payment.protocol import COMBINES, PAYMENT_CODES, PRODUCTS, payment_code
 from domain.refusals import Code, Refused
 
 CHANNELS = ("WECHAT_PAY", "JD_PAY", "CLOUD_QUICKPASS", "UNIONPAY_CARD")
@@ -115,7 +115,6 @@ def test_who_carries_a_plan_in_a_word() -> None:
 
 def test_the_protocol_names_what_there_is() -> None:
     for product in PRODUCTS.values():
-        assert product_of(product.code) is product
         assert product.least_fen >= 1
         assert product.most_fen is None or product.least_fen <= product.most_fen
         assert 1 <= product.most_legs <= MAX_LEGS
@@ -123,9 +122,6 @@ def test_the_protocol_names_what_there_is() -> None:
             if code != "BANK_TRANSFER":
                 assert payment_code(product, code) is PAYMENT_CODES[code]
     assert all(2 <= least <= most for least, most in COMBINES.values())
-    with pytest.raises(Refused) as no:
-        product_of("NOTHING")
-    assert no.value.code is Code.PRODUCT_UNKNOWN
 
 
 @pytest.mark.parametrize("method", ["", "NOTHING", "UNIONPAY_CARD", None, 5])

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from domain.approval import approval as facts
-from domain.member import member, staff
+from domain.member import api_access, staff
 from projections.models import approvals, permissions
 from projections.models.approvals import Approval, Wanted
 from projections.models.permissions import Given, Operator
@@ -68,15 +68,15 @@ def test_an_operator_has_one_office_and_a_merchant_what_it_was_given(
     books: Connection, size: int | None
 ) -> None:
     later = date(2099, 1, 1)
-    stream = f"member-{MERCHANT}"
+    stream = f"access-{MERCHANT}"
     history = log(
         ("staff-institution", staff.Appointed("lin", "cashier")),
         ("staff-institution", staff.Appointed("zhao", "reviewer")),
-        (stream, member.ApiCommandsSet(RELEASE_DAY, ("order.pay",))),
+        (stream, api_access.CommandsGiven(RELEASE_DAY, ("order.pay",))),
         ("staff-institution", staff.Appointed("lin", "risk")),
         ("staff-institution", staff.Dismissed("zhao")),
-        (stream, member.ApiCommandsSet(later, None)),
-        (stream, member.ApiCommandsSet(RELEASE_DAY, ("order.checkout", "order.pay"))),
+        (stream, api_access.CommandsGiven(later, None)),
+        (stream, api_access.CommandsGiven(RELEASE_DAY, ("order.checkout", "order.pay"))),
     )
     apply(books, permissions.MODEL, history, size)
     assert permissions.operators(books) == [Operator("lin", "risk", 4)]

@@ -52,6 +52,10 @@ ASKED = log(
     ("instruction-pay-P1", instruction.Unknown("lost", PAID_AT + 9, 4)),
     ("instruction-pay-P1", instruction.Attempted(5, "query", PAID_AT, PAID_AT + 60)),
     ("instruction-pay-P1", instruction.Confirmed(5, DIGEST)),
+    ("instruction-pay-P1", instruction.Attempted(6, "query", PAID_AT, PAID_AT + 60)),
+    ("instruction-pay-P1", instruction.Confirmed(6, DIGEST, "confirmed")),
+    ("instruction-pay-P1", instruction.Attempted(7, "query", PAID_AT, PAID_AT + 60)),
+    ("instruction-pay-P1", instruction.Confirmed(7, DIGEST, "succeeded", "S1")),
 )
 
 
@@ -60,6 +64,8 @@ def test_each_attempt_has_its_outcome(books: Connection, size: int | None) -> No
     apply(books, instruction_attempts.MODEL, ASKED, size)
     found = instruction_attempts.attempts(books, "pay-P1")
     assert [(one.attempt, one.kind, one.outcome, one.detail) for one in found] == [
+        (7, "query", "succeeded", "S1"),
+        (6, "query", "confirmed", None),
         (5, "query", "confirmed", None),
         (4, "query", "unknown", "lost"),
         (3, "close", "declined", "he left"),

@@ -64,7 +64,7 @@ STORIES: dict[str, list[Fact]] = {
         payment.SentBack(2, 200, "", ENTRY),
         payment.SentBack(0, 500, "sent_back", ENTRY),
     ],
-    "WAITS": [started(LEGS)],
+    "WAITS": [started(LEGS), payment.BecameUnknown("no answer"), payment.BecameKnown()],
     "CARD": [started(CARD), payment.Succeeded("order", "A1", 900, 0)],
     "LATE": [
         started(CARD),
@@ -199,6 +199,27 @@ REFUNDS: dict[str, list[Fact]] = {
         refund.PartFailed(0, 400, "card closed", "", ENTRY),
     ],
     "ONE": [requested(ONE), refund.BecameUnknown("no answer")],
+    "KNOWN": [requested(ONE), refund.BecameUnknown("no answer"), refund.BecameKnown("")],
+    "WELL": [
+        requested(PARTS),
+        refund.BecameUnknown("no answer"),
+        refund.PartSucceeded(2, 100, "", ENTRY),
+        refund.PartSucceeded(0, 400, "", ENTRY),
+        refund.PartSucceeded(1, 200, "succeeded", ENTRY),
+    ],
+    "ILL": [
+        requested(PARTS),
+        refund.PartFailed(0, 400, "card closed", "", ENTRY),
+        refund.BecameUnknown("no answer"),
+        refund.PartSucceeded(2, 100, "", ENTRY),
+        refund.PartSucceeded(1, 200, "failed", ENTRY, "card closed"),
+    ],
+    "ILLBEFORE": [  # As it was stored before it said why.
+        requested(PARTS),
+        refund.PartSucceeded(2, 100, "", ENTRY),
+        refund.PartFailed(0, 400, "card closed", "", ENTRY),
+        refund.PartSucceeded(1, 200, "failed", ENTRY),
+    ],
     "WALLET": [requested(BY_WALLET), refund.Failed("the wallet is closed", ENTRY)],
     "ASKED": [ASKED],
     "REJECTED": [ASKED, refund.Rejected("no", "checker")],
@@ -217,6 +238,15 @@ def test_parts_of_refunds(books: Connection, size: int | None) -> None:
         if turn < len(those)
     ]
     apply(books, refunds.MODEL, log(*facts), size)
+    rows = {one.refund_no: one for one in refunds.refunds(books, refunds.Wanted()).items}
+    told = {no: (rows[no].state, rows[no].reason) for no in ("ONE", "KNOWN", "WELL")}
+    assert told == {
+        "ONE": ("unknown", "no answer"),
+        "KNOWN": ("processing", ""),
+        "WELL": ("succeeded", ""),
+    }
+    for no in ("ILL", "ILLBEFORE"):
+        assert (rows[no].state, rows[no].reason) == ("failed", "card closed")
     found = refunds.parts(books, list(REFUNDS))
     several = [(part.state, part.reason, part.instruction_id) for part in found["SEVERAL"]]
     assert several == [

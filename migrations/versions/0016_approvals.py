@@ -4,8 +4,8 @@ import sqlalchemy as sa
 
 from migrations.tables import add_column, create_index, create_table
 
-revision = "0015"
-down_revision = "0013"
+revision = "0016"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,21 @@
+"""A deadline for something that is awaited."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+async def within(work: Coroutine[Any, Any, T], seconds: float) -> T | None:
+    """What comes of it, or None when the time is over: then it is cancelled.
+
+    Where `asyncio.timeout` runs out just as the work ends, Python before 3.13 cancels what is
+    awaited next instead: a callback that was sent would never be put down as sent.
+    """
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+        return task.result() if task.done() else None
+    finally:
+        task.cancel()
