@@ -212,7 +212,7 @@ MEANING: dict[Code, str] = {
     Code.BATCH_NOT_COLLECTING: "The settlement batch is already sealed.",
     Code.BATCH_STATE_WRONG: "The settlement batch is not in the state this step needs.",
     Code.BATCH_NOT_DUE: "The settlement batch is not due yet.",
-    Code.CHECKER_IS_MAKER: "Who sealed a batch, or asked for a refund, may not check it.",
+    Code.CHECKER_IS_MAKER: "Who sealed, asked for or proposed something may not check it.",
     Code.PAYOUT_NOT_FOUND: "The batch has no such payout in the state this step needs.",
     Code.APPROVAL_NOT_FOUND: "No approval has this id.",
     Code.APPROVAL_EXISTS: "Another approval with this id already exists.",

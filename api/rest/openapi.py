@@ -20,8 +20,9 @@ DESCRIPTION = """Commands of the Zhangfang accounting system; reads are at `/gra
 Amounts are whole numbers of fen (1 CNY = 100 fen). A command is idempotent by its number: the
 `Idempotency-Key` header, or where that is missing the request's own business number. The same
 request always gets the same answer, refusals too; the same number with another body is a
-`request_conflict`. Every answer has a `position`: given as `atLeast` to a query, it shows what the
-command did."""
+`request_conflict`. A command that needs two persons is answered 202: it is proposed, and done when
+another person approves it. Every answer has a `position`: given as `atLeast` to a query, it shows
+what the command did."""
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
 _SCHEMAS = "#/components/schemas/{name}"
