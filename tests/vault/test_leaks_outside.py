@@ -29,10 +29,10 @@ ANN = {
 CARDS = "/v1/members/xiaoming/cards"
 
 
-@pytest.fixture(scope="module")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    directory: Path = tmp_path_factory.mktemp("outside")
-    made = Simulator(directory, "--payer", "manual", "--seed", "7", "--factor", "1")
+@pytest.fixture
+def simulator(tmp_path: Path) -> Iterator[Simulator]:
+    """For one test alone: its bank remembers what it has signed."""
+    made = Simulator(tmp_path / "outside", "--payer", "manual", "--seed", "7", "--factor", "1")
     yield made
     made.stop()
 
