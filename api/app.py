@@ -34,6 +34,7 @@ from api.rest import blobs, documents, end_of_day, health, routes, withdrawals
 from api.rest.openapi import document
 from api.settings import Settings
 from api.web import pages
+from domain.approval.kinds import HOUR_US, Limits
 
 TELL_S = 0.5
 
@@ -93,7 +94,7 @@ def create_app(
     Raises Refused(REQUEST_INVALID, "ZHANGFANG_DOCUMENTS") for a folder with a bad document."""
     settings, place = settings or Settings(), place or Place()
     passed_on = None if place.first else PassedOn(context.ledger, place, place.ends[0])
-    context = replace(context, rates=Rates(settings.rate, place.counted), passed_on=passed_on)
+    context = _set(replace(context, passed_on=passed_on), settings, place)
     metrics = Metrics(context, place, crowd)
     reads = _reads(context, settings)
 
@@ -142,6 +143,11 @@ def _known(context: AppContext, called: list[Route]) -> list[tuple[str, str, Han
         *(("POST", route.path, route.endpoint) for route in called),
         *((one.method, one.path, handle) for one, handle in routes.handlers(context)),
     ]
+
+
+def _set(context: AppContext, settings: Settings, place: Place) -> AppContext:
+    limits = Limits(settings.refund_alone, settings.approval_hours * HOUR_US)
+    return replace(context, rates=Rates(settings.rate, place.counted), limits=limits)
 
 
 def _routers(context: AppContext) -> tuple[APIRouter, ...]:

@@ -18,6 +18,7 @@ from api.operations.outbox import Outbox
 from api.operations.personal import Keeping, Personal
 from api.operations.watching import Watch, Watched
 from api.operations.worker import FEW_DAYS, Worker
+from domain.approval.kinds import Limits
 from domain.channel.adapters.simulated_cards import SimulatedCardBank
 from domain.channel.network import Adapter
 from domain.channel.port import ChannelPort
@@ -74,7 +75,8 @@ class AppContext(Struct, frozen=True):
     `writes` is the engine the projector writes read models with; `rates` says how often a key may
     ask; `arrivals` wakes who waits for the read models. `passed_on`: another process of the server
     decides commands. `callbacks` are the adapters that verify what channels tell of themselves;
-    `watch` says how channels are doing. `personal` has the vault, and the way to it.
+    `watch` says how channels are doing; `limits` what needs two persons. `personal` has the vault,
+    and the way to it.
     """
 
     desk: Desk
@@ -88,6 +90,7 @@ class AppContext(Struct, frozen=True):
     passed_on: PassedOn | None = None
     callbacks: Mapping[str, Adapter] = {}
     watch: Watch = Watch()
+    limits: Limits = Limits()
 
     async def submit(self, request: Request) -> Answer:
         """Decide one request, durably. Raises as `Ledger.submit_async` does."""
@@ -180,7 +183,7 @@ def open_context(
     heard = network() if network is not None else {}
     watch = _watch(desk, clocks, None if network is None else frozenset(heard))
     seen = (tuple(background), Rates(), arrivals, None, heard, watch)
-    return AppContext(desk, KeyRing(reads), clock, writes, personal, *seen)
+    return AppContext(desk, KeyRing(reads, ledger.state), clock, writes, personal, *seen)
 
 
 def _follower(desk: Desk, arrivals: Arrivals, *, follows: bool) -> Follower:

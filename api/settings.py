@@ -78,6 +78,18 @@ def _origins(given: Any) -> Any:
     return given
 
 
+def _fen_or_off(given: Any) -> Any:
+    """A limit in fen, or `off`: there is none."""
+    if isinstance(given, str):
+        if given == "off":
+            return None
+        digits = given.isascii() and given.isdigit() and len(given) <= 15
+        given = int(given) if digits else -1
+    if given is not None and (not isinstance(given, int) or given < 0):
+        raise ValueError(": off, or a number of fen")
+    return given
+
+
 Port = Annotated[int, _whole(0, 65_535, "a port")]
 Seconds = Annotated[int, _whole(1, 3_600, "a number of seconds from 1 to 3600")]
 
@@ -111,6 +123,9 @@ class Settings(BaseSettings):
     rate: Annotated[str, BeforeValidator(_rate)] = "1000/second"
     # Origins whose pages may talk to the server from a browser; exact ones, none by default.
     cors_origins: Annotated[tuple[str, ...], BeforeValidator(_origins)] = ()
+    # A refund above so many fen needs two persons; and how long a proposal is open.
+    refund_alone: Annotated[int | None, BeforeValidator(_fen_or_off)] = 5_000_000
+    approval_hours: Annotated[int, _whole(1, 720, "a number of hours from 1 to 720")] = 72
     # The settings file of channels over a network; the scripted one in this process when empty.
     channels: str = ""
     # The vault of personal data: its database, beside the ledger when empty; its keys, in a file or

@@ -18,11 +18,13 @@ from domain.accounting.chart import (
     account_id,
     split_id,
 )
+from domain.approval import approval
+from domain.approval import commands as approving
 from domain.channel import channel
 from domain.channel import commands as channels
 from domain.clearing import commands as clearing
 from domain.kernel import Command
-from domain.member import binding, card, member
+from domain.member import api_access, binding, card, member, staff, staffing
 from domain.member import commands as membership
 from domain.order import commands as ordering
 from domain.order import order, surplus
@@ -137,6 +139,18 @@ def _member(command: Any) -> list[str]:
     return [member.stream(command.member_id)]
 
 
+def _api(command: Any) -> list[str]:
+    return [member.stream(command.member_id), api_access.stream(command.member_id)]
+
+
+def _staff(_command: Any) -> list[str]:
+    return [staff.STREAM]
+
+
+def _approval(command: Any) -> list[str]:
+    return [approval.stream(command.approval_id)]
+
+
 def _cards(command: Any) -> list[str]:
     return [member.stream(command.member_id), card.stream(command.member_id)]
 
@@ -184,6 +198,18 @@ COMMANDS: dict[type[Command], Handling] = {
     membership.SignAgreement: Handling("member.sign_agreement", membership.sign_agreement, _member),
     membership.EndAgreement: Handling("member.end_agreement", membership.end_agreement, _member),
     membership.SetDebtLimit: Handling("member.set_debt_limit", membership.set_debt_limit, _member),
+    membership.SetApiCommands: Handling(
+        "member.set_api_commands", membership.set_api_commands, _api
+    ),
+    staffing.AppointOperator: Handling("staff.appoint", staffing.appoint_operator, _staff),
+    staffing.DismissOperator: Handling("staff.dismiss", staffing.dismiss_operator, _staff),
+    approving.Propose: Handling("approval.propose", approving.propose, _none, _approval),
+    approving.ApproveProposal: Handling("approval.approve", approving.approve_proposal, _approval),
+    approving.RefuseProposal: Handling("approval.refuse", approving.refuse_proposal, _approval),
+    approving.WithdrawProposal: Handling(
+        "approval.withdraw", approving.withdraw_proposal, _approval
+    ),
+    approving.ExpireProposal: Handling("approval.expire", approving.expire_proposal, _approval),
     membership.CertifyMember: Handling("member.certify", membership.certify_member, _member),
     forgetting.ForgetMember: Handling("member.forget", forgetting.forget_member, _forgotten),
     forgetting.ForgetAgain: Handling("member.forget_again", forgetting.forget_again, _member),

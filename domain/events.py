@@ -7,10 +7,11 @@ upcast in `domain/upcasts.py`; the old golden example stays in the tests for eve
 from types import ModuleType
 
 from domain.accounting import account, reversal
+from domain.approval import approval
 from domain.channel import channel
 from domain.clearing import day
 from domain.kernel import Fact
-from domain.member import card, member
+from domain.member import api_access, card, member, staff
 from domain.order import order
 from domain.payment import (
     allowance,
@@ -33,6 +34,9 @@ EVENTS: dict[str, type[Fact]] = {
     "member.agreement_signed.1": member.AgreementSigned,
     "member.agreement_ended.1": member.AgreementEnded,
     "member.debt_limit_set.1": member.DebtLimitSet,
+    "access.commands_given.1": api_access.CommandsGiven,
+    "staff.appointed.1": staff.Appointed,
+    "staff.dismissed.1": staff.Dismissed,
     "member.certified.1": member.Certified,
     "member.forgotten.1": member.Forgotten,
     "card.binding_requested.1": card.BindingRequested,
@@ -145,6 +149,11 @@ EVENTS: dict[str, type[Fact]] = {
     "channel.unknown_number_reported.1": channel.UnknownNumberReported,
     "channel.unknown_number_settled.1": channel.UnknownNumberSettled,
     "calendar.published.1": published.Published,
+    "approval.proposed.1": approval.Proposed,
+    "approval.approved.1": approval.Approved,
+    "approval.refused.1": approval.TurnedDown,
+    "approval.withdrawn.1": approval.Withdrawn,
+    "approval.expired.1": approval.Expired,
 }
 
 NAMES: dict[type[Fact], str] = {fact: name for name, fact in EVENTS.items()}
@@ -170,4 +179,7 @@ AGGREGATES: dict[str, ModuleType] = {
     "carry": carry,
     "channel": channel,
     "calendar": published,
+    "staff": staff,
+    "access": api_access,
+    "approval": approval,
 }

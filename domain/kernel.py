@@ -7,7 +7,7 @@ wish; its handler reads states through the `Unit` and records facts into it, and
 exists until the unit commits.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -164,6 +164,10 @@ class Unit(Protocol):
 
     def fact(self, reference: str) -> Fact | None:
         """The committed fact at `<stream>#<version>`, or None."""
+
+    def rehearse(self, wish: "Callable[[Unit], object]") -> None:
+        """Do something on a copy of this unit, with all that follows from it, and forget it: what
+        would be refused is refused. Raises Refused."""
 
 
 class Reaction(NamedTuple, Generic[FactT, StateT]):

@@ -116,6 +116,12 @@ class Code(StrEnum):
     BATCH_NOT_DUE = "batch_not_due"
     CHECKER_IS_MAKER = "checker_is_maker"
     PAYOUT_NOT_FOUND = "payout_not_found"
+    # Approvals.
+    APPROVAL_NOT_FOUND = "approval_not_found"
+    APPROVAL_EXISTS = "approval_exists"
+    PERSON_UNKNOWN = "person_unknown"
+    APPROVAL_STATE_WRONG = "approval_state_wrong"
+    APPROVAL_EXPIRED = "approval_expired"
     PAYOUT_UNCONFIRMED = "payout_unconfirmed"
     # The machine itself: nothing was decided, the caller may try again.
     BUSY = "busy"
@@ -218,8 +224,13 @@ MEANING: dict[Code, str] = {
     Code.BATCH_NOT_COLLECTING: "The settlement batch is already sealed.",
     Code.BATCH_STATE_WRONG: "The settlement batch is not in the state this step needs.",
     Code.BATCH_NOT_DUE: "The settlement batch is not due yet.",
-    Code.CHECKER_IS_MAKER: "Who sealed a batch, or asked for money to leave, may not check it.",
+    Code.CHECKER_IS_MAKER: "Who sealed, asked for or proposed something may not check it.",
     Code.PAYOUT_NOT_FOUND: "The batch has no such payout in the state this step needs.",
+    Code.APPROVAL_NOT_FOUND: "No approval has this id.",
+    Code.APPROVAL_EXISTS: "Another approval with this id already exists.",
+    Code.PERSON_UNKNOWN: "It needs two persons, and the key does not say whose it is.",
+    Code.APPROVAL_STATE_WRONG: "It was decided, withdrawn or has expired before.",
+    Code.APPROVAL_EXPIRED: "Nobody decided in time; it may be proposed again.",
     Code.PAYOUT_UNCONFIRMED: "A person has recorded how the payout ended; its bank has not.",
     Code.BUSY: "The ledger could not take the command now; nothing was recorded, try again.",
 }
@@ -237,6 +248,7 @@ NUMBER_TAKEN = frozenset(
         Code.REFUND_EXISTS,
         Code.TRANSFER_EXISTS,
         Code.WITHDRAWAL_EXISTS,
+        Code.APPROVAL_EXISTS,
     }
 )
 

@@ -3,6 +3,7 @@
 from projections.engine.model import ReadModel
 from projections.models import (
     account_days,
+    approvals,
     balances,
     business_days,
     cards,
@@ -15,6 +16,7 @@ from projections.models import (
     members,
     merchant_statements,
     orders,
+    permissions,
     refunds,
     settlement_batches,
     settlement_items,
@@ -45,6 +47,8 @@ READ_MODELS: dict[str, ReadModel] = {
     "refunds": refunds.MODEL,
     "settlement_items": settlement_items.MODEL,
     "withdrawals": withdrawals.MODEL,
+    "approvals": approvals.MODEL,
+    "permissions": permissions.MODEL,
 }
 
 

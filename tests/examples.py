@@ -16,11 +16,12 @@ from domain.accounting.rules import composite, purchase, release, settlement, tr
 from domain.accounting.rules import refund as refund_rules
 from domain.accounting.rules import suspense as suspense_rules
 from domain.accounting.rules import withdrawal as withdrawal_rules
+from domain.approval import approval
 from domain.channel import channel
 from domain.clearing import day
 from domain.events import NAMES
 from domain.kernel import DAY_US, Fact, Recorded
-from domain.member import card, member
+from domain.member import api_access, card, member, staff
 from domain.money import FeeRule
 from domain.order import order
 from domain.payment import allowance, contradiction, instruction, payment, suspense, withdrawal
@@ -67,6 +68,11 @@ EXAMPLES: dict[str, Fact] = {
     "member.agreement_signed.1": member.AgreementSigned("instant", PAY_DAY),
     "member.agreement_ended.1": member.AgreementEnded("instant", SETTLE_DAY),
     "member.debt_limit_set.1": member.DebtLimitSet(PAY_DAY, 50_000),
+    "access.commands_given.1": api_access.CommandsGiven(
+        RELEASE_DAY, ("order.checkout", "order.pay")
+    ),
+    "staff.appointed.1": staff.Appointed("zhao", "reviewer"),
+    "staff.dismissed.1": staff.Dismissed("zhao"),
     "member.certified.1": member.Certified(
         PAY_DAY, 2, ("police", "telecom", "bank_card"), HOLDER, PARTICULARS
     ),
@@ -315,6 +321,19 @@ EXAMPLES: dict[str, Fact] = {
         1, PAID_AT, PAID_AT + 3_600_000_000, "a new release of the network", PAID_AT
     ),
     "channel.maintenance_withdrawn.1": channel.MaintenanceWithdrawn(1, "done early"),
+    "approval.proposed.1": approval.Proposed(
+        "payout_retry",
+        PAYOUT_NO,
+        f'{{"batch_id":"{BATCH_ID}","payout_no":"{PAYOUT_NO}"}}',
+        "staff:lin",
+        SETTLED_AT + 3 * DAY_US,
+        "",
+        None,
+    ),
+    "approval.approved.1": approval.Approved("staff:zhao"),
+    "approval.refused.1": approval.TurnedDown("staff:zhao", "the account is not verified"),
+    "approval.withdrawn.1": approval.Withdrawn(),
+    "approval.expired.1": approval.Expired(),
     "channel.unknown_number_reported.1": channel.UnknownNumberReported(
         1, "pay-P9999", "payment", "succeeded", "JD20101201000009", 8_900
     ),

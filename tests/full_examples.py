@@ -2,11 +2,12 @@
 
 from domain.accounting.rules import refund as refund_rules
 from domain.accounting.rules import suspense as suspense_rules
+from domain.approval import approval
 from domain.channel import channel
 from domain.channel.network import PaidPart
 from domain.channel.routing import Choice, Rejected
 from domain.kernel import Fact
-from domain.member import card
+from domain.member import api_access, card
 from domain.payment import contradiction, instruction, payment, suspense
 from domain.payment.asked import Destination, Part
 from domain.transaction import refund
@@ -54,6 +55,16 @@ FULL_EXAMPLES: dict[str, Fact] = {
         payee=f"order-{ORDER_NO}",
         original_fen=10_120,
         to=Destination(CARD, PARTICULARS, "7894"),
+    ),
+    "access.commands_given.1": api_access.CommandsGiven(PAY_DAY, None),
+    "approval.proposed.1": approval.Proposed(
+        "refund",
+        "R1001",
+        '{"refund_no":"R1001","transaction_id":"SQUIRRELS-JD1001","amount_fen":10000}',
+        f"merchant:{MERCHANT}/zhang",
+        PAID_AT,
+        MERCHANT,
+        10_000,
     ),
     "instruction.succeeded.1": instruction.Succeeded("4200001", 3, DIGEST, PAID),
     "instruction.differed.1": instruction.Differed("4200001", 10_000, 10_120, 3, DIGEST, PAID),

@@ -30,7 +30,7 @@ LADDER: tuple[tuple[str, ...], ...] = (
     ("domain.transaction",),
     ("domain.order", "domain.clearing"),
     ("domain.cashier", "domain.settlement"),
-    ("domain.reconciliation",),
+    ("domain.reconciliation", "domain.approval"),
     ("domain.events", "domain.commands", "domain.policies", "domain.upcasts"),
     ("domain.ledger",),
     ("projections",),

@@ -309,6 +309,7 @@ def test_states_hold_no_container_that_grows(  # The caps are proved with each a
         ("instruction", "paid"),
         ("member", "operators"),
         ("member", "agreements"),
+        ("access", "given"),
         ("member", "certified"),
         ("member", "debt_limits"),
         ("member", "fee_rules"),
@@ -317,6 +318,7 @@ def test_states_hold_no_container_that_grows(  # The caps are proved with each a
         ("refund", "waits"),
         ("settlement", "payouts"),
         ("transaction", "legs"),
+        ("staff", "operators"),
         ("transfer", "done"),
     }
     found = {

@@ -27,6 +27,7 @@ from api.cli import (
     serving,
     setup,
     simulating,
+    staff,
     vault,
     verifying,
 )
@@ -86,6 +87,7 @@ app.add_typer(feeds.app, name="feed")
 app.command("desk")(desk.desk)
 app.add_typer(export.app, name="export")
 app.add_typer(keys.app, name="key")
+app.add_typer(staff.app, name="staff")
 app.add_typer(vault.app, name="vault")
 app.add_typer(membership.app, name="member")
 app.add_typer(documents.app, name="document")

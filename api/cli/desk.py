@@ -6,6 +6,7 @@ from typing import Any
 from rich.table import Table
 from sqlalchemy import Connection
 
+from api.cli.approvals import approval_json, say_approvals
 from api.cli.opening import open_desk
 from api.cli.output import DatabaseOption, JsonOption, Say, answering
 from api.operations import attention
@@ -24,8 +25,8 @@ from projections.registry import READ_MODELS
 
 
 def desk(database: DatabaseOption = None, as_json: JsonOption = False) -> None:
-    """What waits for a person: hindrances, open instructions, failed payouts, refunds to approve,
-    suspense, paused read models."""
+    """What waits for a person: hindrances, open instructions, failed payouts, refunds and proposals
+    to approve, suspense, paused read models."""
     with answering(database, as_json) as say, open_desk(say.database_url) as context:
         context.projector.catch_up()  # One that is paused is what is told, and no reason to stop.
         tables = [table for model in READ_MODELS.values() for table in model.tables]
@@ -48,6 +49,7 @@ class Found:
         self.unknown_numbers = attention.unknown_numbers(view)
         self.payouts = attention.payouts(view)
         self.refunds = attention.refunds(view)
+        self.approvals = attention.approvals(view)
         self.suspense = attention.suspense(view)
         self.paused = attention.paused(view)
 
@@ -62,6 +64,7 @@ class Found:
             "unknown_numbers": _some_json(self.unknown_numbers, _unknown_number_json),
             "payouts": _some_json(self.payouts, _payout_json),
             "refunds": _some_json(self.refunds, _refund_json),
+            "approvals": _some_json(self.approvals, approval_json),
             "suspense": [_suspense_json(one) for one in self.suspense],
             "paused_read_models": [
                 {"name": one.name, "position": one.position, "reason": one.reason}
@@ -109,12 +112,14 @@ class Found:
             [_refund_row(one) for one in self.refunds.items],
             self.refunds.more,
         )
+        say_approvals(say, self.approvals, _table)
         for one in self.suspense:
             _say_suspense(say, one)
         rows = [(one.name, str(one.position), one.reason or "") for one in self.paused]
         _table(say, "Paused read models", ("name", "at", "why"), rows, False)
         lists: tuple[Some[Any], ...] = (self.hindrances, self.instructions, self.contradictions)
         lists = (*lists, self.suspense_items, self.unknown_numbers, self.payouts, self.refunds)
+        lists = (*lists, self.approvals)
         if not any((*(one.items for one in lists), self.suspense, self.paused)):
             say.line("Nothing waits for anybody.")
 

@@ -17,19 +17,20 @@ from strawberry.utils.str_converters import to_camel_case
 from api.graphql.describing import description_of
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt
-from api.http.keys import Role
+from api.http.access import READERS
+from api.http.keys import CAPACITIES, Capacity
 from domain.refusals import Code, Refused
 from projections.tables.paging import checked_first, sought_text
 
-EVERYBODY: frozenset[Role] = frozenset({"merchant", "auditor", "operator"})
-INSTITUTION: frozenset[Role] = frozenset({"auditor", "operator"})
+EVERYBODY: frozenset[Capacity] = frozenset(CAPACITIES)
+INSTITUTION: frozenset[Capacity] = READERS
 
 
 class FieldAccess(NamedTuple):
     """`roles` may ask; of `own` fields a merchant gets what is its own, `shared` ones hold nothing
     of a member. `models` are the read models that `atLeast` waits for."""
 
-    roles: frozenset[Role]
+    roles: frozenset[Capacity]
     scope: Literal["own", "shared"]
     models: tuple[str, ...]
 
@@ -74,6 +75,7 @@ ACCESS: dict[str, FieldAccess] = {
             "refunds",
             "balances",
             "journal",
+            "approvals",
         ),
     ),
     "members": FieldAccess(INSTITUTION, "shared", ("members",)),
@@ -82,6 +84,8 @@ ACCESS: dict[str, FieldAccess] = {
     "clearingPositions": FieldAccess(INSTITUTION, "shared", ("clearing_positions",)),
     "trialBalance": FieldAccess(INSTITUTION, "shared", ("trial_balance",)),
     "projections": FieldAccess(INSTITUTION, "shared", ()),
+    "approvals": FieldAccess(EVERYBODY, "own", ("approvals",)),
+    "permissions": FieldAccess(EVERYBODY, "shared", ("permissions",)),  # The caller's own.
 }
 
 _AT_LEAST = StrawberryArgument(
@@ -112,8 +116,8 @@ class Checked(FieldExtension):
     async def resolve_async(
         self, next_: AsyncExtensionResolver, source: Any, info: Info, **kwargs: Any
     ) -> Any:
-        if info.context.caller.role not in self._access.roles:
-            detail = f"a {info.context.caller.role} may not read {self._name}"
+        if info.context.caller.capacity not in self._access.roles:
+            detail = f"a {info.context.caller.capacity} may not read {self._name}"
             raise Refused(Code.NOT_ALLOWED, self._name, detail)
         at_least = kwargs.pop("at_least", None)
         check_arguments(kwargs, self._names)

@@ -4,6 +4,7 @@ from typing import Generic, TypeVar
 
 from strawberry import ID
 
+from api.graphql.approvals import Approval, approval_of
 from api.graphql.contradictions import (
     Contradiction,
     SuspenseItem,
@@ -191,6 +192,12 @@ class Desk:
         """Refunds above the debt limit of their merchant, which wait for an approval."""
         found = await info.context.read(attention.refunds)
         return DeskList(items=[_to_approve(one) for one in found.items], more=found.more)
+
+    @resolved
+    async def approvals(self, info: Info) -> DeskList[Approval]:
+        """What waits for a second person, the oldest first."""
+        found = await info.context.read(attention.approvals)
+        return DeskList(items=[approval_of(one) for one in found.items], more=found.more)
 
     @resolved
     async def suspense(self, info: Info) -> list[Suspense]:

@@ -10,6 +10,7 @@ from strawberry.types import ExecutionContext
 
 from api.graphql.access import root
 from api.graphql.accounts import account, accounts
+from api.graphql.approvals import approvals, permissions
 from api.graphql.cards import cards
 from api.graphql.channels import channels
 from api.graphql.describing import object_type
@@ -64,6 +65,8 @@ class Query:
     desk = root(desk)
     ledger = root(ledger)
     projections = root(projections)
+    approvals = root(approvals)
+    permissions = root(permissions)
 
 
 class PreparedDocument(SchemaExtension):

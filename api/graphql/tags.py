@@ -73,7 +73,7 @@ class Tags:
             known,
             mark,
             _canonical([asked.operation_name or None, asked.variables or {}]),
-            _canonical([caller.role, caller.member, media_type]),
+            _canonical([caller.actor, caller.capacity, caller.member, media_type]),
         )
         digest = hashlib.sha256()
         for part in parts:

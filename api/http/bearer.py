@@ -9,11 +9,14 @@ from collections.abc import Callable, Sequence
 
 import anyio
 import anyio.to_thread
+from msgspec.structs import replace
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 
 from api.http.keys import Caller, find_caller
+from domain.kernel import States
+from domain.member import api_access, member, staff
 from domain.refusals import Code, Refused
 
 REMEMBERED_S = 5  # A revoked key is refused everywhere after at most this long.
@@ -48,12 +51,29 @@ def only_authorization(given: Sequence[str]) -> str | None:
     return given[0] if given else None
 
 
-def authenticate(engine: Engine, header: str | None) -> Caller:
-    """Whose key an Authorization header has, by the database. Raises NOT_AUTHENTICATED."""
+def authenticate(engine: Engine, header: str | None, states: States | None = None) -> Caller:
+    """Whose key an Authorization header has, by the database, and what that person is, by the
+    ledger's `states`; without them keys of persons are unknown. Raises NOT_AUTHENTICATED."""
     caller = find_caller(engine, bearer_key(header))
-    if caller is None:
-        raise Refused(Code.NOT_AUTHENTICATED, "Authorization", "the API key is unknown or revoked")
-    return caller
+    if caller is not None:
+        caller = _with_office(caller, states) if states else caller
+        if caller.operator is None or caller.office is not None:
+            return caller
+    raise Refused(Code.NOT_AUTHENTICATED, "Authorization", "the API key is unknown or revoked")
+
+
+def _with_office(caller: Caller, states: States) -> Caller:
+    """What the operator is now; one that was removed or dismissed is nothing any more."""
+    if caller.member is not None:
+        state = states(member.stream(caller.member))
+        role = state.role_of(caller.operator) if caller.operator else None
+        given = states(api_access.stream(caller.member))
+        return replace(caller, office=role, given=given)
+    if caller.operator is None:
+        return caller
+    office = states(staff.STREAM).office_of(caller.operator)
+    reads = office == "auditor"
+    return replace(caller, office=office, role="auditor" if reads else "operator")
 
 
 class KeyRing:
@@ -63,8 +83,15 @@ class KeyRing:
     once when it is made. Threads may share a ring.
     """
 
-    def __init__(self, engine: Engine, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        states: States | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`states` reads the ledger."""
         self._engine = engine
+        self._states = states
         self._monotonic = monotonic
         self._limiter = anyio.CapacityLimiter(LOOK_UPS)
         self._known: dict[bytes, tuple[Caller, float]] = {}
@@ -81,7 +108,7 @@ class KeyRing:
         until = self._monotonic() + REMEMBERED_S  # Counted from before the look-up.
         try:
             caller = await anyio.to_thread.run_sync(
-                authenticate, self._engine, header, limiter=self._limiter
+                authenticate, self._engine, header, self._states, limiter=self._limiter
             )
         except SQLAlchemyError as error:
             raise Refused(Code.BUSY, "database", "the database does not answer") from error

@@ -3,8 +3,12 @@
 A key reads `zf_<id>_<secret>`: the id names the row, the secret is 256 random bits. What is kept is
 HMAC-SHA-256 of the secret under the id. A random secret of that length needs no slow hash, and the
 id in the digest keeps one row's digest from serving another. Keys are not part of history: they may
-be revoked, and which person holds one is nobody's fact. But that one was made or revoked is sealed
-(`domain/eventstore/seals.py`), so that `verify` finds a row that nobody made.
+be revoked. But that one was made or revoked is sealed (`domain/eventstore/seals.py`), so that
+`verify` finds a row that nobody made.
+
+A key may belong to an operator, of the institution or of a merchant: then the operator's office
+or role, which are facts, say what it may do, and the operator is the actor of what it does, by
+whatever key. A key that belongs to nobody acts for its merchant, or under its own id.
 """
 
 import hmac
@@ -12,6 +16,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import Any, Literal, get_args
 
 from msgspec import Struct
@@ -33,12 +38,20 @@ from domain.eventstore.changes import lock_ledger, seal_entry
 from domain.eventstore.database import IMMEDIATE
 from domain.eventstore.seals import decoded, key_made_entry, key_revoked_entry
 from domain.fields import checked_member_id, checked_text
+from domain.member import api_access
+from domain.member import member as membership
+from domain.member.persons import STAFF
+from domain.member.staff import Office
 from domain.refusals import Code, Refused
 
 Role = Literal["merchant", "auditor", "operator"]
 ROLES: tuple[Role, ...] = get_args(Role)
+# What a caller is: the office or role of the operator whose key it is, or the role of a key that is
+# nobody's. The tables of who may do what are written in these.
+Capacity = Literal[Role, membership.Role, Office]
+CAPACITIES: tuple[Capacity, ...] = get_args(Capacity)
 
-# Created by migration 0001.
+# Created by migration 0001; `operator` by 0016.
 API_KEYS = Table(
     "api_keys",
     MetaData(),
@@ -49,10 +62,12 @@ API_KEYS = Table(
     Column("note", Text, nullable=False),
     Column("created_at_us", BigInteger, nullable=False),
     Column("revoked_at_us", BigInteger),
+    Column("operator", Text),
 )
 
 ENTRIES = table("sealed_changes", column("seal_number"), column("entry"))
-MADE = ("id", "digest", "role", "member", "note", "created_at_us")  # Does not change afterwards.
+# What does not change afterwards.
+MADE = ("id", "digest", "role", "member", "note", "created_at_us", "operator")
 
 _KEY = re.compile(r"zf_([a-z0-9]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -60,16 +75,35 @@ _NOBODY = bytes(32)  # Compared with when the id is unknown, so that both cases 
 
 
 class Caller(Struct, frozen=True):
-    """Who asks: a role, the member a merchant's key acts for (None otherwise), and the key's id."""
+    """Who asks: a role, the member a merchant's key acts for (None otherwise), and the key's id.
+
+    `operator` is whose key it is, if it is a person's, and `office` what that person is: an office
+    of the institution, or a role at the merchant. `given` is what the merchant has of the API.
+    """
 
     role: Role
     member: str | None
     key_id: str
+    operator: str | None = None
+    office: membership.Role | Office | None = None
+    given: api_access.State = api_access.State()
+
+    @property
+    def capacity(self) -> Capacity:
+        return self.office or self.role
 
     @property
     def actor(self) -> str:
-        """How facts name the caller: `merchant:SHOP22`, `operator:<key id>`."""
-        return f"{self.role}:{self.member or self.key_id}"
+        """How facts name the caller: `staff:alice`, `merchant:SHOP22/liaoyuan`; of a key that is
+        nobody's `merchant:SHOP22`, `operator:<key id>`."""
+        if self.operator is None:
+            return f"{self.role}:{self.member or self.key_id}"
+        of = f"merchant:{self.member}/" if self.member else STAFF
+        return f"{of}{self.operator}"
+
+    def may_call(self, command: str, day: date) -> bool:
+        """Whether a merchant has been given a command of the API, by its stored name."""
+        return self.given.may_call(command, day)
 
 
 class KeyRow(Struct, frozen=True):
@@ -81,16 +115,23 @@ class KeyRow(Struct, frozen=True):
     note: str
     created_at_us: int
     revoked_at_us: int | None
+    operator: str | None = None
 
 
 def create_key(
-    engine: Engine, role: str, member: str | None, clock: Callable[[], int], note: str = "key"
+    engine: Engine,
+    role: str,
+    member: str | None,
+    clock: Callable[[], int],
+    note: str = "key",
+    operator: str | None = None,
 ) -> str:
     """Make a key and return it; it cannot be shown again.
 
-    A merchant's key needs the member it acts for, the other roles have none.
-    Raises Refused(REQUEST_INVALID, "role" | "member"), Refused(IDENTIFIER_INVALID, "member"),
-    Refused(TEXT_INVALID, "note").
+    A merchant's key needs the member it acts for, the other roles have none. `operator`: whose key
+    it is; what it may do is what that operator may, at any time.
+    Raises Refused(REQUEST_INVALID, "role" | "member"), Refused(IDENTIFIER_INVALID, "member" |
+    "operator"), Refused(TEXT_INVALID, "note").
     """
     if role not in ROLES:
         raise Refused(Code.REQUEST_INVALID, "role", f"one of {', '.join(ROLES)} is needed")
@@ -99,6 +140,8 @@ def create_key(
         raise Refused(Code.REQUEST_INVALID, "member", wanted)
     if member is not None:
         checked_member_id(member, "member")
+    if operator is not None:
+        checked_member_id(operator, "operator")
     key_id = "".join(secrets.choice(_ID_LETTERS) for _ in range(12))
     secret = secrets.token_urlsafe(32)
     row: dict[str, Any] = {
@@ -109,6 +152,7 @@ def create_key(
         "note": checked_text(note, "note"),
         "created_at_us": clock(),
         "revoked_at_us": None,
+        "operator": operator,
     }
     with _sealing(engine) as connection:
         connection.execute(API_KEYS.insert(), row)
@@ -117,7 +161,8 @@ def create_key(
 
 
 def find_caller(engine: Engine, key: str) -> Caller | None:
-    """Whose key this is; None when it is malformed, unknown, wrong or revoked."""
+    """Whose key this is; None when it is malformed, unknown, wrong or revoked. What a person's key
+    may do is not looked up here."""
     match = _KEY.fullmatch(key)
     if match is None:
         return None
@@ -128,7 +173,7 @@ def find_caller(engine: Engine, key: str) -> Caller | None:
     right = hmac.compare_digest(kept, _digest(key_id, secret))
     if row is None or not right or row.revoked_at_us is not None:
         return None
-    return Caller(row.role, row.member, key_id)
+    return Caller(row.role, row.member, key_id, row.operator)
 
 
 def revoke_key(engine: Engine, key_id: str, clock: Callable[[], int]) -> bool:

@@ -28,6 +28,8 @@ from projections.models import (
     settlement_payouts,
     transactions,
 )
+from projections.models.approvals import Approval
+from projections.models.approvals import waiting as waiting_approvals
 from projections.models.balances import Account
 from projections.models.business_days import BusinessDay
 from projections.models.channels import UnknownNumber
@@ -178,6 +180,11 @@ def payouts(connection: Connection) -> Some[Payout]:
 def refunds(connection: Connection) -> Some[Refund]:
     """Refunds above a debt limit that nobody has approved or rejected, the oldest first."""
     return _some(awaiting_approval, connection)
+
+
+def approvals(connection: Connection) -> Some[Approval]:
+    """What waits for a second person, the oldest first."""
+    return _some(waiting_approvals, connection)
 
 
 def suspense(connection: Connection) -> list[Suspense]:

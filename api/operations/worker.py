@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from api.operations.desk import OPERATIONS, WORKER, Desk, outcomes, record_outcomes, request
 from api.operations.end_of_day import confirm_due, end_of_day
+from api.operations.expiring import expire_overdue
 from api.operations.leaving import instruct_due
 from domain.clearing import day
 from domain.clearing.commands import OpenBooks
@@ -115,6 +116,7 @@ class Worker:
             far_back = open_date is not None and self._is_far_back(open_date, now_us)
             self.status.waiting = f"the books stand at {open_date}" if far_back else ""
             self._carry_out(now_us, now_us - self._days_behind * DAY_US if far_back else 0)
+            expire_overdue(self._desk, now_us)
             # By the books, not ahead of them: what a timer confirms on the open day must not run
             # before what an operator or an import still brings for the days up to today.
             if open_date is not None and open_date >= shanghai_date(now_us):

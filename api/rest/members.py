@@ -12,6 +12,7 @@ from domain.member.commands import (
     EndAgreement,
     RegisterMember,
     RemoveOperator,
+    SetApiCommands,
     SetDebtLimit,
     SetFeeRule,
     SetSettlementTerms,
@@ -121,5 +122,14 @@ ENDPOINTS = (
             "product": "instant",
             "effective_from": "2027-12-01",
         },
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/members/{member_id}/api-commands",
+        command=SetApiCommands,
+        summary="Say which commands a merchant's keys may call from a date on; null: all there are",
+        sample={"member_id": "SQUIRRELS"},
+        body={"effective_from": "2026-12-01", "commands": ["order.checkout", "order.pay"]},
+        result={"member_id": "SQUIRRELS", "effective_from": "2026-12-01"},
     ),
 )

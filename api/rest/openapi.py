@@ -9,8 +9,10 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.http.errors import INTERNAL_ERROR, INTERNAL_MEANING, PROBLEM, REFUSALS_PAGE
+from api.rest.approvals import PROPOSED
 from api.rest.endpoint import Endpoint
 from api.rest.shapes import ONE_OF, SHAPES, shaped
+from domain.approval.kinds import KINDS
 from domain.refusals import MEANING, Code
 
 DESCRIPTION = """Commands of the Zhangfang accounting system; reads are at `/graphql`.
@@ -18,8 +20,9 @@ DESCRIPTION = """Commands of the Zhangfang accounting system; reads are at `/gra
 Amounts are whole numbers of fen (1 CNY = 100 fen). A command is idempotent by its number: the
 `Idempotency-Key` header, or where that is missing the request's own business number. The same
 request always gets the same answer, refusals too; the same number with another body is a
-`request_conflict`. Every answer has a `position`: given as `atLeast` to a query, it shows what the
-command did."""
+`request_conflict`. A command that needs two persons is answered 202: it is proposed, and done when
+another person approves it. Every answer has a `position`: given as `atLeast` to a query, it shows
+what the command did."""
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
 _SCHEMAS = "#/components/schemas/{name}"
@@ -45,7 +48,10 @@ def operation(endpoint: Endpoint) -> dict[str, Any]:
     """What OpenAPI says of one command beyond its summary."""
     found: dict[str, Any] = {
         "parameters": [*path_parameters(endpoint.path, endpoint.sample), _key(endpoint)],
-        "responses": answers(endpoint.status, endpoint.result, *endpoint.also),
+        "responses": {
+            **_proposed(endpoint),
+            **answers(endpoint.status, endpoint.result, *endpoint.also),
+        },
         "security": [{"bearer": []}],
     }
     schema = _body_schema(endpoint)
@@ -54,6 +60,15 @@ def operation(endpoint: Endpoint) -> dict[str, Any]:
         required = bool(schema.get("required"))
         found["requestBody"] = {"required": required, "content": {"application/json": content}}
     return found
+
+
+def _proposed(endpoint: Endpoint) -> dict[str, Any]:
+    """The answer of a command that waits for a second person."""
+    kind = KINDS.get(endpoint.command)
+    if kind is None:
+        return {}
+    (said, *_) = answers(202, {**PROPOSED, "kind": kind.name}).values()
+    return {"202": {**said, "description": "Proposed: another person approves or refuses it"}}
 
 
 def path_parameters(path: str, sample: Mapping[str, str]) -> list[dict[str, Any]]:

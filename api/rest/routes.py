@@ -1,7 +1,8 @@
 """REST commands: every row of the endpoint tables as a route, all through one handler.
 
 In this order: who is calling, may its role do this, is the body a command, is it about the
-caller's own, under what number; then the ledger decides. A handler knows no business.
+caller's own, under what number; does it need a second person: then it is proposed, and the answer
+is 202; then the ledger decides. A handler knows no business.
 """
 
 import re
@@ -15,13 +16,21 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from api.context import AppContext
-from api.http.access import NOT_TO_BE_NAMED, UNNAMEABLE, refuse_foreign, refuse_role
+from api.http.access import (
+    NOT_TO_BE_NAMED,
+    UNNAMEABLE,
+    refuse_foreign,
+    refuse_not_given,
+    refuse_role,
+    refuse_unfit,
+)
 from api.http.bearer import authorization
 from api.http.errors import Problem
 from api.http.keys import Caller
 from api.http.straight import Handle
 from api.rest import (
     accounts,
+    approvals,
     cards,
     channels,
     days,
@@ -35,6 +44,8 @@ from api.rest import (
 from api.rest.body import build, check_text, read_object
 from api.rest.endpoint import Endpoint
 from api.rest.openapi import operation
+from domain.approval.commands import proposal
+from domain.approval.kinds import KINDS, second_person
 from domain.fields import checked_member_id, checked_number
 from domain.kernel import Command, Request
 from domain.ledger.answer import Answer, digest_of
@@ -51,9 +62,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *days.ENDPOINTS,
     *settlement.ENDPOINTS,
     *channels.ENDPOINTS,
+    *approvals.ENDPOINTS,
 )
 
 REPLAYED = "Idempotent-Replayed"
+PROPOSED = 202
 _KEY = re.compile(r"[\x21-\x7e]{1,100}", re.ASCII)
 
 
@@ -92,16 +105,21 @@ def _handler(context: AppContext, endpoint: Endpoint) -> Handle:
         for name, value in request.path_params.items():
             check_text(value, name)
         asked = build(endpoint.asked, body, request.path_params, **endpoint.defaults)
+        at_us, state = context.clock(), context.ledger.state
         if caller.role == "merchant":  # May read the ledger, so not on the event loop.
-            await anyio.to_thread.run_sync(
-                refuse_foreign, endpoint.name, caller, asked, context.ledger.state
-            )
+            refuse_not_given(endpoint.command, caller, at_us)
+            await anyio.to_thread.run_sync(refuse_foreign, endpoint.name, caller, asked, state)
+        if isinstance(asked, approvals.DECIDING):
+            await anyio.to_thread.run_sync(refuse_unfit, asked, caller, state)
         number = request_number(request, caller, endpoint, asked)
         made = asked
         if endpoint.tokenised is not None:
             made = await endpoint.tokenised(context.personal, asked)
         assert isinstance(made, Command)
-        wanted = Request(number, context.clock(), caller.actor, made)
+        wish = made
+        if second_person(made, context.limits) is not None:
+            wish = proposal(number, made, context.limits.open_us, caller.member or "")
+        wanted = Request(number, at_us, caller.actor, wish)
         answer = await context.submit(wanted)
         if endpoint.tokenised is not None:
             await anyio.to_thread.run_sync(_settle, context, wanted, answer)
@@ -157,6 +175,8 @@ def respond(status: int, answer: Answer, command: Command, caller: Caller) -> Re
     headers = {REPLAYED: "true"} if answer.replayed else {}
     if answer.refused is not None:
         raise _problem(answer, command, caller, headers)
+    if type(command) in KINDS and answer.result and "approval_id" in answer.result:
+        status = PROPOSED
     return reply(status, answer.result, answer.position, replayed=answer.replayed)
 
 

@@ -104,6 +104,7 @@ SHAPES: Mapping[str, Shape] = {
         "pattern": f"^{_NAME}{{1,32}}-[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}$",
     },
     "item": {"type": "string", "pattern": "^[0-9a-f]{24}$"},
+    "approval_id": NUMBER,
     "payout_no": _number(LONGEST_ID),
     "instruction_id": _number(LONGEST_ID),
     "reference": {

@@ -42,7 +42,7 @@ TABLES = {
     "blobs": Shape("sha256 bytea, bytes bytea", "sha256"),
     "api_keys": Shape(
         "id text, digest bytea, role text, member text?, note text, created_at_us bigint,"
-        " revoked_at_us bigint?",
+        " revoked_at_us bigint?, operator text?",
         "id",
         ("digest",),
     ),

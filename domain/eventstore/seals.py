@@ -77,13 +77,20 @@ def beginning_entry(commit: int, position: int, hashed: bytes, times: bytes) -> 
 
 
 def key_made_entry(
-    key_id: str, digest: bytes, role: str, member: str | None, note: str, created_at_us: int
+    key_id: str,
+    digest: bytes,
+    role: str,
+    member: str | None,
+    note: str,
+    created_at_us: int,
+    operator: str | None = None,
 ) -> bytes:
     """A key was made. The note may name a person, so that only its hash is kept for ever: together
-    with the key's digest, which nobody can guess."""
+    with the key's digest, which nobody can guess. A key that is nobody's has no operator."""
     kept = hashlib.sha256(digest + note.encode()).hexdigest()
     made = {"key": key_id, "role": role, "member": member, "created_at_us": created_at_us}
-    return msgspec.json.encode(made | {"digest": kept})
+    whose = {} if operator is None else {"operator": operator}
+    return msgspec.json.encode(made | whose | {"digest": kept})
 
 
 def key_revoked_entry(key_id: str, revoked_at_us: int) -> bytes:

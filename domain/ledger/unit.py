@@ -25,6 +25,7 @@ from domain.kernel import (
     Reaction,
     StateT,
     Stream,
+    Unit,
     category,
 )
 from domain.ledger import codec
@@ -335,6 +336,12 @@ class UnitOfWork:
                 left[leaf] = left.get(leaf, 0) + fen
         if left and any(left.values()):
             raise ConservationBroken(f"open items and accounts differ: {left}")
+
+    def rehearse(self, wish: Callable[[Unit], object]) -> None:
+        copy = UnitOfWork(self.overlay, self.at_us, self.actor, self.command_id)
+        copy.own, copy.promised_fen = dict(self.own), self.promised_fen
+        wish(copy)
+        copy.react()
 
     def react(self) -> None:
         """Run the policies until nothing more follows, then prove the open items.

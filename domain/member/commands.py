@@ -5,7 +5,7 @@ from typing import Literal
 
 from domain.fields import checked_member_id, checked_text
 from domain.kernel import Command, Unit, shanghai_date
-from domain.member import member
+from domain.member import api_access, member
 from domain.member.terms import Identity, Source
 from domain.money import FeeRule
 
@@ -68,6 +68,14 @@ class SetDebtLimit(Command, frozen=True):
     member_id: str
     effective_from: date
     limit_fen: int | None
+
+
+class SetApiCommands(Command, frozen=True):
+    """The commands of the API that a merchant may call, from a date on; None: all there are."""
+
+    member_id: str
+    effective_from: date
+    commands: api_access.Commands
 
 
 class CertifyMember(Command, frozen=True):
@@ -158,6 +166,15 @@ def set_debt_limit(unit: Unit, command: SetDebtLimit) -> dict[str, object]:
     since, limit_fen = command.effective_from, command.limit_fen
     today = shanghai_date(unit.at_us)
     unit.record(stream, member.set_debt_limit(unit.load(stream), since, limit_fen, today))
+    return {"member_id": command.member_id, "effective_from": since.isoformat()}
+
+
+def set_api_commands(unit: Unit, command: SetApiCommands) -> dict[str, object]:
+    """Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, and what `api_access.give` raises."""
+    member.need_enterprise(unit.load(member.stream(checked_member_id(command.member_id))))
+    stream, since = api_access.stream(command.member_id), command.effective_from
+    today = shanghai_date(unit.at_us)
+    unit.record(stream, api_access.give(unit.load(stream), since, command.commands, today))
     return {"member_id": command.member_id, "effective_from": since.isoformat()}
 
 

@@ -147,6 +147,9 @@ class State(Struct, frozen=True, gc=False):
         """The most that may be owed for advances, in fen; None when there is no limit."""
         return next((limit for since, limit in reversed(self.debt_limits) if since <= day), None)
 
+    def role_of(self, operator_id: str) -> Role | None:
+        return next((role for one, role in self.operators if one == operator_id), None)
+
     def has_agreement(self, product: Product, day: date) -> bool:
         """Whether the product is agreed on a date."""
         newest = reversed(self.agreements)
@@ -217,7 +220,7 @@ def remove_operator(state: State, operator_id: str) -> list[Event]:
 
 def set_fee_rule(state: State, effective_from: date, rule: FeeRule, today: date) -> list[Event]:
     """Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, TERMS_INVALID."""
-    _need_enterprise(state)
+    need_enterprise(state)
     check_rule(rule)
     if (effective_from, rule) in state.fee_rules:
         return []
@@ -229,7 +232,7 @@ def set_settlement_terms(
     state: State, effective_from: date, terms: SettlementTerms, today: date
 ) -> list[Event]:
     """Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, TERMS_INVALID."""
-    _need_enterprise(state)
+    need_enterprise(state)
     parse_cycle(terms.cycle, "settlement_cycle")
     most = terms.max_transfer_fen
     if most is not None and not 1 <= most <= MAX_FEN:
@@ -244,7 +247,7 @@ def sign_agreement(
     state: State, product: Product, effective_from: date, today: date
 ) -> list[Event]:
     """Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, TERMS_INVALID."""
-    _need_enterprise(state)
+    need_enterprise(state)
     if (effective_from, product, True) in state.agreements:
         return []
     _check_effective(effective_from, today, _dates_of(state, product))
@@ -253,7 +256,7 @@ def sign_agreement(
 
 def end_agreement(state: State, product: Product, effective_from: date, today: date) -> list[Event]:
     """Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, AGREEMENT_MISSING, TERMS_INVALID."""
-    _need_enterprise(state)
+    need_enterprise(state)
     if (effective_from, product, False) in state.agreements:
         return []
     state.need_agreement(product, effective_from, "product")
@@ -269,7 +272,7 @@ def set_debt_limit(
     state: State, effective_from: date, limit_fen: int | None, today: date
 ) -> list[Event]:
     """Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, TERMS_INVALID."""
-    _need_enterprise(state)
+    need_enterprise(state)
     if limit_fen is not None and not 0 <= limit_fen <= MAX_FEN:
         raise Refused(Code.TERMS_INVALID, "limit_fen", f"{limit_fen}: 0 to {MAX_FEN} fen")
     if (effective_from, limit_fen) in state.debt_limits:
@@ -342,7 +345,7 @@ def need(state: State) -> None:
         raise Refused(Code.MEMBER_FORGOTTEN, "member_id", state.member_id)
 
 
-def _need_enterprise(state: State) -> None:
+def need_enterprise(state: State) -> None:
     need(state)
     if state.kind != "enterprise":
         raise Refused(

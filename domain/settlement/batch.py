@@ -30,6 +30,7 @@ from domain.accounting.chart import PAYOUT_IN_TRANSIT
 from domain.accounting.open_items import NONE, OpenItems, suspense_of
 from domain.kernel import Entry, Fact, MergeableFact, Stream, key
 from domain.member.member import SettlementTerms
+from domain.member.persons import refuse_same
 from domain.refusals import Code, Refused
 from domain.settlement.maturity import Maturity
 
@@ -216,14 +217,13 @@ def seal(state: State, due_date: date, calendar_version: int, maker: str) -> lis
 
 
 def review(state: State, checker: str) -> list[Event]:
-    """Four eyes: who sealed it may not review it. Raises CHECKER_IS_MAKER, BATCH_STATE_WRONG."""
+    """Four eyes. Raises BATCH_STATE_WRONG, and what `persons.refuse_same` does of who sealed it."""
     _need(state)
     if state.status == "collecting":
         raise Refused(Code.BATCH_STATE_WRONG, "batch_id", "it is still collecting")
     if state.status != "sealed":
         return []
-    if checker == state.maker:
-        raise Refused(Code.CHECKER_IS_MAKER, "actor", checker)
+    refuse_same(state.maker, checker)
     return [Reviewed(checker)]
 
 

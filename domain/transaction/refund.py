@@ -26,6 +26,7 @@ from msgspec.structs import replace
 from domain.accounting.chart import REFUND_IN_TRANSIT
 from domain.accounting.open_items import NONE, OpenItems, suspense_of
 from domain.kernel import Entry, Fact, Stream, key
+from domain.member.persons import refuse_same
 from domain.payment.plan import Share, numbered
 from domain.refusals import Code, Refused
 
@@ -239,8 +240,7 @@ def _need_asked(state: State) -> ApprovalRequested:
 
 
 def _need_other(asked: ApprovalRequested, checker: str) -> None:
-    if checker == asked.maker:
-        raise Refused(Code.CHECKER_IS_MAKER, "actor", f"{checker} has asked for this refund")
+    refuse_same(asked.maker, checker)
 
 
 def needed(state: State, stream: str) -> Requested:

@@ -19,10 +19,13 @@ from api.context import AppContext, open_context
 from api.http.keys import create_key
 from api.operations.bindings import Binder
 from api.operations.personal import Keeping
+from api.settings import Settings
 from domain.channel.adapters.simulated import SimulatedChannel
 from domain.channel.adapters.simulated_cards import SimulatedCardBank
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
-from domain.kernel import DAY_US, SHANGHAI, to_us
+from domain.kernel import DAY_US, SHANGHAI, Request, to_us
+from domain.member.commands import AddOperator
+from domain.member.staffing import AppointOperator
 from domain.vault.keys import parse_keys
 from domain.vault.place import vault_database
 from domain.vault.vault import Vault
@@ -33,6 +36,9 @@ from tests.servers import with_query
 VAULT_KEY = f"1:{b64encode(bytes(range(32))).decode()}"
 NOON = to_us(datetime(2026, 11, 23, 12, 0, tzinfo=SHANGHAI))
 MERCHANTS = {"merchant": "SQUIRRELS", "stranger": "GREENTEA"}
+# Keys of persons, by what these are: of the institution, and of the first merchant.
+STAFF = {"cashier": "lin", "reviewer": "zhao", "risk": "wu", "inspector": "sun"}
+PERSONS = {"owner": "liaoyuan", "finance": "zhang", "viewer": "chen"}
 
 
 class Server:
@@ -56,10 +62,47 @@ class Server:
             name: create_key(engine, names.get(name, name), member, lambda: NOON)
             for name, member in roles.items()
         }
+        for name, operator in STAFF.items():
+            made[name] = create_key(engine, "operator", None, lambda: NOON, operator=operator)
+        for name, operator in PERSONS.items():
+            shop = MERCHANTS["merchant"]
+            made[name] = create_key(engine, "merchant", shop, lambda: NOON, operator=operator)
         engine.dispose()
         return made
 
-    def _open(self) -> None:
+    def appoint(self) -> None:
+        """The institution's operators, each to their office; again, it changes nothing."""
+        for name, operator in STAFF.items():
+            command = AppointOperator(operator, "auditor" if name == "inspector" else name)  # type: ignore[arg-type]
+            wanted = Request(f"appoint-{operator}", self.now_us, "system:test", command)
+            self.context.ledger.submit(wanted).unwrap()
+
+    def employ(self) -> None:
+        """The operators of the first merchant."""
+        for name, operator in PERSONS.items():
+            command = AddOperator(MERCHANTS["merchant"], operator, name)  # type: ignore[arg-type]
+            wanted = Request(f"employ-{operator}", self.now_us, "system:test", command)
+            self.context.ledger.submit(wanted).unwrap()
+
+    def propose(
+        self, method: str, path: str, body: object = None, *, key: str, role: str = "cashier"
+    ) -> str:
+        """What needs two persons, asked for by one: the id of its approval."""
+        self.appoint()
+        response = self.send(method, path, body, role=role, key=key)
+        assert response.status_code == 202, response.text
+        return str(response.json()["result"]["approval_id"])
+
+    def agreed(
+        self, method: str, path: str, body: object = None, *, key: str, role: str = "cashier"
+    ) -> Any:
+        """The same, and approved by another: the answer as of a command that one person gives."""
+        approval_id = self.propose(method, path, body, key=key, role=role)
+        path = f"/v1/approvals/{approval_id}/approve"
+        answer = self.ok("POST", path, role="reviewer", key=f"{key}-approve")
+        return {**answer, "result": answer["result"]["done"]}
+
+    def _open(self, settings: Settings | None = None) -> None:
         place = vault_database(parse_database_url(self.url))
         vault = Vault(place, parse_keys(self.vault_key, "key")) if self.vault_key else None
         self.context: AppContext = open_context(
@@ -71,7 +114,7 @@ class Server:
         self.binder = Binder(
             self.context.personal, self.bank, self.context.engine, lambda: self.clock()
         )
-        self.client = TestClient(create_app(self.context), raise_server_exceptions=False)
+        self.client = TestClient(create_app(self.context, settings), raise_server_exceptions=False)
         self.client.__enter__()
 
     def close(self) -> None:
@@ -86,10 +129,10 @@ class Server:
                 return made
             made += now
 
-    def restart(self) -> None:
+    def restart(self, settings: Settings | None = None) -> None:
         """Close everything and open it anew on the same database."""
         self.close()
-        self._open()
+        self._open(settings)
 
     def send(
         self,

@@ -128,11 +128,11 @@ def test_a_late_success_and_a_second_charge_are_on_record_and_listed(calls: Call
 def test_what_cannot_be_taken_now_is_not_and_can_come_again(calls: Calls) -> None:
     body = calls.tell(Succeeded("S1", 500))
     freeze = {"direction": "in", "reason": "a court order"}
-    calls.server.ok("POST", "/v1/accounts/2241.01.xiaoming/freeze", freeze, key="f")
+    calls.server.agreed("POST", "/v1/accounts/2241.01.xiaoming/freeze", freeze, key="f")
     assert calls.call(body).status_code == 503
     assert calls.call(body).status_code == 503
     thaw = {"reason": "lifted"}
-    calls.server.ok("POST", "/v1/accounts/2241.01.xiaoming/unfreeze", thaw, key="u")
+    calls.server.agreed("POST", "/v1/accounts/2241.01.xiaoming/unfreeze", thaw, key="u")
     calls.server.now_us += 61_000_000
     assert calls.call(body).status_code == 200
     assert calls.state().status == "succeeded"

@@ -63,6 +63,7 @@ from tests.examples import (
     PARTICULARS,
     SUBJECT,
 )
+from tests.projections.deciding import approvals
 
 FIRST = date(2010, 12, 1)
 TEA = "TEASHOP"
@@ -140,6 +141,7 @@ def story(path: Path) -> list[Recorded]:
         _closed_accounts(told)
         _composite(told)
         _routing(told)
+        approvals(told)
         _over_a_network(told)
         _cards(told)
         _withdrawals(told)

@@ -27,6 +27,7 @@ from domain.channel.commands import RegisterChannel
 from domain.clearing.commands import OpenBooks
 from domain.kernel import Request, shanghai_date
 from domain.member.commands import RegisterMember
+from domain.member.staffing import AppointOperator
 from domain.money import FeeRule
 from migrations.run import migrate
 
@@ -94,7 +95,7 @@ def _ran(
     url, seed, payments = plan.url, plan.seed, plan.payments
     migrate(url)
     clock = Clock(EPOCH_US, time.time_ns() // 1_000, plan.factor, str(place / "advanced"))
-    hands, key = Hands(clock), _open(url, clock, payments)
+    hands, keys = Hands(clock), _open(url, clock, payments)
     by = ("--seed", str(seed), "--faults", plan.faults, "--payer", "mixed")
     outside = Outside(place / "outside", *by, *_on_the_clock(clock))
     try:
@@ -102,7 +103,7 @@ def _ran(
         vault = f"sqlite:///{place / 'vault.db'}"
         with System(Given(url, port, str(channels), clock, plan.at, vault), log) as system:
             busy = traffic.Traffic(
-                system.url, key, seed, lambda one: outside.kill() if one in plan.theirs else None
+                system.url, keys, seed, lambda one: outside.kill() if one in plan.theirs else None
             )
             tell("cards are bound")
             bind_all(_keyed(busy), outside, payments, seed)
@@ -168,10 +169,12 @@ def _compared(url: str, book: Any, *, passed: bool) -> dict[str, Any]:
     }
 
 
-def _open(url: str, clock: Clock, payments: int) -> str:
-    """Books, members and channels, of the drill's own time; the key of an operator."""
+def _open(url: str, clock: Clock, payments: int) -> traffic.Keys:
+    """Books, members and channels, of the drill's own time; keys of the platform and of persons."""
     commands = [
         OpenBooks(shanghai_date(clock.epoch_us)),
+        AppointOperator("maker", "cashier"),
+        AppointOperator("checker", "reviewer"),
         *(RegisterChannel(name) for name in ("UNIONPAY_CARD", "NETSUNION_CARD")),
         *(RegisterMember(traffic.buyer(one), "personal", "buyer") for one in range(traffic.BUYERS)),
         *(
@@ -185,7 +188,11 @@ def _open(url: str, clock: Clock, payments: int) -> str:
         for number, command in enumerate(commands):
             request = Request(f"drill-{number}", clock.epoch_us, "system:drill", command)
             context.ledger.submit(request).unwrap()
-        return create_key(context.writes, "operator", None, lambda: clock.epoch_us, "drill")
+        made = [
+            create_key(context.writes, "operator", None, lambda: clock.epoch_us, "drill", one)
+            for one in (None, "maker", "checker")
+        ]
+        return traffic.Keys(*made)
 
 
 def _channels(place: Path, outside: Outside, port: int, payments: int) -> Path:

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx2
 
@@ -22,14 +22,23 @@ RECHARGES = 2  # Of each buyer, to begin with.
 AT_ONCE = 8
 GIVE_UP_S = 30
 # Commands without a number of their own.
-UNNUMBERED = ("/confirm", "/send-back", "/retry", "/place")
+UNNUMBERED = ("/confirm", "/send-back", "/retry", "/place", "/approve")
 WITHDRAWS, NEXT_DAY = 0.15, 0.3  # Of all payments; of these, at T+1.
 LAG = 40  # So many payments later, an order is confirmed or refunded, a recharge is undone.
 ENDS_WITHIN, LOOK_S = 10, 0.1  # So often it is looked whether a payment has ended.
 OVER = ("succeeded", "sending_back", "sent_back", "kept", "declined")
 ENDED = """query ($no: ID!) { payment(no: $no) { state } }"""
 
+PROPOSED = 202
 Step = tuple[str, dict[str, Any]]
+
+
+class Keys(NamedTuple):
+    """Of the platform, and of two persons of the institution."""
+
+    platform: str
+    maker: str
+    checker: str
 
 
 def merchants(payments: int) -> int:
@@ -48,9 +57,9 @@ def merchant(number: int) -> str:
 class Traffic:
     """`between(i)` is called before payment i is sent; it may kill something."""
 
-    def __init__(self, url: str, key: str, seed: int, between: Callable[[int], None]) -> None:
+    def __init__(self, url: str, keys: Keys, seed: int, between: Callable[[int], None]) -> None:
         self._url, self._seed, self._between = url, seed, between
-        self._headers = {"Authorization": f"Bearer {key}"}
+        self._keys = keys
         self._local = threading.local()
         self._lock = threading.Lock()
         self._stopped = False
@@ -136,9 +145,9 @@ class Traffic:
         fee = {"fee_fen": shown.json()["fee_fen"], "speed": speed}
         self._send(("/v1/withdrawals", {**asked, **fee}))
 
-    def decided(self, path: str, body: dict[str, Any], key: str) -> dict[str, Any] | None:
-        """One more command under a key of its own: what was decided, None for a refusal."""
-        answer = self._posted(path, body, key)
+    def decided(self, path: str, body: dict[str, Any], number: str) -> dict[str, Any] | None:
+        """One more command under a number of its own: what was decided, None for a refusal."""
+        answer = self._posted(path, body, number=number)
         if answer is None or answer.status_code >= 400:
             return None
         found: dict[str, Any] = answer.json()["result"]
@@ -201,41 +210,51 @@ class Traffic:
         return paid
 
     def post(self, path: str, body: dict[str, Any]) -> None:
-        """Send one more command, as the operator."""
-        self._send((path, body))
+        """Send one more command, one that needs two persons."""
+        answer = self._send((path, body), self._keys.maker)
+        if answer is not None and answer.status_code == PROPOSED:
+            approval_id = answer.json()["result"]["approval_id"]
+            self._send((f"/v1/approvals/{approval_id}/approve", {}), self._keys.checker)
 
-    def _send(self, step: Step) -> None:
+    def _send(self, step: Step, key: str = "") -> httpx2.Response | None:
         path, body = step
-        answer = self._posted(path, body)
+        answer = self._posted(path, body, key=key)
         if answer is None:
-            return
+            return None
         done = answer.status_code < 400
         code = "done" if done else str(answer.json().get("code", answer.status_code))
         with self._lock:
             self.answers[code] += 1
         if answer.status_code >= 500:
             self._say(f"{path}: {answer.status_code} {answer.text[:200]}")
+        return answer
 
-    def _posted(self, path: str, body: dict[str, Any], key: str = "") -> httpx2.Response | None:
+    def _posted(
+        self, path: str, body: dict[str, Any], *, number: str = "", key: str = ""
+    ) -> httpx2.Response | None:
         if path.endswith(UNNUMBERED):
-            key = key or path.replace("/", "-")
+            number = number or path.replace("/", "-")
         return self._asked(
-            path, lambda session, url, headers: session.post(url, json=body, headers=headers), key
+            path,
+            lambda session, url, headers: session.post(url, json=body, headers=headers),
+            number,
+            key,
         )
 
     def _asked(
         self,
         path: str,
         ask: Callable[[httpx2.Client, str, dict[str, str]], httpx2.Response],
+        number: str = "",
         key: str = "",
     ) -> httpx2.Response | None:
         """The answer, asked for until there is one; None when there was none for so long."""
         session = getattr(self._local, "session", None)
         if session is None:
             session = self._local.session = httpx2.Client(timeout=GIVE_UP_S, trust_env=False)
-        headers = dict(self._headers)
-        if key:
-            headers["Idempotency-Key"] = key
+        headers = {"Authorization": f"Bearer {key or self._keys.platform}"}
+        if number:
+            headers["Idempotency-Key"] = number
         until = time.monotonic() + GIVE_UP_S
         while not self._stopped:
             try:

@@ -20,7 +20,10 @@ from tests.fresh import Filled
 
 pytestmark = pytest.mark.timeout(120)
 
-MADE = "INSERT INTO api_keys VALUES ('mine', :d, 'operator', NULL, 'mine', 1, NULL)"
+MADE = (
+    "INSERT INTO api_keys (id, digest, role, member, note, created_at_us, revoked_at_us) "
+    "VALUES ('mine', :d, 'operator', NULL, 'mine', 1, NULL)"
+)
 
 
 def trade(url: str) -> None:

@@ -24,12 +24,16 @@ from api.app import create_app
 from api.context import AppContext, open_context
 from api.graphql.app import GraphQLReads
 from api.http.keys import create_key
+from domain.approval.commands import proposal
+from domain.approval.kinds import HOUR_US
 from domain.channel.adapters.simulated import SimulatedChannel
 from domain.clearing.commands import CloseDay, CutOffDay, OpenBooks
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
 from domain.kernel import DAY_US, Command, Request
 from domain.member.binding import BindCard
-from domain.member.commands import AddOperator, RegisterMember
+from domain.member.commands import AddOperator, RegisterMember, SetApiCommands
+from domain.member.staff import Office
+from domain.member.staffing import AppointOperator
 from domain.money import FeeRule
 from domain.order.commands import Checkout, PayOrder
 from domain.order.order import OrderLine
@@ -169,8 +173,25 @@ def _keys(url: str) -> dict[str, str]:
         name: create_key(engine, "merchant" if member else name, member, lambda: PAID_AT)
         for name, member in members.items()
     }
+    for name, operator in (("cashier", "lin"), ("reviewer", "zhao"), ("risk", "wu")):
+        keys[name] = create_key(engine, "operator", None, lambda: PAID_AT, operator=operator)
+    keys["inspector"] = create_key(engine, "operator", None, lambda: PAID_AT, operator="sun")
+    for name, operator in (("owner", "LIAO"), ("finance", "ZHANG"), ("viewer", "CHEN")):
+        keys[name] = create_key(engine, "merchant", MERCHANT, lambda: PAID_AT, operator=operator)
     engine.dispose()
     return keys
+
+
+STAFF: dict[str, Office] = {"lin": "cashier", "zhao": "reviewer", "wu": "risk", "sun": "auditor"}
+
+
+def write_persons(books: Books) -> None:
+    """Operators of both sides, and what one of the merchant's keys has proposed."""
+    books.do(*(AppointOperator(one, office) for one, office in STAFF.items()))
+    books.do(AddOperator(MERCHANT, "LIAO", "owner"), AddOperator(MERCHANT, "CHEN", "viewer"))
+    books.do(SetApiCommands(MERCHANT, date(2011, 1, 1), ("order.checkout", "order.close")))
+    wished = proposal("n9", RefundTransaction("R9", f"{MERCHANT}-JD1002", 4_000), HOUR_US, MERCHANT)
+    books.do(wished, actor=f"merchant:{MERCHANT}")
 
 
 def write_books(books: Books) -> None:
@@ -196,6 +217,7 @@ def write_books(books: Books) -> None:
     books.do(SettleBatch(BATCH_ID), RecordOutcome(PAYOUT_NO, succeeded="B1"))
     for number in range(1, TEA_ORDERS + 1):
         books.sell(f"T{number:02d}", (TEA, 100 + number), method="CLOUD_QUICKPASS")
+    write_persons(books)
 
 
 @pytest.fixture(

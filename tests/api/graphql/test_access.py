@@ -11,12 +11,13 @@ from graphql import GraphQLSchema
 
 from api.graphql.access import ACCESS, root
 from api.graphql.schema import graphql_schema
+from api.http.access import PERMISSIONS
 from api.http.keys import create_key
 from domain.clearing.commands import OpenBooks
 from domain.member.commands import RegisterMember
 from domain.money import FeeRule
 from domain.payment.commands import RechargeWallet, RecordOutcome
-from tests.api.graphql.conftest import TEA, Books
+from tests.api.graphql.conftest import STAFF, TEA, Books
 from tests.examples import BATCH_ID, BUYER, MERCHANT, PAY_DAY
 
 
@@ -76,6 +77,10 @@ PROBES: dict[str, Probe] = {
     "trialBalance": Probe("trialBalance { balanced }", institution=True),
     "projections": Probe("projections { name }", institution=True),
     "ledger": Probe("ledger { position }"),
+    "approvals": Probe(
+        f'approvals(merchantId: "{MERCHANT}") {{ edges {{ node {{ id }} }} }}', EMPTY_PAGE
+    ),
+    "permissions": Probe("permissions { capacity commands fields }"),
 }
 
 fields = pytest.mark.parametrize("field", PROBES)
@@ -131,6 +136,69 @@ def test_a_merchant_reads_its_own_and_nothing_of_the_institution(books: Books, f
         return
     found = books.read(query, "merchant")[field]
     assert found and found != EMPTY_PAGE
+
+
+@fields
+@pytest.mark.parametrize(
+    ("office", "of_merchant"),
+    [
+        *((one, False) for one in ("cashier", "reviewer", "risk", "inspector")),
+        *((one, True) for one in ("owner", "finance", "viewer")),
+    ],
+)
+def test_persons_read_what_keys_of_their_side_read(
+    books: Books, field: str, office: str, of_merchant: bool
+) -> None:
+    """Whoever may ask by the table, and nobody else, also where a query is compiled by role."""
+    query = f"{{ {PROBES[field].call} }}"
+    capacity = "auditor" if office == "inspector" else office
+    if capacity not in ACCESS[field].roles:
+        assert of_merchant and PROBES[field].institution
+        assert books.refused(query, office) == ("not_allowed", field)
+        return
+    side = "merchant" if of_merchant else "auditor"
+    assert ("merchant" if of_merchant else "operator") in ACCESS[field].roles
+    if field not in ("permissions", "ledger", "projections"):
+        assert books.read(query, office) == books.read(query, side)
+
+
+def test_permissions_say_what_the_tables_say(books: Books) -> None:
+    query = """{ permissions { capacity actor operatorId merchantId commands fields
+      staff { operatorId office } apiCommands { effectiveFrom commands } } }"""
+    for key, capacity, actor in (
+        ("cashier", "cashier", "staff:lin"),
+        ("inspector", "auditor", "staff:sun"),
+        ("viewer", "viewer", f"merchant:{MERCHANT}/CHEN"),
+        ("merchant", "merchant", f"merchant:{MERCHANT}"),
+    ):
+        found = books.read(query, key)["permissions"]
+        assert (found["capacity"], found["actor"]) == (capacity, actor)
+        roles = {name: permission.roles for name, permission in PERMISSIONS.items()}
+        assert found["commands"] == [name for name, able in roles.items() if capacity in able]
+        assert found["fields"] == [name for name, one in ACCESS.items() if capacity in one.roles]
+        ours = [{"operatorId": one, "office": office} for one, office in sorted(STAFF.items())]
+        assert found["staff"] == (None if "merchant" in actor else ours)
+    given = {"effectiveFrom": "2011-01-01", "commands": ["order.checkout", "order.close"]}
+    assert found["apiCommands"] == [given]
+
+
+def test_a_proposal_is_read_by_who_made_it_and_by_the_institution(books: Books) -> None:
+    query = """{ approvals(state: "proposed") { totalCount edges { node { kind subject command
+      amount { minor } maker merchantId state checker expiresAt } } }
+      desk { approvals { more items { subject } } } }"""
+    whole = books.read(query)
+    [node] = [edge["node"] for edge in whole["approvals"]["edges"]]
+    assert node["kind"] == "refund" and node["amount"] == {"minor": "4000"}
+    assert node["maker"] == f"merchant:{MERCHANT}" and node["merchantId"] == MERCHANT
+    assert '"refund_no":"R9"' in node["command"]
+    assert whole["desk"]["approvals"] == {"more": False, "items": [{"subject": "R9"}]}
+    own = query.partition("desk")[0] + "}"
+    assert books.read(own, "viewer")["approvals"] == whole["approvals"]
+    assert books.read(own, "stranger")["approvals"] == {"totalCount": "0", "edges": []}
+    assert books.refused('{ approvals(state: "open") { totalCount } }') == (
+        "request_invalid",
+        "state",
+    )
 
 
 @fields

@@ -266,7 +266,11 @@ def test_members_with_their_terms(books: Books) -> None:
     assert (member["name"], member["kind"]) == (MERCHANT_NAME, "enterprise")
     assert [(rule["rateBps"], rule["cap"]) for rule in member["feeRules"]] == [(60, None)]
     assert [terms["cycle"] for terms in member["settlementTerms"]] == ["T+1"]
-    assert member["operators"] == [{"id": "ZHANG", "role": "finance"}]
+    assert member["operators"] == [
+        {"id": "CHEN", "role": "viewer"},
+        {"id": "LIAO", "role": "owner"},
+        {"id": "ZHANG", "role": "finance"},
+    ]
     listed = books.read(f'{{ members(kind: "enterprise") {{ edges {{ node {query} }} }} }}')
     assert [edge["node"]["id"] for edge in listed["members"]["edges"]] == [MERCHANT, TEA]
 

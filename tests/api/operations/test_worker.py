@@ -8,6 +8,9 @@ from api.operations.desk import operating
 from api.operations.end_of_day import end_of_day
 from api.operations.worker import FEW_DAYS, Worker
 from domain.accounting.commands import FreezeAccount, UnfreezeAccount
+from domain.approval import approval
+from domain.approval.commands import proposal
+from domain.approval.kinds import HOUR_US
 from domain.channel.adapters.simulated import SimulatedChannel
 from domain.channel.port import ChannelRequest, Declined, Result, Succeeded, Unknown
 from domain.clearing import day
@@ -50,6 +53,23 @@ def test_days_that_are_over_are_ended_by_the_clock(database_url: str) -> None:
         send(desk, "books", OpenBooks(OPENED))
         Worker(desk, lambda: at(FEW_DAYS)).round()
         assert desk.ledger.state(day.STREAM).open_date == OPENED + timedelta(days=FEW_DAYS)
+
+
+def test_what_nobody_decided_in_time_is_ended(database_url: str) -> None:
+    with open_books(database_url) as desk:
+        sell(desk)
+        freeze = FreezeAccount("2241.01.ANN", "in", "a court order")
+        wished = proposal("n1", freeze, HOUR_US, "")
+        desk.ledger.submit(Request("n1", at(0), "staff:lin", wished)).unwrap()
+        stream = approval.stream(wished.approval_id)
+        worker = Worker(desk, lambda: at(0, 11) - 1, auto_day=False)
+        worker.round()
+        assert desk.ledger.state(stream).status == "proposed"
+        for _ in range(2):
+            Worker(desk, lambda: at(0, 11), auto_day=False).round()
+            desk.catch_up()
+            assert desk.ledger.state(stream).status == "expired"
+        assert len(list(desk.ledger.history(stream))) == 2
 
 
 def test_books_that_lie_far_back_are_left_to_operators(database_url: str) -> None:

@@ -6,15 +6,21 @@ from typing import Any
 import pytest
 
 from api.http.access import PERMISSIONS
+from api.http.keys import CAPACITIES
 from api.rest import documents, withdrawals
 from api.rest.cards import TOKEN
 from api.rest.end_of_day import NAME as END_OF_DAY
 from api.rest.routes import ENDPOINTS
+from api.settings import Settings
 from domain.channel.adapters.simulated_cards import CODE
 from tests.api.conftest import Server, problem
 
+PERSONS_OF_STAFF = {"cashier", "reviewer", "risk"}
 BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
 FOR_MERCHANTS = [name for name, permission in PERMISSIONS.items() if "merchant" in permission.roles]
+WITHDRAWING = "POST /v1/approvals/{approval_id}/withdraw"
+# Whoever may call at all: the key of the conftest that each of them has.
+KEYS: dict[str, str] = {one: one for one in CAPACITIES} | {"auditor": "inspector"}
 
 
 def example(name: str, **path: str) -> tuple[str, str, dict[str, Any]]:
@@ -35,6 +41,11 @@ def test_every_endpoint_stands_in_the_table_and_no_other() -> None:
     for name, permission in PERMISSIONS.items():
         assert "operator" in permission.roles, name
         assert "auditor" not in permission.roles, f"{name}: an auditor changes nothing"
+        assert "viewer" not in permission.roles, f"{name}: a viewer changes nothing"
+        assert permission.roles & PERSONS_OF_STAFF, f"{name}: no person may do it"
+        ours = {"owner", "finance"} & permission.roles
+        assert bool(ours) == ("merchant" in permission.roles), name
+        assert permission.roles <= set(CAPACITIES)
         assert ("merchant" in permission.roles) == (permission.own is not None), name
 
 
@@ -79,7 +90,50 @@ def test_the_wrong_caller_is_refused(market: Server, name: str) -> None:
     assert market.context.ledger.head() == head
 
 
+@pytest.mark.parametrize("name", PERMISSIONS)
+def test_every_office_and_role_may_do_what_is_in_the_table_and_no_more(
+    staffed: Server, name: str
+) -> None:
+    """Also before the body is looked at. Who may call is told what is wrong with it."""
+    method, path, _ = example(name)
+    allowed = PERMISSIONS[name].roles
+    head = staffed.context.ledger.head()
+    for capacity, key in KEYS.items():
+        response = staffed.send(method, path, role=key, raw=b"{", key="walk")
+        if capacity in allowed:
+            assert response.status_code != 403, (name, capacity)
+        else:
+            seen = problem(response, 403, "not_allowed", "Authorization")
+            assert seen["detail"] == f"{capacity} keys may not do this"
+    assert staffed.context.ledger.head() == head
+
+
+@pytest.mark.parametrize("role", ["owner", "finance"])
 @pytest.mark.parametrize("name", FOR_MERCHANTS)
+def test_a_merchants_person_acts_for_it_alone(staffed: Server, name: str, role: str) -> None:
+    """What is another's and what does not exist is refused, the same way."""
+    foreign = {
+        "member_id": "GREENTEA",
+        "order_no": "JD404",
+        "transaction_id": "GREENTEA-JD1",
+        "approval_id": "A404",
+    }
+    method, path, body = example(name, **foreign)
+    if "lines" in body:
+        body["lines"] = [{**body["lines"][0], "merchant": "GREENTEA"}]
+    response = staffed.send(method, path, body, role=role, key="walk")
+    problem(response, 403, "not_allowed", "Authorization")
+
+
+@pytest.fixture
+def staffed(market: Server) -> Server:
+    """The market, with persons in every office and role."""
+    market.appoint()
+    market.employ()
+    return market
+
+
+@pytest.mark.parametrize("name", [one for one in FOR_MERCHANTS if one != WITHDRAWING])
 def test_the_merchant_itself_gets_through(market: Server, name: str) -> None:
     market.sell("JD1001")
     market.sell("JD1002")
@@ -106,6 +160,7 @@ def test_the_merchant_itself_gets_through(market: Server, name: str) -> None:
 
 
 def test_what_is_foreign_and_what_does_not_exist_look_the_same(market: Server) -> None:
+    market.restart(Settings(refund_alone=1_000))
     market.sell("JD1001")
     market.pay("JD1001", "P9")
     pairs = [
@@ -122,6 +177,7 @@ def test_what_is_foreign_and_what_does_not_exist_look_the_same(market: Server) -
             {"member_id": "SQUIRRELS", "operator_id": "a"},
             {"member_id": "NO", "operator_id": "a"},
         ),
+        (WITHDRAWING, {"approval_id": foreign_approval(market)}, {"approval_id": "A404"}),
         *(
             (name, {"member_id": "SQUIRRELS"}, {"member_id": "NO"})
             for name in FOR_MERCHANTS
@@ -137,6 +193,17 @@ def test_what_is_foreign_and_what_does_not_exist_look_the_same(market: Server) -
             problem(response, 403, "not_allowed", "Authorization")
             seen.append((response.status_code, response.content, sorted(response.headers)))
         assert seen[0] == seen[1], name
+
+
+def foreign_approval(market: Server) -> str:
+    """What another merchant has proposed: a refund above the limit."""
+    return market.propose(
+        "POST",
+        "/v1/transactions/SQUIRRELS-JD1001/refunds",
+        {"refund_no": "R9", "amount_fen": 8_900},
+        role="merchant",
+        key="above",
+    )
 
 
 def lines(*merchants: str) -> list[dict[str, Any]]:

@@ -63,15 +63,15 @@ def test_a_merchant_does_not_sign_with_itself(market: Server) -> None:
 
 def test_an_agreement_is_of_its_dates(market: Server) -> None:
     body = {"product": "instant", "effective_from": TOMORROW}
-    market.ok("POST", AGREEMENTS, body, key="sign")
-    assert market.ok("POST", AGREEMENTS, body, key="sign")["replayed"]
+    market.agreed("POST", AGREEMENTS, body, key="sign")
+    assert market.agreed("POST", AGREEMENTS, body, key="sign")["replayed"]
     early = market.send("POST", "/v1/orders", INSTANT, key="early")
     problem(early, 409, "agreement_missing", "mode")
     market.next_day()
     market.ok("POST", "/v1/orders", INSTANT, role="merchant", key="then")
     market.pay("JD1", "P1")
     assert market.context.ledger.state("transaction-SQUIRRELS-JD1").released
-    market.ok("POST", f"{AGREEMENTS}/instant/end", {"effective_from": TOMORROW}, key="end")
+    market.agreed("POST", f"{AGREEMENTS}/instant/end", {"effective_from": TOMORROW}, key="end")
     late = market.send("POST", "/v1/orders", {**INSTANT, "order_no": "JD2"})
     problem(late, 409, "agreement_missing", "mode")
     query = '{ member(id: "SQUIRRELS") { agreements { product effectiveFrom inForce } } }'
@@ -101,7 +101,7 @@ def test_a_malformed_agreement_is_refused(market: Server, body: dict[str, Any]) 
 @pytest.fixture
 def settled(market: Server) -> Server:
     """A sale that was released and settled: the merchant has nothing left here."""
-    market.ok("POST", AGREEMENTS, {"product": "instant", "effective_from": TODAY}, key="sign")
+    market.agreed("POST", AGREEMENTS, {"product": "instant", "effective_from": TODAY}, key="sign")
     market.ok("POST", "/v1/orders", INSTANT, role="merchant")
     market.pay("JD1", "P1")
     for day in (TODAY, TOMORROW):
@@ -122,7 +122,7 @@ def owed(server: Server) -> int:
 
 def set_limit(server: Server, fen: int | None, since: str = "2026-11-25") -> None:
     body = {"effective_from": since, "limit_fen": fen}
-    server.ok("POST", LIMITS, body, key=f"limit-{fen}-{since}")
+    server.agreed("POST", LIMITS, body, key=f"limit-{fen}-{since}")
 
 
 def test_a_merchant_refunds_settled_sales_again_and_again(settled: Server) -> None:

@@ -25,10 +25,18 @@ def test_settings_have_defaults_and_follow_the_environment() -> None:
         "ZHANGFANG_HOST": "0.0.0.0",
         "ZHANGFANG_PORT": "8080",
         "ZHANGFANG_BACKGROUND": "off",
+        "ZHANGFANG_REFUND_ALONE": "off",
+        "ZHANGFANG_APPROVAL_HOURS": "24",
     }
     wanted = Settings(
-        database="postgresql://a@b/c?schema=cell_0", host="0.0.0.0", port=8080, background=False
+        database="postgresql://a@b/c?schema=cell_0",
+        host="0.0.0.0",
+        port=8080,
+        background=False,
+        refund_alone=None,
+        approval_hours=24,
     )
+    assert load_settings({"ZHANGFANG_REFUND_ALONE": "0"}).refund_alone == 0
     assert load_settings(given) == wanted
     assert load_settings(dict.fromkeys(given, "")) == Settings()
 
@@ -43,6 +51,9 @@ def test_settings_have_defaults_and_follow_the_environment() -> None:
         ("ZHANGFANG_PORT", "８０", "ZHANGFANG_PORT"),
         ("ZHANGFANG_PORT", "http", "ZHANGFANG_PORT"),
         ("ZHANGFANG_BACKGROUND", "true", "ZHANGFANG_BACKGROUND"),
+        ("ZHANGFANG_REFUND_ALONE", "-1", "ZHANGFANG_REFUND_ALONE"),
+        ("ZHANGFANG_REFUND_ALONE", "1.5", "ZHANGFANG_REFUND_ALONE"),
+        ("ZHANGFANG_APPROVAL_HOURS", "0", "ZHANGFANG_APPROVAL_HOURS"),
     ],
 )
 def test_a_setting_that_is_not_understood_is_named(name: str, value: str, field: str) -> None:

@@ -64,9 +64,9 @@ def test_a_payout_fails_is_retried_and_is_returned(market: Server) -> None:
     payout = settle(market)
     base = f"/v1/settlement-batches/{BATCH}/payouts"
     market.ok("POST", f"/v1/instructions/{payout}/outcome", {"declined": "closed"}, key="o1")
-    again = market.ok("POST", f"{base}/{payout}/retry", key="retry")["result"]["payout_no"]
+    again = market.agreed("POST", f"{base}/{payout}/retry", key="retry")["result"]["payout_no"]
     market.ok("POST", f"/v1/instructions/{again}/outcome", {"succeeded": "B2"}, key="o2")
-    twice = market.ok("POST", f"{base}/{payout}/retry", key="r2")["result"]
+    twice = market.agreed("POST", f"{base}/{payout}/retry", key="r2")["result"]
     assert twice["payout_no"] == again  # It was retried once, and is not paid twice.
     problem(
         market.send("POST", f"{base}/{again}/retry", key="r3"),
@@ -100,10 +100,10 @@ def test_wallets_holds_freezes_and_reversal(market: Server) -> None:
     response = market.send("POST", "/v1/transfers", back)
     assert response.json()["code"] == "balance_insufficient"
     market.ok("DELETE", f"{wallet}/holds/H1", key="unhold")
-    market.ok("POST", f"{wallet}/freeze", {"direction": "out", "reason": "court"}, key="f")
+    market.agreed("POST", f"{wallet}/freeze", {"direction": "out", "reason": "court"}, key="f")
     response = market.send("POST", "/v1/transfers", {**back, "transfer_no": "X3"})
     assert response.json()["code"] == "account_frozen"
-    market.ok("POST", f"{wallet}/unfreeze", {"reason": "lifted"}, key="u")
+    market.agreed("POST", f"{wallet}/unfreeze", {"reason": "lifted"}, key="u")
 
     turned = {"reference": "transfer-X1#1", "reason": "wrong wallet"}
     market.ok("POST", "/v1/entries/reverse", turned, key="reverse")
@@ -127,9 +127,9 @@ def test_terms_and_operators_of_a_member(market: Server) -> None:
     problem(response, 404, "operator_not_found", "operator_id")
     tomorrow = shanghai_date(market.now_us) + timedelta(days=1)
     rule = {"effective_from": str(tomorrow), "rule": {"rate_bps": 55, "min_fen": 1}}
-    market.ok("POST", f"{base}/fee-rules", rule, key="d")
+    market.agreed("POST", f"{base}/fee-rules", rule, key="d")
     terms = {"effective_from": str(tomorrow), "settlement_cycle": "D+1"}
-    market.ok("POST", f"{base}/settlement-terms", terms, key="e")
+    market.agreed("POST", f"{base}/settlement-terms", terms, key="e")
     state = market.context.ledger.state("member-SQUIRRELS")
     assert state.fee_rule_on(tomorrow).rate_bps == 55
     assert state.settlement_terms_on(tomorrow).cycle == "D+1"

@@ -1,0 +1,109 @@
+"""What needs two persons: one literal table. A kind more is a row more.
+
+    command -> what it is called, when it needs a second person, whose it is to decide
+
+A settlement batch is not in it: who seals it is its maker, who reviews it its checker, and a refund
+above a debt limit waits on its own stream; both ask `domain/member/persons.py` whether these are
+two. The names are in facts, and never change.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+
+from domain.accounting import commands as accounting
+from domain.kernel import Command
+from domain.member import commands as membership
+from domain.member.staff import Office
+from domain.order import surplus
+from domain.settlement import commands as settling
+from domain.transaction import commands as trading
+
+HOUR_US = 3_600_000_000
+
+
+class Limits(Struct, frozen=True):
+    """What a setting says: a refund above `refund_fen` needs two persons (None: none does), and a
+    proposal is open for `open_us`."""
+
+    refund_fen: int | None = None
+    open_us: int = 72 * HOUR_US
+
+
+Handler = Callable[[Any, Any], dict[str, object]]
+
+
+def _always(_command: Any, _limits: Limits) -> bool:
+    return True
+
+
+def _none(_command: Any) -> int | None:
+    return None
+
+
+class Kind(NamedTuple):
+    """`subject`: what a command of the kind is about; `fen`: its amount, if it has one; `needed`:
+    whether this one needs a second person."""
+
+    name: str
+    handler: Handler
+    subject: Callable[[Any], str]
+    checkers: frozenset[Office]
+    fen: Callable[[Any], int | None] = _none
+    needed: Callable[[Any, Limits], bool] = _always
+
+
+def _member(command: Any) -> str:
+    return str(command.member_id)
+
+
+def _account(command: Any) -> str:
+    return str(command.account)
+
+
+def _above(command: trading.RefundTransaction, limits: Limits) -> bool:
+    fen, most = command.amount_fen, limits.refund_fen
+    return most is not None and isinstance(fen, int) and fen > most
+
+
+REVIEWER: frozenset[Office] = frozenset({"reviewer"})
+REVIEWER_OR_RISK: frozenset[Office] = frozenset({"reviewer", "risk"})
+
+KINDS: dict[type[Command], Kind] = {
+    settling.RetryPayout: Kind(
+        "payout_retry", settling.retry_payout, lambda command: str(command.payout_no), REVIEWER
+    ),
+    trading.RefundTransaction: Kind(
+        "refund",
+        trading.refund_transaction,
+        lambda command: str(command.refund_no),
+        REVIEWER,
+        lambda command: int(command.amount_fen),
+        _above,
+    ),
+    surplus.PlaceSurplus: Kind(
+        "surplus", surplus.place_surplus, lambda command: str(command.item), REVIEWER
+    ),
+    membership.SetFeeRule: Kind("fee_rule", membership.set_fee_rule, _member, REVIEWER),
+    membership.SetSettlementTerms: Kind(
+        "settlement_terms", membership.set_settlement_terms, _member, REVIEWER
+    ),
+    membership.SetDebtLimit: Kind("debt_limit", membership.set_debt_limit, _member, REVIEWER),
+    membership.SignAgreement: Kind("agreement", membership.sign_agreement, _member, REVIEWER),
+    membership.EndAgreement: Kind("agreement_end", membership.end_agreement, _member, REVIEWER),
+    membership.SetApiCommands: Kind("api_commands", membership.set_api_commands, _member, REVIEWER),
+    accounting.FreezeAccount: Kind("freeze", accounting.freeze_account, _account, REVIEWER_OR_RISK),
+    accounting.UnfreezeAccount: Kind(
+        "unfreeze", accounting.unfreeze_account, _account, REVIEWER_OR_RISK
+    ),
+}
+BY_NAME: dict[str, tuple[type[Command], Kind]] = {
+    kind.name: (command, kind) for command, kind in KINDS.items()
+}
+
+
+def second_person(command: Command, limits: Limits) -> Kind | None:
+    """The kind of a command that needs a second person; None: it needs none."""
+    kind = KINDS.get(type(command))
+    return kind if kind is not None and kind.needed(command, limits) else None
