@@ -199,7 +199,6 @@ def stream(instruction_id: str) -> "Stream[State]":
 
 
 def id_of(stream: str) -> str:
-    """The instruction's id."""
     return key(stream)
 
 

@@ -22,8 +22,6 @@ from domain.clearing.commands import CloseDay, CutOffDay, OpenBooks
 from domain.kernel import Command, Recorded, Request, day_end_us
 from domain.ledger.ledger import Ledger
 from domain.member import commands as members
-from domain.member.binding import BindCard, ClaimBinding, ConfirmCard, RecordBinding, UnbindCard
-from domain.member.signing import Said
 from domain.money import FeeRule
 from domain.order.commands import Checkout, CloseOrder, PayOrder
 from domain.order.order import OrderLine
@@ -35,7 +33,6 @@ from domain.payment.commands import (
     SendBackRecharge,
     TransferMoney,
 )
-from domain.payment.forgetting import ForgetMember
 from domain.settlement.commands import (
     RetryPayout,
     ReturnPayout,
@@ -43,27 +40,18 @@ from domain.settlement.commands import (
     SealBatch,
     SettleBatch,
 )
-from domain.settlement.withdrawing import (
-    ApproveWithdrawal,
-    InstructWithdrawal,
-    RequestWithdrawal,
-    TurnDownWithdrawal,
-)
-from domain.settlement.withdrawn import ReturnWithdrawal
 from domain.transaction.commands import ConfirmReceipt, RefundTransaction
 from migrations.run import migrate
 from tests.examples import (
     BUYER,
     BUYER_NAME,
-    CARD,
     FRIEND,
-    HOLDER,
     MERCHANT,
     MERCHANT_NAME,
-    PARTICULARS,
     SUBJECT,
 )
 from tests.projections.deciding import approvals
+from tests.projections.story_members import cards, withdrawals
 
 FIRST = date(2010, 12, 1)
 TEA = "TEASHOP"
@@ -143,8 +131,8 @@ def story(path: Path) -> list[Recorded]:
         _routing(told)
         approvals(told)
         _over_a_network(told)
-        _cards(told)
-        _withdrawals(told)
+        cards(told)
+        withdrawals(told)
         return list(told.facts())
     finally:
         told.ledger.close()
@@ -352,59 +340,3 @@ def _busy(told: Story, instruction_id: str) -> None:
     told.do(asking.ClaimAttempt(instruction_id, 1, False, f"n{instruction_id}", "N2"))
     busy = {"reason": "CHANNEL_BUSY", "by_channel": True, "attempt": 1}
     told.do(asking.RecordAnswer(instruction_id, "declined", **busy))  # type: ignore[arg-type]
-
-
-def _withdrawals(told: Story) -> None:
-    """One paid and returned, one that failed, one paid late, one turned down, one at T+1."""
-    told.do(RechargeWallet("W10", FRIEND, "WECHAT_PAY", 5_000_000))
-    told.succeed("pay-W10")
-    told.do(BindCard(FRIEND, CARD, PARTICULARS, HOLDER, "7894"))
-    _bank(told, 1, 1, Said("code_sent", "ICBC", "DEBIT", day_end_us(told.day)), FRIEND)
-    told.do(ConfirmCard(FRIEND, CARD, "c0" * 16))
-    _bank(told, 1, 2, Said("signed", agreement="A1"), FRIEND)
-    for number in ("X1", "X2", "X3"):
-        told.do(RequestWithdrawal(number, FRIEND, 10_000, 0))
-    told.succeed("withdraw-X1")
-    told.do(RecordOutcome("withdraw-X2", declined="card closed"))
-    told.do(RecordOutcome("withdraw-X3", declined="card closed"))
-    told.do(RequestWithdrawal("X4", FRIEND, 2_000_001, 0))
-    told.do(TurnDownWithdrawal("X4", "looks odd"), actor="operator:zhao")
-    told.do(RequestWithdrawal("X5", FRIEND, 2_000_001, 0, speed="T+1"))
-    told.do(ApproveWithdrawal("X5"), actor="operator:zhao")
-    told.do(asking.RecordAnswer("withdraw-X3", "succeeded", "S3"))
-    told.next_day()
-    told.do(InstructWithdrawal("X5"))
-    told.succeed("withdraw-X5")
-    told.do(asking.RecordAnswer("withdraw-X1", "returned", "S1R", reason="card closed"))
-    told.do(ReturnWithdrawal("X3", "card closed"))
-    told.do(RequestWithdrawal("X6", FRIEND, 2_000_001, 0))
-
-
-def _cards(told: Story) -> None:
-    """Cards bound, refused, verified again, unbound; an identity certified; members forgotten."""
-    certified = members.CertifyMember(BUYER, 1, told.day, ("police",), HOLDER, PARTICULARS)
-    told.do(certified)
-    told.do(BindCard(BUYER, CARD, PARTICULARS, HOLDER, "7894"))
-    _bank(told, 1, 1, Said("unknown", reason="NO_ANSWER"))
-    told.count += 5_000_000
-    _bank(told, 1, 2, Said("code_sent", "ICBC", "DEBIT", day_end_us(told.day)))
-    told.do(ConfirmCard(BUYER, CARD, "c0" * 16))
-    _bank(told, 1, 3, Said("code_wrong", tries_left=2))
-    told.do(ConfirmCard(BUYER, CARD, "c1" * 16))
-    _bank(told, 1, 4, Said("signed", agreement="A1"))
-    told.do(BindCard(BUYER, CARD, "9b" * 16, HOLDER, "7894"))
-    _bank(told, 2, 1, Said("code_sent", "ICBC", "DEBIT", day_end_us(told.day)))
-    told.do(ConfirmCard(BUYER, CARD, "c2" * 16))
-    _bank(told, 2, 2, Said("signed", agreement="A2"))
-    told.do(BindCard(BUYER, "cb" * 16, "9c" * 16, HOLDER, "0001"))
-    _bank(told, 3, 1, Said("refused", reason="NAME_WRONG"))
-    told.do(BindCard(MERCHANT, "cc" * 16, "9d" * 16, HOLDER, "0002"))
-    told.do(UnbindCard(BUYER, CARD, "lost"))
-    _bank(told, 2, 3, Said("ended"))
-    told.do(members.RegisterMember("PASSING", "personal", "过客"))
-    told.do(ForgetMember("PASSING", told.day, 0, "asked by the member"))
-
-
-def _bank(told: Story, binding: int, attempt: int, said: Said, member_id: str = BUYER) -> None:
-    told.do(ClaimBinding(member_id, binding, attempt))
-    told.do(RecordBinding(member_id, binding, attempt, said))

@@ -124,7 +124,7 @@ def test_a_large_one_is_checked_by_another_operator(saver: Server) -> None:
     asked = saver.ok("POST", "/v1/withdrawals", wish("X1", LARGE))["result"]
     assert asked["state"] == "unapproved"
     own = saver.send("POST", "/v1/withdrawals/X1/approve", key="a")
-    problem(own, 409, "checker_is_maker", "")
+    problem(own, 409, "checker_is_maker", "actor")
     done = saver.ok("POST", "/v1/withdrawals/X1/approve", role="checker", key="b")["result"]
     assert done["state"] == "instructed"
     saver.ok("POST", "/v1/withdrawals", wish("X2", LARGE))
