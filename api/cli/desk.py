@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from api.cli.approvals import approval_json, say_approvals
 from api.cli.opening import open_desk
 from api.cli.output import DatabaseOption, JsonOption, Say, answering
+from api.cli.withdrawals import say_withdrawals, withdrawal_json
 from api.operations import attention
 from api.operations.attention import MOST, Hindrance, OpenInstruction, Some, Suspense
 from domain.kernel import iso_time
@@ -25,8 +26,8 @@ from projections.registry import READ_MODELS
 
 
 def desk(database: DatabaseOption = None, as_json: JsonOption = False) -> None:
-    """What waits for a person: hindrances, open instructions, failed payouts, refunds and proposals
-    to approve, suspense, paused read models."""
+    """What waits for a person: hindrances, open instructions, failed payouts, refunds, withdrawals
+    and proposals to approve, suspense, paused read models."""
     with answering(database, as_json) as say, open_desk(say.database_url) as context:
         context.projector.catch_up()  # One that is paused is what is told, and no reason to stop.
         tables = [table for model in READ_MODELS.values() for table in model.tables]
@@ -49,6 +50,7 @@ class Found:
         self.unknown_numbers = attention.unknown_numbers(view)
         self.payouts = attention.payouts(view)
         self.refunds = attention.refunds(view)
+        self.withdrawals = attention.withdrawals(view)
         self.approvals = attention.approvals(view)
         self.suspense = attention.suspense(view)
         self.paused = attention.paused(view)
@@ -64,6 +66,7 @@ class Found:
             "unknown_numbers": _some_json(self.unknown_numbers, _unknown_number_json),
             "payouts": _some_json(self.payouts, _payout_json),
             "refunds": _some_json(self.refunds, _refund_json),
+            "withdrawals": _some_json(self.withdrawals, withdrawal_json),
             "approvals": _some_json(self.approvals, approval_json),
             "suspense": [_suspense_json(one) for one in self.suspense],
             "paused_read_models": [
@@ -105,13 +108,8 @@ class Found:
             ],
             self.payouts.more,
         )
-        _table(
-            say,
-            "Refunds to approve or reject",
-            ("refund", "of", "asked by", "amount CNY", "debt with it CNY", "limit CNY"),
-            [_refund_row(one) for one in self.refunds.items],
-            self.refunds.more,
-        )
+        _say_refunds(say, self.refunds)
+        say_withdrawals(say, self.withdrawals, _table)
         say_approvals(say, self.approvals, _table)
         for one in self.suspense:
             _say_suspense(say, one)
@@ -119,7 +117,7 @@ class Found:
         _table(say, "Paused read models", ("name", "at", "why"), rows, False)
         lists: tuple[Some[Any], ...] = (self.hindrances, self.instructions, self.contradictions)
         lists = (*lists, self.suspense_items, self.unknown_numbers, self.payouts, self.refunds)
-        lists = (*lists, self.approvals)
+        lists = (*lists, self.withdrawals, self.approvals)
         if not any((*(one.items for one in lists), self.suspense, self.paused)):
             say.line("Nothing waits for anybody.")
 
@@ -220,6 +218,16 @@ def _instruction_row(one: OpenInstruction) -> tuple[str, ...]:
         asked.channel,
         _why(one.refusal, asked.withheld or asked.answer),
         decimal_text(asked.amount_fen),
+    )
+
+
+def _say_refunds(say: Say, found: Some[Refund]) -> None:
+    _table(
+        say,
+        "Refunds to approve or reject",
+        ("refund", "of", "asked by", "amount CNY", "debt with it CNY", "limit CNY"),
+        [_refund_row(one) for one in found.items],
+        found.more,
     )
 
 

@@ -19,7 +19,7 @@ from domain.eventstore.database import parse_database_url
 from domain.eventstore.opening import NoLedger, UnfinishedUpgrade
 from domain.ledger.ledger import utc_us
 from domain.refusals import Code, Refused
-from domain.vault.keys import parse_keys
+from domain.vault.keys import KeyRing, parse_keys
 from domain.vault.place import vault_database
 from domain.vault.vault import Vault
 from migrations.run import migrate
@@ -94,12 +94,17 @@ def vault_keys(settings: Settings) -> str:
 
 def open_vault(database_url: str, settings: Settings) -> Vault:
     """The vault of a ledger. Raises Refused(VAULT_LOCKED) without a key, and as `keeping` does."""
+    place = vault_database(parse_database_url(database_url), settings.vault)
+    return Vault(place, key_ring(settings), forgotten_list(settings))
+
+
+def key_ring(settings: Settings) -> KeyRing:
+    """The keys that are configured. Raises as `open_vault` does."""
     given = vault_keys(settings)
     if not given:
         raise Refused(Code.VAULT_LOCKED, "ZHANGFANG_VAULT_KEY", NO_KEY)
     field = "ZHANGFANG_VAULT_KEY_FILE" if settings.vault_key_file else "ZHANGFANG_VAULT_KEY"
-    place = vault_database(parse_database_url(database_url), settings.vault)
-    return Vault(place, parse_keys(given, field), forgotten_list(settings))
+    return parse_keys(given, field)
 
 
 def forgotten_list(settings: Settings) -> Path | None:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from api.cli.opening import open_desk
 from api.cli.output import DatabaseOption, JsonOption, Say, answering
+from api.http.keys import revoke_keys_of
 from domain.fields import checked_member_id
 from domain.kernel import Command, Request
 from domain.ledger.ledger import utc_us
@@ -44,9 +45,12 @@ def appoint(
 def dismiss(
     operator_id: Operator, database: DatabaseOption = None, as_json: JsonOption = False
 ) -> None:
-    """Take somebody's office away; the keys of who has none do not work."""
+    """Take somebody's office away, and revoke the keys: who comes back gets new ones."""
     with answering(database, as_json) as say:
-        _do(say, DismissOperator(operator_id), f"{operator_id} has no office any more.")
+        said = f"{operator_id} has no office any more; the keys are revoked."
+        _do(say, DismissOperator(operator_id), said)
+        with open_desk(say.database_url) as context:
+            revoke_keys_of(context.writes, operator_id, None, utc_us)
 
 
 @app.command("list")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.opening import forgotten_list, open_desk, open_vault
+from api.cli.opening import forgotten_list, key_ring, open_desk, open_vault
 from api.cli.output import FOUND, DatabaseOption, JsonOption, Say, answering
 from api.operations.forgetting import Agreed, agree
 from api.settings import Settings, load_settings
@@ -17,7 +17,7 @@ from domain.refusals import Code, Refused
 from domain.vault import backup as backups
 from domain.vault.keys import next_line
 from domain.vault.place import create_tables, overwrite_gone, vault_database, vault_engine
-from domain.vault.vault import Vault
+from domain.vault.vault import Vault, prove
 
 app = typer.Typer(
     no_args_is_help=True, help="The vault of personal data: keys, rotation, backup, restore."
@@ -138,7 +138,8 @@ def restore(
         settings = load_settings()
         engine = _engine(say, settings)
         try:
-            rows = backups.restore(engine, file)
+            keys = key_ring(settings)
+            rows = backups.restore(engine, file, lambda connection: prove(connection, keys))
             overwrite_gone(engine)
         finally:
             engine.dispose()

@@ -75,6 +75,7 @@ ACCESS: dict[str, FieldAccess] = {
             "refunds",
             "balances",
             "journal",
+            "withdrawals",
             "approvals",
         ),
     ),

@@ -21,6 +21,7 @@ from api.graphql.reads import Info
 from api.graphql.refunds import Refund, refund_of
 from api.graphql.scalars import BigInt, Date, Instant, instant_or_none
 from api.graphql.settlement import Payout, payout_of
+from api.graphql.withdrawals import Withdrawal, withdrawal_of
 from api.operations import attention
 from domain.accounting.chart import CHART
 from domain.ledger.answer import Refusal as KeptRefusal
@@ -192,6 +193,12 @@ class Desk:
         """Refunds above the debt limit of their merchant, which wait for an approval."""
         found = await info.context.read(attention.refunds)
         return DeskList(items=[_to_approve(one) for one in found.items], more=found.more)
+
+    @resolved
+    async def withdrawals(self, info: Info) -> DeskList[Withdrawal]:
+        """Withdrawals above the limit, which wait for a second person."""
+        found = await info.context.read(attention.withdrawals)
+        return DeskList(items=[withdrawal_of(one) for one in found.items], more=found.more)
 
     @resolved
     async def approvals(self, info: Info) -> DeskList[Approval]:

@@ -191,6 +191,18 @@ def revoke_key(engine: Engine, key_id: str, clock: Callable[[], int]) -> bool:
         return True
 
 
+def revoke_keys_of(
+    engine: Engine, operator: str, member: str | None, clock: Callable[[], int]
+) -> int:
+    """Make useless every key of a person who has left, of the institution or of a member: who comes
+    back gets new ones. How many there were."""
+    theirs = (API_KEYS.c.operator == operator, API_KEYS.c.member.is_not_distinct_from(member))
+    statement = select(API_KEYS.c.id).where(*theirs, API_KEYS.c.revoked_at_us.is_(None))
+    with engine.connect() as connection:
+        ids = list(connection.execute(statement).scalars())
+    return sum(revoke_key(engine, key_id, clock) for key_id in ids)
+
+
 @contextmanager
 def _sealing(engine: Engine) -> Iterator[Connection]:
     options = {IMMEDIATE: True}

@@ -42,6 +42,7 @@ from projections.models.settlement_batches import SettlementBatch
 from projections.models.settlement_payouts import Payout
 from projections.models.suspense_items import SuspenseItem
 from projections.models.suspense_items import waiting as waiting_items
+from projections.models.withdrawals import Withdrawal, unapproved
 from projections.registry import READ_MODELS
 
 MOST = 50  # Rows of a list.
@@ -180,6 +181,11 @@ def payouts(connection: Connection) -> Some[Payout]:
 def refunds(connection: Connection) -> Some[Refund]:
     """Refunds above a debt limit that nobody has approved or rejected, the oldest first."""
     return _some(awaiting_approval, connection)
+
+
+def withdrawals(connection: Connection) -> Some[Withdrawal]:
+    """Withdrawals above the limit, which wait for a second person, the oldest first."""
+    return _some(unapproved, connection)
 
 
 def approvals(connection: Connection) -> Some[Approval]:

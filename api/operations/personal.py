@@ -225,6 +225,10 @@ class Personal:
             case RegisterMember(member_id=member_id) if refused and self._vault is not None:
                 if not self.ledger.version(member.stream(member_id)):
                     self._vault.drop(member_id, NAME, NAME)
+            case CertifyMember(member_id=member_id, particulars=item) if refused or replayed:
+                known = self.ledger.state(member.stream(member_id))
+                if all(one.particulars != item for one in known.certified):
+                    self.vault.drop(member_id, IDENTITY, item)
             case BindCard() if refused or replayed:
                 self.drop_unneeded(command.member_id, command.particulars)
             case ConfirmCard() if refused or replayed:

@@ -26,7 +26,7 @@ from api.http.access import (
 )
 from api.http.bearer import authorization
 from api.http.errors import Problem
-from api.http.keys import Caller
+from api.http.keys import Caller, revoke_keys_of
 from api.http.straight import Handle
 from api.rest import (
     accounts,
@@ -49,6 +49,8 @@ from domain.approval.kinds import KINDS, second_person
 from domain.fields import checked_member_id, checked_number
 from domain.kernel import Command, Request
 from domain.ledger.answer import Answer, digest_of
+from domain.member import member
+from domain.member.commands import RemoveOperator
 from domain.refusals import MEANING, NUMBER_TAKEN, Code, Refused
 
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -123,6 +125,8 @@ def _handler(context: AppContext, endpoint: Endpoint) -> Handle:
         answer = await context.submit(wanted)
         if endpoint.tokenised is not None:
             await anyio.to_thread.run_sync(_settle, context, wanted, answer)
+        if isinstance(made, RemoveOperator) and answer.refused is None:
+            await anyio.to_thread.run_sync(_revoke, context, made)
         return respond(endpoint.status, answer, made, caller)
 
     return command
@@ -134,6 +138,13 @@ def _settle(context: AppContext, request: Request, answer: Answer) -> None:
     context.personal.settled(
         request.command, request.at_us, refused=refused, replayed=answer.replayed
     )
+
+
+def _revoke(context: AppContext, left: RemoveOperator) -> None:
+    """The keys of who has left a member, unless this is an old request and that person is back."""
+    state: Any = context.ledger.state(member.stream(left.member_id))
+    if all(one != left.operator_id for one, _ in state.operators):
+        revoke_keys_of(context.writes, left.operator_id, left.member_id, context.clock)
 
 
 async def admit(context: AppContext, name: str, request: HttpRequest) -> Caller:

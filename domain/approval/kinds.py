@@ -18,6 +18,7 @@ from domain.member import commands as membership
 from domain.member.staff import Office
 from domain.order import surplus
 from domain.settlement import commands as settling
+from domain.settlement import withdrawn
 from domain.transaction import commands as trading
 
 HOUR_US = 3_600_000_000
@@ -84,6 +85,12 @@ KINDS: dict[type[Command], Kind] = {
     ),
     surplus.PlaceSurplus: Kind(
         "surplus", surplus.place_surplus, lambda command: str(command.item), REVIEWER
+    ),
+    withdrawn.ReturnWithdrawal: Kind(
+        "withdrawal_return",
+        withdrawn.return_withdrawal,
+        lambda command: str(command.withdrawal_no),
+        REVIEWER,
     ),
     membership.SetFeeRule: Kind("fee_rule", membership.set_fee_rule, _member, REVIEWER),
     membership.SetSettlementTerms: Kind(

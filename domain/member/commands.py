@@ -5,9 +5,10 @@ from typing import Literal
 
 from domain.fields import checked_member_id, checked_text
 from domain.kernel import Command, Unit, shanghai_date
-from domain.member import api_access, member
+from domain.member import api_access, card, member
 from domain.member.terms import Identity, Source
 from domain.money import FeeRule
+from domain.refusals import Code, Refused
 
 
 class RegisterMember(Command, frozen=True):
@@ -184,5 +185,17 @@ def certify_member(unit: Unit, command: CertifyMember) -> dict[str, object]:
     since, level, sources = command.effective_from, command.level, command.sources
     today = shanghai_date(unit.at_us)
     facts = member.certify(unit.load(stream), since, level, sources, who, today)
+    if facts and _other_holder(unit.load(card.stream(command.member_id)), who.holder):
+        detail = "a card in another name is bound, or under way: unbind it first"
+        raise Refused(Code.HOLDER_DIFFERS, "name", detail)
     unit.record(stream, facts)
     return {"member_id": command.member_id, "level": level, "effective_from": since.isoformat()}
+
+
+def _other_holder(state: card.State, holder: str) -> bool:
+    """Whether a card that is bound or under way, by no legal relation, is in another's name."""
+    return any(
+        one.holder != holder
+        for one in state.bindings
+        if not one.relation and one.owner == "personal" and one.status != "ending"
+    )

@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from domain.accounting.chart import PAYOUT_IN_TRANSIT
 from domain.accounting.open_items import NONE, OpenItems, suspense_of
 from domain.kernel import Entry, Fact, Stream, key
-from domain.member.persons import refuse_same
+from domain.member.persons import refuse_other_than_staff, refuse_same_person
 from domain.payment.asked import Destination
 from domain.payment.withdrawal_terms import Speed
 from domain.refusals import Code, Refused
@@ -181,7 +181,7 @@ def request(state: State, wish: Wish, maker: str, entry: Entry) -> list[Event]:
 
 def approve(state: State, checker: str) -> list[Event]:
     """Let it leave. Again: []. Raises WITHDRAWAL_NOT_FOUND, WITHDRAWAL_STATE_WRONG, and what
-    `persons.refuse_same` does of who asked for it."""
+    `persons` does: a person of the institution, and not who asked."""
     asked = needed(state)
     if state.approved:
         return []
@@ -201,7 +201,8 @@ def turn_down(state: State, reason: str, checker: str, entry: Entry) -> list[Eve
 def _need_unapproved(state: State, asked: Requested, checker: str) -> None:
     if state.status != "unapproved":
         raise Refused(Code.WITHDRAWAL_STATE_WRONG, "withdrawal_no", f"it is {state.status}")
-    refuse_same(asked.maker, checker)
+    refuse_other_than_staff(checker)  # Who asks is often a system, for the member.
+    refuse_same_person(asked.maker, checker)
 
 
 def is_due(state: State, on: date) -> bool:

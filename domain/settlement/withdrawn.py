@@ -98,14 +98,18 @@ def withdrawal_returned(unit: Unit, against: Against) -> None:
 
 
 def return_withdrawal(unit: Unit, command: ReturnWithdrawal) -> dict[str, object]:
-    """Record that a paid withdrawal came back, once. Raises WITHDRAWAL_NOT_FOUND,
-    WITHDRAWAL_STATE_WRONG, and what crediting the wallet raises."""
+    """Record that a paid withdrawal came back, once; a bank over a network is asked whether it did.
+    Raises WITHDRAWAL_NOT_FOUND, WITHDRAWAL_STATE_WRONG, and what crediting the wallet raises."""
     number = checked_number(command.withdrawal_no, "withdrawal_no")
     reason = checked_text(command.reason, "reason")
     stream = withdrawal.stream(number)
-    withdrawal.needed(unit.load(stream))
-    asked = unit.load(instruction.stream(withdrawal.instruction_id(number)))
+    state = unit.load(stream)
+    withdrawal.needed(state)
+    asked_by = instruction.stream(withdrawal.instruction_id(number))
+    asked = unit.load(asked_by)
     _come_back(unit, stream, asked.channel, reason, told=False)
+    if asked.tried.attempt and state.status != "returned":  # What a person records is no proof.
+        unit.record(asked_by, instruction.ask(asked, unit.at_us))
     return {"withdrawal_no": number, "state": unit.load(stream).status}
 
 

@@ -6,7 +6,7 @@ backup join them, and whoever either names is left out.
 
 import os
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +60,12 @@ def _rows(connection: Connection, table: str) -> Iterator[list[Any]]:
         ]
 
 
-def restore(engine: Engine, path: Path) -> int:
+def restore(engine: Engine, path: Path, prove: Callable[[Connection], None]) -> int:
     """Put a backup in the place of what is there, in one transaction; how many rows it had.
 
-    Raises OSError, and Refused(REQUEST_INVALID, "backup") for what is no whole backup.
+    `prove` opens all of it with the keys that are given, before anything is replaced for good.
+    Raises OSError, Refused(REQUEST_INVALID, "backup") for what is no whole backup, and what `prove`
+    raises: then the vault is as it was.
     """
     with (
         path.open("rb") as file,
@@ -76,6 +78,7 @@ def restore(engine: Engine, path: Path) -> int:
         for table in ("member_keys", "items"):
             gone = f"DELETE FROM {table} WHERE member_id IN (SELECT member_id FROM forgotten)"  # noqa: S608
             connection.execute(text(gone))
+        prove(connection)
     return count
 
 

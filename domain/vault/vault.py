@@ -288,6 +288,25 @@ class Vault:
             connection.execute(text(_REWRAP_META), row)
 
 
+def prove(connection: Connection, keys: KeyRing) -> None:
+    """Open every key and every text of a vault. Raises Refused(VAULT_LOCKED, VAULT_DAMAGED)."""
+    try:
+        for name, version, content in connection.execute(text(_ALL_META)):
+            keys.unwrapped(version, (name,), bytes(content))
+        members = {
+            member_id: MemberKey(
+                member_id, keys.unwrapped(version, _key_place(member_id), bytes(wrapped))
+            )
+            for member_id, version, wrapped in connection.execute(text(_ALL_KEYS))
+        }
+        for member_id, kind, item, field, content in connection.execute(text(_ALL_ITEMS)):
+            if member_id not in members:
+                raise Damaged(f"{member_id}/{kind}/{item}/{field}")
+            members[member_id].open(kind, item, field, bytes(content))
+    except Damaged as error:
+        raise _damaged(error) from None
+
+
 def _key_place(member_id: str) -> tuple[str, ...]:
     return "key", member_id
 
@@ -336,6 +355,9 @@ _REWRAP_META = (
     "UPDATE vault_meta SET key_version = :version, content = :content WHERE name = :name "
     "AND key_version <> :version"
 )
+_ALL_META = "SELECT name, key_version, content FROM vault_meta"
+_ALL_KEYS = "SELECT member_id, key_version, wrapped FROM member_keys"
+_ALL_ITEMS = "SELECT member_id, kind, item, field, ciphertext FROM items"
 _COUNTS = (
     "SELECT count(*) FROM member_keys",
     "SELECT count(*) FROM (SELECT DISTINCT member_id, kind, item FROM items) AS kept",

@@ -237,6 +237,13 @@ def due(connection: Connection, on: date, limit: int, after: int = 0) -> list[Wi
     return [Withdrawal(*row) for row in rows]
 
 
+def unapproved(connection: Connection, limit: int) -> list[Withdrawal]:
+    """Those that wait for a second person, the oldest first."""
+    waiting = select(*_COLUMNS).where(TABLE.c.state == "unapproved")
+    ordered = waiting.order_by(TABLE.c.requested_at_us, TABLE.c.withdrawal_no)
+    return [Withdrawal(*row) for row in connection.execute(ordered.limit(limit))]
+
+
 def _narrowed(names: Names) -> Narrowed:
     conditions = between(TABLE.c.requested_at_us, names)
     for name in ("member_id", "state"):

@@ -17,7 +17,9 @@ from domain.kernel import DAY_US
 from domain.member import card, member
 from domain.refusals import Refused
 from domain.vault import backup
+from domain.vault.keys import parse_keys
 from domain.vault.place import vault_database, vault_engine
+from domain.vault.vault import prove
 from tests.api.conftest import Server
 from tests.vault.needles import everything, forms, found
 
@@ -224,6 +226,7 @@ def _restored(server: Server, path: Path) -> None:
     try:
         with engine.begin() as connection:
             connection.execute(text("DELETE FROM forgotten"))
-        backup.restore(engine, path)
+        keys = parse_keys(server.vault_key, "key")
+        backup.restore(engine, path, lambda connection: prove(connection, keys))
     finally:
         engine.dispose()

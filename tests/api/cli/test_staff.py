@@ -51,7 +51,10 @@ def test_who_is_dismissed_may_come_back(terminal: Terminal) -> None:
         listed = terminal("staff", "list", "--json").json()
         assert listed == {"staff": [{"operator_id": "alice", "office": "auditor"}]}
         assert "alice" in terminal("staff", "list").out
+        key_of(terminal, "alice", "auditor")
         assert terminal("staff", "dismiss", "alice").code == 0
+        keys = terminal("key", "list", "--json").json()["keys"]  # An old key does not come back.
+        assert all(one["revoked_at"] is not None for one in keys)
     assert terminal("staff", "dismiss", "alice", "--json").refused()["code"] == "operator_not_found"
 
 

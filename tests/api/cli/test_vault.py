@@ -1,5 +1,6 @@
 """`zhangfang vault` and `zhangfang member forget` at the terminal, on both databases."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -91,6 +92,35 @@ def test_a_restore_of_before_does_not_undo_forgetting(books: Terminal, tmp_path:
     assert verified.code == 0, verified.err
     assert (tmp_path / "keys.forgotten").read_text().startswith("ANN ")
     assert books("member", "forget", "ANN").code == 0  # Again: nothing happens.
+
+
+@pytest.mark.parametrize("spoiled", ["another key", "ciphertext", "a key is missing"])
+def test_what_cannot_be_opened_replaces_nothing(
+    books: Terminal, tmp_path: Path, spoiled: str
+) -> None:
+    old, keys = tmp_path / "vault.backup", tmp_path / "keys"
+    assert books("vault", "backup", old).code == 0
+    keep(books, "CAN")
+    lines, own = old.read_text().splitlines(), keys.read_text()
+    rows = [json.loads(line) for line in lines]
+    if spoiled == "another key":
+        assert books("vault", "new-key", tmp_path / "others").code == 0
+        keys.write_text((tmp_path / "others").read_text())
+    elif spoiled == "ciphertext":
+        for row in rows:
+            if isinstance(row, list) and row[0] == "items":
+                row[5] = ("B" if row[5][0] == "A" else "A") + row[5][1:]
+    else:
+        rows = [row for row in rows if "member_keys" not in row or "ANN" not in row]
+        rows[-1] = {"rows": len(rows) - 2}
+    old.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    refused = books("--json", "vault", "restore", old)
+    assert (refused.code, refused.refused()["code"]) == (2, "vault_damaged")
+    keys.write_text(own)
+    vault = vault_of(books)
+    assert vault.read("CAN", "name", "name") == NAME  # Kept since the backup.
+    vault.close()
+    assert names(books) == {"ANN": NAME, "BOB": NAME}
 
 
 def test_two_old_backups_together_do_not_undo_it_either(books: Terminal, tmp_path: Path) -> None:

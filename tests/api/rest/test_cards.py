@@ -273,6 +273,26 @@ def test_an_identity_is_certified_from_a_date_on(market: Server) -> None:
     bind(market)
 
 
+def test_nobody_is_certified_beside_a_card_in_another_name(market: Server) -> None:
+    path = "/v1/members/xiaoming/certifications"
+    body = {"level": 1, "effective_from": "2026-11-23", "sources": ["police"]}
+    other = {**body, "name": "韩小妹", "identity": "110105200001010008"}
+    asked = market.ok("POST", CARDS, ANN, key="b")["result"]
+    market.ask_banks()
+    for key in ("under-way", "bound"):
+        problem(market.send("POST", path, other, key=key), 409, "holder_differs", "name")
+        market.ok("POST", f"{CARDS}/{asked['card']}/confirm", {"code": CODE}, key="code")
+        market.ask_banks()
+    few = market.send("POST", path, {**other, "level": 9}, key="few")
+    problem(few, 422, "terms_invalid", "level")
+    vault = market.context.personal.vault  # What a refused request put there is gone again.
+    assert vault.find("identity", other["identity"]) == []
+    own = {**body, "name": ANN["name"], "identity": ANN["identity"]}
+    market.ok("POST", path, own, key="own")
+    market.ok("POST", path, own, key="own")
+    assert [item[1] for item in vault.find("identity", ANN["identity"])] == ["card", "identity"]
+
+
 def test_forgetting_waits_for_the_law_and_for_what_stands(market: Server) -> None:
     path, reason = "/v1/members/xiaoming/forget", {"reason": "asked"}
     token = bind(market)
@@ -304,10 +324,10 @@ def test_forgetting_waits_for_money_holds_and_freezes(market: Server) -> None:
     market.now_us += 3660 * DAY_US
     problem(market.send("POST", path, reason, key="f1"), 409, "account_not_empty", "account")
     wallet = "/v1/accounts/2241.01.xiaohong"
-    market.ok("POST", f"{wallet}/freeze", {"direction": "out", "reason": "court"}, key="z")
+    market.agreed("POST", f"{wallet}/freeze", {"direction": "out", "reason": "court"}, key="z")
     frozen = market.send("POST", "/v1/members/xiaohong/forget", reason, key="f2")
     problem(frozen, 409, "account_frozen", "account")
-    market.ok("POST", f"{wallet}/unfreeze", {"reason": "lifted"}, key="z2")
+    market.agreed("POST", f"{wallet}/unfreeze", {"reason": "lifted"}, key="z2")
     market.ok("POST", "/v1/members/xiaohong/forget", reason, key="f3")
     nobody = market.send("POST", "/v1/members/nobody/forget", reason, key="f4")
     problem(nobody, 404, "member_not_found", "member_id")

@@ -205,8 +205,10 @@ def withdraw(server: Server) -> None:
     for number in ("W7002", "W7003"):
         asked = {"withdrawal_no": number, "member_id": "xiaoming", "amount_fen": 2_500_000}
         server.ok("POST", "/v1/withdrawals", {**asked, "fee_fen": 0}, role="checker")
+    server.appoint()
     for name in WITHDRAWING_EXAMPLES:
-        play(server, name)
+        checks = name.endswith(("/approve", "/turn-down"))
+        play(server, name, role="reviewer" if checks else "operator")
     for number in ("W7001", "W7002"):
         outcome = f"/v1/instructions/withdraw-{number}/outcome"
         server.ok("POST", outcome, {"succeeded": f"S{number}"}, key=number)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from api.cli.desk import Found
 from api.operations.worker import Worker
 from domain.accounting import account
 from domain.kernel import DAY_US
@@ -123,16 +124,37 @@ def test_without_a_card_or_beyond_the_day(market: Server) -> None:
 def test_a_large_one_is_checked_by_another_operator(saver: Server) -> None:
     asked = saver.ok("POST", "/v1/withdrawals", wish("X1", LARGE))["result"]
     assert asked["state"] == "unapproved"
-    own = saver.send("POST", "/v1/withdrawals/X1/approve", key="a")
-    problem(own, 409, "checker_is_maker", "actor")
-    done = saver.ok("POST", "/v1/withdrawals/X1/approve", role="checker", key="b")["result"]
+    saver.context.projector.catch_up()
+    [waits] = Found(saver.context.engine.connect()).json()["withdrawals"]["items"]
+    assert (waits["withdrawal_no"], waits["amount_fen"]) == ("X1", LARGE)
+    query = "{ desk { withdrawals { more items { no maker } } } }"
+    desk = saver.ok("POST", "/graphql", {"query": query})["data"]["desk"]["withdrawals"]
+    assert [one["no"] for one in desk["items"]] == ["X1"]
+    saver.appoint()
+    for role in ("operator", "checker"):  # Keys that are nobody's: they may be one person's.
+        nobody = saver.send("POST", "/v1/withdrawals/X1/approve", role=role, key=f"a-{role}")
+        problem(nobody, 403, "person_unknown", "actor")
+    done = saver.ok("POST", "/v1/withdrawals/X1/approve", role="reviewer", key="b")["result"]
     assert done["state"] == "instructed"
-    saver.ok("POST", "/v1/withdrawals", wish("X2", LARGE))
+    saver.ok("POST", "/v1/withdrawals", wish("X2", LARGE), role="cashier")
     no = saver.ok(
-        "POST", "/v1/withdrawals/X2/turn-down", {"reason": "odd"}, role="checker", key="c"
+        "POST", "/v1/withdrawals/X2/turn-down", {"reason": "odd"}, role="reviewer", key="c"
     )
     assert no["result"]["state"] == "turned_down"
     assert balance(saver) == 5_000_000 - LARGE
+
+
+def test_what_a_person_says_came_back_needs_two(saver: Server) -> None:
+    saver.ok("POST", "/v1/withdrawals", wish())
+    saver.ok("POST", "/v1/instructions/withdraw-X1/outcome", {"succeeded": "B1"}, key="paid")
+    path, body = "/v1/withdrawals/X1/return", {"reason": "so says the statement"}
+    nobody = saver.send("POST", path, body, key="r0")
+    problem(nobody, 403, "person_unknown", "actor")
+    proposed = saver.propose("POST", path, body, key="r1")
+    assert (state(saver, "X1"), balance(saver)) == ("succeeded", 4_990_000)
+    approve = f"/v1/approvals/{proposed}/approve"
+    saver.ok("POST", approve, role="reviewer", key="yes")
+    assert (state(saver, "X1"), balance(saver)) == ("returned", 5_000_000)
 
 
 def test_the_worker_instructs_what_is_due_when_its_day_is_open(saver: Server) -> None:

@@ -27,15 +27,14 @@ from tests.domain.withdrawing import FEES, KEPT, PAYABLE, TRANSIT, WALLET, bind,
 from tests.examples import (
     BUYER,
     CARD,
-    CHECKER,
     FRIEND,
-    MAKER,
     MERCHANT,
     PARTICULARS,
     PAY_DAY,
 )
 
 TERM = TERMS[0][1]
+MAKER, CHECKER, SYSTEM = "staff:lin", "staff:zhao", "operator:platform"
 BIG = TERM.approved_above_fen + 1
 BIG_FEE = 2_000
 
@@ -192,9 +191,18 @@ def test_a_large_one_needs_a_second_operator(books: Books) -> None:
     assert refusal(books, TurnDownWithdrawal("X1", "no"), MAKER) is Code.CHECKER_IS_MAKER
     told = names(books, ApproveWithdrawal("X1"), CHECKER)
     assert told == ["withdrawal.approved.1", "withdrawal.instructed.1", "instruction.issued.2"]
-    assert names(books, ApproveWithdrawal("X1"), "operator:third") == []
+    assert names(books, ApproveWithdrawal("X1"), "staff:third") == []
     late = TurnDownWithdrawal("X1", "no")
     assert refusal(books, late, CHECKER) is Code.WITHDRAWAL_STATE_WRONG
+
+
+def test_a_key_that_is_nobodys_asks_for_members_and_lets_nothing_leave(books: Books) -> None:
+    ready(books, BIG + BIG_FEE)
+    books.do(wish("X1", BIG, BIG_FEE), SYSTEM)
+    for nobody in (SYSTEM, "operator:another", "merchant:SHOP", "system:worker"):
+        assert refusal(books, ApproveWithdrawal("X1"), nobody) is Code.PERSON_UNKNOWN
+        assert refusal(books, TurnDownWithdrawal("X1", "no"), nobody) is Code.PERSON_UNKNOWN
+    assert books.do(ApproveWithdrawal("X1"), CHECKER)["state"] == "instructed"
 
 
 def test_one_that_is_turned_down_is_given_back_whole(books: Books) -> None:
