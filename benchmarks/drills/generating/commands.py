@@ -183,7 +183,15 @@ class _Fitting:
             self._body_required = body["required"]
 
     def __call__(self, case: Any) -> bool:
+        query = {name: _whole(value) for name, value in (case.query or {}).items()}
         for place, name, required, validator in self._parameters:
+            if place == "query":
+                value = query.pop(name, None)
+                if (value is None and required) or (
+                    value is not None and not _fits(value, validator)
+                ):
+                    return False
+                continue
             value = (case.path_parameters if place == "path" else case.headers).get(name)
             if value is None and not required:
                 continue
@@ -191,12 +199,21 @@ class _Fitting:
                 return False
             if not validator.is_valid(unquote(value) if place == "path" else value):
                 return False
+        if query:  # Names that the document does not know.
+            return False
         given = case.body
         if isinstance(given, schemathesis.core.NotSet):
             return not self._body_required
         if self._body is None or isinstance(given, bytes) or case.media_type != "application/json":
             return False
         return not _has_float(given) and self._body.is_valid(given)
+
+
+def _fits(value: Any, validator: Any) -> bool:
+    """Whether a value of a query fits: there everything is text, and a number is its digits."""
+    if isinstance(value, str) and value.isascii() and value.removeprefix("-").isdigit():
+        return bool(validator.is_valid(value) or validator.is_valid(int(value[:40])))
+    return bool(validator.is_valid(value))
 
 
 def _validator(schema: dict[str, Any], components: dict[str, Any]) -> Any:

@@ -125,7 +125,8 @@ def test_a_large_one_is_checked_by_another_operator(saver: Server) -> None:
     asked = saver.ok("POST", "/v1/withdrawals", wish("X1", LARGE))["result"]
     assert asked["state"] == "unapproved"
     saver.context.projector.catch_up()
-    [waits] = Found(saver.context.engine.connect()).json()["withdrawals"]["items"]
+    with saver.context.engine.connect() as view:
+        [waits] = Found(view).json()["withdrawals"]["items"]
     assert (waits["withdrawal_no"], waits["amount_fen"]) == ("X1", LARGE)
     query = "{ desk { withdrawals { more items { no maker } } } }"
     desk = saver.ok("POST", "/graphql", {"query": query})["data"]["desk"]["withdrawals"]
