@@ -78,6 +78,7 @@ def test_the_fee_is_shown_and_what_was_shown_is_asked(saver: Server) -> None:
         ("amount_fen=5000001", 409, "withdrawal_limit", "amount_fen"),
         ("amount_fen=100&speed=T%2B2", 400, "request_invalid", "speed"),
         ("amount_fen=100&fast=1", 400, "request_invalid", "fast"),
+        ("amount_fen=100&amount_fen=200", 400, "request_invalid", "amount_fen"),
     ],
 )
 def test_a_quote_that_cannot_be_given_says_why(
