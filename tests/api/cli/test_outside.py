@@ -46,9 +46,10 @@ class Served:
         return send(self.base + path, self.key, body)
 
     def payment(self) -> Any:
+        """Without anything in it while the read models do not know it yet."""
         status, answer = ask(f"{self.base}/graphql", PAYMENT, self.key)
         assert status == 200
-        return answer["data"]["payment"]
+        return answer["data"]["payment"] or {"state": "", "instructions": []}
 
     def instruction(self) -> str:
         return "".join(one["state"] for one in self.payment()["instructions"])
