@@ -296,7 +296,10 @@ class Outbox:
 
     async def _addressed(self, wanted: Wanted) -> tuple[Order | None, str]:
         """With the payee's account in clear, for as long as it is needed; or why there is none."""
-        return await self._in_thread(lambda: self._payees.addressed(wanted))
+        order = wanted.order
+        if order is None or order.purpose != "payout":
+            return order, ""  # Nothing is looked up for payments and refunds, the most there is.
+        return await self._in_thread(lambda: self._payees.addressed(order, wanted.to))
 
     # An attempt.
 

@@ -39,11 +39,8 @@ class Payees:
         self._listed = listed
         self._personal = personal
 
-    def addressed(self, wanted: Wanted) -> tuple[Order | None, str]:
-        """A payout with its account in clear, or why there is none. Others are as they were."""
-        order, to = wanted
-        if order is None or order.purpose != "payout":
-            return order, ""
+    def addressed(self, order: Order, to: Destination | None) -> tuple[Order | None, str]:
+        """A payout with its account in clear, or why there is none."""
         if to is None and (listed := self._listed.get(order.party)):
             return replace(order, party=listed), ""
         personal = self._personal
