@@ -26,7 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.graphql.cost import MOST_COST, cost_of, refuse_costly
 from api.graphql.limits import MAX_LENGTH, prepare
-from domain.eventstore.database import IMMEDIATE
+from domain.eventstore.database import to_write
 from domain.refusals import Code, Refused
 
 MOST = 500  # Documents in the table, and as many in a folder.
@@ -141,7 +141,7 @@ def add_document(engine: Engine, text: str, by: str, clock: Callable[[], int]) -
     """
     made = Document(id_of(text), text, clock(), by)
     columns = DOCUMENTS.c
-    with engine.connect().execution_options(**{IMMEDIATE: True}) as connection, connection.begin():
+    with to_write(engine) as connection:
         if connection.dialect.name == "postgresql":  # SQLite has one writer by nature.
             connection.exec_driver_sql(f"LOCK TABLE {DOCUMENTS.name} IN EXCLUSIVE MODE")
         row = connection.execute(select(DOCUMENTS).where(columns.id == made.id)).first()
@@ -159,7 +159,7 @@ def add_document(engine: Engine, text: str, by: str, clock: Callable[[], int]) -
 def retire_document(engine: Engine, document_id: str) -> bool:
     """Forget a document of the table; False when it is not there."""
     statement = DOCUMENTS.delete().where(DOCUMENTS.c.id == document_id)
-    with engine.connect().execution_options(**{IMMEDIATE: True}) as connection, connection.begin():
+    with to_write(engine) as connection:
         return connection.execute(statement).rowcount == 1
 
 

@@ -35,7 +35,7 @@ from sqlalchemy import (
 )
 
 from domain.eventstore.changes import lock_ledger, seal_entry
-from domain.eventstore.database import IMMEDIATE
+from domain.eventstore.database import one_view, to_write
 from domain.eventstore.seals import decoded, key_made_entry, key_revoked_entry
 from domain.fields import checked_member_id, checked_text
 from domain.member import api_access
@@ -205,8 +205,7 @@ def revoke_keys_of(
 
 @contextmanager
 def _sealing(engine: Engine) -> Iterator[Connection]:
-    options = {IMMEDIATE: True}
-    with engine.connect().execution_options(**options) as connection, connection.begin():
+    with to_write(engine) as connection:
         lock_ledger(connection)
         yield connection
 
@@ -226,7 +225,7 @@ def wrong_keys(engine: Engine) -> list[tuple[str, str]]:
     That the entries are what was sealed is for `domain.ledger.proof` to say. Raises
     msgspec.DecodeError when one cannot be read.
     """
-    with _one_view(engine) as connection:
+    with one_view(engine) as connection:  # A key made meanwhile is in both tables or in none.
         rows = {row.id: row for row in connection.execute(API_KEYS.select())}
         entries = connection.execute(select(ENTRIES).order_by(ENTRIES.c.seal_number)).all()
     sealed: dict[str, tuple[bytes, int | None]] = {}
@@ -243,16 +242,6 @@ def wrong_keys(engine: Engine) -> list[tuple[str, str]]:
         if why:
             found.append((f"key {key_id}", why))
     return found
-
-
-@contextmanager
-def _one_view(engine: Engine) -> Iterator[Connection]:
-    """Reads of one moment: a key that is made meanwhile is in both tables or in none."""
-    with engine.connect() as connection:
-        if connection.dialect.name == "postgresql":
-            connection = connection.execution_options(isolation_level="REPEATABLE READ")
-        with connection.begin():  # SQLite keeps one view until it ends.
-            yield connection
 
 
 def _difference(sealed: tuple[bytes, int | None] | None, row: Any) -> str:

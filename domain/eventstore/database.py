@@ -12,7 +12,8 @@ import hashlib
 import re
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -143,8 +144,8 @@ def ledger_key(database: str, schema: str) -> int:
 def sqlalchemy_engine(database: Database, *, read_only: bool = False) -> Engine:
     """An engine whose unqualified table names are those of this ledger.
 
-    A transaction on SQLite is deferred, unless its connection has the execution option
-    `begin_immediate=True`: whoever reads before it writes must ask for that. DDL is transactional
+    A transaction on SQLite is deferred, unless its connection has the execution option IMMEDIATE:
+    whoever reads before it writes must ask for that, as `to_write` does. DDL is transactional
     on both. `read_only` makes the database itself refuse writes.
     """
     if database.dialect == "sqlite":
@@ -155,6 +156,24 @@ def sqlalchemy_engine(database: Database, *, read_only: bool = False) -> Engine:
         pool_pre_ping=True,
         pool_size=KEPT_CONNECTIONS,
     )
+
+
+@contextmanager
+def to_write(engine: Engine) -> Iterator[Connection]:
+    """A transaction that reads before it writes: on SQLite it is the one writer from its beginning,
+    so that what it has read is still so when it writes."""
+    with engine.connect().execution_options(**{IMMEDIATE: True}) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def one_view(engine: Engine) -> Iterator[Connection]:
+    """Reads of one moment, in as many statements as one likes, whatever others commit."""
+    with engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            connection = connection.execution_options(isolation_level="REPEATABLE READ")
+        with connection.begin():  # SQLite keeps one view until it ends.
+            yield connection
 
 
 def session_arguments(database: Database, *, read_only: bool = False) -> dict[str, Any]:

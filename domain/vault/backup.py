@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Engine, text
 
+from domain.eventstore.database import one_view, to_write
 from domain.refusals import Code, Refused
 
 FORM = "zhangfang-vault-backup/1"
@@ -31,7 +32,7 @@ def write(engine: Engine, path: Path) -> int:
     count = 0
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(msgspec.json.encode({"form": FORM}) + b"\n")
-        with _one_view(engine) as connection:
+        with one_view(engine) as connection:
             for table in COLUMNS:
                 for row in _rows(connection, table):
                     file.write(msgspec.json.encode([table, *row]) + b"\n")
@@ -40,13 +41,6 @@ def write(engine: Engine, path: Path) -> int:
         file.flush()
         os.fsync(file.fileno())
     return count
-
-
-def _one_view(engine: Engine) -> Connection:
-    connection = engine.connect()
-    if engine.dialect.name == "postgresql":
-        connection = connection.execution_options(isolation_level="REPEATABLE READ")
-    return connection
 
 
 def _rows(connection: Connection, table: str) -> Iterator[list[Any]]:
@@ -67,10 +61,7 @@ def restore(engine: Engine, path: Path, prove: Callable[[Connection], None]) -> 
     Raises OSError, Refused(REQUEST_INVALID, "backup") for what is no whole backup, and what `prove`
     raises: then the vault is as it was.
     """
-    with (
-        path.open("rb") as file,
-        engine.execution_options(begin_immediate=True).begin() as connection,
-    ):
+    with path.open("rb") as file, to_write(engine) as connection:
         for table in COLUMNS:
             if table != "forgotten":
                 connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608

@@ -10,7 +10,13 @@ from typing import Any
 from msgspec.structs import replace
 from sqlalchemy import Engine, event, text
 
-from domain.eventstore.database import SCHEMA, Database, parse_database_url, sqlalchemy_engine
+from domain.eventstore.database import (
+    SCHEMA,
+    Database,
+    parse_database_url,
+    sqlalchemy_engine,
+    to_write,
+)
 from domain.refusals import Code, Refused
 
 FIELD = "ZHANGFANG_VAULT"
@@ -71,7 +77,7 @@ def create_tables(engine: Engine, database: Database) -> None:
     server = database.dialect == "postgresql"
     if not server:  # Its owner's alone, as the files that SQLite puts beside it then are, too.
         os.close(os.open(database.path, os.O_RDWR | os.O_CREAT, 0o600))
-    with engine.execution_options(begin_immediate=True).begin() as connection:
+    with to_write(engine) as connection:
         if server:  # Two that create at once meet here; whoever may not create finds them made.
             if connection.execute(text("SELECT to_regclass('forgotten')")).scalar() is not None:
                 return

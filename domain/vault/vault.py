@@ -20,7 +20,7 @@ from pathlib import Path
 from msgspec import Struct
 from sqlalchemy import Connection, text
 
-from domain.eventstore.database import Database
+from domain.eventstore.database import Database, to_write
 from domain.refusals import Code, Refused
 from domain.vault import tombstones
 from domain.vault.keys import KeyRing
@@ -249,7 +249,7 @@ class Vault:
     def _writing(self, about: str) -> Iterator[Connection]:
         """A transaction of which there is one at a time about a member: no key is made between
         looking for a tombstone and its coming."""
-        with self._engine.execution_options(begin_immediate=True).begin() as connection:
+        with to_write(self._engine) as connection:
             if self.database.dialect == "postgresql":
                 connection.execute(text(_LOCK), {"schema": self.database.schema, "about": about})
             yield connection

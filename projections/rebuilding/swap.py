@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
-from domain.eventstore.database import IMMEDIATE
+from domain.eventstore.database import to_write
 from projections.engine import checkpoints
 from projections.engine.checkpoints import KEPT, RUNNING, Checkpoint
 from projections.engine.engine import Runner, States
@@ -191,8 +191,7 @@ def _take_back(connection: Connection, model: ReadModel, known: dict[str, Checkp
 
 @contextmanager
 def _short_lock(engine: Engine) -> Iterator[Connection]:
-    options = {IMMEDIATE: True}
-    with engine.connect().execution_options(**options) as connection, connection.begin():
+    with to_write(engine) as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(POSTGRES_SETTINGS)
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_WAIT_MS}ms'")
