@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 import anyio.to_thread
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from msgspec.structs import replace
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -31,6 +31,7 @@ from api.http.rates import Rates
 from api.http.shared import Place
 from api.http.straight import Handle, Straight
 from api.rest import blobs, documents, end_of_day, health, routes, withdrawals
+from api.rest.endpoint import Endpoint
 from api.rest.openapi import document
 from api.settings import Settings
 from api.web import pages
@@ -93,8 +94,7 @@ def create_app(
 
     Raises Refused(REQUEST_INVALID, "ZHANGFANG_DOCUMENTS") for a folder with a bad document."""
     settings, place = settings or Settings(), place or Place()
-    passed_on = None if place.first else PassedOn(context.ledger, place, place.ends[0])
-    context = _set(replace(context, passed_on=passed_on), settings, place)
+    context = _configured(context, settings, place)
     metrics = Metrics(context, place, crowd)
     reads = _reads(context, settings)
 
@@ -121,12 +121,15 @@ def create_app(
     app.origins = settings.cors_origins
     app.graphql = graphql_app(context, reads)
     registered = documents.router(context, reads.registered, settings.query_cost)
-    for router in (*_routers(context), registered, health.router(context, metrics)):
+    commands = routes.handlers(context)
+    shown = (end_of_day.router, blobs.router, withdrawals.router)
+    routers = (routes.router(commands), *(make(context) for make in shown), registered)
+    for router in (*routers, health.router(context, metrics)):
         app.include_router(router)
     app.router.routes += _pages()
     called = callbacks.routes(context, context.callbacks)
     app.router.routes += called
-    app.known = _known(context, called)
+    app.known = _known(called, commands)
     app.openapi = _described(app)  # type: ignore[method-assign]
     return app
 
@@ -137,22 +140,22 @@ async def _end(context: AppContext, reads: GraphQLReads) -> None:
     await anyio.to_thread.run_sync(context.close)
 
 
-def _known(context: AppContext, called: list[Route]) -> list[tuple[str, str, Handle]]:
+def _known(
+    called: list[Route], commands: list[tuple[Endpoint, Handle]]
+) -> list[tuple[str, str, Handle]]:
     """What is asked for often, and so is not looked for among all routes."""
     return [
         *(("POST", route.path, route.endpoint) for route in called),
-        *((one.method, one.path, handle) for one, handle in routes.handlers(context)),
+        *((one.method, one.path, handle) for one, handle in commands),
     ]
 
 
-def _set(context: AppContext, settings: Settings, place: Place) -> AppContext:
+def _configured(context: AppContext, settings: Settings, place: Place) -> AppContext:
+    """What the settings say, and whether another process of the server decides commands."""
+    passed_on = None if place.first else PassedOn(context.ledger, place, place.ends[0])
     limits = Limits(settings.refund_alone, settings.approval_hours * HOUR_US)
-    return replace(context, rates=Rates(settings.rate, place.counted), limits=limits)
-
-
-def _routers(context: AppContext) -> tuple[APIRouter, ...]:
-    shown = blobs.router(context), withdrawals.router(context)
-    return routes.router(context), end_of_day.router(context), *shown
+    rates = Rates(settings.rate, place.counted)
+    return replace(context, rates=rates, limits=limits, passed_on=passed_on)
 
 
 def _pages() -> list[BaseRoute]:

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 from starlette.requests import Request
 
+from api.http.parameters import parameters
 from domain.refusals import Code, Refused
 
 JSON = "application/json"
@@ -41,12 +42,8 @@ def checked_asked(asked: Asked, missing: str) -> Asked:
 
 def asked_by_url(request: Request) -> Asked:
     """Raises Refused(REQUEST_INVALID) naming the parameter."""
-    found: dict[str, Any] = {}
-    for name, text in request.query_params.multi_items():
-        if name in found:
-            raise Refused(Code.REQUEST_INVALID, name, "the parameter stands more than once")
-        if name in PARAMETERS:
-            found[name] = text
+    given = parameters(request)
+    found: dict[str, Any] = {name: given[name] for name in PARAMETERS if name in given}
     for name in ("variables", "extensions"):
         if name in found:
             found[name] = _object(found[name], name)

@@ -4,6 +4,7 @@ from typing import Any
 
 import anyio.to_thread
 
+from api.context import AppContext
 from api.operations.personal import (
     CardWanted,
     CodeEntered,
@@ -12,12 +13,21 @@ from api.operations.personal import (
     Personal,
 )
 from api.rest.endpoint import Endpoint
-from domain.kernel import Command
+from domain.kernel import Command, Request
+from domain.ledger.answer import Answer
 from domain.member.binding import BindCard, ChooseCard, ConfirmCard, UnbindCard
 from domain.member.commands import CertifyMember
 from domain.payment.forgetting import ForgetMember
 
 TOKEN = "5f2b0c9e7d1a4f3386c0e7b1d2a49f55"
+
+
+def settle(context: AppContext, request: Request, answer: Answer) -> None:
+    """What has to happen in the vault, now that it is decided."""
+    refused = answer.refused is not None
+    context.personal.settled(
+        request.command, request.at_us, refused=refused, replayed=answer.replayed
+    )
 
 
 async def _bind(personal: Personal, wish: Any) -> Command:
@@ -43,6 +53,7 @@ ENDPOINTS = (
         command=BindCard,
         wish=CardWanted,
         tokenised=_bind,
+        afterwards=settle,
         summary="Have a card or account signed by its bank, which sends its holder a code",
         sample={"member_id": "SQUIRRELS"},
         body={
@@ -60,6 +71,7 @@ ENDPOINTS = (
         command=ConfirmCard,
         wish=CodeEntered,
         tokenised=_confirm,
+        afterwards=settle,
         summary="The one-time code that the bank sent to the card's holder",
         sample={"member_id": "SQUIRRELS", "card": TOKEN},
         body={"code": "246810"},
@@ -89,6 +101,7 @@ ENDPOINTS = (
         command=CertifyMember,
         wish=IdentityShown,
         tokenised=_certify,
+        afterwards=settle,
         summary="Have a person's identity checked, and certified to a level from a date on",
         sample={"member_id": "xiaoming"},
         body={
@@ -107,6 +120,7 @@ ENDPOINTS = (
         command=ForgetMember,
         wish=ForgetWanted,
         tokenised=_forget,
+        afterwards=settle,
         summary="Erase a member's personal data, once the law does not require it any more",
         sample={"member_id": "xiaolan"},
         body={"reason": "asked by the member"},

@@ -5,8 +5,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from api.context import AppContext
 from api.operations.personal import Personal
-from domain.kernel import Command
+from domain.kernel import Command, Request
+from domain.ledger.answer import Answer
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
@@ -19,7 +21,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     it may give; `created` answers 201.
 
     Where personal data comes in, `wish` is what the caller says in clear, and `tokenised` puts it
-    into the vault and makes the command, which holds tokens alone.
+    into the vault and makes the command, which holds tokens alone. `afterwards` is what has to
+    happen beside the books once it is decided, in a thread.
     """
 
     method: str
@@ -35,6 +38,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     also: tuple[Mapping[str, Any], ...] = ()
     wish: type[Struct] | None = None
     tokenised: Callable[[Personal, Any], Awaitable[Command]] | None = None
+    afterwards: Callable[[AppContext, Request, Answer], None] | None = None
 
     @property
     def asked(self) -> type[Struct]:

@@ -4,9 +4,14 @@ from typing import Any
 
 import anyio.to_thread
 
+from api.context import AppContext
+from api.http.keys import revoke_keys_of
 from api.operations.personal import Personal
+from api.rest.cards import settle
 from api.rest.endpoint import Endpoint
-from domain.kernel import Command
+from domain.kernel import Command, Request
+from domain.ledger.answer import Answer
+from domain.member import member
 from domain.member.commands import (
     AddOperator,
     EndAgreement,
@@ -24,12 +29,23 @@ async def _register(personal: Personal, wish: Any) -> Command:
     return await anyio.to_thread.run_sync(personal.register, wish)
 
 
+def _revoke(context: AppContext, request: Request, answer: Answer) -> None:
+    """The keys of who has left a member, unless this is an old request and that person is back."""
+    left: Any = request.command
+    if answer.refused is not None:
+        return
+    state = context.ledger.state(member.stream(left.member_id))
+    if all(one != left.operator_id for one, _ in state.operators):
+        revoke_keys_of(context.writes, left.operator_id, left.member_id, context.clock)
+
+
 ENDPOINTS = (
     Endpoint(
         method="POST",
         path="/v1/members",
         command=RegisterMember,
         tokenised=_register,
+        afterwards=settle,
         summary="Register a personal or enterprise member; its accounts are opened",
         sample={},
         body={
@@ -61,6 +77,7 @@ ENDPOINTS = (
         sample={"member_id": "SQUIRRELS", "operator_id": "liaoyuan"},
         body={},
         result={"member_id": "SQUIRRELS", "operator_id": "liaoyuan"},
+        afterwards=_revoke,
     ),
     Endpoint(
         method="POST",

@@ -6,6 +6,7 @@ is 202; then the ledger decides. A handler knows no business.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import anyio.to_thread
@@ -26,7 +27,7 @@ from api.http.access import (
 )
 from api.http.bearer import authorization
 from api.http.errors import Problem
-from api.http.keys import Caller, revoke_keys_of
+from api.http.keys import Caller
 from api.http.straight import Handle
 from api.rest import (
     accounts,
@@ -49,8 +50,6 @@ from domain.approval.kinds import KINDS, second_person
 from domain.fields import checked_member_id, checked_number
 from domain.kernel import Command, Request
 from domain.ledger.answer import Answer, digest_of
-from domain.member import member
-from domain.member.commands import RemoveOperator
 from domain.refusals import MEANING, NUMBER_TAKEN, Code, Refused
 
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -72,10 +71,10 @@ PROPOSED = 202
 _KEY = re.compile(r"[\x21-\x7e]{1,100}", re.ASCII)
 
 
-def router(context: AppContext) -> APIRouter:
-    """All commands, on one open ledger."""
+def router(commands: Sequence[tuple[Endpoint, Handle]]) -> APIRouter:
+    """The endpoints with their handlers, as `handlers` makes them."""
     routes = APIRouter()
-    for endpoint, handle in handlers(context):
+    for endpoint, handle in commands:
         routes.add_api_route(
             endpoint.path,
             handle,
@@ -91,7 +90,7 @@ def router(context: AppContext) -> APIRouter:
 
 
 def handlers(context: AppContext) -> list[tuple[Endpoint, Handle]]:
-    """Every endpoint with its handler."""
+    """Every endpoint with its handler, on one open ledger."""
     return [(endpoint, _handler(context, endpoint)) for endpoint in ENDPOINTS]
 
 
@@ -123,28 +122,11 @@ def _handler(context: AppContext, endpoint: Endpoint) -> Handle:
             wish = proposal(number, made, context.limits.open_us, caller.member or "")
         wanted = Request(number, at_us, caller.actor, wish)
         answer = await context.submit(wanted)
-        if endpoint.tokenised is not None:
-            await anyio.to_thread.run_sync(_settle, context, wanted, answer)
-        if isinstance(made, RemoveOperator) and answer.refused is None:
-            await anyio.to_thread.run_sync(_revoke, context, made)
+        if endpoint.afterwards is not None:
+            await anyio.to_thread.run_sync(endpoint.afterwards, context, wanted, answer)
         return respond(endpoint.status, answer, made, caller)
 
     return command
-
-
-def _settle(context: AppContext, request: Request, answer: Answer) -> None:
-    """What has to happen in the vault, now that it is decided."""
-    refused = answer.refused is not None
-    context.personal.settled(
-        request.command, request.at_us, refused=refused, replayed=answer.replayed
-    )
-
-
-def _revoke(context: AppContext, left: RemoveOperator) -> None:
-    """The keys of who has left a member, unless this is an old request and that person is back."""
-    state: Any = context.ledger.state(member.stream(left.member_id))
-    if all(one != left.operator_id for one, _ in state.operators):
-        revoke_keys_of(context.writes, left.operator_id, left.member_id, context.clock)
 
 
 async def admit(context: AppContext, name: str, request: HttpRequest) -> Caller:

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from api.context import AppContext
 from api.http.access import refuse_reader
 from api.http.bearer import authorization
+from api.http.parameters import parameters
 from api.rest.endpoint import Endpoint
 from api.rest.openapi import every_problem
 from domain.kernel import shanghai_date
@@ -110,7 +111,7 @@ def router(context: AppContext) -> APIRouter:
         context.rates.charge(caller)
         refuse_reader(caller)
         member_id = request.path_params["member_id"]
-        asked = _once(request.query_params.multi_items())
+        asked = parameters(request)
         shown = await anyio.to_thread.run_sync(partial(_quote, context, member_id, asked))
         return Response(msgspec.json.encode(shown), media_type="application/json")
 
@@ -126,16 +127,6 @@ def router(context: AppContext) -> APIRouter:
         response_class=Response,
     )
     return routes
-
-
-def _once(given: list[tuple[str, str]]) -> dict[str, str]:
-    """Raises Refused(REQUEST_INVALID) for a parameter that stands twice: which one is meant?"""
-    found: dict[str, str] = {}
-    for name, value in given:
-        if name in found:
-            raise Refused(Code.REQUEST_INVALID, name[:40], "the parameter stands twice")
-        found[name] = value
-    return found
 
 
 def _quote(context: AppContext, member_id: str, asked: dict[str, str]) -> Quote:
