@@ -30,14 +30,14 @@ from domain.ledger.states import fold_streams
 from domain.payment import instruction
 from domain.payment.asking import RecordAnswer, answer_command, legible
 from domain.refusals import Code
-from projections.engine.checkpoints import behind, load
+from projections.engine.checkpoints import Checkpoint, behind, load
 from projections.models.instruction_attempts import known_by
 
 PATH = "/callbacks/{channel}"
 ANSWER_S = 4.0  # Channels wait 5 s, and call again.
 MINUTE_US = 60 * MICROSECONDS
 NUMBERED = ("instruction_attempts",)  # The read model by which numbers are found.
-LOOKS, LOOK_S = 20, 0.1
+WAIT_MS = 2_000
 
 log = logging.getLogger("zhangfang.callbacks")
 
@@ -99,15 +99,12 @@ async def _caught_up(context: AppContext) -> bool:
     """Whether the read model knows every number that was given by now, after a while at most."""
     head = await anyio.to_thread.run_sync(lambda: context.ledger.head().position)
 
-    def is_behind() -> bool:
+    def late() -> list[Checkpoint]:
         with context.engine.connect() as view:
-            return bool(behind(load(view, NUMBERED), NUMBERED, head))
+            return behind(load(view, NUMBERED), NUMBERED, head)
 
-    for _ in range(LOOKS):
-        if not await anyio.to_thread.run_sync(is_behind):
-            return True
-        await anyio.sleep(LOOK_S)
-    return False
+    look = partial(anyio.to_thread.run_sync, late)
+    return not await context.arrivals.until(look, NUMBERED, head, WAIT_MS)
 
 
 async def _report(context: AppContext, keeper: Keeper, channel: str, heard: Heard) -> None:

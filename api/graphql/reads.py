@@ -1,7 +1,6 @@
 """What one request reads with: its caller, one view of the books, and no write anywhere."""
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -128,21 +127,18 @@ class Reads(Scope):
 
         Raises Refused(BUSY, "atLeast") when they do not get there, or one of them is paused.
         """
-        deadline = time.monotonic_ns() + self._wait_ms * 1_000_000
-        while True:
-            mark = self._arrivals.mark()
-            left_ms = (deadline - time.monotonic_ns()) // 1_000_000
-            if left_ms <= 0 or not self._arrivals.coming(names, position):
-                states = await self.read(lambda connection: checkpoints.load(connection, names))
-                behind = checkpoints.behind(states, names, position)
-                if not behind:
-                    return
+
+        async def look() -> list[checkpoints.Checkpoint]:
+            states = await self.read(lambda connection: checkpoints.load(connection, names))
+            late = checkpoints.behind(states, names, position)
+            if late:  # The next look has to see what is committed by then.
                 await self._view.close()
-                paused = any(state.state == checkpoints.PAUSED for state in behind)
-                if paused or left_ms <= 0:
-                    where = ", ".join(f"{state.name} is at {state.position}" for state in behind)
-                    raise Refused(Code.BUSY, "atLeast", f"not yet at {position}: {where}")
-            await self._arrivals.wait(names, position, mark, left_ms)
+            return late
+
+        late = await self._arrivals.until(look, names, position, self._wait_ms)
+        if late:
+            where = ", ".join(f"{state.name} is at {state.position}" for state in late)
+            raise Refused(Code.BUSY, "atLeast", f"not yet at {position}: {where}")
 
     async def close(self) -> None:
         """At the end of the request."""

@@ -13,7 +13,7 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -31,6 +31,7 @@ KNOWN_MS = 1_000  # What was seen longer ago than this may be no longer so.
 WATCHED_MS = 60_000  # So long after somebody asked what is known, it is kept fresh.
 
 States = Mapping[str, Checkpoint]
+Look = Callable[[], Awaitable[list[Checkpoint]]]
 
 log = logging.getLogger("zhangfang.projections")
 
@@ -134,6 +135,22 @@ class Arrivals:
                 places = sorted((s.name, s.generation, s.position) for s in self._states.values())
                 self._known = repr(places).encode()
             return self._known
+
+    async def until(
+        self, look: Look, names: Sequence[str], position: int, timeout_ms: int
+    ) -> list[Checkpoint]:
+        """Wait until the read models named hold every fact up to a position. `look` reads which do
+        not: those it found last, when one of them is paused or the time is over; [] for none."""
+        deadline = time.monotonic_ns() + timeout_ms * 1_000_000
+        while True:
+            mark = self.mark()
+            left_ms = (deadline - time.monotonic_ns()) // 1_000_000
+            if left_ms <= 0 or not self.coming(names, position):
+                late = await look()
+                paused = any(state.state == PAUSED for state in late)
+                if not late or paused or left_ms <= 0:
+                    return late
+            await self.wait(names, position, mark, left_ms)
 
     async def wait(self, names: Sequence[str], position: int, mark: Mark, timeout_ms: int) -> None:
         """Until the read models named hold every fact up to a position, or one of them is paused,

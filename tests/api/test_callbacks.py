@@ -227,7 +227,7 @@ def test_an_operator_settles_what_it_was_about(calls: Calls) -> None:
 def test_a_number_that_the_read_model_does_not_know_yet_is_nobodys_mystery(
     calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(routes, "LOOKS", 2)
+    monkeypatch.setattr(routes, "WAIT_MS", 200)
     body = {"payment_no": "P2", "member_id": "xiaoming", "method": "JD_PAY", "amount_fen": 500}
     market = calls.server
     market.ok("POST", "/v1/recharges", body)
