@@ -2,10 +2,13 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+from sqlalchemy import Engine
 
 from api.cli.opening import forgotten_list, key_ring, open_desk, open_vault
 from api.cli.output import FOUND, DatabaseOption, JsonOption, Say, answering
@@ -17,7 +20,7 @@ from domain.refusals import Code, Refused
 from domain.vault import backup as backups
 from domain.vault.keys import next_line
 from domain.vault.place import create_tables, overwrite_gone, vault_database, vault_engine
-from domain.vault.vault import Vault, prove
+from domain.vault.vault import prove
 
 app = typer.Typer(
     no_args_is_help=True, help="The vault of personal data: keys, rotation, backup, restore."
@@ -58,11 +61,8 @@ def add_key(file: Path) -> int:
 def status(database: DatabaseOption = None, as_json: JsonOption = False) -> None:
     """What is in the vault, and which versions of the key it needs."""
     with answering(database, as_json) as say:
-        vault = open_vault(say.database_url, load_settings())
-        try:
+        with closing(open_vault(say.database_url, load_settings())) as vault:
             found = vault.standing()
-        finally:
-            vault.close()
         if say.as_json:
             say.json(found)
         say.line(f"{found.members} members, {found.items} items, {found.forgotten} forgotten")
@@ -80,11 +80,8 @@ def find(
     with answering(database, as_json) as say:
         if field not in FOUND_BY:
             raise Refused(Code.REQUEST_INVALID, "field", f"one of {', '.join(FOUND_BY)} is needed")
-        vault = open_vault(say.database_url, load_settings())
-        try:
+        with closing(open_vault(say.database_url, load_settings())) as vault:
             found = vault.find(field, sys.stdin.readline().strip())
-        finally:
-            vault.close()
         if say.as_json:
             keys = ("member_id", "kind", "item")
             say.json({"found": [dict(zip(keys, one, strict=True)) for one in found]})
@@ -98,12 +95,9 @@ def find(
 def rotate(database: DatabaseOption = None, as_json: JsonOption = False) -> None:
     """Wrap every member's key with the newest version of the key. Tokens stay as they are."""
     with answering(database, as_json, interrupted=AGAIN) as say:
-        vault = open_vault(say.database_url, load_settings())
-        try:
-            with say.progress("keys") as told:
-                done = vault.rotate(told)
-        finally:
-            vault.close()
+        opened = closing(open_vault(say.database_url, load_settings()))
+        with opened as vault, say.progress("keys") as told:
+            done = vault.rotate(told)
         if say.as_json:
             say.json(done)
         say.line(f"{done.rewrapped} of {done.members} keys wrapped anew; all by version {done.to}")
@@ -117,11 +111,8 @@ def backup(
 ) -> None:
     """Write the vault's ciphertext to a file; no key stands in it."""
     with answering(database, as_json) as say:
-        engine = _engine(say, load_settings())
-        try:
+        with _engine(say, load_settings()) as engine:
             rows = backups.write(engine, file)
-        finally:
-            engine.dispose()
         if say.as_json:
             say.json({"file": str(file), "rows": rows})
         say.line(f"{file}: {rows} rows")
@@ -136,13 +127,10 @@ def restore(
     """Put a backup in the place of the vault; who is forgotten stays forgotten."""
     with answering(database, as_json) as say:
         settings = load_settings()
-        engine = _engine(say, settings)
-        try:
+        with _engine(say, settings) as engine:
             keys = key_ring(settings)
             rows = backups.restore(engine, file, lambda connection: prove(connection, keys))
             overwrite_gone(engine)
-        finally:
-            engine.dispose()
         agreed = agreement(say, settings)
         if say.as_json:
             say.json({"rows": rows, "erased": agreed.erased, "recorded": agreed.recorded})
@@ -155,19 +143,20 @@ def restore(
 
 def agreement(say: Say, settings: Settings) -> Agreed:
     """Ledger, vault and list agree on who is forgotten."""
-    vault = open_vault(say.database_url, settings)
-    try:
-        with open_desk(say.database_url) as context:
-            return agree(context.ledger, context.engine, vault, utc_us())
-    finally:
-        vault.close()
+    opened = closing(open_vault(say.database_url, settings))
+    with opened as vault, open_desk(say.database_url) as context:
+        return agree(context.ledger, context.engine, vault, utc_us())
 
 
-def _engine(say: Say, settings: Settings) -> Any:
+@contextmanager
+def _engine(say: Say, settings: Settings) -> Iterator[Engine]:
     place = vault_database(parse_database_url(say.database_url), settings.vault)
     engine = vault_engine(place)
-    create_tables(engine, place)
-    return engine
+    try:
+        create_tables(engine, place)
+        yield engine
+    finally:
+        engine.dispose()
 
 
 @app.command()
@@ -175,11 +164,8 @@ def forgotten(database: DatabaseOption = None, as_json: JsonOption = False) -> N
     """Who is forgotten, by the vault and the list that is kept with its keys."""
     with answering(database, as_json) as say:
         settings = load_settings()
-        vault: Vault = open_vault(say.database_url, settings)
-        try:
+        with closing(open_vault(say.database_url, settings)) as vault:
             found = vault.forgotten()
-        finally:
-            vault.close()
         path = forgotten_list(settings)
         if say.as_json:
             say.json({"list": None if path is None else str(path), "forgotten": found})

@@ -1,7 +1,9 @@
 """What an operator has to look at: `desk`. Each list is bounded, and says whether there is more."""
 
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from sqlalchemy import Connection
 from strawberry import ID
 
 from api.graphql.approvals import Approval, approval_of
@@ -28,8 +30,10 @@ from domain.ledger.answer import Refusal as KeptRefusal
 from projections.models.business_days import latest_day
 from projections.models.channels import UnknownNumber as UnknownNumberRow
 from projections.models.refunds import Refund as RefundRow
+from projections.models.settlement_payouts import Payout as PayoutRow
 
 ItemT = TypeVar("ItemT")
+RowT = TypeVar("RowT")
 
 
 @object_type
@@ -148,63 +152,47 @@ class Desk:
     async def hindrances(self, info: Info) -> DeskList[Hindrance]:
         """What should have been done before the open day: batches to seal, to review and to settle,
         then transactions to confirm."""
-        found = await info.context.read(attention.hindrances)
-        return DeskList(items=[_hindrance(one) for one in found.items], more=found.more)
+        return await _listed(info, attention.hindrances, _hindrance)
 
     @resolved
     async def instructions(self, info: Info) -> DeskList[OpenInstruction]:
         """Instructions without a final outcome, the oldest first."""
-        found = await info.context.read(attention.open_instructions)
-        items = [
-            OpenInstruction(
-                instruction=instruction_of(one.instruction), refusal=_refusal(one.refusal)
-            )
-            for one in found.items
-        ]
-        return DeskList(items=items, more=found.more)
+        return await _listed(info, attention.open_instructions, _open_instruction)
 
     @resolved
     async def contradictions(self, info: Info) -> DeskList[Contradiction]:
         """What channels contradict, whose money has no place yet, the oldest first."""
-        found = await info.context.read(attention.contradicting)
-        return DeskList(items=[contradiction_of(one) for one in found.items], more=found.more)
+        return await _listed(info, attention.contradicting, contradiction_of)
 
     @resolved
     async def suspense_items(self, info: Info) -> DeskList[SuspenseItem]:
         """Surplus and shortage of single instructions, the oldest first."""
-        found = await info.context.read(attention.suspense_items)
-        return DeskList(items=[suspense_item_of(one) for one in found.items], more=found.more)
+        return await _listed(info, attention.suspense_items, suspense_item_of)
 
     @resolved
     async def unknown_numbers(self, info: Info) -> DeskList[UnknownNumber]:
         """What channels say of numbers that nobody here knows, the oldest first."""
-        found = await info.context.read(attention.unknown_numbers)
-        return DeskList(items=[_unknown_number(one) for one in found.items], more=found.more)
+        return await _listed(info, attention.unknown_numbers, _unknown_number)
 
     @resolved
     async def payouts(self, info: Info) -> DeskList[CameBack]:
         """Payouts that wait to be retried."""
-        found = await info.context.read(attention.payouts)
-        items = [CameBack(batch_id=ID(one.batch_id), payout=payout_of(one)) for one in found.items]
-        return DeskList(items=items, more=found.more)
+        return await _listed(info, attention.payouts, _came_back)
 
     @resolved
     async def refunds(self, info: Info) -> DeskList[RefundToApprove]:
         """Refunds above the debt limit of their merchant, which wait for an approval."""
-        found = await info.context.read(attention.refunds)
-        return DeskList(items=[_to_approve(one) for one in found.items], more=found.more)
+        return await _listed(info, attention.refunds, _to_approve)
 
     @resolved
     async def withdrawals(self, info: Info) -> DeskList[Withdrawal]:
         """Withdrawals above the limit, which wait for a second person."""
-        found = await info.context.read(attention.withdrawals)
-        return DeskList(items=[withdrawal_of(one) for one in found.items], more=found.more)
+        return await _listed(info, attention.withdrawals, withdrawal_of)
 
     @resolved
     async def approvals(self, info: Info) -> DeskList[Approval]:
         """What waits for a second person, the oldest first."""
-        found = await info.context.read(attention.approvals)
-        return DeskList(items=[approval_of(one) for one in found.items], more=found.more)
+        return await _listed(info, attention.approvals, approval_of)
 
     @resolved
     async def suspense(self, info: Info) -> list[Suspense]:
@@ -215,6 +203,25 @@ class Desk:
     async def paused_projections(self, info: Info) -> list[Projection]:
         """Read models that have stopped, and why."""
         return await info.context.read(paused_projections)
+
+
+async def _listed(
+    info: Info,
+    query: Callable[[Connection], attention.Some[RowT]],
+    shown: Callable[[RowT], ItemT],
+) -> DeskList[ItemT]:
+    found = await info.context.read(query)
+    return DeskList(items=[shown(one) for one in found.items], more=found.more)
+
+
+def _open_instruction(one: attention.OpenInstruction) -> OpenInstruction:
+    return OpenInstruction(
+        instruction=instruction_of(one.instruction), refusal=_refusal(one.refusal)
+    )
+
+
+def _came_back(one: PayoutRow) -> CameBack:
+    return CameBack(batch_id=ID(one.batch_id), payout=payout_of(one))
 
 
 def _hindrance(one: attention.Hindrance) -> Hindrance:
