@@ -63,6 +63,11 @@ class Reply(Struct, frozen=True):
     body: bytes
     exchange: Exchange
 
+    @property
+    def is_hindered(self) -> bool:
+        """Whoever answers is in trouble, or asked too often: what was asked is unknown."""
+        return self.status >= 500 or self.status == 429
+
 
 class Lost(Struct, frozen=True):
     """No answer that could be read. `sent` is False when it is certain that nothing left."""

@@ -130,7 +130,7 @@ class SignedChannel:
         if isinstance(reply, Lost):
             return "", self._unknown(reply.reason, order, reply.answer())
         bare = Answer(Unknown(f"HTTP {reply.status}"), exchange=reply.exchange)
-        if reply.status >= 500 or reply.status == 429:
+        if reply.is_hindered:
             return "", self._unknown(f"HTTP {reply.status}", order, bare)
         try:
             check_answer(keys, reply.headers, reply.body, nonce, now_us)

@@ -66,7 +66,7 @@ class SignedCardBank:
     ) -> Reply:
         status, read = await self._ask(number, path, body, now_us)
         try:
-            if read is None or status >= 500 or status == 429:
+            if read is None:
                 return Reply("unknown", reason="NO_ANSWER")
             if status != 200:
                 code = _word(read, "code")
@@ -90,7 +90,7 @@ class SignedCardBank:
         if isinstance(reply, Lost):
             log.warning("bank: no answer to %s: %s", number, reply.reason)
             return 0, None
-        if reply.status >= 500 or reply.status == 429:
+        if reply.is_hindered:
             return reply.status, None
         try:
             check_answer(keys, reply.headers, reply.body, nonce, now_us)

@@ -106,7 +106,7 @@ class WeChatPay:
         if isinstance(reply, Lost):
             return "", self._unknown(reply.reason, order, reply.answer())
         bare = Answer(Unknown(f"HTTP {reply.status}"), exchange=reply.exchange)
-        if reply.status >= 500 or reply.status == 429:
+        if reply.is_hindered:
             return "", self._unknown(f"HTTP {reply.status}", order, bare)
         try:
             keys.check(self._settings.keys, self._nonces, reply.headers, reply.body, now_us)
