@@ -4,12 +4,11 @@ from typing import Annotated
 
 import typer
 
-from api.cli.opening import keeping, open_desk
+from api.cli.opening import keeping, open_desk, settings_beside
 from api.cli.output import DatabaseOption, JsonOption, answering
 from api.operations.desk import request
 from api.operations.forgetting import agree
 from api.operations.personal import ForgetWanted
-from api.settings import load_settings
 from domain.fields import checked_member_id
 from domain.ledger.ledger import utc_us
 
@@ -27,7 +26,7 @@ def forget(
     """Erase a member's personal data, once the law does not require it any more."""
     with answering(database, as_json) as say:
         checked_member_id(member_id, "ID")
-        kept = keeping(say.database_url, load_settings())
+        kept = keeping(say.database_url, settings_beside(say.database_url))
         with open_desk(say.database_url, kept=kept) as context:
             now_us = utc_us()
             command = context.personal.forget(ForgetWanted(member_id, reason))

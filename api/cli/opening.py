@@ -9,7 +9,7 @@ from api.context import AppContext, open_context
 from api.operations.forgetting import agree
 from api.operations.personal import NO_KEY, Keeping
 from api.operations.worker import FEW_DAYS
-from api.settings import Settings
+from api.settings import Settings, load_settings
 from domain.channel.adapters.simulated import SimulatedChannel
 from domain.channel.adapters.simulated_cards import NoCardBank
 from domain.channel.cards import CardBank
@@ -90,6 +90,23 @@ def vault_keys(settings: Settings) -> str:
     except OSError as error:
         detail = error.strerror or "it cannot be read"
         raise Refused(Code.REQUEST_INVALID, "ZHANGFANG_VAULT_KEY_FILE", detail) from None
+
+
+def development_key(database_url: str) -> Path | None:
+    """Where `zhangfang run` puts a key of the vault where none is configured: beside the ledger,
+    if that is a file."""
+    place = parse_database_url(database_url)
+    return Path(f"{place.path}-vault.key") if place.path else None
+
+
+def settings_beside(database_url: str) -> Settings:
+    """The settings of a command at the machine. Where they name no key of the vault, that of
+    `zhangfang run` is taken, so that such a ledger's vault can be looked after without a setting.
+    """
+    settings, path = load_settings(), development_key(database_url)
+    if settings.vault_key or settings.vault_key_file or path is None or not path.exists():
+        return settings
+    return settings.model_copy(update={"vault_key_file": str(path)})
 
 
 def open_vault(database_url: str, settings: Settings) -> Vault:

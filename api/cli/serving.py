@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +15,7 @@ import typer
 
 from api import logs
 from api.cli import demo
-from api.cli.opening import open_desk, open_serving, vault_keys
+from api.cli.opening import development_key, open_desk, open_serving, vault_keys
 from api.cli.output import DatabaseOption, JsonOption, Say, answering
 from api.cli.outside import (
     NoSimulatorOption,
@@ -37,7 +36,6 @@ from api.operations.story import MERCHANT
 from api.operations.upgrade import bring_up_to_date
 from api.operations.worker import FEW_DAYS
 from api.settings import Settings, load_settings
-from domain.eventstore.database import parse_database_url
 from domain.ledger.ledger import utc_us
 from domain.member import member
 from domain.refusals import Code, Refused
@@ -204,10 +202,9 @@ def run(
 
 def _developing(say: Say, settings: Settings) -> dict[str, str]:
     """A key of the vault for development, beside a ledger in a file, where none is configured."""
-    place = parse_database_url(say.database_url)
-    if vault_keys(settings) or not place.path:
+    path = development_key(say.database_url)
+    if vault_keys(settings) or path is None:
         return {}
-    path = Path(f"{place.path}-vault.key")
     if not path.exists():
         add_key(path)
         say.line(f"Vault      a key for development is in {path}; for real, make one elsewhere.")

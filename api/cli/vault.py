@@ -10,10 +10,16 @@ from typing import Annotated
 import typer
 from sqlalchemy import Engine
 
-from api.cli.opening import forgotten_list, key_ring, open_desk, open_vault
+from api.cli.opening import (
+    forgotten_list,
+    key_ring,
+    open_desk,
+    open_vault,
+    settings_beside,
+)
 from api.cli.output import FOUND, DatabaseOption, JsonOption, Say, answering
 from api.operations.forgetting import Agreed, agree
-from api.settings import Settings, load_settings
+from api.settings import Settings
 from domain.eventstore.database import parse_database_url
 from domain.ledger.ledger import utc_us
 from domain.refusals import Code, Refused
@@ -61,7 +67,7 @@ def add_key(file: Path) -> int:
 def status(database: DatabaseOption = None, as_json: JsonOption = False) -> None:
     """What is in the vault, and which versions of the key it needs."""
     with answering(database, as_json) as say:
-        with closing(open_vault(say.database_url, load_settings())) as vault:
+        with closing(open_vault(say.database_url, settings_beside(say.database_url))) as vault:
             found = vault.standing()
         if say.as_json:
             say.json(found)
@@ -80,7 +86,7 @@ def find(
     with answering(database, as_json) as say:
         if field not in FOUND_BY:
             raise Refused(Code.REQUEST_INVALID, "field", f"one of {', '.join(FOUND_BY)} is needed")
-        with closing(open_vault(say.database_url, load_settings())) as vault:
+        with closing(open_vault(say.database_url, settings_beside(say.database_url))) as vault:
             found = vault.find(field, sys.stdin.readline().strip())
         if say.as_json:
             keys = ("member_id", "kind", "item")
@@ -95,7 +101,7 @@ def find(
 def rotate(database: DatabaseOption = None, as_json: JsonOption = False) -> None:
     """Wrap every member's key with the newest version of the key. Tokens stay as they are."""
     with answering(database, as_json, interrupted=AGAIN) as say:
-        opened = closing(open_vault(say.database_url, load_settings()))
+        opened = closing(open_vault(say.database_url, settings_beside(say.database_url)))
         with opened as vault, say.progress("keys") as told:
             done = vault.rotate(told)
         if say.as_json:
@@ -111,7 +117,7 @@ def backup(
 ) -> None:
     """Write the vault's ciphertext to a file; no key stands in it."""
     with answering(database, as_json) as say:
-        with _engine(say, load_settings()) as engine:
+        with _engine(say, settings_beside(say.database_url)) as engine:
             rows = backups.write(engine, file)
         if say.as_json:
             say.json({"file": str(file), "rows": rows})
@@ -126,7 +132,7 @@ def restore(
 ) -> None:
     """Put a backup in the place of the vault; who is forgotten stays forgotten."""
     with answering(database, as_json) as say:
-        settings = load_settings()
+        settings = settings_beside(say.database_url)
         with _engine(say, settings) as engine:
             keys = key_ring(settings)
             rows = backups.restore(engine, file, lambda connection: prove(connection, keys))
@@ -163,7 +169,7 @@ def _engine(say: Say, settings: Settings) -> Iterator[Engine]:
 def forgotten(database: DatabaseOption = None, as_json: JsonOption = False) -> None:
     """Who is forgotten, by the vault and the list that is kept with its keys."""
     with answering(database, as_json) as say:
-        settings = load_settings()
+        settings = settings_beside(say.database_url)
         with closing(open_vault(say.database_url, settings)) as vault:
             found = vault.forgotten()
         path = forgotten_list(settings)

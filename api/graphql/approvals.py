@@ -69,9 +69,9 @@ class StaffMember:
 class Permissions:
     """What the caller may do. `capacity` is the office or role of the person whose key it is, or
     the role of a key that is nobody's; `operatorId` that person. `commands` are the REST commands
-    that it may call (a merchant for what is its own alone), `fields` the fields of Query.
-    `apiCommands`: what its merchant has been given, by date. `staff`: everybody in office, for the
-    institution; null for a merchant."""
+    that a capacity like this may call (a merchant for what is its own alone), `fields` the fields
+    of Query. `apiCommands`: to which of them its merchant is held, by date. `staff`: everybody in
+    office, for the institution; null for a merchant."""
 
     capacity: str
     actor: str

@@ -127,7 +127,7 @@ class Personal:
         """A person's name goes into the vault, and stands masked in the command. Without a key it
         is taken as it is given: then it must be no more than what the person is called here.
 
-        Raises Refused: MEMBER_FORGOTTEN, TEXT_INVALID, IDENTIFIER_INVALID.
+        Raises Refused: MEMBER_FORGOTTEN, MEMBER_EXISTS, TEXT_INVALID, IDENTIFIER_INVALID.
         """
         if wish.kind != "personal" or self._vault is None:
             return wish
@@ -137,6 +137,10 @@ class Personal:
             self._vault.keep(self._vault.key_of(wish.member_id), NAME, NAME, {"name": name})
         elif known.name == name:  # From before there was a vault: a repeated request is that one.
             return wish
+        else:
+            kept = self._vault.read(wish.member_id, NAME, NAME)
+            if kept is not None and kept["name"] != name:  # The masks may be the same.
+                raise Refused(Code.MEMBER_EXISTS, "member_id", f"{wish.member_id}: another name")
         return replace(wish, name=masked_name(name))
 
     def bind(self, wish: CardWanted) -> BindCard:

@@ -93,7 +93,7 @@ ENDPOINTS = (
         summary="Do not use a card any more; its bank is told",
         sample={"member_id": "SQUIRRELS", "card": TOKEN},
         body={"reason": "lost"},
-        result={"member_id": "SQUIRRELS", "card": TOKEN, "state": "unbound"},
+        result={"member_id": "SQUIRRELS", "card": TOKEN, "state": "ending"},
     ),
     Endpoint(
         method="POST",

@@ -118,7 +118,7 @@ def _handler(context: AppContext, endpoint: Endpoint) -> Handle:
             made = await endpoint.tokenised(context.personal, asked)
         assert isinstance(made, Command)
         wish = made
-        if second_person(made, context.limits) is not None:
+        if await _needs_two(context, made):
             wish = proposal(number, made, context.limits.open_us, caller.member or "")
         wanted = Request(number, at_us, caller.actor, wish)
         answer = await context.submit(wanted)
@@ -127,6 +127,15 @@ def _handler(context: AppContext, endpoint: Endpoint) -> Handle:
         return respond(endpoint.status, answer, made, caller)
 
     return command
+
+
+async def _needs_two(context: AppContext, command: Command) -> bool:
+    if type(command) not in KINDS:
+        return False  # As most: the ledger need not be read.
+    found = await anyio.to_thread.run_sync(
+        lambda: second_person(command, context.limits, context.ledger.state)
+    )
+    return found is not None
 
 
 async def admit(context: AppContext, name: str, request: HttpRequest) -> Caller:

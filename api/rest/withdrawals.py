@@ -134,7 +134,8 @@ def _quote(context: AppContext, member_id: str, asked: dict[str, str]) -> Quote:
     if unknown := set(asked) - {"amount_fen", "speed"}:
         raise Refused(Code.REQUEST_INVALID, min(unknown)[:40], "amount_fen and speed are known")
     amount_fen = parse_fen(asked.get("amount_fen", ""), "amount_fen")
-    speed = next((one for one in SPEEDS if one == asked.get("speed", "T+0")), None)
+    given = asked.get("speed", "T+0").replace(" ", "+")  # In an address a plus is a space.
+    speed = next((one for one in SPEEDS if one == given), None)
     if speed is None:
         raise Refused(Code.REQUEST_INVALID, "speed", f"one of {', '.join(SPEEDS)}")
     today = shanghai_date(context.clock())

@@ -13,18 +13,19 @@ from domain.channel.numbers import narrow_number, wide_number
 class Lane(NamedTuple):
     """A channel and how long its answers take, in ms: so that one run has them side by side.
     `method` is its payment code, `network` its name in the settings file, `number` what it knows
-    an instruction by."""
+    an instruction by, `at_once` how many requests it may be asked at once."""
 
     method: str
     channel: str
     network: str
     answer_ms: int
     number: Callable[[str], str] = wide_number
+    at_once: int = 80  # As many as are in flight: an operator sets it for a channel that is busy.
 
 
 FAST = Lane("JD_PAY", "JD_PAY", "jdpay", 5)
 USUAL = Lane("CLOUD_QUICKPASS", "CLOUD_QUICKPASS", "quickpass", 200)
-SLOW = Lane("BANK_CARD", "UNIONPAY_CARD", "unionpay", 3_000, narrow_number)
+SLOW = Lane("BANK_CARD", "UNIONPAY_CARD", "unionpay", 3_000, narrow_number, 64)
 LANES = (FAST, USUAL, SLOW)
 
 
@@ -36,7 +37,8 @@ def settings_of(directory: Path, port: int, stack: ExitStack) -> dict[str, Any]:
         outside = Outside(directory / lane.network, *options)
         stack.callback(outside.stop)
         keys = json.loads(outside.keys.read_text())
-        networks[lane.network] = keys["networks"][lane.network] | {"base_url": outside.url}
+        given = {"base_url": outside.url, "at_once": lane.at_once}
+        networks[lane.network] = keys["networks"][lane.network] | given
     return {"notify_url": f"http://127.0.0.1:{port}/callbacks", "networks": networks}
 
 

@@ -16,7 +16,7 @@ from domain.accounting.chart import (
     split_id,
 )
 from domain.accounting.entry import reversed_entry
-from domain.fields import checked_number, checked_text
+from domain.fields import checked_number, checked_reason
 from domain.kernel import Command, Entry, Line, Reaction, Unit
 from domain.money import CURRENCY, MAX_TAKEN_FEN, fen
 from domain.refusals import Code, Refused
@@ -105,14 +105,14 @@ def home_or_suspense(
 
 def freeze_account(unit: Unit, command: FreezeAccount) -> dict[str, object]:
     stream = account.stream(command.account)
-    reason = checked_text(command.reason, "reason")
+    reason = checked_reason(command.reason)
     unit.record(stream, account.freeze(unit.load(stream), command.direction, reason))
     return {"account": command.account, "frozen": command.direction}
 
 
 def unfreeze_account(unit: Unit, command: UnfreezeAccount) -> dict[str, object]:
     stream = account.stream(command.account)
-    unit.record(stream, account.unfreeze(unit.load(stream), checked_text(command.reason, "reason")))
+    unit.record(stream, account.unfreeze(unit.load(stream), checked_reason(command.reason)))
     return {"account": command.account, "frozen": None}
 
 
@@ -120,7 +120,7 @@ def hold_money(unit: Unit, command: HoldMoney) -> dict[str, object]:
     stream = account.stream(command.account)
     hold_id = checked_number(command.hold_id, "hold_id")
     amount_fen = fen(command.amount_fen, "amount_fen", most=MAX_TAKEN_FEN)
-    reason = checked_text(command.reason, "reason")
+    reason = checked_reason(command.reason)
     unit.record(stream, account.hold(unit.load(stream), hold_id, amount_fen, reason))
     return {"account": command.account, "hold_id": hold_id, "held_fen": amount_fen}
 
@@ -154,7 +154,7 @@ def close_account(unit: Unit, command: CloseAccount) -> dict[str, object]:
 def reverse_entry(unit: Unit, command: ReverseEntry) -> dict[str, object]:
     """Turn an entry round on the open business day. Raises ENTRY_NOT_FOUND, ENTRY_NOT_REVERSIBLE,
     ENTRY_ALREADY_REVERSED, and what posting raises (a floor, a freeze)."""
-    reason = checked_text(command.reason, "reason")
+    reason = checked_reason(command.reason)
     entry = getattr(unit.fact(command.reference), "entry", None)
     if not isinstance(entry, Entry):
         raise Refused(Code.ENTRY_NOT_FOUND, "reference", command.reference[:120])

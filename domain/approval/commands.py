@@ -12,7 +12,7 @@ import msgspec
 
 from domain.approval import approval
 from domain.approval.kinds import BY_NAME, KINDS, Kind
-from domain.fields import checked_instant, checked_number, checked_text
+from domain.fields import checked_instant, checked_number, checked_reason
 from domain.kernel import Command, Unit, iso_time
 from domain.refusals import Code, Refused
 
@@ -98,7 +98,7 @@ def approve_proposal(unit: Unit, command: ApproveProposal) -> dict[str, object]:
 
 def refuse_proposal(unit: Unit, command: RefuseProposal) -> dict[str, object]:
     stream = approval.stream(command.approval_id)
-    reason = checked_text(command.reason, "reason")
+    reason = checked_reason(command.reason)
     unit.record(stream, approval.refuse(unit.load(stream), unit.actor, reason))
     return {"approval_id": command.approval_id, "state": "refused"}
 

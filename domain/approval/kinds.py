@@ -13,20 +13,21 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from domain.accounting import commands as accounting
-from domain.kernel import Command
+from domain.kernel import Command, States
 from domain.member import commands as membership
 from domain.member.staff import Office
 from domain.order import surplus
 from domain.settlement import commands as settling
 from domain.settlement import withdrawn
 from domain.transaction import commands as trading
+from domain.transaction import transaction
 
 HOUR_US = 3_600_000_000
 
 
 class Limits(Struct, frozen=True):
-    """What a setting says: a refund above `refund_fen` needs two persons (None: none does), and a
-    proposal is open for `open_us`."""
+    """What a setting says: a refund that brings what was refunded of its transaction above
+    `refund_fen` needs two persons (None: none does), and a proposal is open for `open_us`."""
 
     refund_fen: int | None = None
     open_us: int = 72 * HOUR_US
@@ -35,7 +36,7 @@ class Limits(Struct, frozen=True):
 Handler = Callable[[Any, Any], dict[str, object]]
 
 
-def _always(_command: Any, _limits: Limits) -> bool:
+def _always(_command: Any, _limits: Limits, _states: States) -> bool:
     return True
 
 
@@ -52,7 +53,7 @@ class Kind(NamedTuple):
     subject: Callable[[Any], str]
     checkers: frozenset[Office]
     fen: Callable[[Any], int | None] = _none
-    needed: Callable[[Any, Limits], bool] = _always
+    needed: Callable[[Any, Limits, States], bool] = _always
 
 
 def _member(command: Any) -> str:
@@ -63,9 +64,13 @@ def _account(command: Any) -> str:
     return str(command.account)
 
 
-def _above(command: trading.RefundTransaction, limits: Limits) -> bool:
-    fen, most = command.amount_fen, limits.refund_fen
-    return most is not None and isinstance(fen, int) and fen > most
+def _above(command: trading.RefundTransaction, limits: Limits, states: States) -> bool:
+    """Many small refunds of one transaction are one large one."""
+    fen, most, stream = command.amount_fen, limits.refund_fen, str(command.transaction_id)
+    if most is None or not isinstance(fen, int):
+        return False
+    before = states(transaction.stream(stream))
+    return before.refunded_fen + before.reserved_fen + fen > most
 
 
 REVIEWER: frozenset[Office] = frozenset({"reviewer"})
@@ -110,7 +115,8 @@ BY_NAME: dict[str, tuple[type[Command], Kind]] = {
 }
 
 
-def second_person(command: Command, limits: Limits) -> Kind | None:
-    """The kind of a command that needs a second person; None: it needs none."""
+def second_person(command: Command, limits: Limits, states: States) -> Kind | None:
+    """The kind of a command that needs a second person, by the books as they stand; None: it needs
+    none. May read the ledger."""
     kind = KINDS.get(type(command))
-    return kind if kind is not None and kind.needed(command, limits) else None
+    return kind if kind is not None and kind.needed(command, limits, states) else None

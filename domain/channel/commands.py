@@ -9,7 +9,7 @@ from domain.channel.channels import CHANNELS, FOUNDING, channel_named
 from domain.channel.network import Word
 from domain.channel.port import Purpose
 from domain.channel.routing import Candidate, Choice, choose
-from domain.fields import checked_moment, checked_text
+from domain.fields import checked_moment, checked_reason, checked_text
 from domain.kernel import Command, Unit
 from domain.refusals import Code, Refused
 
@@ -73,7 +73,7 @@ def plan_maintenance(unit: Unit, command: PlanMaintenance) -> dict[str, object]:
     MAINTENANCE_INVALID."""
     from_us = checked_moment(command.begins_at, "begins_at")
     until_us = checked_moment(command.ends_at, "ends_at")
-    reason = checked_text(command.reason, "reason")
+    reason = checked_reason(command.reason)
     name = channel_named(command.channel).name
     if not is_registered(unit, name):
         raise Refused(Code.CHANNEL_NOT_REGISTERED, "channel", name)
@@ -86,7 +86,7 @@ def plan_maintenance(unit: Unit, command: PlanMaintenance) -> dict[str, object]:
 
 def withdraw_maintenance(unit: Unit, command: WithdrawMaintenance) -> dict[str, object]:
     """Raises CHANNEL_UNKNOWN, TEXT_INVALID, MAINTENANCE_NOT_FOUND, MAINTENANCE_OVER."""
-    reason = checked_text(command.reason, "reason")
+    reason = checked_reason(command.reason)
     name = channel_named(command.channel).name
     stream, state = channel.stream(name), unit.load(channel.stream(name))
     facts = channel.withdraw_maintenance(state, command.window, reason, unit.at_us)
@@ -113,7 +113,7 @@ def report_unknown_number(unit: Unit, command: ReportUnknownNumber) -> dict[str,
 
 def settle_report(unit: Unit, command: SettleReport) -> dict[str, object]:
     """Raises CHANNEL_UNKNOWN, TEXT_INVALID, REPORT_NOT_FOUND."""
-    reason = checked_text(command.reason, "reason")
+    reason = checked_reason(command.reason)
     name = channel_named(command.channel).name
     stream = channel.stream(name)
     facts = channel.settle_report(unit.load(stream), command.report, reason, unit.actor)

@@ -5,7 +5,7 @@ anything to do with a number or a name that somebody could try.
 
 import re
 
-from domain.fields import checked_member_id, checked_text
+from domain.fields import checked_member_id, checked_reason
 from domain.kernel import Command, Unit, shanghai_date
 from domain.member import card, member
 from domain.member.particulars import checked_document
@@ -114,10 +114,10 @@ def confirm_card(unit: Unit, command: ConfirmCard) -> dict[str, object]:
 def unbind_card(unit: Unit, command: UnbindCard) -> dict[str, object]:
     _need_member(unit, command.member_id)
     checked_token(command.card, "card")
-    reason = checked_text(command.reason, "reason")
+    reason = checked_reason(command.reason)
     stream = card.stream(command.member_id)
     unit.record(stream, card.unbind(unit.load(stream), command.card, reason))
-    return {"member_id": command.member_id, "card": command.card, "state": "unbound"}
+    return {"member_id": command.member_id, "card": command.card, "state": "ending"}
 
 
 def choose_card(unit: Unit, command: ChooseCard) -> dict[str, object]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from domain.fields import checked_text
+from domain.fields import checked_text, is_luhn
 from domain.refusals import Code, Refused
 
 # Of a card, what nobody but its holder and its bank may keep (order 768, article 26).
@@ -57,8 +57,7 @@ def checked_card(value: str, field: str = "number") -> str:
     """A person's card: 12 to 19 digits whose last one is right (Luhn)."""
     if not isinstance(value, str) or not _is_card(value):
         raise Refused(Code.PARTICULARS_INVALID, field, "12 to 19 digits are needed, without spaces")
-    doubled = (sum(divmod(2 * int(digit), 10)) for digit in value[-2::-2])
-    if (sum(doubled) + sum(int(digit) for digit in value[-1::-2])) % 10:
+    if not is_luhn(value):
         raise Refused(Code.PARTICULARS_INVALID, field, "its last digit does not fit the others")
     return value
 

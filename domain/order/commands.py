@@ -4,7 +4,7 @@ from domain.accounting.chart import ESCROW, account_id
 from domain.accounting.commands import is_closed, refuse_unbookable
 from domain.accounting.rules.composite import composite_purchase
 from domain.accounting.rules.purchase import escrow_purchase
-from domain.fields import checked_member_id, checked_number, checked_text
+from domain.fields import checked_member_id, checked_number, checked_reason, checked_text
 from domain.kernel import DAY_US, Command, Entry, Reaction, Unit, shanghai_date
 from domain.member import member
 from domain.money import MAX_FEN, fen
@@ -166,7 +166,7 @@ def pay_order(unit: Unit, command: PayOrder) -> dict[str, object]:
 
 def close_order(unit: Unit, command: CloseOrder) -> dict[str, object]:
     order_no = checked_number(command.order_no, "order_no")
-    reason = checked_text(command.reason, "reason")
+    reason = checked_reason(command.reason)
     stream = order.stream(order_no)
     state = unit.load(stream)
     _close(unit, order_no, state, order.close(state, reason), reason)

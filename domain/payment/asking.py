@@ -16,7 +16,7 @@ from domain.channel.network import (
 )
 from domain.channel.network import Said as Says
 from domain.channel.port import Declined, Succeeded, Unknown
-from domain.fields import checked_number, checked_text
+from domain.fields import checked_number, checked_reason
 from domain.kernel import Command, Stream, Unit
 from domain.money import MAX_FEN
 from domain.payment import combined, contradiction, instruction
@@ -217,7 +217,7 @@ def ask_channel(unit: Unit, command: AskChannel) -> dict[str, object]:
 def close_payment(unit: Unit, command: ClosePayment) -> dict[str, object]:
     """Raises INSTRUCTION_NOT_FOUND, INSTRUCTION_ALREADY_ENDED, INSTRUCTION_NOT_CLOSABLE."""
     stream = _stream(command.instruction_id)
-    reason = checked_text(command.reason, "reason")
+    reason = checked_reason(command.reason)
     unit.record(stream, instruction.close(unit.load(stream), reason, unit.at_us))
     return {"instruction_id": command.instruction_id, "status": unit.load(stream).status}
 
@@ -225,6 +225,6 @@ def close_payment(unit: Unit, command: ClosePayment) -> dict[str, object]:
 def withhold_instruction(unit: Unit, command: WithholdInstruction) -> dict[str, object]:
     """Raises INSTRUCTION_NOT_FOUND."""
     stream = _stream(command.instruction_id)
-    reason = checked_text(command.reason, "reason")
+    reason = checked_reason(command.reason)
     unit.record(stream, instruction.withhold(unit.load(stream), reason))
     return {"instruction_id": command.instruction_id, "status": unit.load(stream).status}

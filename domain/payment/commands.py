@@ -16,7 +16,7 @@ from domain.accounting.commands import open_accounts, refuse_unbookable
 from domain.accounting.rules.composite import recharge_to_send_back
 from domain.accounting.rules.transfer import internal_transfer
 from domain.channel.port import Declined, Purpose, Result, Succeeded, Unknown
-from domain.fields import checked_member_id, checked_number, checked_text
+from domain.fields import checked_member_id, checked_number, checked_reason, checked_text
 from domain.kernel import Command, Stream, Unit
 from domain.member import member
 from domain.money import fen
@@ -295,7 +295,7 @@ def send_back_recharge(unit: Unit, command: SendBackRecharge) -> dict[str, objec
     Raises PAYMENT_NOT_FOUND, PAYMENT_STATE_WRONG, BALANCE_INSUFFICIENT, ACCOUNT_*.
     """
     payment_no = checked_number(command.payment_no, "payment_no")
-    reason = checked_text(command.reason, "reason")
+    reason = checked_reason(command.reason)
     stream = payment.stream(payment_no)
     for version in range(1, unit.version(stream) + 1):  # As operators could, until it had this way.
         if unit.version(reversal.stream(f"{stream}#{version}")):

@@ -8,7 +8,7 @@ from datetime import date
 
 from domain.accounting import account
 from domain.accounting.chart import MEMBER_ACCOUNTS, account_id
-from domain.fields import checked_member_id, checked_text
+from domain.fields import checked_member_id, checked_reason
 from domain.kernel import Command, Unit, shanghai_date
 from domain.member import card, member
 from domain.payment import allowance
@@ -38,7 +38,7 @@ def forget_member(unit: Unit, command: ForgetMember) -> dict[str, object]:
     ACCOUNT_FROZEN and ACCOUNT_NOT_EMPTY while anything stands on an account, is stopped, or is on
     its way to a card."""
     stream = member.stream(checked_member_id(command.member_id))
-    reason = checked_text(command.reason, "reason")
+    reason = checked_reason(command.reason)
     state = unit.load(stream)
     leaves = [account_id(code, command.member_id) for code in MEMBER_ACCOUNTS]
     owned = [one for one in (unit.load(account.stream(leaf)) for leaf in leaves) if one.account]

@@ -19,7 +19,7 @@ from domain.accounting.commands import home_or_suspense, is_closed
 from domain.accounting.rules import settlement as rules
 from domain.channel.channels import PAYOUT_CHANNEL
 from domain.clearing import day, split
-from domain.fields import checked_text
+from domain.fields import checked_reason
 from domain.kernel import Command, Reaction, Stream, Unit, shanghai_date
 from domain.member import member
 from domain.member.terms import parse_cycle
@@ -262,7 +262,7 @@ def return_payout(unit: Unit, command: ReturnPayout) -> dict[str, object]:
     BATCH_NOT_FOUND, PAYOUT_NOT_FOUND."""
     stream = batch.stream(command.batch_id)
     state = unit.load(stream)
-    reason = checked_text(command.reason, "reason")
+    reason = checked_reason(command.reason)
     payout = batch.payout_of(state, command.payout_no, "succeeded", "returned")
     answer: dict[str, object] = {
         "batch_id": command.batch_id,

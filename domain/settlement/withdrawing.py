@@ -14,7 +14,7 @@ from domain.accounting.chart import WALLET, account_id
 from domain.accounting.commands import home_or_suspense
 from domain.accounting.rules import withdrawal as rules
 from domain.channel.channels import PAYOUT_CHANNEL
-from domain.fields import checked_member_id, checked_number, checked_text
+from domain.fields import checked_member_id, checked_number, checked_reason
 from domain.kernel import Command, Entry, States, Stream, Unit, shanghai_date
 from domain.member import member
 from domain.member.binding import checked_token
@@ -185,7 +185,7 @@ def turn_down_withdrawal(unit: Unit, command: TurnDownWithdrawal) -> dict[str, o
     """Give back what waits for a second operator, fee and all. Raises what `withdrawal.turn_down`
     raises, and what crediting the wallet raises."""
     number = checked_number(command.withdrawal_no, "withdrawal_no")
-    reason = checked_text(command.reason, "reason")
+    reason = checked_reason(command.reason)
     stream = withdrawal.stream(number)
     state = unit.load(stream)
     entry = given_back(unit, withdrawal.needed(state), PAYOUT_CHANNEL)

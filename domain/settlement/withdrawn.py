@@ -12,7 +12,7 @@ from domain.accounting.chart import (
 )
 from domain.accounting.commands import home_or_suspense
 from domain.accounting.rules import withdrawal as rules
-from domain.fields import checked_number, checked_text
+from domain.fields import checked_number, checked_reason
 from domain.kernel import Command, Stream, Unit
 from domain.payment import instruction, withdrawal
 from domain.payment.contradicted import ended, opened, paid_out_above
@@ -101,7 +101,7 @@ def return_withdrawal(unit: Unit, command: ReturnWithdrawal) -> dict[str, object
     """Record that a paid withdrawal came back, once; a bank over a network is asked whether it did.
     Raises WITHDRAWAL_NOT_FOUND, WITHDRAWAL_STATE_WRONG, and what crediting the wallet raises."""
     number = checked_number(command.withdrawal_no, "withdrawal_no")
-    reason = checked_text(command.reason, "reason")
+    reason = checked_reason(command.reason)
     stream = withdrawal.stream(number)
     state = unit.load(stream)
     withdrawal.needed(state)

@@ -6,7 +6,7 @@ from typing import Literal
 from domain.accounting.open_items import suspense_of
 from domain.accounting.rules import refund as refund_rules
 from domain.channel.channels import PAYOUT_CHANNEL
-from domain.fields import checked_number, checked_text
+from domain.fields import checked_number, checked_reason
 from domain.kernel import Command, Stream, Unit
 from domain.money import MAX_TAKEN_FEN, fen
 from domain.payment import instruction, payment
@@ -180,7 +180,7 @@ def approve_refund(unit: Unit, command: ApproveRefund) -> dict[str, object]:
 def reject_refund(unit: Unit, command: RejectRefund) -> dict[str, object]:
     """Turn a refund down that waits. Raises what `refund.reject` raises."""
     refund_no = checked_number(command.refund_no, "refund_no")
-    reason = checked_text(command.reason, "reason")
+    reason = checked_reason(command.reason)
     refund_stream = refund.stream(refund_no)
     state = unit.load(refund_stream)
     facts = refund.reject(state, reason, unit.actor)

@@ -50,6 +50,41 @@ def test_texts_are_kept_to_the_letter(value: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "value",
+    [
+        "asked by 13812345678",
+        "tel 138-1234-5678",
+        "电话13812345678。",
+        "8613812345678",
+        "card 6222021234567890128",
+        "6222 0212 3456 7890 128",
+        "１３８１２３４５６７８",
+        "identity 11010519491231002X, lost",
+        "11010519491231002x",
+        "4111-1111-1111-1111",
+    ],
+)
+def test_a_reason_holds_nothing_of_a_person(value: str) -> None:
+    assert code_of(fields.checked_reason, value) is Code.TEXT_INVALID
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "the court's letter 2026-118",
+        "order JD20261123000145, 300.00 back",
+        "4111111111111112",
+        "11 23 2026 12:00",
+        "serial Z13812345678",
+        "12812345678",
+        "2026-11-29 10:15:00",
+    ],
+)
+def test_a_reason_with_other_numbers_is_taken(value: str) -> None:
+    assert fields.checked_reason(value) == value
+
+
+@pytest.mark.parametrize(
     ("value", "detail"),
     [
         ("", "1 to 64 printable characters are needed"),

@@ -23,6 +23,7 @@ from domain.kernel import Command, Request
 from domain.ledger.answer import Answer, digest_of
 from domain.ledger.ledger import Ledger
 from domain.refusals import Code
+from domain.transaction import transaction
 from domain.transaction.commands import RefundTransaction
 from tests.examples import FRIEND, PAID_AT
 from tests.ledger.conftest import LedgerOpener
@@ -170,12 +171,22 @@ def test_every_kind_is_carried_out_by_its_own_commands_handler() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fen", "most", "needed"),
-    [(100, 100, False), (101, 100, True), (10**15, None, False)],
+    ("fen", "before", "most", "needed"),
+    [
+        (100, 0, 100, False),
+        (101, 0, 100, True),
+        (10**15, 10**15, None, False),
+        (40, 60, 100, False),
+        (41, 60, 100, True),
+    ],
 )
-def test_a_refund_needs_two_above_the_limit(fen: int, most: int | None, needed: bool) -> None:
+def test_a_refund_needs_two_when_all_of_its_transaction_are_above_the_limit(
+    fen: int, before: int, most: int | None, needed: bool
+) -> None:
     refund = RefundTransaction("R1", "SQUIRRELS-JD1", fen)
-    assert (second_person(refund, Limits(refund_fen=most)) is not None) is needed
+    shares = transaction.State(refunded_fen=before - before // 3, reserved_fen=before // 3)
+    found = second_person(refund, Limits(refund_fen=most), lambda _: shares)
+    assert (found is not None) is needed
 
 
 def test_what_is_no_kind_or_no_command_is_malformed(ledger: Ledger) -> None:

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from api.cli.app import app
-from api.cli.opening import open_vault
+from api.cli.opening import development_key, open_vault
 from api.settings import load_settings
 from domain.clearing.commands import OpenBooks
 from domain.kernel import DAY_US, Request
@@ -165,6 +165,20 @@ def test_without_a_key_the_vault_stays_closed(
     ran = books("--json", "vault", "status")
     assert ran.code == 2
     assert "secret-but-wrong" not in ran.err
+
+
+def test_the_key_for_development_beside_a_ledger_is_found(
+    books: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ZHANGFANG_VAULT_KEY_FILE")
+    path = development_key(books.url)
+    if path is None:  # A server's ledger has no file to stand beside.
+        assert books("vault", "status").code == 2
+        return
+    (tmp_path / "keys").rename(path)
+    assert books("--json", "vault", "status").json()["members"] == 2
+    monkeypatch.setenv("ZHANGFANG_VAULT_KEY_FILE", str(tmp_path / "others"))
+    assert books("vault", "status").code == 2  # What is configured comes first.
 
 
 def test_too_early_and_unknown_members_are_refused(books: Terminal) -> None:

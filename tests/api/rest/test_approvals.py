@@ -123,6 +123,22 @@ def test_a_refund_above_the_limit_waits_and_one_below_does_not(market: Server) -
     assert decide(market, "refuse", approval_id, "reviewer", "n", reason="x").status_code == 200
 
 
+def test_many_small_refunds_of_one_transaction_need_two_persons_as_one_large_one_does(
+    market: Server,
+) -> None:
+    market.restart(Settings(refund_alone=5_000))
+    market.sell("JD1001")
+    market.pay("JD1001", "P9")
+    first = {"refund_no": "R1", "amount_fen": 3_000}
+    market.ok("POST", REFUNDS, first, role="merchant")
+    second = {"refund_no": "R2", "amount_fen": 2_001}
+    assert market.send("POST", REFUNDS, second, role="merchant").status_code == 202
+    again = market.ok("POST", REFUNDS, first, role="merchant")  # What was done alone stays done.
+    assert again["replayed"] is True
+    assert again["result"]["refund_no"] == "R1"
+    market.ok("POST", REFUNDS, {"refund_no": "R3", "amount_fen": 2_000}, role="merchant")
+
+
 def test_a_removed_operators_keys_stop_to_work(market: Server) -> None:
     market.employ()
     body = {"order_no": "JD7", "buyer": "xiaoming"}

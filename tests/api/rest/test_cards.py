@@ -356,6 +356,16 @@ def shown(server: Server, member_id: str, role: str) -> Any:
     return response.json()["data"]["cards"]
 
 
+def test_another_name_under_the_same_mask_is_another_registration(market: Server) -> None:
+    body = {"member_id": "hanmeimei", "kind": "personal", "name": "韩梅梅"}
+    market.ok("POST", "/v1/members", body)
+    assert market.ok("POST", "/v1/members", body)["replayed"] is True
+    other = market.send("POST", "/v1/members", {**body, "name": "韩美美"})
+    problem(other, 409, "member_exists", "member_id")
+    kept = market.context.personal.vault.read("hanmeimei", "name", "name")
+    assert kept == {"name": "韩梅梅"}
+
+
 def test_cards_are_shown_masked_and_only_to_whom_they_concern(market: Server) -> None:
     token = bind(market, COMPANY, "d", path="/v1/members/SQUIRRELS/cards")
     market.context.projector.catch_up()
