@@ -34,7 +34,7 @@ from api.rest import blobs, documents, end_of_day, health, routes, withdrawals
 from api.rest.endpoint import Endpoint
 from api.rest.openapi import document
 from api.settings import Settings
-from api.web import pages
+from api.web import cashier, pages
 from domain.approval.kinds import HOUR_US, Limits
 
 TELL_S = 0.5
@@ -126,7 +126,7 @@ def create_app(
     routers = (routes.router(commands), *(make(context) for make in shown), registered)
     for router in (*routers, health.router(context, metrics)):
         app.include_router(router)
-    app.router.routes += _pages()
+    app.router.routes += [*_pages(), *cashier.routes(context)]
     called = callbacks.routes(context, context.callbacks)
     app.router.routes += called
     app.known = _known(called, commands)

@@ -20,6 +20,8 @@ from domain.accounting.chart import (
 )
 from domain.approval import approval
 from domain.approval import commands as approving
+from domain.cashier import commands as cashier
+from domain.cashier import session
 from domain.channel import channel
 from domain.channel import commands as channels
 from domain.clearing import commands as clearing
@@ -123,6 +125,15 @@ def _withdrawn_by(command: withdrawing.RequestWithdrawal) -> list[str]:
 
 def _withdrawal(command: Any) -> list[str]:
     return [withdrawal.stream(command.withdrawal_no)]
+
+
+def _session(command: Any) -> list[str]:
+    return [session.stream(command.session_no)]
+
+
+def _chosen(command: cashier.PaySession) -> list[str]:
+    number = session.payment_no(command.session_no, command.attempt)
+    return [payment.stream(number), instruction.stream(payment.instruction_id(number))]
 
 
 def _order(command: Any) -> list[str]:
@@ -271,6 +282,9 @@ COMMANDS: dict[type[Command], Handling] = {
     ordering.Checkout: Handling("order.checkout", ordering.checkout, _checkout, _ordered),
     ordering.PayOrder: Handling("order.pay", ordering.pay_order, _order, _paid_by),
     ordering.CloseOrder: Handling("order.close", ordering.close_order, _order),
+    cashier.OpenSession: Handling("cashier.open", cashier.open_session, _none, _session),
+    cashier.PaySession: Handling("cashier.pay", cashier.pay_session, _session, _chosen),
+    cashier.CancelSession: Handling("cashier.cancel", cashier.cancel_session, _session),
     trading.ConfirmReceipt: Handling(
         "transaction.confirm",
         trading.confirm_receipt,

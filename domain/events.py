@@ -8,6 +8,7 @@ from types import ModuleType
 
 from domain.accounting import account, reversal
 from domain.approval import approval
+from domain.cashier import session
 from domain.channel import channel
 from domain.clearing import day
 from domain.kernel import Fact
@@ -154,6 +155,9 @@ EVENTS: dict[str, type[Fact]] = {
     "approval.refused.1": approval.TurnedDown,
     "approval.withdrawn.1": approval.Withdrawn,
     "approval.expired.1": approval.Expired,
+    "cashier.opened.1": session.Opened,
+    "cashier.attempted.1": session.Attempted,
+    "cashier.cancelled.1": session.Cancelled,
 }
 
 NAMES: dict[type[Fact], str] = {fact: name for name, fact in EVENTS.items()}
@@ -182,4 +186,5 @@ AGGREGATES: dict[str, ModuleType] = {
     "staff": staff,
     "access": api_access,
     "approval": approval,
+    "cashier": session,
 }

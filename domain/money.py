@@ -4,12 +4,15 @@ Money is an `int` of fen (1 CNY = 100 fen); a rate is an `int` of basis points (
 No float, no Decimal: every door (feed, REST, command line) calls `fen` or `parse_fen`.
 """
 
+import re
+
 from msgspec import Struct
 
 from domain.refusals import Code, Refused
 from domain.texts import quoted
 
 CURRENCY = "CNY"
+_YUAN = re.compile(r"([0-9]{1,12})(?:[.]([0-9]{1,2}))?", re.ASCII)
 BASIS = 10_000
 MAX_FEN = 10**12  # Ten billion yuan: of one amount that somebody asks to be moved.
 # What takes out of what is there may be as large as an amount that older versions took.
@@ -54,6 +57,15 @@ def parse_fen(text: str, field: str, *, minimum: int = 1) -> int:
     if len(digits) > 30:
         raise Refused(Code.AMOUNT_TOO_LARGE, field, f"above {MAX_FEN} fen")
     return fen(int(text), field, minimum=minimum)
+
+
+def parse_yuan(text: str, field: str) -> int:
+    """Fen from yuan as people write them: `12`, `12.5`, `12.50`; nothing else, and no rounding."""
+    match = _YUAN.fullmatch(text)
+    if match is None:
+        raise Refused(Code.AMOUNT_INVALID, field, f"{quoted(text[:40])} is not an amount in yuan")
+    whole, part = match[1], (match[2] or "").ljust(2, "0")
+    return fen(int(whole) * 100 + int(part), field)
 
 
 def round_half_up(numerator: int, denominator: int) -> int:

@@ -79,6 +79,11 @@ class Code(StrEnum):
     PAYMENT_STATE_WRONG = "payment_state_wrong"
     METHOD_UNKNOWN = "method_unknown"
     LEGS_INVALID = "legs_invalid"
+    SESSION_EXISTS = "session_exists"
+    SESSION_NOT_FOUND = "session_not_found"
+    SESSION_OVER = "session_over"
+    SESSION_STATE_WRONG = "session_state_wrong"
+    LINK_INVALID = "link_invalid"
     SUSPENSE_NOT_FOUND = "suspense_not_found"
     SUSPENSE_STATE_WRONG = "suspense_state_wrong"
     CHANNEL_UNKNOWN = "channel_unknown"
@@ -190,6 +195,11 @@ MEANING: dict[Code, str] = {
     Code.PAYMENT_STATE_WRONG: "The payment is not in the state this step needs.",
     Code.METHOD_UNKNOWN: "No channel carries this payment method.",
     Code.LEGS_INVALID: "The legs are no plan for this payment.",
+    Code.SESSION_EXISTS: "Another cashier session with this number already exists.",
+    Code.SESSION_NOT_FOUND: "No cashier session has this number.",
+    Code.SESSION_OVER: "The cashier session's time is over, or it was cancelled.",
+    Code.SESSION_STATE_WRONG: "The page is an old one: another choice was made meanwhile.",
+    Code.LINK_INVALID: "The link to the cashier session is not one of ours.",
     Code.SUSPENSE_NOT_FOUND: "No suspense item has this id.",
     Code.SUSPENSE_STATE_WRONG: "The suspense item is not in the state this step needs.",
     Code.CHANNEL_UNKNOWN: "No channel has this name.",
@@ -244,6 +254,7 @@ NUMBER_TAKEN = frozenset(
         Code.HOLD_EXISTS,
         Code.ORDER_EXISTS,
         Code.PAYMENT_EXISTS,
+        Code.SESSION_EXISTS,
         Code.INSTRUCTION_EXISTS,
         Code.REFUND_EXISTS,
         Code.TRANSFER_EXISTS,

@@ -17,6 +17,7 @@ from domain.accounting.rules import refund as refund_rules
 from domain.accounting.rules import suspense as suspense_rules
 from domain.accounting.rules import withdrawal as withdrawal_rules
 from domain.approval import approval
+from domain.cashier import session
 from domain.channel import channel
 from domain.clearing import day
 from domain.events import NAMES
@@ -334,6 +335,11 @@ EXAMPLES: dict[str, Fact] = {
     "approval.refused.1": approval.TurnedDown("staff:zhao", "the account is not verified"),
     "approval.withdrawn.1": approval.Withdrawn(),
     "approval.expired.1": approval.Expired(),
+    "cashier.opened.1": session.Opened(
+        "order", ORDER_NO, BUYER, 10_000, "https://shop.example/orders/JD1001", PAID_AT
+    ),
+    "cashier.attempted.1": session.Attempted(1, "S1001-1", "JD_PAY", (), 10_000),
+    "cashier.cancelled.1": session.Cancelled("the shop has closed"),
     "channel.unknown_number_reported.1": channel.UnknownNumberReported(
         1, "pay-P9999", "payment", "succeeded", "JD20101201000009", 8_900
     ),

@@ -3,6 +3,7 @@
 from domain.accounting.rules import refund as refund_rules
 from domain.accounting.rules import suspense as suspense_rules
 from domain.approval import approval
+from domain.cashier import session
 from domain.channel import channel
 from domain.channel.network import PaidPart
 from domain.channel.routing import Choice, Rejected
@@ -10,6 +11,7 @@ from domain.kernel import Fact
 from domain.member import api_access, card
 from domain.payment import contradiction, instruction, payment, suspense
 from domain.payment.asked import Destination, Part
+from domain.payment.commands import LegAsked
 from domain.transaction import refund
 from tests.examples import (
     BUYER,
@@ -57,6 +59,10 @@ FULL_EXAMPLES: dict[str, Fact] = {
         to=Destination(CARD, PARTICULARS, "7894"),
     ),
     "access.commands_given.1": api_access.CommandsGiven(PAY_DAY, None),
+    "cashier.opened.1": session.Opened("recharge", BUYER, BUYER, None, "", PAID_AT),
+    "cashier.attempted.1": session.Attempted(
+        2, "S1001-2", "", (LegAsked("JD_PAY", 6_000), LegAsked("WECHAT_PAY", 4_000)), 10_000
+    ),
     "approval.proposed.1": approval.Proposed(
         "refund",
         "R1001",

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from api.http.keys import CAPACITIES, Caller, Capacity
 from domain.approval import approval
 from domain.approval.kinds import BY_NAME
+from domain.cashier import session
 from domain.commands import COMMANDS
 from domain.kernel import Command, States, shanghai_date
 from domain.order import order
@@ -60,6 +61,15 @@ def own_order_by_channels(command: Any, member: str, state: States) -> bool:
     return WALLET_CODE not in methods and own_order(command, member, state)
 
 
+def own_session(command: Any, member: str, state: States) -> bool:
+    """For an order of its own; a wallet's filling is its payer's."""
+    opened = state(session.stream(command.session_no)).opened
+    if opened is None or opened.purpose != "order":
+        return False
+    placed = state(order.stream(opened.reference)).placed
+    return placed is not None and all(line.merchant == member for line in placed.lines)
+
+
 def own_transaction(command: Any, member: str, _state: States) -> bool:
     return transaction.merchant_of(command.transaction_id) == member
 
@@ -98,6 +108,8 @@ PERMISSIONS: dict[str, Permission] = {
     "POST /v1/orders": _merchant(own_lines),
     "POST /v1/orders/{order_no}/payments": _merchant(own_order_by_channels),
     "POST /v1/orders/{order_no}/close": _merchant(own_order),
+    "POST /v1/cashier-sessions": _merchant(own_order),
+    "POST /v1/cashier-sessions/{session_no}/cancel": _merchant(own_session),
     "POST /v1/transactions/{transaction_id}/confirm": OPERATOR,
     "POST /v1/transactions/{transaction_id}/refunds": _merchant(own_transaction),
     "POST /v1/refunds/{refund_no}/approve": REVIEWER,

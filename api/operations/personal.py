@@ -117,6 +117,10 @@ class Personal:
             raise Refused(Code.VAULT_LOCKED, "ZHANGFANG_VAULT_KEY", NO_KEY)
         return self._vault
 
+    def derived(self, label: str) -> dict[int, bytes]:
+        """Keys of the doors, by version. Raises Refused(VAULT_LOCKED)."""
+        return self.vault.derived(label)
+
     @property
     def is_open(self) -> bool:
         return self._vault is not None

@@ -22,7 +22,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
     Where personal data comes in, `wish` is what the caller says in clear, and `tokenised` puts it
     into the vault and makes the command, which holds tokens alone. `afterwards` is what has to
-    happen beside the books once it is decided, in a thread.
+    happen beside the books once it is decided, in a thread. `shown` adds to an answer what no
+    receipt may hold.
     """
 
     method: str
@@ -39,6 +40,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     wish: type[Struct] | None = None
     tokenised: Callable[[Personal, Any], Awaitable[Command]] | None = None
     afterwards: Callable[[AppContext, Request, Answer], None] | None = None
+    shown: Callable[[AppContext, Answer], Answer] | None = None
 
     @property
     def asked(self) -> type[Struct]:

@@ -33,6 +33,7 @@ from api.rest import (
     accounts,
     approvals,
     cards,
+    cashier,
     channels,
     days,
     members,
@@ -56,6 +57,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *members.ENDPOINTS,
     *cards.ENDPOINTS,
     *orders.ENDPOINTS,
+    *cashier.ENDPOINTS,
     *transactions.ENDPOINTS,
     *wallets.ENDPOINTS,
     *withdrawals.ENDPOINTS,
@@ -124,6 +126,8 @@ def _handler(context: AppContext, endpoint: Endpoint) -> Handle:
         answer = await context.submit(wanted)
         if endpoint.afterwards is not None:
             await anyio.to_thread.run_sync(endpoint.afterwards, context, wanted, answer)
+        if endpoint.shown is not None:
+            answer = endpoint.shown(context, answer)
         return respond(endpoint.status, answer, made, caller)
 
     return command

@@ -75,6 +75,7 @@ SHAPES: Mapping[str, Shape] = {
     **dict.fromkeys(("member_id", "operator_id", "buyer", "merchant", "payer", "payee"), MEMBER),
     **dict.fromkeys(("order_no", "payment_no", "refund_no", "transfer_no", "hold_id"), NUMBER),
     "withdrawal_no": NUMBER,
+    "session_no": {**NUMBER, "maxLength": 48},
     **dict.fromkeys(("name", "reason", "subject"), TEXT),
     **dict.fromkeys(("succeeded", "declined", "unknown"), _nullable(TEXT)),
     **dict.fromkeys(("date", "first_date", "effective_from"), DATE),

@@ -10,7 +10,7 @@ from domain.channel.network import Word
 from domain.channel.port import Purpose
 from domain.channel.routing import Candidate, Choice, choose
 from domain.fields import checked_moment, checked_reason, checked_text
-from domain.kernel import Command, Unit
+from domain.kernel import Command, States, Unit
 from domain.refusals import Code, Refused
 
 
@@ -139,7 +139,7 @@ def chosen_channel(
     if len(names) == 1 and not gone and _is_free(unit, names[0], amount_fen):  # Nearly always.
         return _ALONE[names[0]]
     health = unit.health if len(names) > 1 else {}
-    candidates = [_candidate(unit, name, gone.get(name, "")) for name in names]
+    candidates = [candidate(unit.load, name, gone.get(name, "")) for name in names]
     return choose(candidates, amount_fen, unit.at_us, health)
 
 
@@ -153,8 +153,9 @@ def _is_free(unit: Unit, name: str, amount_fen: int) -> bool:
     return fits and not state.times and _has_accounts(name, state)
 
 
-def _candidate(unit: Unit, name: str, gone: str) -> Candidate:
-    row, state = CHANNELS[name], unit.load(channel.stream(name))
+def candidate(states: States, name: str, gone: str = "") -> Candidate:
+    """A channel that may carry a payment; `gone`: why it is out of the question."""
+    row, state = CHANNELS[name], states(channel.stream(name))
     if not _has_accounts(name, state):
         gone = "has no accounts here yet"
     limits = (row.least_fen, row.most_fen)

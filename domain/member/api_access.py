@@ -25,6 +25,8 @@ ApiCommand = Literal[
     "order.checkout",
     "order.pay",
     "order.close",
+    "cashier.open",
+    "cashier.cancel",
     "transaction.refund",
     "approval.withdraw",
 ]

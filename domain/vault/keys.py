@@ -7,6 +7,7 @@ Versions stand on lines of their own, or with commas between. An older one is ne
 rotation is done, and as long as backups that it wraps are to be read.
 """
 
+import hmac
 import re
 from base64 import b64decode, b64encode
 
@@ -32,6 +33,13 @@ class KeyRing:
     @property
     def versions(self) -> list[int]:
         return sorted(self._keys)
+
+    def derived(self, label: str) -> dict[int, bytes]:
+        """A key of 32 bytes for another use, from each version: none of them tells the others."""
+        return {
+            version: hmac.digest(key, f"zhangfang {label}".encode(), "sha256")
+            for version, key in self._keys.items()
+        }
 
     def wrapped(self, place: tuple[str, ...], key: bytes) -> bytes:
         """A key, sealed by the newest version."""

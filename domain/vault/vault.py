@@ -97,6 +97,10 @@ class Vault:
     def close(self) -> None:
         self._engine.dispose()
 
+    def derived(self, label: str) -> dict[int, bytes]:
+        """Keys for another use, by version, from those that this vault was opened with."""
+        return self._keys.derived(label)
+
     # Keys and tokens.
 
     def key_of(self, member_id: str) -> MemberKey:

@@ -1,0 +1,53 @@
+"""The cashier: sessions, whose pages a payer opens by their link."""
+
+from msgspec.structs import replace
+
+from api.context import AppContext
+from api.http.links import LABEL, Links
+from api.rest.endpoint import Endpoint
+from domain.cashier.commands import CancelSession, OpenSession
+from domain.ledger.answer import Answer
+
+
+def _linked(context: AppContext, answer: Answer) -> Answer:
+    """The answer with the session's link, which stands in no receipt. Raises VAULT_LOCKED."""
+    if answer.result is None:
+        return answer
+    links = Links(context.personal.derived(LABEL))
+    session_no = str(answer.result["session_no"])
+    path = f"/pay/{session_no}/{links.token(session_no)}"
+    return replace(answer, result={**answer.result, "path": path})
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="POST",
+        path="/v1/cashier-sessions",
+        command=OpenSession,
+        shown=_linked,
+        summary="Open a cashier session for an order, or to fill a wallet: `path`, at this server, "
+        "is the link for its payer, and for nobody else",
+        sample={},
+        body={
+            "session_no": "S1001",
+            "order_no": "JD1001",
+            "return_url": "https://shop.example/orders/JD1001",
+        },
+        result={
+            "session_no": "S1001",
+            "expires_at": "2026-11-23T14:00:00+08:00",
+            "path": "/pay/S1001/1.0f…",
+        },
+        number=("cashier", "session_no"),
+        created=True,
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/cashier-sessions/{session_no}/cancel",
+        command=CancelSession,
+        summary="End a cashier session: nothing more is paid by it; what is under way goes on",
+        sample={"session_no": "S1002"},
+        body={"reason": "the shop has closed"},
+        result={"session_no": "S1002", "state": "cancelled"},
+    ),
+)

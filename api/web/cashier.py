@@ -1,0 +1,190 @@
+"""The cashier's pages: a link opens a session on a device, a form pays, and every page is made from
+how things stand now.
+
+    GET  /pay/{session_no}/{token}   the link: a cookie for this device, and on to the page
+    GET  /pay/{session_no}           the page
+    GET  /pay/{session_no}/scene     its changing part, which it asks for again while it waits
+    POST /pay/{session_no}           a choice: always answered by going on to the page
+
+Reload, the back button and a second click are harmless: the page is read and nothing else, and a
+form names the attempt that it is for. It works without scripts. What a browser sends is a choice,
+never an amount or a name; only a wallet's filling takes an amount, because its payer says it.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import anyio.to_thread
+import segno
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request as HttpRequest
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from api.context import AppContext
+from api.http.links import LABEL, Links
+from api.web.scene import Scene, scene
+from api.web.texts import Words, preferred
+from domain.cashier.commands import PaySession
+from domain.fields import checked_number
+from domain.kernel import Request, iso_time
+from domain.ledger.answer import Refusal
+from domain.money import decimal_text, parse_yuan
+from domain.refusals import Code, Refused
+
+TEMPLATES = Path(__file__).parent / "templates"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+COOKIE, LANGUAGE = "zf_pay", "zf_lang"
+PAYER = "payer:cashier"
+MOST_BYTES = 4_096  # Of a form.
+_environment = Environment(
+    loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
+)
+Handle = Callable[[HttpRequest], Awaitable[Response]]
+
+
+def routes(context: AppContext) -> list[Route]:
+    """The pages on one open ledger; none without a vault, from whose keys links are made."""
+    if not context.personal.is_open:
+        return []
+    cashier = Cashier(context, Links(context.personal.derived(LABEL)))
+    return [
+        Route("/pay/{session_no}", cashier.page, methods=["GET"], include_in_schema=False),
+        Route("/pay/{session_no}", cashier.pay, methods=["POST"], include_in_schema=False),
+        Route("/pay/{session_no}/scene", cashier.part, methods=["GET"], include_in_schema=False),
+        Route("/pay/{session_no}/{token}", cashier.open, methods=["GET"], include_in_schema=False),
+    ]
+
+
+class Cashier:
+    """The pages of all sessions of one ledger."""
+
+    def __init__(self, context: AppContext, links: Links) -> None:
+        self._context = context
+        self._links = links
+
+    async def open(self, request: HttpRequest) -> Response:
+        """The link: it opens its session on this device, and is out of the address then."""
+        session_no, token = request.path_params["session_no"], request.path_params["token"]
+        if not self._links.opens(session_no, token):
+            return _page("link.html", _words(request), status=403)
+        path = f"/pay/{session_no}"
+        answer = RedirectResponse(path, status_code=303, headers={"Referrer-Policy": "no-referrer"})
+        secure = request.url.scheme == "https"
+        answer.set_cookie(COOKIE, token, path=path, httponly=True, secure=secure, samesite="lax")
+        return answer
+
+    async def page(self, request: HttpRequest) -> Response:
+        return await self._shown(request, "page.html")
+
+    async def part(self, request: HttpRequest) -> Response:
+        return await self._shown(request, "scene.html")
+
+    async def pay(self, request: HttpRequest) -> Response:
+        """The payer's choice. Whatever becomes of it, the page says how things stand."""
+        session_no = request.path_params["session_no"]
+        if not self._is_let_in(request, session_no):
+            return _page("link.html", _words(request), status=403)
+        form = await _form(request)
+        attempt = int(form["attempt"]) if form.get("attempt", "").isdigit() else 0
+        nonce = form.get("page", "")
+        if not self._links.sent(session_no, attempt, nonce, form.get("token", "")):
+            return _on(session_no, "old_page")
+        try:
+            command = PaySession(session_no, attempt, **_choice(form))
+            number = f"cashier:{session_no}:{attempt}:{nonce}"
+            wanted = Request(number, self._context.clock(), PAYER, command)
+            answer = await self._context.submit(wanted)
+        except Refused as no:
+            return _on(session_no, "refused", no)
+        if answer.refused is None:
+            return _on(session_no)
+        if answer.refused.code in (Code.REQUEST_CONFLICT, Code.SESSION_STATE_WRONG):
+            return _on(session_no, "old_page")
+        return _on(session_no, "refused", answer.refused)
+
+    async def _shown(self, request: HttpRequest, template: str) -> Response:
+        session_no, words = request.path_params["session_no"], _words(request)
+        if not self._is_let_in(request, session_no):
+            return _page("link.html", words, status=403)
+        now_us, nonce = self._context.clock(), secrets.token_hex(8)
+        found = await anyio.to_thread.run_sync(
+            scene, self._context.ledger.state, session_no, now_us
+        )
+        given: dict[str, Any] = {
+            "scene": found,
+            "page": nonce,  # A second click of this page is the same request.
+            "token": self._links.form(session_no, found.attempt, nonce),
+            "qr": _qr(found),
+            "until": iso_time(found.expires_us)[:16].replace("T", " "),
+            "note": request.query_params.get("note", ""),
+            "why": request.query_params.get("why", ""),
+            "polls": found.kind in ("waiting", "unknown"),
+        }
+        answer = _page(template, words, **given)
+        if request.query_params.get("lang"):
+            answer.set_cookie(LANGUAGE, words.language, path="/pay", samesite="lax", httponly=True)
+        return answer
+
+    def _is_let_in(self, request: HttpRequest, session_no: str) -> bool:
+        try:
+            checked_number(session_no, "session_no")
+        except Refused:
+            return False
+        return self._links.opens(session_no, request.cookies.get(COOKIE, ""))
+
+
+def _words(request: HttpRequest) -> Words:
+    asked, kept = request.query_params.get("lang"), request.cookies.get(LANGUAGE)
+    return Words(preferred(asked, kept, request.headers.get("accept-language", "")))
+
+
+def _page(template: str, words: Words, status: int = 200, **given: Any) -> Response:
+    made = _environment.get_template(f"cashier/{template}")
+    body = made.render(words=words, yuan=decimal_text, **given)
+    headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
+    return HTMLResponse(body, status, headers)
+
+
+def _on(session_no: str, note: str = "", no: Refused | Refusal | None = None) -> Response:
+    """On to the page: what was sent stands in no history, and a reload sends nothing again."""
+    path = f"/pay/{session_no}"
+    if note:
+        path += f"?note={note}"
+    if no is not None:
+        path += f"&why={no.code}"
+    return RedirectResponse(path, status_code=303)
+
+
+async def _form(request: HttpRequest) -> dict[str, str]:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise Refused(Code.REQUEST_INVALID, "body", f"above {MOST_BYTES} bytes")
+    try:
+        return dict(parse_qsl(body.decode("ascii"), max_num_fields=20))
+    except ValueError:
+        raise Refused(Code.REQUEST_INVALID, "body", "a form is needed") from None
+
+
+def _choice(form: dict[str, str]) -> dict[str, Any]:
+    """What the payer chose: a method, and of a wallet's filling how much."""
+    choice: dict[str, Any] = {"method": form.get("method", "")}
+    if form.get("amount"):
+        choice["amount_fen"] = parse_yuan(form["amount"], "amount")
+    return choice
+
+
+def _qr(found: Scene) -> str:
+    """The channel's address as a picture, where it is for another device's camera."""
+    if found.code != "WECHAT_PAY" or not found.url:
+        return ""
+    made = segno.make(found.url, error="m")
+    return made.svg_inline(scale=6, border=4, xmldecl=False, svgclass="qr", lineclass=None)
