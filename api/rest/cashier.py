@@ -36,7 +36,7 @@ ENDPOINTS = (
         result={
             "session_no": "S1001",
             "expires_at": "2026-11-23T14:00:00+08:00",
-            "path": "/pay/S1001/1.0f…",
+            "path": "/pay/S1001/1.2e8847b37a2f0180f50aa782d00ee4701eba641b98c1afd34f3dbe7a131469e3",
         },
         number=("cashier", "session_no"),
         created=True,
@@ -46,8 +46,8 @@ ENDPOINTS = (
         path="/v1/cashier-sessions/{session_no}/cancel",
         command=CancelSession,
         summary="End a cashier session: nothing more is paid by it; what is under way goes on",
-        sample={"session_no": "S1002"},
+        sample={"session_no": "S1001"},
         body={"reason": "the shop has closed"},
-        result={"session_no": "S1002", "state": "cancelled"},
+        result={"session_no": "S1001", "state": "cancelled"},
     ),
 )

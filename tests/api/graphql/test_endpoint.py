@@ -150,5 +150,5 @@ def test_vendored_files_are_the_packaged_ones() -> None:
     for entry in lock:
         digest = hashlib.sha256((STATIC / entry["file"]).read_bytes()).hexdigest()
         assert digest == entry["sha256"], entry["file"]
-    packages = {"graphiql", "react", "react-dom", "swagger-ui-dist"}
+    packages = {"graphiql", "htmx.org", "react", "react-dom", "swagger-ui-dist"}
     assert {entry["package"] for entry in lock} == packages

@@ -57,7 +57,7 @@ def test_the_table_is_all_that_can_be_called(server: Server) -> None:
     paths = server.client.get("/openapi.json").json()["paths"]
     offered = {f"{method.upper()} {path}" for path, item in paths.items() for method in item}
     assert offered == {*PERMISSIONS, *READ}
-    documented = {path.split("{")[0] for path in paths} | {"/callbacks/"}
+    documented = {path.split("{")[0] for path in paths} | {"/callbacks/", "/pay/"}
     known = {"/", "/openapi.json", "/docs", "/docs/refusals.md", "/graphql"}
     for route in server.client.app.routes:  # type: ignore[attr-defined]
         path = getattr(route, "path", None)
@@ -117,6 +117,7 @@ def test_a_merchants_person_acts_for_it_alone(staffed: Server, name: str, role: 
         "order_no": "JD404",
         "transaction_id": "GREENTEA-JD1",
         "approval_id": "A404",
+        "session_no": "S404",
     }
     method, path, body = example(name, **foreign)
     if "lines" in body:
@@ -139,6 +140,8 @@ def test_the_merchant_itself_gets_through(market: Server, name: str) -> None:
     market.sell("JD1002")
     if "transactions" in name:
         market.pay("JD1001", "P9")
+    if name.endswith("/cancel"):
+        market.ok("POST", *example("POST /v1/cashier-sessions")[1:])
     method, path, body = example(name)
     if method == "DELETE":
         added = {"operator_id": "liaoyuan", "role": "owner"}
@@ -162,6 +165,8 @@ def test_the_merchant_itself_gets_through(market: Server, name: str) -> None:
 def test_what_is_foreign_and_what_does_not_exist_look_the_same(market: Server) -> None:
     market.restart(Settings(refund_alone=1_000))
     market.sell("JD1001")
+    opened = {"session_no": "S1", "order_no": "JD1001"}
+    market.ok("POST", "/v1/cashier-sessions", opened, role="merchant")
     market.pay("JD1001", "P9")
     pairs = [
         ("POST /v1/members/{member_id}/operators", {"member_id": "SQUIRRELS"}, {"member_id": "NO"}),
@@ -176,6 +181,12 @@ def test_what_is_foreign_and_what_does_not_exist_look_the_same(market: Server) -
             "DELETE /v1/members/{member_id}/operators/{operator_id}",
             {"member_id": "SQUIRRELS", "operator_id": "a"},
             {"member_id": "NO", "operator_id": "a"},
+        ),
+        ("POST /v1/cashier-sessions", {"order_no": "JD1001"}, {"order_no": "JD404"}),
+        (
+            "POST /v1/cashier-sessions/{session_no}/cancel",
+            {"session_no": "S1"},
+            {"session_no": "S404"},
         ),
         (WITHDRAWING, {"approval_id": foreign_approval(market)}, {"approval_id": "A404"}),
         *(

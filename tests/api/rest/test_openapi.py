@@ -10,6 +10,7 @@ from api.rest import documents, withdrawals
 from api.rest.body import build
 from api.rest.routes import ENDPOINTS
 from domain.approval.commands import ExpireProposal, Propose
+from domain.cashier.commands import PaySession
 from domain.channel.commands import ReportUnknownNumber
 from domain.commands import COMMANDS
 from domain.member.binding import ClaimBinding, RecordBinding
@@ -37,7 +38,8 @@ def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 def test_every_command_of_the_domain_has_an_endpoint() -> None:
     """But for those of outbox, banks, callbacks and timers, which nobody sends from outside; what a
-    command becomes that needs two persons, its end; and who is appointed, at the machine."""
+    payer chooses on a page of the cashier; what a command becomes that needs two persons, its end;
+    and who is appointed, at the machine."""
     ours = {
         ClaimAttempt,
         RecordAnswer,
@@ -47,6 +49,7 @@ def test_every_command_of_the_domain_has_an_endpoint() -> None:
         RecordBinding,
         ForgetAgain,
         InstructWithdrawal,
+        PaySession,
     }
     ours |= {Propose, ExpireProposal, AppointOperator, DismissOperator}
     assert {endpoint.command for endpoint in ENDPOINTS} == set(COMMANDS) - ours

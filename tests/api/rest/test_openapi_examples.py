@@ -91,6 +91,8 @@ NOON_EXAMPLES = [
     "POST /v1/members/{member_id}/agreements",
     "POST /v1/members/{member_id}/agreements/{product}/end",
     "POST /v1/orders",
+    "POST /v1/cashier-sessions",
+    "POST /v1/cashier-sessions/{session_no}/cancel",
     "POST /v1/orders/{order_no}/payments",
     "POST /v1/instructions/{instruction_id}/outcome",
     "POST /v1/transactions/{transaction_id}/confirm",
