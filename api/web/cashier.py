@@ -187,4 +187,4 @@ def _qr(found: Scene) -> str:
     if found.code != "WECHAT_PAY" or not found.url:
         return ""
     made = segno.make(found.url, error="m")
-    return made.svg_inline(scale=6, border=4, xmldecl=False, svgclass="qr", lineclass=None)
+    return made.svg_inline(border=4, svgclass="qr", lineclass=None, omitsize=True)

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 from domain.cashier import session
 from domain.cashier.methods import Method, methods
 from domain.kernel import States
+from domain.member import member
 from domain.order import order
 from domain.payment import instruction, payment
 from domain.payment.protocol import PRODUCTS
@@ -22,6 +23,8 @@ _FAILED = ("declined", "sent_back", "kept")
 
 
 class Line(NamedTuple):
+    """What one merchant sells; `merchant` is its name."""
+
     merchant: str
     subject: str
     items: int
@@ -72,7 +75,7 @@ def scene(states: States, session_no: str, at_us: int) -> Scene:
         purpose=opened.purpose,
         reference=opened.reference,
         amount_fen=amount_fen,
-        lines=_lines(placed),
+        lines=_lines(states, placed),
         methods=offered,
         attempt=state.attempts + 1,
         expires_us=opened.expires_us,
@@ -87,11 +90,12 @@ def _is_instant(state: order.State) -> bool:
     return state.placed is not None and state.placed.mode == "instant"
 
 
-def _lines(state: order.State | None) -> tuple[Line, ...]:
+def _lines(states: States, state: order.State | None) -> tuple[Line, ...]:
     if state is None or state.placed is None:
         return ()
     return tuple(
-        Line(one.merchant, one.subject, one.items, one.amount_fen) for one in state.placed.lines
+        Line(states(member.stream(one.merchant)).name, one.subject, one.items, one.amount_fen)
+        for one in state.placed.lines
     )
 
 
