@@ -20,7 +20,8 @@ help: ## this list
 run: .venv/.stamp-run ## sets everything up, plays one purchase and a market day, then serves
 	.venv/bin/zhangfang run $(ARGS)
 
-test: .venv/.stamp-dev ## every test, on SQLite and on a real PostgreSQL
+test: .venv/.stamp-dev ## every test, on SQLite and on a real PostgreSQL; pages in a real browser
+	@.ci/browser
 	.venv/bin/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 check: .venv/.stamp-dev ## lint, format, types: what CI runs before the tests

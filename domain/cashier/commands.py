@@ -12,7 +12,7 @@ from domain.order import order
 from domain.order.commands import PayOrder, pay_order
 from domain.payment import payment
 from domain.payment.commands import LegAsked, RechargeWallet, recharge_wallet
-from domain.payment.plan import WALLET_CODE
+from domain.payment.protocol import PAYMENT_CODES
 from domain.refusals import Code, Refused
 
 TWO_HOURS_S = 7200
@@ -113,9 +113,11 @@ def pay_session(unit: Unit, command: PaySession) -> dict[str, object]:
         legs=command.legs,
         amount_fen=_amount(opened, command.amount_fen),
     )
-    if WALLET_CODE in (command.method, *(leg.method for leg in command.legs)):
-        detail = "who has the link has not proved to be the wallet's owner"
-        raise Refused(Code.METHOD_UNKNOWN, "method", detail)
+    for method in (*filter(None, [command.method]), *(leg.method for leg in command.legs)):
+        code = PAYMENT_CODES.get(method)
+        if code is not None and not code.proved_there:
+            detail = "who has the link has not proved to be its owner"
+            raise Refused(Code.METHOD_UNKNOWN, "method", detail)
     facts = session.attempt(state, wanted, unit.at_us, ended=_has_ended(unit, state))
     unit.record(stream, facts)
     if facts:

@@ -1,7 +1,7 @@
 """Which methods a payer is offered for an amount, in the protocol's order, and why not some.
 
-What is shown is advice: paying decides anew, by the books as they stand then. The wallet is not
-offered: whoever has the link has not proved to be its owner.
+What is shown is advice: paying decides anew, by the books as they stand then. Only what its payer
+proves to own at the channel is offered: whoever has the link has proved nothing here.
 """
 
 from typing import Literal, NamedTuple
@@ -26,6 +26,8 @@ def methods(states: States, product: Product, amount_fen: int, at_us: int) -> tu
     """Every method of the product that a channel here carries, in the protocol's order."""
     found = []
     for code in (PAYMENT_CODES[name] for name in product.codes):
+        if not code.proved_there:
+            continue
         here = [one for name in code.channels if not (one := candidate(states, name)).gone]
         if here:
             whys = [_why_not(one, amount_fen, at_us) for one in here]

@@ -55,7 +55,9 @@ class Product(NamedTuple):
 
 
 class PaymentCode(NamedTuple):
-    """A source of money; `channels` in the order they are tried; limits of one leg in fen."""
+    """A source of money; `channels` in the order they are tried; limits of one leg in fen.
+    `proved_there`: at the channel the payer proves to be its owner, so whoever has a cashier's link
+    may begin it."""
 
     code: str
     title: str
@@ -63,6 +65,7 @@ class PaymentCode(NamedTuple):
     channels: tuple[str, ...] = ()
     least_fen: int = 1
     most_fen: int | None = None
+    proved_there: bool = False
 
 
 _CHANNEL_CODES = ("WECHAT_PAY", "JD_PAY", "CLOUD_QUICKPASS", "BANK_CARD")
@@ -73,9 +76,11 @@ PAYMENT_CODES: dict[str, PaymentCode] = {
     for one in (
         PaymentCode(WALLET_CODE, "钱包余额", "wallet"),
         PaymentCode("BANK_CARD", "银行卡", "channel", ("UNIONPAY_CARD", "NETSUNION_CARD")),
-        PaymentCode("WECHAT_PAY", "微信支付", "channel", ("WECHAT_PAY",)),
-        PaymentCode("JD_PAY", "京东支付", "channel", ("JD_PAY",)),
-        PaymentCode("CLOUD_QUICKPASS", "云闪付", "channel", ("CLOUD_QUICKPASS",)),
+        PaymentCode("WECHAT_PAY", "微信支付", "channel", ("WECHAT_PAY",), proved_there=True),
+        PaymentCode("JD_PAY", "京东支付", "channel", ("JD_PAY",), proved_there=True),
+        PaymentCode(
+            "CLOUD_QUICKPASS", "云闪付", "channel", ("CLOUD_QUICKPASS",), proved_there=True
+        ),
     )
 }
 

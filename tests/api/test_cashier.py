@@ -151,7 +151,9 @@ def test_a_wallet_is_filled_by_what_its_payer_says(market: Server) -> None:
     assert shown["data"]["account"]["balance"]["minor"] == "1250"
 
 
-@pytest.mark.parametrize("method", ["WALLET_BALANCE", "BANK_TRANSFER", "BITCOIN", "", SCRIPT])
+@pytest.mark.parametrize(
+    "method", ["WALLET_BALANCE", "BANK_CARD", "BANK_TRANSFER", "BITCOIN", "", SCRIPT]
+)
 def test_what_is_not_offered_cannot_be_chosen(market: Server, payer: Payer, method: str) -> None:
     page = payer.follow(opened(market)).text
     told = payer.choose(page, method=method).text
