@@ -5,6 +5,7 @@ how things stand now.
     GET  /pay/{session_no}           the page
     GET  /pay/{session_no}/scene     its changing part, which it asks for again while it waits
     POST /pay/{session_no}           a choice: always answered by going on to the page
+    GET  /v1/cashier-keys            by which a shop checks the address its payers come back with
 
 Reload, the back button and a second click are harmless: the page is read and nothing else, and a
 form names the attempt that it is for. It works without scripts. What a browser sends is a choice,
@@ -21,11 +22,13 @@ import anyio.to_thread
 import segno
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request as HttpRequest
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from api.context import AppContext
 from api.http.links import LABEL, Links
+from api.web import returning
+from api.web.returning import Returns
 from api.web.scene import Scene, scene
 from api.web.texts import Words, preferred
 from domain.cashier.commands import PaySession
@@ -53,11 +56,13 @@ def routes(context: AppContext) -> list[Route]:
     """The pages on one open ledger; none without a vault, from whose keys links are made."""
     if not context.personal.is_open:
         return []
-    cashier = Cashier(context, Links(context.personal.derived(LABEL)))
+    derived = context.personal.derived
+    cashier = Cashier(context, Links(derived(LABEL)), Returns(derived(returning.LABEL)))
     return [
         Route("/pay/{session_no}", cashier.page, methods=["GET"], include_in_schema=False),
         Route("/pay/{session_no}", cashier.pay, methods=["POST"], include_in_schema=False),
         Route("/pay/{session_no}/scene", cashier.part, methods=["GET"], include_in_schema=False),
+        Route("/v1/cashier-keys", cashier.keys, methods=["GET"], include_in_schema=False),
         Route("/pay/{session_no}/{token}", cashier.open, methods=["GET"], include_in_schema=False),
     ]
 
@@ -65,9 +70,10 @@ def routes(context: AppContext) -> list[Route]:
 class Cashier:
     """The pages of all sessions of one ledger."""
 
-    def __init__(self, context: AppContext, links: Links) -> None:
+    def __init__(self, context: AppContext, links: Links, returns: Returns) -> None:
         self._context = context
         self._links = links
+        self._returns = returns
 
     async def open(self, request: HttpRequest) -> Response:
         """The link: it opens its session on this device, and is out of the address then."""
@@ -79,6 +85,10 @@ class Cashier:
         secure = request.url.scheme == "https"
         answer.set_cookie(COOKIE, token, path=path, httponly=True, secure=secure, samesite="lax")
         return answer
+
+    async def keys(self, _request: HttpRequest) -> Response:
+        """The public keys by which a shop checks where its payers come back from."""
+        return JSONResponse(self._returns.public())
 
     async def page(self, request: HttpRequest) -> Response:
         return await self._shown(request, "page.html")
@@ -125,6 +135,7 @@ class Cashier:
             "until": iso_time(found.expires_us)[:16].replace("T", " "),
             "note": request.query_params.get("note", ""),
             "why": request.query_params.get("why", ""),
+            "back": self._returns.address(found, now_us),
             "polls": found.kind in ("waiting", "unknown"),
         }
         answer = _page(template, words, **given)

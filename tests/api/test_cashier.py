@@ -1,9 +1,14 @@
 """The cashier's pages as a browser asks for them, on both databases."""
 
+import html
 import re
+from base64 import urlsafe_b64decode
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from domain.cashier import session
 from domain.kernel import MICROSECONDS
@@ -54,6 +59,19 @@ def payer(market: Server) -> Payer:
     return Payer(market)
 
 
+def check_signed(server: Server, address: str, state: str) -> dict[str, str]:
+    """As a shop checks it, with a library for signatures alone."""
+    said = dict(parse_qsl(urlsplit(address).query))
+    public = server.client.get("/v1/cashier-keys").json()[said["key"]]
+    key = Ed25519PublicKey.from_public_bytes(urlsafe_b64decode(public + "="))
+    text = "\n".join((said["session_no"], said["state"], said["at"])).encode()
+    key.verify(urlsafe_b64decode(said["signature"] + "=="), text)
+    assert said["state"] == state
+    with pytest.raises(InvalidSignature):
+        key.verify(urlsafe_b64decode(said["signature"] + "=="), text.replace(b"S", b"T"))
+    return said
+
+
 def tell(server: Server, number: str, **outcome: str) -> None:
     path = f"/v1/instructions/pay-{number}/outcome"
     server.ok("POST", path, outcome, key=f"{number}-{next(iter(outcome))}")
@@ -75,7 +93,8 @@ def test_an_order_is_paid_by_the_method_that_was_chosen(market: Server, payer: P
     tell(market, "S1-1", succeeded="J1")
     paid = payer.get()
     assert 'class="scene paid"' in paid.text
-    assert 'href="https://shop.example/o/1"' in paid.text
+    (back,) = re.findall(r'href="(https://shop.example/[^"]+)"', paid.text)
+    check_signed(market, html.unescape(back), "paid")
     assert market.context.ledger.state(order.stream("JD1")).status == "paid"
 
 
@@ -126,6 +145,16 @@ def test_a_session_ends(market: Server, payer: Payer) -> None:
     assert 'class="scene over"' in payer.get().text
     assert 'class="scene over"' in payer.choose(page, method="JD_PAY").text
     assert market.context.ledger.version(payment.stream("S1-1")) == 0
+
+
+def test_the_way_back_keeps_what_the_shop_has_in_its_address(market: Server, payer: Payer) -> None:
+    page = payer.follow(opened(market, seconds=60, return_url="https://shop.example/o?a=1&b=%20#x"))
+    assert "https://shop.example" not in page.text  # Nothing has ended yet.
+    market.now_us += 61 * MICROSECONDS
+    (back,) = re.findall(r'href="(https://shop.example/[^"]+)"', payer.get().text)
+    address = html.unescape(back)
+    assert address.startswith("https://shop.example/o?a=1&b=%20&") and address.endswith("#x")
+    assert check_signed(market, address, "over")["session_no"] == "S1"
 
 
 def test_a_cancelled_session_takes_nothing_more(market: Server, payer: Payer) -> None:

@@ -1,6 +1,7 @@
 """The cashier in a real browser, with the outside over HTTP beside it."""
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.pages.conftest import PHONE, Shop
@@ -14,6 +15,12 @@ def choose(page: Page, method: str) -> None:
     page.get_by_role("button").click()
 
 
+def has_no_fault(page: Page) -> None:
+    """Nothing serious or critical that axe knows of."""
+    found = Axe().run(page).response["violations"]
+    assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
+
+
 def shows(page: Page, kind: str) -> None:
     expect(page.locator(f".scene.{kind}")).to_be_visible(timeout=SLOW_MS)
 
@@ -25,13 +32,16 @@ def test_an_order_of_two_merchants_is_paid_by_a_code(shop: Shop, page: Page) -> 
     expect(page.locator("tbody tr")).to_have_count(2)
     expect(page.get_by_text("¥209.00")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    has_no_fault(page)
     choose(page, "WECHAT_PAY")
     expect(page.locator("svg.qr")).to_be_visible(timeout=SLOW_MS)
+    has_no_fault(page)
     shop.act("pay", "wechat", session_no, kind="whole")
     shows(page, "paid")  # By itself: nobody has reloaded.
+    has_no_fault(page)
     assert shop.order_state(session_no) == "paid"
     page.get_by_role("link", name="返回商户").click()
-    page.wait_for_url(f"{shop.url}/docs")
+    page.wait_for_url(f"{shop.url}/docs?session_no={session_no}&state=paid&*")
 
 
 def test_a_decline_is_told_and_another_method_pays(shop: Shop, page: Page) -> None:
@@ -76,6 +86,7 @@ def test_two_tabs_a_second_click_reload_and_back_pay_once(shop: Shop, page: Page
 def test_a_wallet_is_filled(shop: Shop, page: Page) -> None:
     session_no, link = shop.session(member_id="ann")
     page.goto(link)
+    has_no_fault(page)
     page.fill("#amount", "12.5")
     choose(page, "JD_PAY")
     expect(page.get_by_text("¥12.50")).to_be_visible()
@@ -109,3 +120,27 @@ def test_a_subject_is_text(shop: Shop, page: Page, subject: str) -> None:
     page.goto(link)
     expect(page.get_by_text(subject, exact=True)).to_be_visible()
     assert page.locator("img").count() == 0
+
+
+@on_sqlite
+def test_a_session_that_was_cancelled_is_over(shop: Shop, page: Page) -> None:
+    session_no, link = shop.order()
+    page.goto(link)
+    shop.post(f"/v1/cashier-sessions/{session_no}/cancel", {"reason": "sold out"}, "cancel")
+    choose(page, "JD_PAY")
+    shows(page, "over")
+    has_no_fault(page)
+
+
+@on_sqlite
+def test_the_outside_charges_twice_and_the_page_says_paid(shop: Shop, page: Page) -> None:
+    session_no, link = shop.order()
+    page.goto(link)
+    choose(page, "JD_PAY")
+    expect(page.get_by_role("link", name="前往支付")).to_be_visible(timeout=SLOW_MS)
+    shop.act("pay", "jdpay", session_no)
+    shows(page, "paid")
+    shop.act("charge-again", "jdpay", session_no)
+    page.reload()
+    shows(page, "paid")
+    assert shop.order_state(session_no) == "paid"
