@@ -20,6 +20,10 @@ from domain.accounting.chart import (
 )
 from domain.approval import approval
 from domain.approval import commands as approving
+from domain.authority import commands as authorities
+from domain.authority import deduction
+from domain.authority import order as authority_order
+from domain.authority import outcomes as deducted
 from domain.channel import channel
 from domain.channel import commands as channels
 from domain.clearing import commands as clearing
@@ -185,6 +189,14 @@ def _seal(command: settling.SealBatch) -> list[str]:
     return [batch.stream(command.batch_id), published.STREAM]
 
 
+def _authority(command: Any) -> list[str]:
+    return [authority_order.stream(command.order_no)]
+
+
+def _deduction(command: Any) -> list[str]:
+    return [deduction.stream(command.deduction_no)]
+
+
 COMMANDS: dict[type[Command], Handling] = {
     membership.RegisterMember: Handling("member.register", membership.register_member, _register),
     membership.AddOperator: Handling("member.add_operator", membership.add_operator, _member),
@@ -306,6 +318,14 @@ COMMANDS: dict[type[Command], Handling] = {
         "channel.report_unknown_number", channels.report_unknown_number, _channel
     ),
     channels.SettleReport: Handling("channel.settle_report", channels.settle_report, _channel),
+    authorities.PlaceOrder: Handling("authority.place", authorities.place_order, _authority),
+    authorities.ExtendOrder: Handling("authority.extend", authorities.extend_order, _authority),
+    authorities.LiftOrder: Handling("authority.lift", authorities.lift_order, _authority),
+    authorities.EndOrder: Handling("authority.end", authorities.end_order, _authority),
+    authorities.DeductMoney: Handling("authority.deduct", authorities.deduct_money, _authority),
+    deducted.ReturnDeduction: Handling(
+        "authority.return_deduction", deducted.return_deduction, _deduction
+    ),
     publishing.PublishCalendar: Handling(
         "calendar.publish", publishing.publish_calendar, lambda _: [published.STREAM]
     ),

@@ -4,6 +4,7 @@ from projections.engine.model import ReadModel
 from projections.models import (
     account_days,
     approvals,
+    authority_orders,
     balances,
     business_days,
     cards,
@@ -47,6 +48,7 @@ READ_MODELS: dict[str, ReadModel] = {
     "refunds": refunds.MODEL,
     "settlement_items": settlement_items.MODEL,
     "withdrawals": withdrawals.MODEL,
+    "authority_orders": authority_orders.MODEL,
     "approvals": approvals.MODEL,
     "permissions": permissions.MODEL,
 }

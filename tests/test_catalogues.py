@@ -300,6 +300,7 @@ def test_states_hold_no_container_that_grows(  # The caps are proved with each a
 ) -> None:
     allowed = {
         ("account", "holds"),
+        ("account", "attached"),
         ("cards", "bindings"),
         ("channel", "times"),
         ("channel", "reports"),

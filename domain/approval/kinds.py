@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from domain.accounting import commands as accounting
+from domain.authority import commands as authorities
+from domain.authority import outcomes as deducted
 from domain.kernel import Command
 from domain.member import commands as membership
 from domain.member.staff import Office
@@ -63,6 +65,14 @@ def _account(command: Any) -> str:
     return str(command.account)
 
 
+def _order(command: Any) -> str:
+    return str(command.order_no)
+
+
+def _deduction(command: Any) -> str:
+    return str(command.deduction_no)
+
+
 def _above(command: trading.RefundTransaction, limits: Limits) -> bool:
     fen, most = command.amount_fen, limits.refund_fen
     return most is not None and isinstance(fen, int) and fen > most
@@ -103,6 +113,27 @@ KINDS: dict[type[Command], Kind] = {
     accounting.FreezeAccount: Kind("freeze", accounting.freeze_account, _account, REVIEWER_OR_RISK),
     accounting.UnfreezeAccount: Kind(
         "unfreeze", accounting.unfreeze_account, _account, REVIEWER_OR_RISK
+    ),
+    authorities.PlaceOrder: Kind(
+        "authority_order",
+        authorities.place_order,
+        _order,
+        REVIEWER_OR_RISK,
+        lambda command: command.amount_fen,
+    ),
+    authorities.ExtendOrder: Kind(
+        "authority_extension", authorities.extend_order, _order, REVIEWER_OR_RISK
+    ),
+    authorities.LiftOrder: Kind("authority_lift", authorities.lift_order, _order, REVIEWER_OR_RISK),
+    authorities.DeductMoney: Kind(
+        "deduction",
+        authorities.deduct_money,
+        _deduction,
+        REVIEWER_OR_RISK,
+        lambda command: int(command.amount_fen),
+    ),
+    deducted.ReturnDeduction: Kind(
+        "deduction_return", deducted.return_deduction, _deduction, REVIEWER
     ),
 }
 BY_NAME: dict[str, tuple[type[Command], Kind]] = {
