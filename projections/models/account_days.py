@@ -39,7 +39,10 @@ def _figures() -> list[Column[Any]]:
         Column("frozen", TEXT, nullable=False),
         Column("postings", BigInteger, nullable=False),
         Column("last_position", BigInteger, nullable=False),
-        *(Column(name, BigInteger, nullable=False) for name in balances.ATTACHED),
+        *(
+            Column(name, BigInteger, nullable=False, server_default="0")
+            for name in balances.ATTACHED
+        ),
     ]
 
 

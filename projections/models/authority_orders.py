@@ -11,11 +11,13 @@ from typing import Literal
 from msgspec import Struct
 from sqlalchemy import BigInteger, Column, Connection, Date, Index, Table, select, text
 
+from domain.accounting.attachment import WHOLE_FEN, filled_fen, share_fen
 from domain.accounting.open_items import suspense_of
 from domain.authority import deduction as deductions_of
 from domain.authority import order as facts
 from domain.kernel import Recorded
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables, Writing
+from projections.models import balances
 from projections.tables.drafts import Change, Drafts
 from projections.tables.listing import Listing, Names, Narrowed, given, values_of
 from projections.tables.paging import Int, Page, columns_of, sought_text, sought_texts
@@ -291,6 +293,7 @@ MODEL = ReadModel(
     write=_write,
 )
 
+_IN_FORCE = TABLE.c.state == "in_force"
 _COLUMNS = columns_of(TABLE, AuthorityOrder)
 _OF_DEDUCTIONS = columns_of(DEDUCTIONS, Deduction)
 
@@ -315,6 +318,11 @@ def authority_orders(
     return LISTING.page(connection, values, after=after, first=first, newest_first=newest_first)
 
 
+def count_orders(connection: Connection, wanted: Wanted) -> int | None:
+    """How many there are; None for more than are counted on the fly."""
+    return LISTING.counted(connection, values_of(wanted, instants=True))
+
+
 def authority_order(connection: Connection, order_no: str) -> AuthorityOrder | None:
     """One order by its number."""
     wanted = TABLE.c.order_no == sought_text(order_no, "order_no")
@@ -322,18 +330,36 @@ def authority_order(connection: Connection, order_no: str) -> AuthorityOrder | N
     return AuthorityOrder(*row) if row else None
 
 
-def queues(connection: Connection, accounts: Sequence[str]) -> list[AuthorityOrder]:
-    """The orders in force on some accounts (a page of them), each queue in its order."""
-    wanted = TABLE.c.account.in_(sought_texts(accounts, "account"))
-    query = select(*_COLUMNS).where(wanted, TABLE.c.state == "in_force")
-    return [AuthorityOrder(*row) for row in connection.execute(query.order_by(TABLE.c.place))]
+def shares(connection: Connection, orders: Sequence[str]) -> dict[str, list[int]]:
+    """What is there and stopped for each of some orders (a page of them), in fen; [] for those
+    that are over. Lists stop all there is, and stand in no queue of authorities."""
+    wanted = TABLE.c.order_no.in_(sought_texts(orders, "order_no"))
+    named = select(TABLE.c.account).where(wanted, _IN_FORCE).distinct()
+    held = {one.account: one for one in balances.chosen(connection, named)}
+    standing = select(*_COLUMNS).where(TABLE.c.account.in_(held), _IN_FORCE).order_by(TABLE.c.place)
+    waiting: dict[str, list[tuple[str, int]]] = {leaf: [] for leaf in held}
+    for row in connection.execute(standing):
+        one = AuthorityOrder(*row)
+        fen = WHOLE_FEN if one.left_fen is None else one.left_fen
+        waiting[one.account].append((one.order_no, fen))
+    found = {}
+    for leaf, account in held.items():
+        queue = tuple(waiting[leaf])
+        for number, _ in queue:
+            there_fen = account.balance_fen - account.held_fen
+            found[number] = [share_fen(queue, number, filled_fen(queue, there_fen))]
+    return {number: found.get(number, []) for number in orders}
 
 
-def deductions_by(connection: Connection, orders: Sequence[str]) -> list[Deduction]:
+def deductions_by(connection: Connection, orders: Sequence[str]) -> dict[str, list[Deduction]]:
     """The deductions of some orders (a page of them), in the order they were asked for."""
     wanted = DEDUCTIONS.c.order_no.in_(sought_texts(orders, "order_no"))
     query = select(*_OF_DEDUCTIONS).where(wanted).order_by(DEDUCTIONS.c.position)
-    return [Deduction(*row) for row in connection.execute(query)]
+    found: dict[str, list[Deduction]] = {}
+    for row in connection.execute(query):
+        one = Deduction(*row)
+        found.setdefault(one.order_no, []).append(one)
+    return found
 
 
 def came_back(connection: Connection, limit: int) -> list[Deduction]:
@@ -356,9 +382,6 @@ def ending(connection: Connection, until: date, limit: int) -> list[AuthorityOrd
     """Orders in force whose last date comes by a date: they are extended in time, or end."""
     query = select(*_COLUMNS).where(_STANDS, TABLE.c.ends <= until).order_by(TABLE.c.ends)
     return [AuthorityOrder(*row) for row in connection.execute(query.limit(limit))]
-
-
-_IN_FORCE = TABLE.c.state == "in_force"
 
 
 def _narrowed(names: Names) -> Narrowed:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     CompoundSelect,
     Connection,
     Index,
+    Select,
     Table,
     select,
     union_all,
@@ -50,8 +51,8 @@ TABLE = Table(
     Column("postings", BigInteger, nullable=False),
     Column("last_position", BigInteger, nullable=False),
     # Stopped by orders over an amount, and the number of those over all there is.
-    Column("attached_fen", BigInteger, nullable=False),
-    Column("attached_all", BigInteger, nullable=False),
+    Column("attached_fen", BigInteger, nullable=False, server_default="0"),
+    Column("attached_all", BigInteger, nullable=False, server_default="0"),
     Index("balances_owner", "owner", "account"),
 )
 
@@ -222,8 +223,8 @@ class Account(Struct, frozen=True):
     frozen: str
     postings: int
     last_position: int
-    attached_fen: int
-    attached_all: int
+    attached_fen: int = 0
+    attached_all: int = 0
 
     @property
     def available_fen(self) -> int:
@@ -295,6 +296,12 @@ def _narrowed(names: Names) -> Narrowed:
 
 
 LISTING = Listing("accounts", (str,), _narrowed, _COLUMNS, Account)
+
+
+def chosen(connection: Connection, accounts: Select[Any]) -> list[Account]:
+    """Those whose ids a query selects."""
+    query = select(*_COLUMNS).where(TABLE.c.account.in_(accounts)).order_by(TABLE.c.account)
+    return [Account(*row) for row in connection.execute(query)]
 
 
 def not_zero(connection: Connection, account_ids: Sequence[str]) -> list[Account]:
