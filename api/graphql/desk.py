@@ -7,6 +7,12 @@ from sqlalchemy import Connection
 from strawberry import ID
 
 from api.graphql.approvals import Approval, approval_of
+from api.graphql.authorities import (
+    AuthorityOrder,
+    Deduction,
+    authority_order_of,
+    deduction_of,
+)
 from api.graphql.contradictions import (
     Contradiction,
     SuspenseItem,
@@ -188,6 +194,16 @@ class Desk:
     async def withdrawals(self, info: Info) -> DeskList[Withdrawal]:
         """Withdrawals above the limit, which wait for a second person."""
         return await _listed(info, attention.withdrawals, withdrawal_of)
+
+    @resolved
+    async def deductions(self, info: Info) -> DeskList[Deduction]:
+        """Deductions that were not paid, or came back: their money is stopped again."""
+        return await _listed(info, attention.deductions, deduction_of)
+
+    @resolved
+    async def ending_orders(self, info: Info) -> DeskList[AuthorityOrder]:
+        """Orders of authorities that end within a week of the open day."""
+        return await _listed(info, attention.ending_orders, authority_order_of)
 
     @resolved
     async def approvals(self, info: Info) -> DeskList[Approval]:

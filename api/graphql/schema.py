@@ -11,6 +11,7 @@ from strawberry.types import ExecutionContext
 from api.graphql.access import root
 from api.graphql.accounts import account, accounts
 from api.graphql.approvals import approvals, permissions
+from api.graphql.authorities import authority_orders
 from api.graphql.cards import cards
 from api.graphql.channels import channels
 from api.graphql.describing import object_type
@@ -62,6 +63,7 @@ class Query:
     cards = root(cards)
     withdrawal = root(withdrawal)
     withdrawals = root(withdrawals)
+    authority_orders = root(authority_orders)
     desk = root(desk)
     ledger = root(ledger)
     projections = root(projections)

@@ -32,6 +32,7 @@ from api.http.straight import Handle
 from api.rest import (
     accounts,
     approvals,
+    authorities,
     cards,
     channels,
     days,
@@ -60,6 +61,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *wallets.ENDPOINTS,
     *withdrawals.ENDPOINTS,
     *accounts.ENDPOINTS,
+    *authorities.ENDPOINTS,
     *days.ENDPOINTS,
     *settlement.ENDPOINTS,
     *channels.ENDPOINTS,

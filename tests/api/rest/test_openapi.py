@@ -10,6 +10,7 @@ from api.rest import documents, withdrawals
 from api.rest.body import build
 from api.rest.routes import ENDPOINTS
 from domain.approval.commands import ExpireProposal, Propose
+from domain.authority.commands import EndOrder
 from domain.channel.commands import ReportUnknownNumber
 from domain.commands import COMMANDS
 from domain.member.binding import ClaimBinding, RecordBinding
@@ -47,6 +48,7 @@ def test_every_command_of_the_domain_has_an_endpoint() -> None:
         RecordBinding,
         ForgetAgain,
         InstructWithdrawal,
+        EndOrder,
     }
     ours |= {Propose, ExpireProposal, AppointOperator, DismissOperator}
     assert {endpoint.command for endpoint in ENDPOINTS} == set(COMMANDS) - ours

@@ -50,6 +50,8 @@ def test_the_examples_play_through(server: Server) -> None:
     withdraw(server)
     for name in WALLET_EXAMPLES:
         play(server, name)
+        if name == AFTER_WHICH_ORDERS:
+            order(server)
     decide(server)
     server.now_us = server.now_us + 86_400_000_000
     for name in SETTLEMENT_EXAMPLES:
@@ -116,6 +118,14 @@ WALLET_EXAMPLES = [
     "POST /v1/accounts/{account}/close",
     "POST /v1/entries/reverse",
 ]
+AFTER_WHICH_ORDERS = "DELETE /v1/accounts/{account}/holds/{hold_id}"
+ORDER_EXAMPLES = [
+    "POST /v1/authority-orders",
+    "POST /v1/authority-orders/{order_no}/extend",
+    "POST /v1/authority-orders/{order_no}/deductions",
+    "POST /v1/deductions/{deduction_no}/return",
+    "POST /v1/authority-orders/{order_no}/lift",
+]
 CARD_EXAMPLES = [
     "POST /v1/members/{member_id}/cards",
     "POST /v1/members/{member_id}/cards/{card}/confirm",
@@ -143,6 +153,7 @@ ORDERED = {
     WITHDRAWN,
     *WITHDRAWING_EXAMPLES,
     *CARD_EXAMPLES,
+    *ORDER_EXAMPLES,
     *NOON_EXAMPLES,
     *DECIDING_EXAMPLES,
     *WAITING_EXAMPLES,
@@ -215,6 +226,15 @@ def withdraw(server: Server) -> None:
     unbind = f"{cards_of}/{answer['result']['card']}/unbind"
     server.ok("POST", unbind, {"reason": "lost"}, key="ann-gone")
     server.ask_banks()
+
+
+def order(server: Server) -> None:
+    """A court stops money and takes some of it; the bank pays, and returns it."""
+    for name in ORDER_EXAMPLES:
+        if name.endswith("/return"):
+            outcome = "/v1/instructions/deduct-K1001/outcome"
+            server.ok("POST", outcome, {"succeeded": "K1"}, key="k1")
+        play(server, name)
 
 
 def leave_a_surplus(server: Server) -> None:
