@@ -17,6 +17,7 @@ from domain.settlement import batch
 from domain.transaction import transaction
 from projections.engine import checkpoints
 from projections.models import (
+    authority_orders,
     cards,
     merchant_statements,
     orders,
@@ -229,6 +230,8 @@ WORDS: dict[type[Enum], tuple[str, ...]] = {
     enums.AttemptKind: get_args(tried.AttemptKind),
     enums.RefundState: get_args(refunds.RefundState),
     enums.WithdrawalState: get_args(withdrawals.WithdrawalState),
+    enums.AuthorityOrderState: get_args(authority_orders.OrderState),
+    enums.DeductionState: get_args(authority_orders.DeductionState),
     enums.RefundStage: get_args(transaction.Stage),
     enums.InstructionPurpose: get_args(Purpose),
     enums.InstructionState: INSTRUCTION_STATES,
