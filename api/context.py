@@ -16,6 +16,7 @@ from api.operations.bindings import Binder
 from api.operations.desk import Desk
 from api.operations.outbox import Outbox
 from api.operations.personal import Keeping, Personal
+from api.operations.screening import Screening
 from api.operations.watching import Watch, Watched
 from api.operations.worker import FEW_DAYS, Worker
 from domain.approval.kinds import Limits
@@ -165,7 +166,8 @@ def open_context(
     projector = Projector(
         ledger.recorder, writes, tuple(READ_MODELS.values()), on_written=partial(_tell, told)
     )
-    desk = Desk(ledger, reads, projector, channel, network is not None)
+    screening = Screening(ledger, reads, keeping.vault)
+    desk = Desk(ledger, reads, projector, channel, network is not None, screening)
     background: list[Background] = [_follower(desk, arrivals, follows=not projections)]
     if projections:
         background.append(ProjectionThread(projector, ledger))

@@ -44,6 +44,8 @@ from domain.payment import (
     withdrawal,
 )
 from domain.payment import commands as paying
+from domain.screening import commands as screening
+from domain.screening import lists, match
 from domain.settlement import batch, published, publishing, withdrawing, withdrawn
 from domain.settlement import commands as settling
 from domain.transaction import commands as trading
@@ -197,6 +199,14 @@ def _deduction(command: Any) -> list[str]:
     return [deduction.stream(command.deduction_no)]
 
 
+def _lists(_command: Any) -> list[str]:
+    return [lists.STREAM]
+
+
+def _screened(command: Any) -> list[str]:
+    return [member.stream(command.member_id), match.stream(command.member_id)]
+
+
 COMMANDS: dict[type[Command], Handling] = {
     membership.RegisterMember: Handling("member.register", membership.register_member, _register),
     membership.AddOperator: Handling("member.add_operator", membership.add_operator, _member),
@@ -326,6 +336,11 @@ COMMANDS: dict[type[Command], Handling] = {
     deducted.ReturnDeduction: Handling(
         "authority.return_deduction", deducted.return_deduction, _deduction
     ),
+    screening.LoadList: Handling("lists.load", screening.load_list, _lists),
+    screening.ReachScan: Handling("lists.reach", screening.reach_scan, _lists),
+    screening.RecordMatches: Handling("lists.match", screening.record_matches, _screened),
+    screening.ConfirmMatch: Handling("lists.confirm", screening.confirm_match, _screened),
+    screening.ClearMatch: Handling("lists.clear", screening.clear_match, _screened),
     publishing.PublishCalendar: Handling(
         "calendar.publish", publishing.publish_calendar, lambda _: [published.STREAM]
     ),

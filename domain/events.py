@@ -24,6 +24,7 @@ from domain.payment import (
     transfer,
     withdrawal,
 )
+from domain.screening import lists, match
 from domain.settlement import batch, carry, published
 from domain.transaction import refund, transaction
 
@@ -168,6 +169,11 @@ EVENTS: dict[str, type[Fact]] = {
     "deduction.failed.1": deduction.Failed,
     "deduction.succeeded_late.1": deduction.SucceededLate,
     "deduction.returned.1": deduction.Returned,
+    "lists.loaded.1": lists.Loaded,
+    "lists.reached.1": lists.Reached,
+    "screening.matched.1": match.Matched,
+    "screening.confirmed.1": match.Confirmed,
+    "screening.cleared.1": match.Cleared,
     "approval.proposed.1": approval.Proposed,
     "approval.approved.1": approval.Approved,
     "approval.refused.1": approval.TurnedDown,
@@ -203,4 +209,6 @@ AGGREGATES: dict[str, ModuleType] = {
     "approval": approval,
     "authority": authority_order,
     "deduction": deduction,
+    "lists": lists,
+    "screening": match,
 }

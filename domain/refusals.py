@@ -67,7 +67,6 @@ class Code(StrEnum):
     DEDUCTION_EXISTS = "deduction_exists"
     DEDUCTION_STATE_WRONG = "deduction_state_wrong"
     DEDUCTION_BEYOND = "deduction_beyond"
-    MEMBER_LISTED = "member_listed"
     LIST_INVALID = "list_invalid"
     LIST_VERSION_TAKEN = "list_version_taken"
     LIST_MATCH_NOT_FOUND = "list_match_not_found"
@@ -194,7 +193,6 @@ MEANING: dict[Code, str] = {
     Code.DEDUCTION_EXISTS: "Another deduction with this number already exists.",
     Code.DEDUCTION_STATE_WRONG: "The deduction is not in the state this step needs.",
     Code.DEDUCTION_BEYOND: "The deduction is more than is stopped for its order.",
-    Code.MEMBER_LISTED: "The member matches a list: nothing leaves until a person has looked.",
     Code.LIST_INVALID: "The list cannot be read; `detail` says which line, and why.",
     Code.LIST_VERSION_TAKEN: "Another list was loaded under this version, or a newer one.",
     Code.LIST_MATCH_NOT_FOUND: "The member has no such match.",

@@ -8,13 +8,22 @@ from domain.accounting.rules import deduction as rules
 from domain.authority import deduction, order
 from domain.kernel import Fact
 from domain.payment.asked import Destination
+from domain.screening import lists, match
 
 ACCOUNT, BUYER, BANK, AMOUNT = "2241.01.LILEI", "LILEI", "BANK_TRANSFER", 10_000
 DAY, ENDS, LONGER = date(2010, 12, 1), date(2011, 5, 31), date(2011, 11, 30)
 DOCUMENT, DEDUCTION_DOCUMENT = "(2010)京0105执123号", "(2010)京0105执123号之一"
 TO_COURT = Destination("c0" * 16, "1c" * 16, "6677")
 
+BLOB = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 EXAMPLES: dict[str, Fact] = {
+    "lists.loaded.1": lists.Loaded("UNSC", 3, BLOB, 700, 300),
+    "lists.reached.1": lists.Reached(3, "LILEI", 500, False),
+    "screening.matched.1": match.Matched(
+        "UNSC", 3, "QDi-001", "5f" * 16, "identity", "stop", False
+    ),
+    "screening.confirmed.1": match.Confirmed("UNSC", "QDi-001", "staff:zhao", "same birthday"),
+    "screening.cleared.1": match.Cleared("UNSC", "QDi-001", "staff:zhao", "another birthday"),
     "account.hold_taken.1": account.HoldTaken("pay-P1001", 2_000),
     "account.attached.1": account.Attached("F1001", AMOUNT),
     "account.attached_changed.1": account.AttachedChanged("F1001", -4_000, 6_000),

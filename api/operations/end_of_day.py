@@ -114,6 +114,9 @@ def settle_due(desk: Desk, on: date, at_us: int) -> tuple[int, int, list[Hindran
     reviewed = _each(
         desk, ids, lambda one: (f"batch.review:{one}:{on}", ReviewBatch(one)), at_us, SETTLER
     )
+    if desk.screening is not None:  # Before money leaves.
+        for one in ids:
+            desk.screening.before(SettleBatch(one), at_us)
     settled = _each(
         desk, ids, lambda one: (f"batch.settle:{one}:{on}", SettleBatch(one)), at_us, SETTLER
     )

@@ -24,6 +24,8 @@ def instruct_due(desk: Desk, on: date, at_us: int) -> int:
         if not due:
             return made
         after = due[-1].position
+        if desk.screening is not None:
+            desk.screening.look_again((one.member_id for one in due), at_us)
         requests = [
             request(
                 f"withdraw:{one.withdrawal_no}:{at_us // HOUR_US}",

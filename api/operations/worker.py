@@ -119,6 +119,8 @@ class Worker:
             self._carry_out(now_us, now_us - self._days_behind * DAY_US if far_back else 0)
             expire_overdue(self._desk, now_us)
             end_over(self._desk, now_us)
+            if self._desk.screening is not None:  # What a load has begun, and did not end.
+                self._desk.screening.scan_some(now_us)
             # By the books, not ahead of them: what a timer confirms on the open day must not run
             # before what an operator or an import still brings for the days up to today.
             if open_date is not None and open_date >= shanghai_date(now_us):

@@ -19,6 +19,7 @@ from domain.kernel import Command
 from domain.member import commands as membership
 from domain.member.staff import Office
 from domain.order import surplus
+from domain.screening import commands as screening
 from domain.settlement import commands as settling
 from domain.settlement import withdrawn
 from domain.transaction import commands as trading
@@ -114,6 +115,7 @@ KINDS: dict[type[Command], Kind] = {
     accounting.UnfreezeAccount: Kind(
         "unfreeze", accounting.unfreeze_account, _account, REVIEWER_OR_RISK
     ),
+    screening.ClearMatch: Kind("match_clearance", screening.clear_match, _member, REVIEWER_OR_RISK),
     authorities.PlaceOrder: Kind(
         "authority_order",
         authorities.place_order,

@@ -7,12 +7,7 @@ does not fall due. What becomes of a deduction is in `outcomes.py`.
 from datetime import date
 
 from domain.accounting import account
-from domain.accounting.chart import (
-    MERCHANT_AVAILABLE,
-    MERCHANT_PENDING,
-    WALLET,
-    split_id,
-)
+from domain.accounting.chart import MERCHANT_PENDING, STOPPABLE_ACCOUNTS, split_id
 from domain.accounting.rules.deduction import deduction_asked
 from domain.authority import deduction, order
 from domain.channel.channels import PAYOUT_CHANNEL
@@ -26,10 +21,6 @@ from domain.payment.commands import issue
 from domain.refusals import Code, Refused
 from domain.settlement import carry
 from domain.settlement.commands import open_for_carry
-
-# What may be stopped: what a member may dispose of, now or when it is due. What is in escrow is
-# still the buyer's to get back, and a deposit secures others.
-STOPPABLE = (WALLET, MERCHANT_PENDING, MERCHANT_AVAILABLE)
 
 
 class PlaceOrder(Command, frozen=True):
@@ -123,8 +114,8 @@ def _owner(unit: Unit, leaf: str) -> str:
     if not isinstance(leaf, str) or unit.load(account.stream(leaf)).status == "none":
         raise Refused(Code.ACCOUNT_NOT_FOUND, "account", str(leaf)[:80])
     code, member_id = split_id(leaf)
-    if code not in STOPPABLE:
-        detail = f"{leaf}: one of {', '.join(STOPPABLE)} of a member is needed"
+    if code not in STOPPABLE_ACCOUNTS:
+        detail = f"{leaf}: one of {', '.join(STOPPABLE_ACCOUNTS)} of a member is needed"
         raise Refused(Code.NOT_ALLOWED, "account", detail)
     return member_id
 

@@ -48,10 +48,7 @@ def test_the_examples_play_through(server: Server) -> None:
     server.ok("POST", "/v1/instructions/pay-P2003/outcome", {"succeeded": "W3"}, key="w3")
     play(server, SENDING_BACK)
     withdraw(server)
-    for name in WALLET_EXAMPLES:
-        play(server, name)
-        if name == AFTER_WHICH_ORDERS:
-            order(server)
+    play_wallets(server)
     decide(server)
     server.now_us = server.now_us + 86_400_000_000
     for name in SETTLEMENT_EXAMPLES:
@@ -226,6 +223,13 @@ def withdraw(server: Server) -> None:
     unbind = f"{cards_of}/{answer['result']['card']}/unbind"
     server.ok("POST", unbind, {"reason": "lost"}, key="ann-gone")
     server.ask_banks()
+
+
+def play_wallets(server: Server) -> None:
+    for name in WALLET_EXAMPLES:
+        play(server, name)
+        if name == AFTER_WHICH_ORDERS:
+            order(server)
 
 
 def order(server: Server) -> None:
