@@ -14,6 +14,7 @@ from projections.models import (
     instruction_attempts,
     instructions,
     journal,
+    list_matches,
     members,
     merchant_statements,
     orders,
@@ -49,6 +50,7 @@ READ_MODELS: dict[str, ReadModel] = {
     "settlement_items": settlement_items.MODEL,
     "withdrawals": withdrawals.MODEL,
     "authority_orders": authority_orders.MODEL,
+    "list_matches": list_matches.MODEL,
     "approvals": approvals.MODEL,
     "permissions": permissions.MODEL,
 }

@@ -7,8 +7,10 @@ from api.cli.output import Say
 from api.operations.attention import Some
 from domain.money import decimal_text
 from projections.models.authority_orders import AuthorityOrder, Deduction
+from projections.models.list_matches import ListMatch
 
 COLUMNS = ("deduction", "order", "state", "reason", "amount CNY")
+MATCHES = ("member", "list", "entry", "by", "action")
 ENDING = ("order", "authority", "document", "account", "last date", "amount CNY")
 
 
@@ -36,6 +38,26 @@ def say_orders(
         for one in ending.items
     ]
     table(say, "Orders of authorities that end within a week", ENDING, lines, ending.more)
+
+
+def say_matches(say: Say, found: Some[ListMatch], table: Callable[..., None]) -> None:
+    """Members whom no person has looked at: of the entry its number alone."""
+    rows = [
+        (one.member_id, one.list_name, one.entry_no, one.matched_by, one.action)
+        for one in found.items
+    ]
+    table(say, "Members that match a list", MATCHES, rows, found.more)
+
+
+def match_json(one: ListMatch) -> dict[str, Any]:
+    """One of them."""
+    return {
+        "member": one.member_id,
+        "list_name": one.list_name,
+        "entry_no": one.entry_no,
+        "matched_by": one.matched_by,
+        "action": one.action,
+    }
 
 
 def deduction_json(one: Deduction) -> dict[str, Any]:

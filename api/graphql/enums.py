@@ -220,6 +220,15 @@ class AuthorityOrderState(Enum):
 
 
 @closed_set
+class ListMatchState(Enum):
+    """Open: no person has looked at it; cleared: it is somebody else."""
+
+    open = "open"
+    confirmed = "confirmed"
+    cleared = "cleared"
+
+
+@closed_set
 class DeductionState(Enum):
     """Failed: the bank did not pay it; returned: it sent it back after it had paid."""
 

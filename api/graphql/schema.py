@@ -19,6 +19,7 @@ from api.graphql.desk import desk
 from api.graphql.instructions import instruction, instructions
 from api.graphql.journal import journal
 from api.graphql.ledger import ledger, projections
+from api.graphql.matches import list_matches
 from api.graphql.members import member, members
 from api.graphql.orders import order, orders
 from api.graphql.payments import payment, payments
@@ -64,6 +65,7 @@ class Query:
     withdrawal = root(withdrawal)
     withdrawals = root(withdrawals)
     authority_orders = root(authority_orders)
+    list_matches = root(list_matches)
     desk = root(desk)
     ledger = root(ledger)
     projections = root(projections)

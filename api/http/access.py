@@ -120,6 +120,8 @@ PERMISSIONS: dict[str, Permission] = {
     "POST /v1/authority-orders/{order_no}/lift": RISK,
     "POST /v1/authority-orders/{order_no}/deductions": RISK,
     "POST /v1/deductions/{deduction_no}/return": OPERATOR,
+    "POST /v1/members/{member_id}/list-matches/{list_name}/{entry_no}/confirm": CHECKER,
+    "POST /v1/members/{member_id}/list-matches/{list_name}/{entry_no}/clear": RISK,
     "POST /v1/entries/reverse": OPERATOR,
     "POST /v1/business-days/{first_date}/open": OPERATOR,
     "POST /v1/business-days/{date}/cut-off": OPERATOR,

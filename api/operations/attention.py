@@ -39,6 +39,7 @@ from projections.models.channels import unknown_numbers as reported
 from projections.models.contradictions import Contradiction
 from projections.models.instructions import Instruction
 from projections.models.journal import JournalLine
+from projections.models.list_matches import ListMatch, open_matches
 from projections.models.refunds import Refund, awaiting_approval
 from projections.models.settlement_batches import SettlementBatch
 from projections.models.settlement_payouts import Payout
@@ -204,6 +205,11 @@ def ending_orders(connection: Connection) -> Some[AuthorityOrder]:
         return Some([], False)
     until = day.accounting_date + timedelta(days=7)
     return _some(lambda books, most: authority_orders.ending(books, until, most), connection)
+
+
+def list_matches(connection: Connection) -> Some[ListMatch]:
+    """Members that match a list and that no person has looked at, the oldest first."""
+    return _some(open_matches, connection)
 
 
 def approvals(connection: Connection) -> Some[Approval]:

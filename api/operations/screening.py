@@ -145,7 +145,7 @@ class Screening:
         last = page[-1] if page else state.after
         done = len(page) < PAGE
         reached = ReachScan(state.loads, last, len(page), done)
-        number = f"lists.reach:{state.loads}:{last}:{done}"
+        number = f"lists.reach:{state.loads}:{last}:{len(page)}:{done}"
         requests.append(Request(number, at_us, SYSTEM, reached))
         for answer in self._ledger.submit_all(requests):
             answer.unwrap()

@@ -79,6 +79,8 @@ SHAPES: Mapping[str, Shape] = {
     **dict.fromkeys(("withdrawal_no", "deduction_no"), NUMBER),
     "authority": {"type": "string", "enum": list(AUTHORITIES)},
     "ends": DATE,
+    "list_name": _number(32),
+    "entry_no": {"type": "string", "pattern": f"^{_NAME}{_INNER}{{0,63}}$"},
     "payee_number": {"type": "string", "pattern": "^[0-9]{6,32}$"},
     "payee_name": {**TEXT, "maxLength": 64},
     **dict.fromkeys(("name", "reason", "subject"), TEXT),

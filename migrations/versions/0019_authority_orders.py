@@ -1,4 +1,4 @@
-"""Orders of authorities and deductions; what of accounts is stopped by them.
+"""Orders of authorities, deductions, matches with lists; what of accounts is stopped by them.
 
 No older ledger has such facts: its accounts have nothing attached, and its tables have no rows.
 """
@@ -32,6 +32,7 @@ def upgrade() -> None:
             add_column(table, _number(name, server_default="0"))
     _orders()
     _deductions()
+    _matches()
 
 
 def _orders() -> None:
@@ -76,6 +77,23 @@ def _deductions() -> None:
     )
     create_index("deductions_order", "deductions", ["order_no", "position"])
     create_index("deductions_state", "deductions", ["state", "position"])
+
+
+def _matches() -> None:
+    create_table(
+        "list_matches",
+        _text("match_id", primary_key=True),
+        *(_text(name) for name in ("member_id", "list_name", "entry_no")),
+        *(_number(name) for name in ("position", "version")),
+        *(_text(name) for name in ("matched_by", "action")),
+        _number("matched_at_us"),
+        *(_text(name) for name in ("state", "person", "reason")),
+        _number("decided_at_us", nullable=True),
+        _number("last_position"),
+    )
+    create_index("list_matches_position", "list_matches", ["position"])
+    create_index("list_matches_state", "list_matches", ["state", "position"])
+    create_index("list_matches_member", "list_matches", ["member_id", "position"])
 
 
 def downgrade() -> None:

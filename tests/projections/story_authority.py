@@ -12,6 +12,14 @@ from domain.order.order import OrderLine
 from domain.payment import asking
 from domain.payment.commands import LegAsked, RechargeWallet, RecordOutcome
 from domain.payment.plan import WALLET_CODE
+from domain.screening.commands import (
+    ClearMatch,
+    ConfirmMatch,
+    LoadList,
+    ReachScan,
+    RecordMatches,
+)
+from domain.screening.entries import Hit
 from tests.examples import MERCHANT
 
 if TYPE_CHECKING:
@@ -47,6 +55,14 @@ def orders(told: "Story") -> None:
     told.do(ExtendOrder("F2", "续2号", ends + timedelta(days=9)))
     told.do(_deduct("K6", "F2", 10))
     told.do(RecordOutcome("deduct-K6", declined="no such account"))
+    told.do(LoadList("WATCH", 1, "ab" * 32, 1, 0))
+    told.do(ReachScan(1, "DEBTOR", 1, True))
+    for version, digest in ((1, "5f" * 16), (2, "6f" * 16)):
+        for number, action in (("W-7", "stop"), (f"W-{version}", "review")):
+            hit = Hit("WATCH", version, number, digest, "name", action)  # type: ignore[arg-type]
+            told.do(RecordMatches(DEBTOR, (hit,)))
+        told.do(ClearMatch(DEBTOR, "WATCH", "W-7", "another birthday"))
+    told.do(ConfirmMatch(DEBTOR, "WATCH", "W-2", "the same birthday"), actor="staff:zhao")
     told.count += 2 * DAY_US  # The clock goes on; the books stay open.
     told.do(EndOrder("F4"))
 

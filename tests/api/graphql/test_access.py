@@ -71,6 +71,9 @@ PROBES: dict[str, Probe] = {
     "authorityOrders": Probe(
         "authorityOrders { edges { node { no } } }", institution=True, there=False
     ),
+    "listMatches": Probe(
+        "listMatches { edges { node { entryNo } } }", institution=True, there=False
+    ),
     "members": Probe("members { edges { node { id } } }", institution=True),
     "clearingPositions": Probe(
         'clearingPositions(date: "2010-12-08") { channel }', institution=True

@@ -19,6 +19,7 @@ from projections.engine import checkpoints
 from projections.models import (
     authority_orders,
     cards,
+    list_matches,
     merchant_statements,
     orders,
     payment_legs,
@@ -232,6 +233,7 @@ WORDS: dict[type[Enum], tuple[str, ...]] = {
     enums.WithdrawalState: get_args(withdrawals.WithdrawalState),
     enums.AuthorityOrderState: get_args(authority_orders.OrderState),
     enums.DeductionState: get_args(authority_orders.DeductionState),
+    enums.ListMatchState: get_args(list_matches.MatchState),
     enums.RefundStage: get_args(transaction.Stage),
     enums.InstructionPurpose: get_args(Purpose),
     enums.InstructionState: INSTRUCTION_STATES,

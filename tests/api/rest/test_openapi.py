@@ -18,6 +18,7 @@ from domain.member.staffing import AppointOperator, DismissOperator
 from domain.payment.asking import ClaimAttempt, RecordAnswer, WithholdInstruction
 from domain.payment.forgetting import ForgetAgain
 from domain.refusals import Code
+from domain.screening.commands import LoadList, ReachScan, RecordMatches
 from domain.settlement.withdrawing import InstructWithdrawal
 from tests.api.conftest import Server
 
@@ -49,6 +50,9 @@ def test_every_command_of_the_domain_has_an_endpoint() -> None:
         ForgetAgain,
         InstructWithdrawal,
         EndOrder,
+        LoadList,
+        ReachScan,
+        RecordMatches,
     }
     ours |= {Propose, ExpireProposal, AppointOperator, DismissOperator}
     assert {endpoint.command for endpoint in ENDPOINTS} == set(COMMANDS) - ours
