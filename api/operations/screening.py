@@ -107,9 +107,14 @@ class Screening:
                 self.look(member_id, at_us)
 
     def after(self, command: Command, at_us: int) -> None:
-        """Look at who has told a name or number by a command that was taken."""
+        """Look at who has told a name or number by a command that was taken. If that fails, the
+        command is taken all the same, and the member is looked at before its money leaves."""
         if isinstance(command, TELLS) and self._vault is not None:
-            self.look(command.member_id, at_us)
+            self._forget(command.member_id)
+            try:
+                self.look(command.member_id, at_us)
+            except Refused as no:
+                log.warning("%s could not be looked up: %s", command.member_id, no)
 
     def look(self, member_id: str, at_us: int) -> bool:
         """Look a member up, and record what is new; whether something was. No list: nothing."""
@@ -221,6 +226,9 @@ class Screening:
 
     def _was_seen(self, state: lists.State, member_id: str) -> bool:
         return self._seen[0] == state.loads and member_id in self._seen[1]
+
+    def _forget(self, member_id: str) -> None:
+        self._seen[1].discard(member_id)
 
     def _remember(self, state: lists.State, member_id: str) -> None:
         if self._seen[0] != state.loads or len(self._seen[1]) >= MOST_REMEMBERED:

@@ -100,7 +100,7 @@ def test_of_no_order_and_without_the_vault(rich: Server) -> None:
     rich.vault_key = ""
     rich.restart()
     locked = rich.send("POST", DEDUCTIONS, DEDUCTED, role="cashier", key="k2")
-    problem(locked, 503, "vault_locked", "ZHANGFANG_VAULT_KEY")
+    problem(locked, 409, "vault_locked", "ZHANGFANG_VAULT_KEY")
 
 
 def test_directly_without_a_freeze_before(rich: Server) -> None:
