@@ -64,11 +64,17 @@ LEAVES: dict[type[Command], Callable[[Any, Ledger], Iterable[str]]] = {
 TELLS = (RegisterMember, BindCard, CertifyMember)
 
 
+def leaves(command: Command) -> bool:
+    """Whether a command would move money of ours out; quick. What a channel takes is not here
+    yet."""
+    if isinstance(command, PayOrder):
+        return WALLET_CODE in {command.method, *(leg.method for leg in command.legs)}
+    return type(command) in LEAVES
+
+
 def _payers(command: PayOrder, ledger: Ledger) -> Iterable[str]:
-    """Who pays out of a wallet; what a channel takes is not here yet."""
-    methods = {command.method, *(leg.method for leg in command.legs)}
     placed = ledger.state(order.stream(command.order_no)).placed
-    return (placed.buyer,) if placed is not None and WALLET_CODE in methods else ()
+    return (placed.buyer,) if placed is not None else ()
 
 
 def _merchants(command: SettleBatch | RetryPayout, ledger: Ledger) -> Iterable[str]:
@@ -94,9 +100,8 @@ class Screening:
         """Look at whose money a command would move, unless that was done since the lists changed:
         what is found stops the money, and so the command. Raises Refused(VAULT_LOCKED) where lists
         are in force and nobody can look."""
-        whose = LEAVES.get(type(command))
-        if whose is not None:
-            self.look_again(whose(command, self._ledger), at_us)
+        if leaves(command):
+            self.look_again(LEAVES[type(command)](command, self._ledger), at_us)
 
     def look_again(self, member_ids: Iterable[str], at_us: int) -> None:
         """Look at those who were not looked at since the lists changed. Raises as `before` does."""

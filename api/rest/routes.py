@@ -29,7 +29,7 @@ from api.http.bearer import authorization
 from api.http.errors import Problem
 from api.http.keys import Caller
 from api.http.straight import Handle
-from api.operations.screening import LEAVES
+from api.operations.screening import leaves
 from api.rest import (
     accounts,
     approvals,
@@ -122,7 +122,7 @@ def _handler(context: AppContext, endpoint: Endpoint) -> Handle:
         if endpoint.tokenised is not None:
             made = await endpoint.tokenised(context.personal, asked)
         assert isinstance(made, Command)
-        if type(made) in LEAVES and context.desk.screening is not None:
+        if leaves(made) and context.desk.screening is not None:  # May read the ledger.
             await anyio.to_thread.run_sync(context.desk.screening.before, made, at_us)
         wish = made
         if second_person(made, context.limits) is not None:

@@ -297,7 +297,7 @@ def close(state: State) -> list[Event]:
     if state.status == "closed":
         return []
     _need_open(state)
-    if state.attached:
+    if attachment.sum_fen(state.attached):
         raise attachment.stopped(state.account, state.attached, 0)
     if state.balance_fen or state.holds:
         raise Refused(Code.ACCOUNT_NOT_EMPTY, "account", state.account)

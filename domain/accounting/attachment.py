@@ -83,7 +83,7 @@ def without(queue: Queue, order: str) -> Queue:
 
 def stopped(account: str, queue: Queue, short_fen: int, field: str = "account") -> Refused:
     """Why money does not leave: it is there, and stopped."""
-    by = ", ".join(order for order, _ in queue)
+    by = ", ".join(order.lstrip(":") for order, fen in queue if fen)
     return Refused(
         Code.ACCOUNT_FROZEN, field, f"{account}: {short_fen} fen short, stopped for {by}"
     )

@@ -180,6 +180,7 @@ def deduct_money(unit: Unit, command: DeductMoney) -> dict[str, object]:
     wish = deduction.Wish(order_no, document, terms.account, terms.member_id, amount_fen, to)
     entry = deduction_asked(unit.accounting_date, terms.account, amount_fen)
     unit.record(stream, deduction.ask(state, wish, unit.actor, entry))
+    unit.record(held, account.attach(unit.load(held), on_its_way(number), 0, always=True))
     carry_along(unit, number, terms, -amount_fen)
     issue(
         unit,
@@ -194,6 +195,12 @@ def deduct_money(unit: Unit, command: DeductMoney) -> dict[str, object]:
         to=to,
     )
     return _deducted(unit, number)
+
+
+def on_its_way(deduction_no: str) -> str:
+    """What notes on an account that money of it is on its way to an authority: it stops nothing,
+    but its member is not forgotten meanwhile. No authority's order has such a number."""
+    return f":{deduction_no}"
 
 
 def _destination(command: DeductMoney) -> Destination:

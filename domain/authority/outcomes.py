@@ -9,7 +9,7 @@ from domain.accounting.chart import CHANNEL_SHORTAGE, account_id
 from domain.accounting.commands import home_or_suspense
 from domain.accounting.rules import deduction as rules
 from domain.authority import deduction, order
-from domain.authority.commands import carry_along, let_go
+from domain.authority.commands import carry_along, let_go, on_its_way
 from domain.fields import checked_number, checked_text
 from domain.kernel import Command, Entry, Stream, Unit
 from domain.payment import instruction
@@ -32,6 +32,7 @@ def deduction_succeeded(unit: Unit, outcome: Outcome[Succeeded]) -> None:
     facts = deduction.succeed(unit.load(stream), entry)
     unit.record(stream, facts)
     if facts:
+        _no_more_on_its_way(unit, stream)
         _arrived(unit, stream)
 
 
@@ -49,6 +50,7 @@ def deduction_declined(unit: Unit, outcome: Outcome[Declined]) -> None:
     facts = deduction.fail(state, outcome.fact.reason, entry)
     unit.record(stream, facts)
     if facts:
+        _no_more_on_its_way(unit, stream)
         _stopped_again(unit, stream, was_paid=False)
 
 
@@ -130,6 +132,12 @@ def _come_back(
     unit.record(stream, facts)
     if facts:
         _stopped_again(unit, stream, was_paid=True)
+
+
+def _no_more_on_its_way(unit: Unit, stream: "Stream[deduction.State]") -> None:
+    asked = deduction.needed(unit.load(stream))
+    held, note = account.stream(asked.account), on_its_way(deduction.number_of(stream))
+    unit.record(held, account.detach(unit.load(held), note))
 
 
 def _arrived(unit: Unit, stream: "Stream[deduction.State]") -> None:

@@ -270,7 +270,20 @@ def test_one_whose_order_was_lifted_meanwhile_comes_back_free(books: Books) -> N
     books.do(LiftOrder("F1", "解1号"))
     books.do(RecordOutcome("deduct-K1", declined="no"))
     assert wallet(books).available_fen == 5_000
+    assert wallet(books).attached == ()
     right(books)
+
+
+def test_its_member_is_not_forgotten_while_money_is_on_its_way(books: Books) -> None:
+    recharge(books, 5_000)
+    books.do(place())
+    books.do(deduct())
+    books.do(LiftOrder("F1", "解1号"))
+    books.at_us += 11 * 366 * DAY_US
+    forget = ForgetMember(BUYER, PAY_DAY, 10, "asked")
+    assert refusal(books, forget) is Code.ACCOUNT_FROZEN
+    books.do(RecordOutcome("deduct-K1", succeeded="B1"))
+    books.do(forget)
 
 
 def test_no_more_than_what_is_there_for_its_own_order_is_taken(books: Books) -> None:
