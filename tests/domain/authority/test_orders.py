@@ -23,7 +23,7 @@ from domain.payment.commands import LegAsked, RecordOutcome, TransferMoney
 from domain.payment.forgetting import ForgetMember
 from domain.payment.plan import WALLET_CODE
 from domain.refusals import Code
-from domain.settlement.withdrawing import RequestWithdrawal
+from domain.settlement.withdrawing import InstructWithdrawal, RequestWithdrawal
 from tests.books import Books, names, refusal
 from tests.days import right
 from tests.domain.withdrawing import PAYABLE, TRANSIT, WALLET, bind, recharge
@@ -183,6 +183,20 @@ def test_what_was_under_way_before_goes_on(books: Books) -> None:
     assert wallet(books).taking_fen == 0
     books.do(RecordOutcome("withdraw-X1", declined="closed"))
     assert wallet(books).stopped_fen == 7_000
+    right(books)
+
+
+def test_a_withdrawal_that_waits_for_its_date_is_not_sent_while_more_is_wanted(
+    books: Books,
+) -> None:
+    bind(books)
+    recharge(books, 10_000)
+    books.do(RequestWithdrawal("X1", BUYER, 4_000, 0, speed="T+1"))
+    books.do(place(fen=7_000))
+    books.next_day()
+    assert refusal(books, InstructWithdrawal("X1")) is Code.ACCOUNT_FROZEN
+    recharge(books, 1_000, "W2")  # Now all is there that the order wants.
+    assert books.do(InstructWithdrawal("X1"))["state"] == "instructed"
     right(books)
 
 
