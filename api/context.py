@@ -16,6 +16,7 @@ from api.operations.bindings import Binder
 from api.operations.desk import Desk
 from api.operations.outbox import Outbox
 from api.operations.personal import Keeping, Personal
+from api.operations.screening import Screening
 from api.operations.watching import Watch, Watched
 from api.operations.worker import FEW_DAYS, Worker
 from domain.approval.kinds import Limits
@@ -165,7 +166,7 @@ def open_context(
     projector = Projector(
         ledger.recorder, writes, tuple(READ_MODELS.values()), on_written=partial(_tell, told)
     )
-    desk = Desk(ledger, reads, projector, channel, network is not None)
+    desk = _desk(ledger, reads, projector, channel, network is not None, keeping)
     background: list[Background] = [_follower(desk, arrivals, follows=not projections)]
     if projections:
         background.append(ProjectionThread(projector, ledger))
@@ -184,6 +185,19 @@ def open_context(
     watch = _watch(desk, clocks, None if network is None else frozenset(heard))
     seen = (tuple(background), Rates(), arrivals, None, heard, watch)
     return AppContext(desk, KeyRing(reads, ledger.state), clock, writes, personal, *seen)
+
+
+def _desk(
+    ledger: Ledger,
+    reads: Engine,
+    projector: Projector,
+    channel: ChannelPort,
+    over_network: bool,
+    keeping: Keeping,
+) -> Desk:
+    """With who looks members up in the lists, under a key of the vault."""
+    screening = Screening(ledger, reads, keeping.vault)
+    return Desk(ledger, reads, projector, channel, over_network, screening)
 
 
 def _follower(desk: Desk, arrivals: Arrivals, *, follows: bool) -> Follower:

@@ -20,6 +20,10 @@ from domain.accounting.chart import (
 )
 from domain.approval import approval
 from domain.approval import commands as approving
+from domain.authority import commands as authorities
+from domain.authority import deduction
+from domain.authority import order as authority_order
+from domain.authority import outcomes as deducted
 from domain.cashier import commands as cashier
 from domain.cashier import session
 from domain.channel import channel
@@ -42,6 +46,8 @@ from domain.payment import (
     withdrawal,
 )
 from domain.payment import commands as paying
+from domain.screening import commands as screening
+from domain.screening import lists, match
 from domain.settlement import batch, published, publishing, withdrawing, withdrawn
 from domain.settlement import commands as settling
 from domain.transaction import commands as trading
@@ -196,6 +202,22 @@ def _seal(command: settling.SealBatch) -> list[str]:
     return [batch.stream(command.batch_id), published.STREAM]
 
 
+def _authority(command: Any) -> list[str]:
+    return [authority_order.stream(command.order_no)]
+
+
+def _deduction(command: Any) -> list[str]:
+    return [deduction.stream(command.deduction_no)]
+
+
+def _lists(_command: Any) -> list[str]:
+    return [lists.STREAM]
+
+
+def _screened(command: Any) -> list[str]:
+    return [member.stream(command.member_id), match.stream(command.member_id)]
+
+
 COMMANDS: dict[type[Command], Handling] = {
     membership.RegisterMember: Handling("member.register", membership.register_member, _register),
     membership.AddOperator: Handling("member.add_operator", membership.add_operator, _member),
@@ -320,6 +342,19 @@ COMMANDS: dict[type[Command], Handling] = {
         "channel.report_unknown_number", channels.report_unknown_number, _channel
     ),
     channels.SettleReport: Handling("channel.settle_report", channels.settle_report, _channel),
+    authorities.PlaceOrder: Handling("authority.place", authorities.place_order, _authority),
+    authorities.ExtendOrder: Handling("authority.extend", authorities.extend_order, _authority),
+    authorities.LiftOrder: Handling("authority.lift", authorities.lift_order, _authority),
+    authorities.EndOrder: Handling("authority.end", authorities.end_order, _authority),
+    authorities.DeductMoney: Handling("authority.deduct", authorities.deduct_money, _authority),
+    deducted.ReturnDeduction: Handling(
+        "authority.return_deduction", deducted.return_deduction, _deduction
+    ),
+    screening.LoadList: Handling("lists.load", screening.load_list, _lists),
+    screening.ReachScan: Handling("lists.reach", screening.reach_scan, _lists),
+    screening.RecordMatches: Handling("lists.match", screening.record_matches, _screened),
+    screening.ConfirmMatch: Handling("lists.confirm", screening.confirm_match, _screened),
+    screening.ClearMatch: Handling("lists.clear", screening.clear_match, _screened),
     publishing.PublishCalendar: Handling(
         "calendar.publish", publishing.publish_calendar, lambda _: [published.STREAM]
     ),

@@ -8,6 +8,8 @@ from types import ModuleType
 
 from domain.accounting import account, reversal
 from domain.approval import approval
+from domain.authority import deduction
+from domain.authority import order as authority_order
 from domain.cashier import session
 from domain.channel import channel
 from domain.clearing import day
@@ -23,6 +25,7 @@ from domain.payment import (
     transfer,
     withdrawal,
 )
+from domain.screening import lists, match
 from domain.settlement import batch, carry, published
 from domain.transaction import refund, transaction
 
@@ -55,6 +58,10 @@ EVENTS: dict[str, type[Fact]] = {
     "account.posted.1": account.Posted,
     "account.held.1": account.Held,
     "account.hold_released.1": account.HoldReleased,
+    "account.hold_taken.1": account.HoldTaken,
+    "account.attached.1": account.Attached,
+    "account.attached_changed.1": account.AttachedChanged,
+    "account.detached.1": account.Detached,
     "account.frozen.1": account.Frozen,
     "account.unfrozen.1": account.Unfrozen,
     "account.closed.1": account.Closed,
@@ -150,6 +157,24 @@ EVENTS: dict[str, type[Fact]] = {
     "channel.unknown_number_reported.1": channel.UnknownNumberReported,
     "channel.unknown_number_settled.1": channel.UnknownNumberSettled,
     "calendar.published.1": published.Published,
+    "authority.order_placed.1": authority_order.Placed,
+    "authority.order_extended.1": authority_order.Extended,
+    "authority.order_lifted.1": authority_order.Lifted,
+    "authority.order_ended.1": authority_order.Ended,
+    "authority.order_asked.1": authority_order.Asked,
+    "authority.order_asked_late.1": authority_order.AskedLate,
+    "authority.order_paid.1": authority_order.Paid,
+    "authority.order_came_back.1": authority_order.CameBack,
+    "deduction.asked.1": deduction.Asked,
+    "deduction.succeeded.1": deduction.Succeeded,
+    "deduction.failed.1": deduction.Failed,
+    "deduction.succeeded_late.1": deduction.SucceededLate,
+    "deduction.returned.1": deduction.Returned,
+    "lists.loaded.1": lists.Loaded,
+    "lists.reached.1": lists.Reached,
+    "screening.matched.1": match.Matched,
+    "screening.confirmed.1": match.Confirmed,
+    "screening.cleared.1": match.Cleared,
     "approval.proposed.1": approval.Proposed,
     "approval.approved.1": approval.Approved,
     "approval.refused.1": approval.TurnedDown,
@@ -187,4 +212,8 @@ AGGREGATES: dict[str, ModuleType] = {
     "access": api_access,
     "approval": approval,
     "cashier": session,
+    "authority": authority_order,
+    "deduction": deduction,
+    "lists": lists,
+    "screening": match,
 }

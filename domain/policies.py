@@ -13,6 +13,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from domain.accounting.commands import open_channel_accounts, open_member_accounts
+from domain.authority.outcomes import (
+    deduction_declined,
+    deduction_late,
+    deduction_returned,
+    deduction_succeeded,
+)
 from domain.channel import channel
 from domain.channel.port import Purpose
 from domain.clearing import split
@@ -72,6 +78,7 @@ OWNERS: dict[tuple[str, Purpose], Owner] = {
     ),
     ("settlement", "payout"): Owner(payout_succeeded, payout_declined, _nothing, _nothing),
     ("withdrawal", "payout"): Owner(withdrawal_succeeded, withdrawal_declined, _nothing, _nothing),
+    ("deduction", "payout"): Owner(deduction_succeeded, deduction_declined, _nothing, _nothing),
 }
 
 
@@ -117,6 +124,14 @@ AGAINST: dict[tuple[str, Purpose], dict[Kind, Reacts]] = {
         "less": _listed,
         "declined": contradicted.paid_out_withdrawn,
         "returned": withdrawal_returned,
+    },
+    ("deduction", "payout"): {
+        "late": deduction_late,
+        "second": contradicted.paid_out_above,
+        "more": _listed,
+        "less": _listed,
+        "declined": contradicted.paid_out_withdrawn,
+        "returned": deduction_returned,
     },
 }
 

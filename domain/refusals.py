@@ -57,6 +57,20 @@ class Code(StrEnum):
     HOLD_NOT_FOUND = "hold_not_found"
     HOLD_EXISTS = "hold_exists"
     HOLD_LIMIT = "hold_limit"
+    # Orders of authorities, and lists.
+    AUTHORITY_ORDER_NOT_FOUND = "authority_order_not_found"
+    AUTHORITY_ORDER_EXISTS = "authority_order_exists"
+    AUTHORITY_ORDER_STATE_WRONG = "authority_order_state_wrong"
+    AUTHORITY_ORDER_INVALID = "authority_order_invalid"
+    AUTHORITY_ORDER_LIMIT = "authority_order_limit"
+    DEDUCTION_NOT_FOUND = "deduction_not_found"
+    DEDUCTION_EXISTS = "deduction_exists"
+    DEDUCTION_STATE_WRONG = "deduction_state_wrong"
+    DEDUCTION_BEYOND = "deduction_beyond"
+    LIST_INVALID = "list_invalid"
+    LIST_VERSION_TAKEN = "list_version_taken"
+    LIST_MATCH_NOT_FOUND = "list_match_not_found"
+    LIST_MATCH_STATE_WRONG = "list_match_state_wrong"
     ENTRY_UNBALANCED = "entry_unbalanced"
     ENTRY_ALREADY_REVERSED = "entry_already_reversed"
     ENTRY_NOT_FOUND = "entry_not_found"
@@ -175,6 +189,19 @@ MEANING: dict[Code, str] = {
     Code.HOLD_NOT_FOUND: "The account has no hold with this id.",
     Code.HOLD_EXISTS: "A hold of another amount with this id already exists on the account.",
     Code.HOLD_LIMIT: "The account has as many holds as the system keeps.",
+    Code.AUTHORITY_ORDER_NOT_FOUND: "No order of an authority has this number.",
+    Code.AUTHORITY_ORDER_EXISTS: "Another order of an authority with this number already exists.",
+    Code.AUTHORITY_ORDER_STATE_WRONG: "The authority's order is not in the state this step needs.",
+    Code.AUTHORITY_ORDER_INVALID: "The authority may not order this, or not until this date.",
+    Code.AUTHORITY_ORDER_LIMIT: "As many orders of authorities stand on the account as may.",
+    Code.DEDUCTION_NOT_FOUND: "No deduction has this number.",
+    Code.DEDUCTION_EXISTS: "Another deduction with this number already exists.",
+    Code.DEDUCTION_STATE_WRONG: "The deduction is not in the state this step needs.",
+    Code.DEDUCTION_BEYOND: "The deduction is more than is stopped for its order.",
+    Code.LIST_INVALID: "The list cannot be read; `detail` says which line, and why.",
+    Code.LIST_VERSION_TAKEN: "Another list was loaded under this version, or a newer one.",
+    Code.LIST_MATCH_NOT_FOUND: "The member has no such match.",
+    Code.LIST_MATCH_STATE_WRONG: "The match is not in the state this step needs.",
     Code.ENTRY_UNBALANCED: "Debits and credits differ, or an entry has no lines.",
     Code.ENTRY_ALREADY_REVERSED: "The entry has been reversed before.",
     Code.ENTRY_NOT_FOUND: "No entry stands at this reference.",
@@ -259,6 +286,8 @@ NUMBER_TAKEN = frozenset(
         Code.REFUND_EXISTS,
         Code.TRANSFER_EXISTS,
         Code.WITHDRAWAL_EXISTS,
+        Code.AUTHORITY_ORDER_EXISTS,
+        Code.DEDUCTION_EXISTS,
         Code.APPROVAL_EXISTS,
     }
 )

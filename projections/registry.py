@@ -4,6 +4,7 @@ from projections.engine.model import ReadModel
 from projections.models import (
     account_days,
     approvals,
+    authority_orders,
     balances,
     business_days,
     cards,
@@ -13,6 +14,7 @@ from projections.models import (
     instruction_attempts,
     instructions,
     journal,
+    list_matches,
     members,
     merchant_statements,
     orders,
@@ -47,6 +49,8 @@ READ_MODELS: dict[str, ReadModel] = {
     "refunds": refunds.MODEL,
     "settlement_items": settlement_items.MODEL,
     "withdrawals": withdrawals.MODEL,
+    "authority_orders": authority_orders.MODEL,
+    "list_matches": list_matches.MODEL,
     "approvals": approvals.MODEL,
     "permissions": permissions.MODEL,
 }

@@ -31,6 +31,7 @@ from domain.payment.asked import Destination
 from domain.payment.plan import Leg, Share
 from domain.settlement import batch, carry, published
 from domain.transaction import refund, transaction
+from tests import authority_examples
 
 MERCHANT, MERCHANT_NAME = "SQUIRRELS", "三只松鼠旗舰店"
 BUYER, BUYER_NAME = "LILEI", "李雷"
@@ -322,6 +323,7 @@ EXAMPLES: dict[str, Fact] = {
         1, PAID_AT, PAID_AT + 3_600_000_000, "a new release of the network", PAID_AT
     ),
     "channel.maintenance_withdrawn.1": channel.MaintenanceWithdrawn(1, "done early"),
+    **authority_examples.EXAMPLES,
     "approval.proposed.1": approval.Proposed(
         "payout_retry",
         PAYOUT_NO,

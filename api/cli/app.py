@@ -21,6 +21,7 @@ from api.cli import (
     feeds,
     importing,
     keys,
+    lists,
     membership,
     projecting,
     reports,
@@ -92,6 +93,7 @@ app.add_typer(vault.app, name="vault")
 app.add_typer(membership.app, name="member")
 app.add_typer(documents.app, name="document")
 app.add_typer(calendars.app, name="calendar")
+app.add_typer(lists.app, name="lists")
 app.command("verify")(verifying.verify)
 app.add_typer(drilling.app, name="drill")
 app.command("head")(verifying.head)

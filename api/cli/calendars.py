@@ -57,7 +57,7 @@ def publish(
 ) -> None:
     """Publish working days. Due dates that are fixed stay; what waits for a year goes on."""
     with answering(database, as_json) as say:
-        who = checked_member_id(_name() if operator is None else operator, "operator")
+        who = checked_member_id(operator_name() if operator is None else operator, "operator")
         command = read_publication(file)
         content = hashlib.sha256(msgspec.json.encode(command)).hexdigest()
         number = f"calendar.publish:{command.version}:{content[:16]}"
@@ -117,7 +117,8 @@ def read_publication(path: Path) -> PublishCalendar:
     return PublishCalendar(found.version, found.published, found.source, days)
 
 
-def _name() -> str:
+def operator_name() -> str:
+    """Who is logged in at the machine; "" when it cannot say."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -7,6 +7,7 @@ from rich.table import Table
 from sqlalchemy import Connection
 
 from api.cli.approvals import approval_json, say_approvals
+from api.cli.authorities import deduction_json, match_json, order_json, say_matches, say_orders
 from api.cli.opening import open_desk
 from api.cli.output import DatabaseOption, JsonOption, Say, answering
 from api.cli.withdrawals import say_withdrawals, withdrawal_json
@@ -52,6 +53,9 @@ class Found:
         self.refunds = attention.refunds(view)
         self.withdrawals = attention.withdrawals(view)
         self.approvals = attention.approvals(view)
+        self.deductions = attention.deductions(view)
+        self.ending_orders = attention.ending_orders(view)
+        self.list_matches = attention.list_matches(view)
         self.suspense = attention.suspense(view)
         self.paused = attention.paused(view)
 
@@ -68,6 +72,9 @@ class Found:
             "refunds": _some_json(self.refunds, _refund_json),
             "withdrawals": _some_json(self.withdrawals, withdrawal_json),
             "approvals": _some_json(self.approvals, approval_json),
+            "deductions": _some_json(self.deductions, deduction_json),
+            "ending_orders": _some_json(self.ending_orders, order_json),
+            "list_matches": _some_json(self.list_matches, match_json),
             "suspense": [_suspense_json(one) for one in self.suspense],
             "paused_read_models": [
                 {"name": one.name, "position": one.position, "reason": one.reason}
@@ -111,13 +118,16 @@ class Found:
         _say_refunds(say, self.refunds)
         say_withdrawals(say, self.withdrawals, _table)
         say_approvals(say, self.approvals, _table)
+        say_orders(say, self.deductions, self.ending_orders, _table)
+        say_matches(say, self.list_matches, _table)
         for one in self.suspense:
             _say_suspense(say, one)
         rows = [(one.name, str(one.position), one.reason or "") for one in self.paused]
         _table(say, "Paused read models", ("name", "at", "why"), rows, False)
         lists: tuple[Some[Any], ...] = (self.hindrances, self.instructions, self.contradictions)
         lists = (*lists, self.suspense_items, self.unknown_numbers, self.payouts, self.refunds)
-        lists = (*lists, self.withdrawals, self.approvals)
+        lists = (*lists, self.withdrawals, self.approvals, self.deductions, self.ending_orders)
+        lists = (*lists, self.list_matches)
         if not any((*(one.items for one in lists), self.suspense, self.paused)):
             say.line("Nothing waits for anybody.")
 

@@ -1,6 +1,5 @@
 """Accounts and their balances: `account`, `accounts`."""
 
-import operator
 from typing import Annotated, Any
 
 import strawberry
@@ -18,15 +17,19 @@ from api.graphql.reads import Info
 from api.graphql.scalars import BigInt, Date
 from api.graphql.scope import Scope
 from api.graphql.shapes import of, shape, shape_of
+from domain.accounting.attachment import available_of, stopped_of
 from domain.accounting.chart import title_of
 from projections.models import account_days, balances
 from projections.tables.paging import Page
+
+FIGURES = ("balance_fen", "held_fen", *balances.ATTACHED)
 
 
 @shape(currency="currency")
 class Account:
     """An account of the chart. `balance` is on its normal side: what an asset holds, what is owed
-    on a liability; `available` is the balance less what is held. `frozen` is empty, `in`, `out` or
+    on a liability; `stopped` is what orders of authorities, or a list, stop of it (司法冻结);
+    `available` is the balance less what is held or stopped. `frozen` is empty, `in`, `out` or
     `both`; `status` is `open` or `closed`."""
 
     id: ID = of("account")
@@ -39,7 +42,8 @@ class Account:
     credit: Money
     balance: Money
     held: Money
-    available: Money = of("balance_fen", "held_fen", make=operator.sub)
+    stopped: Money = of(*FIGURES, make=stopped_of)
+    available: Money = of(*FIGURES, make=available_of)
     status: AccountStatus
     frozen: str
     postings: BigInt

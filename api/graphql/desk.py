@@ -7,6 +7,12 @@ from sqlalchemy import Connection
 from strawberry import ID
 
 from api.graphql.approvals import Approval, approval_of
+from api.graphql.authorities import (
+    AuthorityOrder,
+    Deduction,
+    authority_order_of,
+    deduction_of,
+)
 from api.graphql.contradictions import (
     Contradiction,
     SuspenseItem,
@@ -18,6 +24,7 @@ from api.graphql.enums import DeskStep, InstructionPurpose
 from api.graphql.instructions import Instruction, instruction_of
 from api.graphql.journal import JournalLine, journal_line
 from api.graphql.ledger import Projection, paused_projections
+from api.graphql.matches import ListMatch, list_match_of
 from api.graphql.money import Money, money
 from api.graphql.reads import Info
 from api.graphql.refunds import Refund, refund_of
@@ -188,6 +195,21 @@ class Desk:
     async def withdrawals(self, info: Info) -> DeskList[Withdrawal]:
         """Withdrawals above the limit, which wait for a second person."""
         return await _listed(info, attention.withdrawals, withdrawal_of)
+
+    @resolved
+    async def deductions(self, info: Info) -> DeskList[Deduction]:
+        """Deductions that were not paid, or came back: their money is stopped again."""
+        return await _listed(info, attention.deductions, deduction_of)
+
+    @resolved
+    async def ending_orders(self, info: Info) -> DeskList[AuthorityOrder]:
+        """Orders of authorities that end within a week of the open day."""
+        return await _listed(info, attention.ending_orders, authority_order_of)
+
+    @resolved
+    async def list_matches(self, info: Info) -> DeskList[ListMatch]:
+        """Members that match a list, whom no person has looked at, the oldest first."""
+        return await _listed(info, attention.list_matches, list_match_of)
 
     @resolved
     async def approvals(self, info: Info) -> DeskList[Approval]:

@@ -210,6 +210,35 @@ class RefundState(Enum):
 
 
 @closed_set
+class AuthorityOrderState(Enum):
+    """Lifted: by a document; ended: its last date is over; executed: all of it was taken."""
+
+    in_force = "in_force"
+    lifted = "lifted"
+    ended = "ended"
+    executed = "executed"
+
+
+@closed_set
+class ListMatchState(Enum):
+    """Open: no person has looked at it; cleared: it is somebody else."""
+
+    open = "open"
+    confirmed = "confirmed"
+    cleared = "cleared"
+
+
+@closed_set
+class DeductionState(Enum):
+    """Failed: the bank did not pay it; returned: it sent it back after it had paid."""
+
+    instructed = "instructed"
+    succeeded = "succeeded"
+    failed = "failed"
+    returned = "returned"
+
+
+@closed_set
 class WithdrawalState(Enum):
     """Unapproved: it waits for a second operator; waiting: for its date; failed or turned down: the
     wallet has it again; returned: the bank sent it back after it had paid."""

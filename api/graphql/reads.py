@@ -22,6 +22,7 @@ from domain.refusals import Code, Refused
 from projections.engine import checkpoints
 from projections.engine.arrivals import Arrivals
 from projections.models import (
+    authority_orders,
     channels,
     contradictions,
     instruction_attempts,
@@ -61,10 +62,12 @@ class Reads(Scope):
         "channel_health",
         "channel_times",
         "contradictions_of",
+        "deductions_of",
         "document",
         "entries",
         "instructions_of",
         "order_lines",
+        "order_shares",
         "payment_legs",
         "payment_lines",
         "payment_steps",
@@ -103,6 +106,8 @@ class Reads(Scope):
         self.instructions_of = self._loader(instructions.instructions_of)
         self.attempts = self._loader(instructions.attempts_of)
         self.contradictions_of = self._loader(contradictions.contradictions_of)
+        self.order_shares = self._loader(authority_orders.shares)
+        self.deductions_of = self._loader(authority_orders.deductions_by)
         self.suspense_items_of = self._loader(suspense_items.items_of)
         self.channel_health = self._loader(self._channel_health)
         self.channel_times = self._loader(

@@ -11,6 +11,7 @@ from strawberry.types import ExecutionContext
 from api.graphql.access import root
 from api.graphql.accounts import account, accounts
 from api.graphql.approvals import approvals, permissions
+from api.graphql.authorities import authority_orders
 from api.graphql.cards import cards
 from api.graphql.channels import channels
 from api.graphql.describing import object_type
@@ -18,6 +19,7 @@ from api.graphql.desk import desk
 from api.graphql.instructions import instruction, instructions
 from api.graphql.journal import journal
 from api.graphql.ledger import ledger, projections
+from api.graphql.matches import list_matches
 from api.graphql.members import member, members
 from api.graphql.orders import order, orders
 from api.graphql.payments import payment, payments
@@ -62,6 +64,8 @@ class Query:
     cards = root(cards)
     withdrawal = root(withdrawal)
     withdrawals = root(withdrawals)
+    authority_orders = root(authority_orders)
+    list_matches = root(list_matches)
     desk = root(desk)
     ledger = root(ledger)
     projections = root(projections)

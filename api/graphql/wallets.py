@@ -1,9 +1,8 @@
 """Wallets of personal members: `wallet`."""
 
-import operator
-
 from strawberry import ID
 
+from api.graphql.accounts import FIGURES
 from api.graphql.enums import AccountStatus
 from api.graphql.money import Money
 from api.graphql.plan.declared import ROOTS
@@ -11,6 +10,7 @@ from api.graphql.plan.roots import Keyed
 from api.graphql.reads import Info
 from api.graphql.scalars import BigInt
 from api.graphql.shapes import of, shape, shape_of
+from domain.accounting.attachment import available_of, stopped_of
 from domain.accounting.chart import WALLET, account_id
 from projections.models import balances as model
 
@@ -18,13 +18,15 @@ from projections.models import balances as model
 @shape(currency="currency")
 class Wallet:
     """A member's wallet: `available` is the balance less what is held, for payments that are on
-    their way and by operators. `frozen` is empty, `in`, `out` or `both`."""
+    their way and by operators, and what is `stopped` by orders of authorities, or a list. `frozen`
+    is empty, `in`, `out` or `both`."""
 
     member_id: ID = of("owner")
     account_id: ID = of("account")
     balance: Money
     held: Money
-    available: Money = of("balance_fen", "held_fen", make=operator.sub)
+    stopped: Money = of(*FIGURES, make=stopped_of)
+    available: Money = of(*FIGURES, make=available_of)
     status: AccountStatus
     frozen: str
     last_position: BigInt

@@ -19,6 +19,7 @@ from domain.kernel import day_end_us, shanghai_date
 from domain.ledger.answer import Outcome, Refusal
 from projections.engine.checkpoints import PAUSED, Checkpoint, load
 from projections.models import (
+    authority_orders,
     balances,
     business_days,
     contradictions,
@@ -30,6 +31,7 @@ from projections.models import (
 )
 from projections.models.approvals import Approval
 from projections.models.approvals import waiting as waiting_approvals
+from projections.models.authority_orders import AuthorityOrder, Deduction
 from projections.models.balances import Account
 from projections.models.business_days import BusinessDay
 from projections.models.channels import UnknownNumber
@@ -37,6 +39,7 @@ from projections.models.channels import unknown_numbers as reported
 from projections.models.contradictions import Contradiction
 from projections.models.instructions import Instruction
 from projections.models.journal import JournalLine
+from projections.models.list_matches import ListMatch, open_matches
 from projections.models.refunds import Refund, awaiting_approval
 from projections.models.settlement_batches import SettlementBatch
 from projections.models.settlement_payouts import Payout
@@ -186,6 +189,27 @@ def refunds(connection: Connection) -> Some[Refund]:
 def withdrawals(connection: Connection) -> Some[Withdrawal]:
     """Withdrawals above the limit, which wait for a second person, the oldest first."""
     return _some(unapproved, connection)
+
+
+def deductions(connection: Connection) -> Some[Deduction]:
+    """Deductions that were not paid or came back, whose money is stopped again, the oldest first:
+    to be asked for anew, or their order to be lifted."""
+    return _some(authority_orders.came_back, connection)
+
+
+def ending_orders(connection: Connection) -> Some[AuthorityOrder]:
+    """Orders of authorities that end within a week of the open day, the first to end first: the
+    authority is asked whether it extends them."""
+    day = business_days.latest_day(connection)
+    if day is None:
+        return Some([], False)
+    until = day.accounting_date + timedelta(days=7)
+    return _some(lambda books, most: authority_orders.ending(books, until, most), connection)
+
+
+def list_matches(connection: Connection) -> Some[ListMatch]:
+    """Members that match a list and that no person has looked at, the oldest first."""
+    return _some(open_matches, connection)
 
 
 def approvals(connection: Connection) -> Some[Approval]:

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from msgspec import Struct
 from sqlalchemy import Engine
 
+from api.operations.screening import Screening
 from domain.channel.port import ChannelPort, ChannelRequest, Result, Unknown, carry_out
 from domain.kernel import MICROSECONDS, Command, Request, key
 from domain.ledger.answer import Answer
@@ -40,6 +41,7 @@ class Desk(Struct, frozen=True):
     projector: Projector
     channel: ChannelPort
     over_network: bool = False  # Then nothing is carried out in this process's channel.
+    screening: Screening | None = None  # Looks members up in the lists that are in force.
 
     def catch_up(self) -> None:
         """Bring the read models to the head, so that what is read next is all there is.

@@ -110,16 +110,32 @@ def settle_due(desk: Desk, on: date, at_us: int) -> tuple[int, int, list[Hindran
     """Review and settle every sealed batch that is due, and pay out: (settled, payouts, …)."""
     desk.catch_up()
     with desk.engine.connect() as connection:
-        ids = [item.batch_id for item in settlement_batches.to_settle(connection, on, ALL)]
+        due = [item.batch_id for item in settlement_batches.to_settle(connection, on, ALL)]
     reviewed = _each(
-        desk, ids, lambda one: (f"batch.review:{one}:{on}", ReviewBatch(one)), at_us, SETTLER
+        desk, due, lambda one: (f"batch.review:{one}:{on}", ReviewBatch(one)), at_us, SETTLER
     )
+    ids, unseen = _looked_at(desk, due, at_us)
     settled = _each(
         desk, ids, lambda one: (f"batch.settle:{one}:{on}", SettleBatch(one)), at_us, SETTLER
     )
     paid = record_outcomes(desk, outcomes(desk, _issued_payouts(desk)), at_us)
-    hindrances = _hindrances(ids, reviewed) + _hindrances(ids, settled)
+    hindrances = _hindrances(due, reviewed) + unseen + _hindrances(ids, settled)
     return _new(settled), _new(paid), hindrances
+
+
+def _looked_at(desk: Desk, batch_ids: list[str], at_us: int) -> tuple[list[str], list[Hindrance]]:
+    """Those whose merchants were looked up in the lists, before money leaves."""
+    looked: list[str] = []
+    hindrances: list[Hindrance] = []
+    for one in batch_ids:
+        try:
+            if desk.screening is not None:
+                desk.screening.before(SettleBatch(one), at_us)
+        except Refused as no:
+            hindrances.append(Hindrance(one, Refusal(no.code, no.field, no.detail)))
+        else:
+            looked.append(one)
+    return looked, hindrances
 
 
 def _issued_payouts(desk: Desk) -> list[str]:

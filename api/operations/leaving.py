@@ -5,6 +5,7 @@ from datetime import date
 
 from api.operations.desk import Desk, in_chunks, request
 from domain.kernel import MICROSECONDS
+from domain.refusals import Refused
 from domain.settlement.withdrawing import InstructWithdrawal
 from projections.models import withdrawals
 
@@ -24,6 +25,12 @@ def instruct_due(desk: Desk, on: date, at_us: int) -> int:
         if not due:
             return made
         after = due[-1].position
+        try:
+            if desk.screening is not None:
+                desk.screening.look_again((one.member_id for one in due), at_us)
+        except Refused as no:
+            log.warning("withdrawals wait: %s", no)
+            return made
         requests = [
             request(
                 f"withdraw:{one.withdrawal_no}:{at_us // HOUR_US}",

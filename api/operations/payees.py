@@ -60,4 +60,5 @@ class Payees:
 def _found(personal: Personal, member_id: str, to: Destination | None) -> Particulars | None:
     if to is None:
         return personal.default_account(member_id)
-    return personal.particulars(member_id, to.particulars)
+    found = personal.particulars(member_id, to.particulars)
+    return found or personal.authority_account(member_id, to.particulars)

@@ -39,6 +39,7 @@ from domain.vault.vault import MemberKey, Vault
 from projections.models import cards
 
 CARD, CODE, IDENTITY, NAME = "card", "code", "identity", "name"  # Kinds of items in the vault.
+ACCOUNT = "account"  # One that an authority names, beside what is known of whose money it takes.
 NO_KEY = "no key of the vault is configured here: ZHANGFANG_VAULT_KEY or ZHANGFANG_VAULT_KEY_FILE"
 
 
@@ -281,6 +282,13 @@ class Personal:
         state = self.ledger.state(card.stream(member_id))
         bound = state.bound(state.default) if state.default else None
         return None if bound is None else self.particulars(member_id, bound.particulars)
+
+    def authority_account(self, member_id: str, item: str) -> Particulars | None:
+        """The account that an authority takes a member's money to, in clear."""
+        found = self.vault.read(member_id, ACCOUNT, item)
+        if found is None:
+            return None
+        return Particulars("enterprise", found["number"], found["name"], "", "")
 
     def _known(self, member_id: str) -> tuple[member.State, MemberKey]:
         vault = self.vault

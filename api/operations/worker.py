@@ -18,6 +18,7 @@ from api.operations.desk import OPERATIONS, WORKER, Desk, outcomes, record_outco
 from api.operations.end_of_day import confirm_due, end_of_day
 from api.operations.expiring import expire_overdue
 from api.operations.leaving import instruct_due
+from api.operations.ordered import end_over
 from domain.clearing import day
 from domain.clearing.commands import OpenBooks
 from domain.kernel import DAY_US, MICROSECONDS, day_end_us, shanghai_date
@@ -117,6 +118,9 @@ class Worker:
             self.status.waiting = f"the books stand at {open_date}" if far_back else ""
             self._carry_out(now_us, now_us - self._days_behind * DAY_US if far_back else 0)
             expire_overdue(self._desk, now_us)
+            end_over(self._desk, now_us)
+            if self._desk.screening is not None:  # What a load has begun, and did not end.
+                self._desk.screening.scan_some(now_us)
             # By the books, not ahead of them: what a timer confirms on the open day must not run
             # before what an operator or an import still brings for the days up to today.
             if open_date is not None and open_date >= shanghai_date(now_us):

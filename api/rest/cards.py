@@ -23,11 +23,14 @@ TOKEN = "5f2b0c9e7d1a4f3386c0e7b1d2a49f55"
 
 
 def settle(context: AppContext, request: Request, answer: Answer) -> None:
-    """What has to happen in the vault, now that it is decided."""
+    """What has to happen in the vault, now that it is decided; and who has told a name or number
+    is looked up in the lists."""
     refused = answer.refused is not None
     context.personal.settled(
         request.command, request.at_us, refused=refused, replayed=answer.replayed
     )
+    if not refused and context.desk.screening is not None:
+        context.desk.screening.after(request.command, request.at_us)
 
 
 async def _bind(personal: Personal, wish: Any) -> Command:

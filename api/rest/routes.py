@@ -29,13 +29,16 @@ from api.http.bearer import authorization
 from api.http.errors import Problem
 from api.http.keys import Caller
 from api.http.straight import Handle
+from api.operations.screening import leaves
 from api.rest import (
     accounts,
     approvals,
+    authorities,
     cards,
     cashier,
     channels,
     days,
+    matches,
     members,
     orders,
     settlement,
@@ -62,6 +65,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *wallets.ENDPOINTS,
     *withdrawals.ENDPOINTS,
     *accounts.ENDPOINTS,
+    *authorities.ENDPOINTS,
+    *matches.ENDPOINTS,
     *days.ENDPOINTS,
     *settlement.ENDPOINTS,
     *channels.ENDPOINTS,
@@ -119,6 +124,8 @@ def _handler(context: AppContext, endpoint: Endpoint) -> Handle:
         if endpoint.tokenised is not None:
             made = await endpoint.tokenised(context.personal, asked)
         assert isinstance(made, Command)
+        if leaves(made) and context.desk.screening is not None:  # May read the ledger.
+            await anyio.to_thread.run_sync(context.desk.screening.before, made, at_us)
         wish = made
         if await _needs_two(context, made):
             wish = proposal(number, made, context.limits.open_us, caller.member or "")

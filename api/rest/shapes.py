@@ -7,6 +7,8 @@ fits the OpenAPI document is never refused as malformed. A test generates such r
 from collections.abc import Mapping
 from typing import Any, get_args
 
+from domain.authority.authorities import AUTHORITIES
+from domain.authority.order import LONGEST_DOCUMENT
 from domain.channel.channels import CHANNELS
 from domain.member.member import Product
 from domain.member.terms import Source
@@ -74,8 +76,14 @@ MOST_LEGS = PRODUCTS["ESCROW_PURCHASE"].most_legs
 SHAPES: Mapping[str, Shape] = {
     **dict.fromkeys(("member_id", "operator_id", "buyer", "merchant", "payer", "payee"), MEMBER),
     **dict.fromkeys(("order_no", "payment_no", "refund_no", "transfer_no", "hold_id"), NUMBER),
-    "withdrawal_no": NUMBER,
     "session_no": {**NUMBER, "maxLength": 48},
+    **dict.fromkeys(("withdrawal_no", "deduction_no"), NUMBER),
+    "authority": {"type": "string", "enum": list(AUTHORITIES)},
+    "ends": DATE,
+    "list_name": _number(32),
+    "entry_no": {"type": "string", "pattern": f"^{_NAME}{_INNER}{{0,63}}$"},
+    "payee_number": {"type": "string", "pattern": "^[0-9]{6,32}$"},
+    "payee_name": {**TEXT, "maxLength": 64},
     **dict.fromkeys(("name", "reason", "subject"), TEXT),
     **dict.fromkeys(("succeeded", "declined", "unknown"), _nullable(TEXT)),
     **dict.fromkeys(("date", "first_date", "effective_from"), DATE),
@@ -133,6 +141,23 @@ OWN: Mapping[tuple[str, str], Shape] = {
     ("RechargeWallet", "method"): {**METHODS, "enum": list(PRODUCTS["RECHARGE"].codes)},
     ("RegisterMember", "settlement_cycle"): _nullable(CYCLE),
     ("SetSettlementTerms", "settlement_cycle"): CYCLE,
+    ("PlaceOrder", "amount_fen"): _nullable(_amount(1)),
+    **{
+        (kind, "document"): {**TEXT, "maxLength": LONGEST_DOCUMENT}
+        for kind in ("PlaceOrder", "ExtendOrder", "LiftOrder", "DeductionWanted")
+    },
+    ("DeductionWanted", "authority"): {
+        "type": "string",
+        "enum": ["", *AUTHORITIES],
+        "default": "",
+        "description": "where nothing was stopped before: whose document it is",
+    },
+    ("DeductionWanted", "account"): {
+        "type": "string",
+        "pattern": "^([0-9][0-9.]{0,30}(\\.[A-Za-z0-9_]{1,32})?)?$",
+        "default": "",
+        "description": "likewise: the account it takes from",
+    },
     ("CardWanted", "number"): {
         "type": "string",
         "pattern": "^[0-9]{6,32}$",

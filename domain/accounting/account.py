@@ -5,6 +5,9 @@
               freeze ▼ │ unfreeze      in: nothing may come in; out: nothing may go out; both
                     frozen
 
+Beside that, money is stopped (冻结) for orders of authorities, and for lists: each attaches an
+amount, or all there is, behind those that came before; `attachment.py` says what that stops.
+
 Postings of one commit are one `Posted` with many lines. State is totals: it stays small however
 long the account lives. A closed account never reopens. Amounts are fen.
 """
@@ -16,6 +19,7 @@ from typing import Any, Literal, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
+from domain.accounting import attachment
 from domain.accounting.chart import chart_account
 from domain.accounting.open_items import is_controlled
 from domain.accounting.reversal import PREFIX as TURNED
@@ -68,6 +72,34 @@ class HoldReleased(Fact, frozen=True):
     amount_fen: int
 
 
+class HoldTaken(Fact, frozen=True):
+    """It leaves now, by the entries of this commit, whatever was stopped since."""
+
+    hold_id: str
+    amount_fen: int
+
+
+class Attached(Fact, frozen=True):
+    """Stopped for an authority's order, or a list; None: all there is, and all that comes."""
+
+    order: str
+    amount_fen: int | None
+
+
+class AttachedChanged(Fact, frozen=True):
+    """Below zero: it leaves now, by the entries of this commit; of no order, "": it only passes.
+    Above: it came back. What is left to stop; None: all there is, or no order's."""
+
+    order: str
+    by_fen: int
+    left_fen: int | None
+
+
+class Detached(Fact, frozen=True):
+    order: str
+    left_fen: int | None
+
+
 class Frozen(Fact, frozen=True):
     direction: Direction
     reason: str
@@ -81,12 +113,16 @@ class Closed(Fact, frozen=True):
     pass
 
 
-Event = Opened | Posted | Held | HoldReleased | Frozen | Unfrozen | Closed
+Event = (
+    Opened | Posted | Held | HoldReleased | HoldTaken | Attached | AttachedChanged
+    | Detached | Frozen | Unfrozen | Closed
+)  # fmt: skip
 
 
 class State(Struct, frozen=True, gc=False):
     """Totals of all time in fen, and those of `day`, the last accounting date posted to; the day's
-    leave reversals out, which move nothing outside."""
+    leave reversals out, which move nothing outside. Of what is `attached`, `stopped_fen` are there;
+    `taking_fen` leave by the entries that follow."""
 
     status: Literal["none", "open", "closed"] = "none"
     account: str = ""
@@ -102,6 +138,9 @@ class State(Struct, frozen=True, gc=False):
     day: date | None = None
     day_debit_fen: int = 0
     day_credit_fen: int = 0
+    attached: attachment.Queue = ()
+    stopped_fen: int = 0
+    taking_fen: int = 0
 
     @property
     def balance_fen(self) -> int:
@@ -111,7 +150,16 @@ class State(Struct, frozen=True, gc=False):
 
     @property
     def available_fen(self) -> int:
-        return self.balance_fen - self.held_fen
+        return self.balance_fen - self.held_fen - self.stopped_fen
+
+    @property
+    def wanted_fen(self) -> int:
+        """Attached and not there yet: what comes in is stopped until it is."""
+        return attachment.sum_fen(self.attached) - self.stopped_fen
+
+    def stopped_for(self, order: str) -> int:
+        """What of the money that is there is stopped for one order, in fen."""
+        return attachment.share_fen(self.attached, order, self.stopped_fen)
 
     def moved_on(self, day: date) -> tuple[int, int]:
         """Debits and credits of one accounting date, reversals left out, in fen; only the last date
@@ -153,11 +201,15 @@ def post(state: State, account: str, on: date, entry: str, line: Line) -> Posted
 
 
 def refuse_below_floor(state: State) -> None:
-    """Raises Refused(BALANCE_INSUFFICIENT) when an entry took more than is available."""
+    """Raises Refused(BALANCE_INSUFFICIENT) when an entry took more than is available, and
+    ACCOUNT_FROZEN when it would be there and is stopped."""
     if not state.floored:
         return
     difference = state.debit_fen - state.credit_fen  # Spelled out: it runs for every line.
-    if (difference if state.debit_normal else -difference) < state.held_fen:
+    left_fen = difference if state.debit_normal else -difference
+    if left_fen < state.held_fen + state.stopped_fen:
+        if state.held_fen <= left_fen:
+            raise attachment.stopped(state.account, state.attached, -state.available_fen)
         raise Refused(
             Code.BALANCE_INSUFFICIENT,
             "account",
@@ -174,6 +226,9 @@ def hold(state: State, hold_id: str, amount_fen: int, reason: str) -> list[Event
         raise Refused(Code.HOLD_EXISTS, "hold_id", f"{hold_id} is already held with another amount")
     if len(state.holds) >= MAX_HOLDS:
         raise Refused(Code.HOLD_LIMIT, "hold_id")
+    if state.available_fen < amount_fen <= state.available_fen + state.stopped_fen:
+        short_fen = amount_fen - state.available_fen
+        raise attachment.stopped(state.account, state.attached, short_fen, "amount_fen")
     if state.available_fen < amount_fen:
         detail = f"{state.account}: {amount_fen - state.available_fen} fen short"
         raise Refused(Code.BALANCE_INSUFFICIENT, "amount_fen", detail)
@@ -187,6 +242,42 @@ def release_hold(state: State, hold_id: str) -> list[Event]:
         if held == hold_id:
             return [HoldReleased(hold_id, amount_fen)]
     raise Refused(Code.HOLD_NOT_FOUND, "hold_id", hold_id)
+
+
+def take_hold(state: State, hold_id: str) -> list[Event]:
+    """What it reserved leaves by the entries that follow. Raises Refused(HOLD_NOT_FOUND)."""
+    released = release_hold(state, hold_id)
+    return [HoldTaken(hold_id, dict(state.holds)[hold_id])] if state.attached else released
+
+
+def attach(state: State, order: str, fen: int | None, *, always: bool = False) -> list[Event]:
+    """Stop an amount, behind those that came before; again: []. AUTHORITY_ORDER_LIMIT, ACCOUNT_*"""
+    _need_open(state)
+    if attachment.holds(state.attached, order):
+        return []
+    if len(state.attached) >= attachment.MOST and not always:
+        raise Refused(Code.AUTHORITY_ORDER_LIMIT, "account", state.account)
+    return [Attached(order, fen)]
+
+
+def change_attached(state: State, order: str, by_fen: int) -> list[Event]:
+    """Below zero: so much of what is there for an order leaves by the entry that follows. Above: it
+    came back, and is stopped again where the order stands. Raises DEDUCTION_BEYOND."""
+    attachment.refuse_beyond(order, state.stopped_for(order), -by_fen)
+    if not by_fen or not attachment.holds(state.attached, order):
+        return []
+    queue = attachment.changed(state.attached, order, by_fen)
+    return [AttachedChanged(order, by_fen, attachment.left_fen(queue, order))]
+
+
+def pass_through(state: State, fen: int) -> list[Event]:
+    """It comes in and leaves by the entries that follow, and no order stops it."""
+    return [AttachedChanged("", -fen, None)] if state.attached and fen else []
+
+
+def detach(state: State, order: str) -> list[Event]:
+    left_fen = attachment.left_fen(state.attached, order)
+    return [Detached(order, left_fen)] if attachment.holds(state.attached, order) else []
 
 
 def freeze(state: State, direction: Direction, reason: str) -> list[Event]:
@@ -206,6 +297,8 @@ def close(state: State) -> list[Event]:
     if state.status == "closed":
         return []
     _need_open(state)
+    if attachment.sum_fen(state.attached):
+        raise attachment.stopped(state.account, state.attached, 0)
     if state.balance_fen or state.holds:
         raise Refused(Code.ACCOUNT_NOT_EMPTY, "account", state.account)
     return [Closed()]
@@ -216,6 +309,13 @@ def _need_open(state: State) -> None:
         raise Refused(Code.ACCOUNT_NOT_FOUND, "account", state.account)
     if state.status == "closed":
         raise Refused(Code.ACCOUNT_CLOSED, "account", state.account)
+
+
+def _filled(state: State, least_fen: int = 0) -> State:
+    """What is there fills what is attached; a posting lets nothing go, `least_fen`."""
+    there_fen = state.balance_fen - state.held_fen - state.taking_fen
+    stopped_fen = attachment.filled_fen(state.attached, there_fen)
+    return replace(state, stopped_fen=max(stopped_fen, least_fen))
 
 
 def _direction(state: State) -> str:
@@ -241,7 +341,20 @@ def evolve(state: State, event: Event) -> State:
             return replace(state, holds=holds, held_fen=state.held_fen + fen)
         case HoldReleased(hold_id=hold_id, amount_fen=fen):
             holds = tuple(pair for pair in state.holds if pair[0] != hold_id)
-            return replace(state, holds=holds, held_fen=state.held_fen - fen)
+            released = replace(state, holds=holds, held_fen=state.held_fen - fen)
+            return _filled(released) if state.attached else released
+        case HoldTaken(hold_id=hold_id, amount_fen=fen):
+            holds = tuple(pair for pair in state.holds if pair[0] != hold_id)
+            left = replace(state, holds=holds, held_fen=state.held_fen - fen)
+            return replace(left, taking_fen=state.taking_fen + fen)
+        case Attached(order=order, amount_fen=most_fen):
+            queue = attachment.joined(state.attached, order, most_fen)
+            return _filled(replace(state, attached=queue))
+        case AttachedChanged(order=order, by_fen=fen):
+            left = replace(state, attached=attachment.changed(state.attached, order, fen))
+            return _filled(replace(left, taking_fen=state.taking_fen + max(-fen, 0)))
+        case Detached(order=order):
+            return _filled(replace(state, attached=attachment.without(state.attached, order)))
         case Frozen(direction=direction):
             blocked_in, blocked_out = direction != "out", direction != "in"
             return replace(state, frozen_in=blocked_in, frozen_out=blocked_out)
@@ -264,7 +377,7 @@ def posted(state: State, event: Posted) -> State:
             turned_credit_fen += line.credit_fen
     same_day = state.day == event.date
     day_debit_fen, day_credit_fen = debit_fen - turned_debit_fen, credit_fen - turned_credit_fen
-    return State(  # Positional, because that is quicker.
+    after = State(  # Positional, because that is quicker.
         state.status,
         state.account,
         state.debit_normal,
@@ -279,4 +392,8 @@ def posted(state: State, event: Posted) -> State:
         event.date,
         state.day_debit_fen + day_debit_fen if same_day else day_debit_fen,
         state.day_credit_fen + day_credit_fen if same_day else day_credit_fen,
+        state.attached,
+        state.stopped_fen,
+        max(0, state.taking_fen - debit_fen) if state.taking_fen else 0,
     )
+    return _filled(after, state.stopped_fen) if state.attached else after

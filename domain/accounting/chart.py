@@ -108,6 +108,10 @@ ENTERPRISE_ACCOUNTS = (MERCHANT_DEBT, MERCHANT_PENDING, MERCHANT_AVAILABLE, ESCR
 # Opened when a channel is registered; for the founding channels, with the books.
 CHANNEL_ACCOUNTS = tuple(code for code, line in CHART.items() if line.owner == "channel")
 
+# What an authority or a list can stop: what a member may dispose of, now or when it is due. What is
+# in escrow is still the buyer's to get back, and a deposit secures others.
+STOPPABLE_ACCOUNTS = (WALLET, MERCHANT_PENDING, MERCHANT_AVAILABLE)
+
 # Every account a member can have, of whatever kind; they are closed together.
 MEMBER_ACCOUNTS = tuple(code for code, line in CHART.items() if line.owner == "member")
 

@@ -13,10 +13,13 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from domain.accounting import commands as accounting
+from domain.authority import commands as authorities
+from domain.authority import outcomes as deducted
 from domain.kernel import Command, States
 from domain.member import commands as membership
 from domain.member.staff import Office
 from domain.order import surplus
+from domain.screening import commands as screening
 from domain.settlement import commands as settling
 from domain.settlement import withdrawn
 from domain.transaction import commands as trading
@@ -73,6 +76,14 @@ def _above(command: trading.RefundTransaction, limits: Limits, states: States) -
     return before.refunded_fen + before.reserved_fen + fen > most
 
 
+def _order(command: Any) -> str:
+    return str(command.order_no)
+
+
+def _deduction(command: Any) -> str:
+    return str(command.deduction_no)
+
+
 REVIEWER: frozenset[Office] = frozenset({"reviewer"})
 REVIEWER_OR_RISK: frozenset[Office] = frozenset({"reviewer", "risk"})
 
@@ -108,6 +119,28 @@ KINDS: dict[type[Command], Kind] = {
     accounting.FreezeAccount: Kind("freeze", accounting.freeze_account, _account, REVIEWER_OR_RISK),
     accounting.UnfreezeAccount: Kind(
         "unfreeze", accounting.unfreeze_account, _account, REVIEWER_OR_RISK
+    ),
+    screening.ClearMatch: Kind("match_clearance", screening.clear_match, _member, REVIEWER_OR_RISK),
+    authorities.PlaceOrder: Kind(
+        "authority_order",
+        authorities.place_order,
+        _order,
+        REVIEWER_OR_RISK,
+        lambda command: command.amount_fen,
+    ),
+    authorities.ExtendOrder: Kind(
+        "authority_extension", authorities.extend_order, _order, REVIEWER_OR_RISK
+    ),
+    authorities.LiftOrder: Kind("authority_lift", authorities.lift_order, _order, REVIEWER_OR_RISK),
+    authorities.DeductMoney: Kind(
+        "deduction",
+        authorities.deduct_money,
+        _deduction,
+        REVIEWER_OR_RISK,
+        lambda command: int(command.amount_fen),
+    ),
+    deducted.ReturnDeduction: Kind(
+        "deduction_return", deducted.return_deduction, _deduction, REVIEWER
     ),
 }
 BY_NAME: dict[str, tuple[type[Command], Kind]] = {

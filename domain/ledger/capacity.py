@@ -9,6 +9,7 @@ below 2^63 together. That sum is *promised*: one number for the whole ledger.
     a transfer, a reversal      + what its entry debits
     a payout is paid again      + what that can come to
     a withdrawal is asked for   + likewise, fee and all
+    a deduction is asked for    + likewise
 
 What posts later (a success, a release, a settlement, a refund, a return) promises nothing: it was
 counted at the door. So only who starts something can hear `ledger_full`, never an outcome.
@@ -18,6 +19,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from domain.accounting import account, reversal
+from domain.authority import deduction
 from domain.kernel import Fact, Recorded
 from domain.payment import payment, suspense, transfer, withdrawal
 from domain.refusals import Code, Refused
@@ -40,6 +42,7 @@ PAYOUT_SHARES = 3  # Instructed; paid or failed; returned.
 # Of a withdrawal, fee and all: asked for; paid or given back; late, or returned; the fee out of own
 # funds, which moves them, too.
 WITHDRAWAL_SHARES = 4
+DEDUCTION_SHARES = 4  # Asked for; paid or given back; late; returned.
 
 
 def _started(started: payment.Started) -> int:
@@ -74,6 +77,7 @@ PROMISES: dict[type[Fact], Promise] = {
     withdrawal.Requested: Promise(
         lambda _, fact: WITHDRAWAL_SHARES * (fact.amount_fen + fact.fee_fen)
     ),
+    deduction.Asked: Promise(lambda _, fact: DEDUCTION_SHARES * fact.amount_fen, by_operators=True),
     transfer.Transferred: Promise(lambda _, fact: fact.amount_fen),
     reversal.Reversed: Promise(_turned, by_operators=True),
     batch.PayoutRetried: Promise(

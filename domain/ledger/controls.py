@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from domain.accounting.chart import PAYMENT_IN_TRANSIT, PAYOUT_IN_TRANSIT, REFUND_IN_TRANSIT
 from domain.accounting.open_items import OpenItems, is_controlled, suspense_of
 from domain.accounting.rules.settlement import PAID_LATE
+from domain.authority import deduction
 from domain.kernel import Fact, Recorded
 from domain.payment import payment, suspense, withdrawal
 from domain.payment.plan import MAX_LEGS, Share
@@ -27,6 +28,7 @@ OPEN_ITEMS: dict[str, Callable[[Any], OpenItems]] = {
     "suspense": suspense.open_items,
     "settlement": batch.open_items,
     "withdrawal": withdrawal.open_items,
+    "deduction": deduction.open_items,
 }
 
 
@@ -100,6 +102,11 @@ def _withdrawal_returned(stream: str, fact: withdrawal.Returned) -> Change:
     return Change((kept,) if suspense else ())
 
 
+def _deduction_returned(stream: str, fact: deduction.Returned) -> Change:
+    suspense = suspense_of(fact.entry)
+    return Change((Item(stream, suspense, fact.amount_fen),) if suspense else ())
+
+
 # A fact that is not named here neither opens nor closes an item.
 CHANGES: dict[type[Fact], Callable[[str, Any], Change]] = {
     refund.Requested: lambda stream, fact: _parts(stream, fact.parts),
@@ -149,6 +156,15 @@ CHANGES: dict[type[Fact], Callable[[str, Any], Change]] = {
         closes=stream if fact.entry is not None else ""
     ),
     withdrawal.Returned: _withdrawal_returned,
+    deduction.Asked: lambda stream, fact: Change(
+        (Item(stream, PAYOUT_IN_TRANSIT, fact.amount_fen),)
+    ),
+    deduction.Succeeded: lambda stream, _: Change(closes=stream),
+    deduction.Failed: lambda stream, fact: Change(closes=stream, suspense=suspense_of(fact.entry)),
+    deduction.SucceededLate: lambda stream, fact: Change(  # Out of what was kept in suspense.
+        closes=stream if fact.entry is not None else ""
+    ),
+    deduction.Returned: _deduction_returned,
 }
 
 

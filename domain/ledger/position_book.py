@@ -10,6 +10,7 @@ from typing import Any
 
 from domain.accounting.chart import CHANNEL_PAYABLE, CHANNEL_RECEIVABLE, split_id
 from domain.accounting.rules.settlement import PAID_LATE
+from domain.authority import deduction
 from domain.channel.network import PaidPart
 from domain.clearing import day
 from domain.kernel import Entry, Recorded
@@ -68,9 +69,15 @@ class PositionBook:
                 self._declined.pop(f"instruction-{over}", None)
             case suspense.Opened(entry=entry):
                 self._lines(entry)
-            case batch.PayoutReturned(entry=entry) | withdrawal.Returned(entry=entry):
+            case (
+                batch.PayoutReturned(entry=entry)
+                | withdrawal.Returned(entry=entry)
+                | deduction.Returned(entry=entry)
+            ):
                 self._lines(entry)
-            case withdrawal.SucceededLate(entry=entry) if entry is not None:
+            case withdrawal.SucceededLate(entry=entry) | deduction.SucceededLate(entry=entry) if (
+                entry is not None
+            ):
                 self._lines(entry)
             case batch.PayoutSucceeded(entry=entry) if entry.rule == PAID_LATE:
                 self._lines(entry)

@@ -82,8 +82,8 @@ class _Books:
         self._items.take(recorded, where)
         self._positions.take(recorded, where)
         self.capacity.take(recorded)
-        if exchange := getattr(fact, "exchange", ""):
-            self.named[exchange] = where
+        if named := getattr(fact, "exchange", "") or getattr(fact, "blob", ""):
+            self.named[named] = where
         if isinstance(fact, account.Posted):
             self._posted(recorded, fact, where)
         elif isinstance(fact, day.Opened):

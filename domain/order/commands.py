@@ -227,7 +227,7 @@ def _pay_transactions(
     """Capture the plan: each transaction is paid into escrow by its shares of the legs."""
     fact, state = reaction.fact, unit.load(reaction.stream)
     assert state.started is not None
-    release_wallet(unit, payment_no, placed.buyer)
+    release_wallet(unit, payment_no, placed.buyer, taken=True)
     unit.record(reaction.stream, payment.capture(state))
     confirm_by_us = unit.at_us + CONFIRM_AFTER_US
     amounts_fen = [line.amount_fen for line in placed.lines]

@@ -246,12 +246,14 @@ def _hold(unit: Unit, payment_no: str, payer: str, amount_fen: int) -> None:
     unit.record(stream, facts)
 
 
-def release_wallet(unit: Unit, payment_no: str, payer: str) -> None:
-    """Give back what a wallet leg holds, if it does: it is taken next, or not at all."""
+def release_wallet(unit: Unit, payment_no: str, payer: str, *, taken: bool = False) -> None:
+    """Give back what a wallet leg holds, if it does; or it is `taken` next, though money was
+    stopped since."""
     stream = account.stream(account_id(WALLET, payer))
     state, held = unit.load(stream), _hold_id(payment_no)
     if any(hold_id == held for hold_id, _ in state.holds):
-        unit.record(stream, account.release_hold(state, held))
+        let_go = account.take_hold if taken else account.release_hold
+        unit.record(stream, let_go(state, held))
 
 
 def _hold_id(payment_no: str) -> str:

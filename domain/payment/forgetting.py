@@ -59,7 +59,8 @@ def _refuse_what_stands(unit: Unit, member_id: str, owned: list[account.State]) 
         raise Refused(Code.CARD_STATE_WRONG, "member_id", detail)
     if unit.load(allowance.stream(member_id)).open:
         raise Refused(Code.ACCOUNT_NOT_EMPTY, "member_id", "a withdrawal is on its way")
-    frozen = next((one for one in owned if one.frozen_in or one.frozen_out), None)
+    stopped = (one for one in owned if one.frozen_in or one.frozen_out or one.attached)
+    frozen = next(stopped, None)
     if frozen is not None:
         raise Refused(Code.ACCOUNT_FROZEN, "account", frozen.account)
 

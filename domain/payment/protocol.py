@@ -31,6 +31,7 @@ ProductCode = Literal[
     "TRANSFER",
     "REFUND",
     "SETTLEMENT_PAYOUT",
+    "DEDUCTION",
 ]
 HOUR_US = 3600 * MICROSECONDS
 
@@ -112,6 +113,11 @@ PRODUCTS: dict[str, Product] = {
         Product(
             "SETTLEMENT_PAYOUT", "结算出款", "payout", MERCHANT_AVAILABLE, PAYOUT_IN_TRANSIT,
             (), ("BANK_TRANSFER",), None, 1,
+        ),
+        # Of any account that can be stopped, by an authority's order: domain/authority/.
+        Product(
+            "DEDUCTION", "司法扣划", "payout", "", PAYOUT_IN_TRANSIT, (), ("BANK_TRANSFER",),
+            None, 1,
         ),
     )
 }  # fmt: skip

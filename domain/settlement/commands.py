@@ -140,15 +140,20 @@ def _settle(unit: Unit, batch_id: str, state: batch.State) -> None:
     carried = unit.load(carry_stream)
     pending = unit.load(account.stream(account_id(MERCHANT_PENDING, merchant)))
     debt = unit.load(account.stream(account_id(MERCHANT_DEBT, merchant)))
+    available = unit.load(account.stream(account_id(MERCHANT_AVAILABLE, merchant)))
     share = mature(
         net_fen=state.net_fen,
         carry_fen=carried.carry_fen,
-        pending_fen=pending.available_fen,
+        # What an order stops of what is due waits here, as on hold: it would not leave there.
+        pending_fen=pending.available_fen - available.wanted_fen,
         debt_fen=debt.available_fen,
         max_transfer_fen=state.max_transfer_fen,
     )
     unit.record(carry_stream, carry.change(carried, batch_id, share.carry_out_fen))
     entry = None
+    unit.record(
+        account.stream(available.account), account.pass_through(available, share.payout_fen)
+    )
     if share.due_fen:
         entry = rules.matured(on, merchant, share.due_fen, share.recovered_fen)
     unit.record(stream, batch.mature(state, share, entry))
@@ -157,7 +162,7 @@ def _settle(unit: Unit, batch_id: str, state: batch.State) -> None:
     elif share.due_fen:
         unit.record(stream, batch.finish(unit.load(stream)))
     if share.carry_out_fen > 0 and pending.balance_fen - share.due_fen == share.carry_out_fen:
-        _open_for_carry(unit, merchant)
+        open_for_carry(unit, merchant)
 
 
 def _pay_out(unit: Unit, batch_id: str, state: batch.State, payout_fen: int) -> None:
@@ -169,7 +174,7 @@ def _pay_out(unit: Unit, batch_id: str, state: batch.State, payout_fen: int) -> 
         _issue(unit, stream, merchant, payout.payout_no, payout.amount_fen)
 
 
-def _open_for_carry(unit: Unit, merchant: str) -> None:
+def open_for_carry(unit: Unit, merchant: str) -> None:
     """All pending money is carry: the nets of the merchant's other batches sum to nothing, and
     there may be none. The batch of the current clearing date will try again, empty or not."""
     on = split.clearing_date(unit)
@@ -294,6 +299,9 @@ def hold_returned(unit: Unit, merchant: str, payout_no: str, amount_fen: int) ->
     owner = account.stream(account_id(MERCHANT_AVAILABLE, merchant))
     state = unit.load(owner)
     taken = any(hold_id == payout_no for hold_id, _ in state.holds)
+    taken |= (
+        state.available_fen < amount_fen
+    )  # An order has stopped it, or has been waiting for it.
     if state.status == "open" and not taken and len(state.holds) < account.MAX_HOLDS:
         reason = "payout came back"
         unit.record(owner, account.hold(state, payout_no, amount_fen, reason))

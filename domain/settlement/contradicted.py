@@ -34,7 +34,7 @@ def payout_late(unit: Unit, against: Against) -> None:
         paid_out_above(unit, against)
         return
     if mine_fen:
-        unit.record(owner, account.release_hold(held, payout_no))
+        unit.record(owner, account.take_hold(held, payout_no))
     on, channel = unit.accounting_date, against.asked.channel
     entry = rules.payout_succeeded_late(on, channel, state.merchant, amount_fen)
     unit.record(stream, batch.payout_succeeded(state, payout_no, entry, "failed"))

@@ -161,9 +161,11 @@ def _destination(unit: Unit, member_id: str, wanted: str) -> Destination:
 
 
 def _refuse_frozen(unit: Unit, member_id: str, *, both_ways: bool) -> None:
-    """What comes back must find its way in, too; what is on its way has left already."""
+    """What comes back must find its way in, too; what is on its way has left already. What has left
+    the wallet and not been sent waits as long as an order wants more than is there."""
     wallet = unit.load(account.stream(account_id(WALLET, member_id)))
-    if wallet.frozen_out or (both_ways and wallet.frozen_in):
+    wanted = not both_ways and wallet.wanted_fen > 0
+    if wallet.frozen_out or wanted or (both_ways and wallet.frozen_in):
         raise Refused(Code.ACCOUNT_FROZEN, "member_id", wallet.account)
 
 

@@ -184,6 +184,27 @@ class Vault:
         with self._engine.connect() as connection:
             return [(row[0], row[1], row[2]) for row in connection.execute(text(_FIND), digest)]
 
+    def lookup(self, what: str, plain: str) -> str:
+        """A digest under the lookup key, the same for every member: what lists are compared by."""
+        return self._digest(what, plain)
+
+    def all_of(self, member_id: str, kinds: tuple[str, ...]) -> list[dict[str, str]]:
+        """Every item of these kinds that is kept of a member, in clear. Raises as `read` does."""
+        with self._engine.connect() as connection:
+            key = self._key(connection, member_id)
+            if key is None:
+                return []
+            found: dict[tuple[str, str], dict[str, str]] = {}
+            for kind in kinds:
+                rows = connection.execute(text(_READ), {"member": member_id, "kind": kind})
+                for item, field, ciphertext in rows.all():
+                    try:
+                        plain = key.open(kind, item, field, bytes(ciphertext))
+                    except Damaged as error:
+                        raise _damaged(error) from None
+                    found.setdefault((kind, item), {})[field] = plain
+        return list(found.values())
+
     # Forgetting.
 
     def forget(self, member_id: str, at_us: int) -> bool:

@@ -39,6 +39,10 @@ def _figures() -> list[Column[Any]]:
         Column("frozen", TEXT, nullable=False),
         Column("postings", BigInteger, nullable=False),
         Column("last_position", BigInteger, nullable=False),
+        *(
+            Column(name, BigInteger, nullable=False, server_default="0")
+            for name in balances.ATTACHED
+        ),
     ]
 
 
@@ -70,6 +74,8 @@ class End(Struct, gc=False):
     frozen: str = ""
     postings: int = 0
     last_position: int = 0
+    attached_fen: int = 0
+    attached_all: int = 0
 
     def add(self, change: Change) -> None:
         self.currency = change.currency or self.currency
@@ -80,6 +86,8 @@ class End(Struct, gc=False):
         if change.frozen is not None:
             self.frozen = change.frozen
         self.postings += change.postings
+        self.attached_fen += change.attached_fen
+        self.attached_all += change.attached_all
         self.last_position = change.last_position
 
 
@@ -144,6 +152,10 @@ MODEL = ReadModel(
                 accounts_of_chart.Posted,
                 accounts_of_chart.Held,
                 accounts_of_chart.HoldReleased,
+                accounts_of_chart.HoldTaken,
+                accounts_of_chart.Attached,
+                accounts_of_chart.AttachedChanged,
+                accounts_of_chart.Detached,
                 accounts_of_chart.Frozen,
                 accounts_of_chart.Unfrozen,
                 accounts_of_chart.Closed,
@@ -194,4 +206,6 @@ def account_of(account_id: str, row: Sequence[Any]) -> Account:
         end.frozen,
         end.postings,
         end.last_position,
+        end.attached_fen,
+        end.attached_all,
     )

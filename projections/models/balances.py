@@ -13,12 +13,14 @@ from sqlalchemy import (
     CompoundSelect,
     Connection,
     Index,
+    Select,
     Table,
     select,
     union_all,
 )
 
 from domain.accounting import account as accounts_of_chart
+from domain.accounting.attachment import available_of
 from domain.accounting.chart import CHART, account_id, split_id
 from domain.kernel import Recorded, key
 from domain.money import CURRENCY
@@ -48,8 +50,14 @@ TABLE = Table(
     Column("frozen", TEXT, nullable=False),
     Column("postings", BigInteger, nullable=False),
     Column("last_position", BigInteger, nullable=False),
+    # Stopped by orders over an amount, and the number of those over all there is.
+    Column("attached_fen", BigInteger, nullable=False, server_default="0"),
+    Column("attached_all", BigInteger, nullable=False, server_default="0"),
     Index("balances_owner", "owner", "account"),
 )
+
+
+ATTACHED = ("attached_fen", "attached_all")
 
 
 class Change(Struct, gc=False):
@@ -58,6 +66,8 @@ class Change(Struct, gc=False):
     debit_fen: int = 0
     credit_fen: int = 0
     held_fen: int = 0
+    attached_fen: int = 0
+    attached_all: int = 0
     postings: int = 0
     last_position: int = 0
     currency: str | None = None
@@ -99,6 +109,27 @@ def _hold_released(delta: Changes, recorded: Recorded) -> None:
     _change(delta, recorded).held_fen -= recorded.fact.amount_fen
 
 
+def _attached(delta: Changes, recorded: Recorded) -> None:
+    _attach(_change(delta, recorded), recorded.fact.amount_fen, 1)
+
+
+def _attached_changed(delta: Changes, recorded: Recorded) -> None:
+    change, fact = _change(delta, recorded), recorded.fact
+    if fact.left_fen is not None:
+        change.attached_fen += fact.by_fen
+
+
+def _detached(delta: Changes, recorded: Recorded) -> None:
+    _attach(_change(delta, recorded), recorded.fact.left_fen, -1)
+
+
+def _attach(change: Change, fen: int | None, sign: int) -> None:
+    if fen is None:
+        change.attached_all += sign
+    else:
+        change.attached_fen += sign * fen
+
+
 def _frozen(delta: Changes, recorded: Recorded) -> None:
     _change(delta, recorded).frozen = recorded.fact.direction
 
@@ -130,6 +161,8 @@ def _row(stream: str, change: Change) -> tuple[Any, ...]:
         change.frozen or "",
         change.postings,
         change.last_position,
+        change.attached_fen,
+        change.attached_all,
     )
 
 
@@ -147,7 +180,7 @@ def _write(connection: Connection, tables: Tables, delta: Changes) -> None:
         if change.frozen is not None:
             frozen.append((row[0], change.frozen))
     insert_rows(connection, table, opened)
-    sums = ("debit_fen", "credit_fen", "balance_fen", "held_fen", "postings")
+    sums = ("debit_fen", "credit_fen", "balance_fen", "held_fen", "postings", *ATTACHED)
     merge_rows(connection, table, moved, ("account",), replace=("last_position",), add=sums)
     update_rows(connection, table, status, ("account",), ("status",))
     update_rows(connection, table, frozen, ("account",), ("frozen",))
@@ -161,6 +194,10 @@ MODEL = ReadModel(
         accounts_of_chart.Posted: _posted,
         accounts_of_chart.Held: _held,
         accounts_of_chart.HoldReleased: _hold_released,
+        accounts_of_chart.HoldTaken: _hold_released,
+        accounts_of_chart.Attached: _attached,
+        accounts_of_chart.AttachedChanged: _attached_changed,
+        accounts_of_chart.Detached: _detached,
         accounts_of_chart.Frozen: _frozen,
         accounts_of_chart.Unfrozen: _unfrozen,
         accounts_of_chart.Closed: _closed,
@@ -186,10 +223,13 @@ class Account(Struct, frozen=True):
     frozen: str
     postings: int
     last_position: int
+    attached_fen: int = 0
+    attached_all: int = 0
 
     @property
     def available_fen(self) -> int:
-        return self.balance_fen - self.held_fen
+        figures = (self.balance_fen, self.held_fen, self.attached_fen, self.attached_all)
+        return available_of(*figures)
 
 
 _COLUMNS = columns_of(TABLE, Account)
@@ -256,6 +296,12 @@ def _narrowed(names: Names) -> Narrowed:
 
 
 LISTING = Listing("accounts", (str,), _narrowed, _COLUMNS, Account)
+
+
+def chosen(connection: Connection, accounts: Select[Any]) -> list[Account]:
+    """Those whose ids a query selects."""
+    query = select(*_COLUMNS).where(TABLE.c.account.in_(accounts)).order_by(TABLE.c.account)
+    return [Account(*row) for row in connection.execute(query)]
 
 
 def not_zero(connection: Connection, account_ids: Sequence[str]) -> list[Account]:

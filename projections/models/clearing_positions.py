@@ -14,6 +14,7 @@ from msgspec import Struct
 from sqlalchemy import BigInteger, Column, Connection, Date, Select, Table, select
 
 from domain.accounting.chart import CHANNEL_PAYABLE, CHANNEL_RECEIVABLE, split_id
+from domain.authority import deduction
 from domain.channel.channels import network_of
 from domain.clearing.day import Closed
 from domain.kernel import Entry, Fact, Recorded
@@ -83,6 +84,9 @@ COUNTED: dict[type[Fact], tuple[Counted, ...]] = {
     withdrawal.Succeeded: (_PAID_OUT,),
     withdrawal.SucceededLate: (_PAID_OUT,),
     withdrawal.Returned: (_RECEIVED,),
+    deduction.Succeeded: (_PAID_OUT,),
+    deduction.SucceededLate: (_PAID_OUT,),
+    deduction.Returned: (_RECEIVED,),
     # What a channel moved otherwise than asked: it has received it, or paid it.
     suspense.Opened: (_RECEIVED, _REFUNDED),
     suspense.SentBack: (_REFUNDED,),

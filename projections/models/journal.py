@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from domain.accounting.reversal import Reversed
+from domain.authority import deduction
 from domain.kernel import Recorded
 from domain.payment import payment, suspense, withdrawal
 from domain.payment.transfer import Transferred
@@ -125,6 +126,11 @@ MODEL = ReadModel(
             withdrawal.Failed,
             withdrawal.SucceededLate,
             withdrawal.Returned,
+            deduction.Asked,
+            deduction.Succeeded,
+            deduction.Failed,
+            deduction.SucceededLate,
+            deduction.Returned,
             batch.Matured,
             batch.Instructed,
             batch.PayoutSucceeded,

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Index,
     Integer,
     Table,
+    func,
     select,
     text,
 )
@@ -355,6 +356,19 @@ def forgotten(connection: Connection) -> dict[str, int]:
     """Who is forgotten, and since when (UTC µs)."""
     query = select(TABLE.c.member_id, TABLE.c.forgotten_at_us).where(_GONE)
     return {row[0]: row[1] for row in connection.execute(query.order_by(TABLE.c.member_id))}
+
+
+def count(connection: Connection) -> int:
+    """How many members there are, forgotten ones too."""
+    return int(connection.execute(select(func.count()).select_from(TABLE)).scalar_one())
+
+
+def ids_after(connection: Connection, after: str, limit: int) -> list[str]:
+    """Ids of members above one, in order; those that are forgotten are left out."""
+    query = select(TABLE.c.member_id).where(
+        TABLE.c.member_id > after, TABLE.c.forgotten_at_us.is_(None)
+    )
+    return list(connection.execute(query.order_by(TABLE.c.member_id).limit(limit)).scalars())
 
 
 def is_forgotten(connection: Connection, member_id: str) -> bool:

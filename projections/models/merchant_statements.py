@@ -9,6 +9,8 @@ line has a kind, which is a figure of the statement, and each figure is the plai
     fees       the fee; minus what is given back −         Cleared, RefundCleared
     settled    the payouts; minus what failed    −         Instructed, PayoutRetried; PayoutFailed,
                or came back to the merchant                PayoutReturned
+               what an authority took, likewise            deduction.Asked; Failed, Returned; and a
+                                                           suspense item of one paid late
     recovered  the debt a settlement took back   0         Matured
 
     closing = opening + sales − refunds − fees − settled
@@ -42,9 +44,11 @@ from domain.accounting.chart import (
     split_id,
 )
 from domain.accounting.reversal import Reversed
+from domain.authority import deduction
 from domain.clearing import split
 from domain.kernel import Entry, Recorded
 from domain.member.member import Registered
+from domain.payment import suspense
 from domain.settlement import batch
 from domain.transaction import transaction
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables, Writing
@@ -189,6 +193,17 @@ def _came_back(delta: Delta, recorded: Recorded) -> None:
     _add(delta, merchant, recorded, ("settled", -back_fen))
 
 
+def _deducted(delta: Delta, recorded: Recorded) -> None:
+    """What an authority takes is paid out for the merchant; what comes back is its own again."""
+    taken: dict[str, int] = {}
+    for line in recorded.fact.entry.lines:
+        code, owner = split_id(line.account)
+        if code in (MERCHANT_PENDING, MERCHANT_AVAILABLE):
+            taken[owner] = taken.get(owner, 0) + line.debit_fen - line.credit_fen
+    for merchant, taken_fen in taken.items():
+        _add(delta, merchant, recorded, ("settled", taken_fen))
+
+
 def _matured(delta: Delta, recorded: Recorded) -> None:
     recovered = ("recovered", recorded.fact.recovered_fen)
     _add(delta, _payee(recorded.stream), recorded, recovered)
@@ -263,6 +278,10 @@ MODEL = ReadModel(
         batch.PayoutRetried: _paid_again,
         batch.PayoutFailed: _came_back,
         batch.PayoutReturned: _came_back,
+        deduction.Asked: _deducted,
+        deduction.Failed: _deducted,
+        deduction.Returned: _deducted,
+        suspense.Opened: _deducted,
         Reversed: _reversed,
     },
     new_delta=_new_delta,

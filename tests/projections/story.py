@@ -50,6 +50,7 @@ from tests.examples import (
     MERCHANT_NAME,
     SUBJECT,
 )
+from tests.projections import story_authority
 from tests.projections.deciding import approvals
 from tests.projections.story_members import cards, withdrawals
 
@@ -133,6 +134,7 @@ def story(path: Path) -> list[Recorded]:
         _over_a_network(told)
         cards(told)
         withdrawals(told)
+        story_authority.orders(told)
         return list(told.facts())
     finally:
         told.ledger.close()

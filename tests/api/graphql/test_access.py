@@ -68,6 +68,12 @@ PROBES: dict[str, Probe] = {
     "member": Probe(f'member(id: "{MERCHANT}") {{ id }}'),
     "withdrawal": Probe('withdrawal(no: "X1") { no }', institution=True, there=False),
     "withdrawals": Probe("withdrawals { edges { node { no } } }", institution=True, there=False),
+    "authorityOrders": Probe(
+        "authorityOrders { edges { node { no } } }", institution=True, there=False
+    ),
+    "listMatches": Probe(
+        "listMatches { edges { node { entryNo } } }", institution=True, there=False
+    ),
     "members": Probe("members { edges { node { id } } }", institution=True),
     "clearingPositions": Probe(
         'clearingPositions(date: "2010-12-08") { channel }', institution=True

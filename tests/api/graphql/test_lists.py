@@ -17,7 +17,9 @@ from domain.settlement import batch
 from domain.transaction import transaction
 from projections.engine import checkpoints
 from projections.models import (
+    authority_orders,
     cards,
+    list_matches,
     merchant_statements,
     orders,
     payment_legs,
@@ -229,6 +231,9 @@ WORDS: dict[type[Enum], tuple[str, ...]] = {
     enums.AttemptKind: get_args(tried.AttemptKind),
     enums.RefundState: get_args(refunds.RefundState),
     enums.WithdrawalState: get_args(withdrawals.WithdrawalState),
+    enums.AuthorityOrderState: get_args(authority_orders.OrderState),
+    enums.DeductionState: get_args(authority_orders.DeductionState),
+    enums.ListMatchState: get_args(list_matches.MatchState),
     enums.RefundStage: get_args(transaction.Stage),
     enums.InstructionPurpose: get_args(Purpose),
     enums.InstructionState: INSTRUCTION_STATES,

@@ -10,6 +10,7 @@ from api.rest import documents, withdrawals
 from api.rest.body import build
 from api.rest.routes import ENDPOINTS
 from domain.approval.commands import ExpireProposal, Propose
+from domain.authority.commands import EndOrder
 from domain.cashier.commands import PaySession
 from domain.channel.commands import ReportUnknownNumber
 from domain.commands import COMMANDS
@@ -18,6 +19,7 @@ from domain.member.staffing import AppointOperator, DismissOperator
 from domain.payment.asking import ClaimAttempt, RecordAnswer, WithholdInstruction
 from domain.payment.forgetting import ForgetAgain
 from domain.refusals import Code
+from domain.screening.commands import LoadList, ReachScan, RecordMatches
 from domain.settlement.withdrawing import InstructWithdrawal
 from tests.api.conftest import Server
 
@@ -50,6 +52,10 @@ def test_every_command_of_the_domain_has_an_endpoint() -> None:
         ForgetAgain,
         InstructWithdrawal,
         PaySession,
+        EndOrder,
+        LoadList,
+        ReachScan,
+        RecordMatches,
     }
     ours |= {Propose, ExpireProposal, AppointOperator, DismissOperator}
     assert {endpoint.command for endpoint in ENDPOINTS} == set(COMMANDS) - ours

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from api.operations.screening import SYSTEM as SCREENING
 from api.rest import cards, end_of_day
 from api.rest.routes import ENDPOINTS
 from domain.approval.kinds import KINDS
@@ -11,6 +12,8 @@ from domain.channel.commands import ReportUnknownNumber
 from domain.kernel import DAY_US, Command, Request
 from domain.payment.asking import ClaimAttempt, RecordAnswer
 from domain.payment.commands import RechargeWallet, RecordOutcome, SendBackRecharge
+from domain.screening.commands import RecordMatches
+from domain.screening.entries import Hit
 from tests.api.conftest import Server
 
 
@@ -48,8 +51,7 @@ def test_the_examples_play_through(server: Server) -> None:
     server.ok("POST", "/v1/instructions/pay-P2003/outcome", {"succeeded": "W3"}, key="w3")
     play(server, SENDING_BACK)
     withdraw(server)
-    for name in WALLET_EXAMPLES:
-        play(server, name)
+    play_wallets(server)
     decide(server)
     server.now_us = server.now_us + 86_400_000_000
     for name in SETTLEMENT_EXAMPLES:
@@ -118,6 +120,16 @@ WALLET_EXAMPLES = [
     "POST /v1/accounts/{account}/close",
     "POST /v1/entries/reverse",
 ]
+AFTER_WHICH_ORDERS = "DELETE /v1/accounts/{account}/holds/{hold_id}"
+ORDER_EXAMPLES = [
+    "POST /v1/authority-orders",
+    "POST /v1/authority-orders/{order_no}/extend",
+    "POST /v1/authority-orders/{order_no}/deductions",
+    "POST /v1/deductions/{deduction_no}/return",
+    "POST /v1/authority-orders/{order_no}/lift",
+]
+MATCHES = "POST /v1/members/{member_id}/list-matches/{list_name}/{entry_no}"
+MATCH_EXAMPLES = [f"{MATCHES}/confirm", f"{MATCHES}/clear"]
 CARD_EXAMPLES = [
     "POST /v1/members/{member_id}/cards",
     "POST /v1/members/{member_id}/cards/{card}/confirm",
@@ -145,6 +157,8 @@ ORDERED = {
     WITHDRAWN,
     *WITHDRAWING_EXAMPLES,
     *CARD_EXAMPLES,
+    *ORDER_EXAMPLES,
+    *MATCH_EXAMPLES,
     *NOON_EXAMPLES,
     *DECIDING_EXAMPLES,
     *WAITING_EXAMPLES,
@@ -217,6 +231,32 @@ def withdraw(server: Server) -> None:
     unbind = f"{cards_of}/{answer['result']['card']}/unbind"
     server.ok("POST", unbind, {"reason": "lost"}, key="ann-gone")
     server.ask_banks()
+
+
+def match(server: Server) -> None:
+    """A member is on a list twice over: one match is confirmed, and then cleared by two persons."""
+    hit = Hit("WATCH", 1, "W-7", "5f" * 16, "name", "review")
+    asked = Request("match-1", server.now_us, SCREENING, RecordMatches("xiaolan", (hit,)))
+    server.context.ledger.submit(asked).unwrap()
+    for name in MATCH_EXAMPLES:
+        play(server, name, role="risk" if name.endswith("/confirm") else "operator")
+
+
+def play_wallets(server: Server) -> None:
+    for name in WALLET_EXAMPLES:
+        play(server, name)
+        if name == AFTER_WHICH_ORDERS:
+            order(server)
+            match(server)
+
+
+def order(server: Server) -> None:
+    """A court stops money and takes some of it; the bank pays, and returns it."""
+    for name in ORDER_EXAMPLES:
+        if name.endswith("/return"):
+            outcome = "/v1/instructions/deduct-K1001/outcome"
+            server.ok("POST", outcome, {"succeeded": "K1"}, key="k1")
+        play(server, name)
 
 
 def leave_a_surplus(server: Server) -> None:

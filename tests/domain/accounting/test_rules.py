@@ -15,6 +15,7 @@ from domain.accounting.chart import RESERVE_IDENTITY, split_id
 from domain.accounting.entry import imbalance_of, reversed_entry
 from domain.accounting.rules import (
     composite,
+    deduction,
     purchase,
     refund,
     release,
@@ -30,6 +31,7 @@ from tests.examples import PAY_DAY
 
 MODULES: tuple[ModuleType, ...] = (
     composite,
+    deduction,
     purchase,
     refund,
     release,
@@ -253,6 +255,58 @@ TABLE: list[tuple[str, Entry, str]] = [
         "Dr 1001.01 10_000 / Cr 2241.08.BANK_TRANSFER 10_000",
     ),
     (
+        "deduction of 100.00 by an authority, out of a wallet",
+        deduction.deduction_asked(PAY_DAY, "2241.01.LILEI", 10_000),
+        "Dr 2241.01.LILEI 10_000 / Cr 2241.05 10_000",
+    ),
+    (
+        "deduction paid",
+        deduction.deduction_succeeded(PAY_DAY, BANK, 10_000),
+        "Dr 2241.05 10_000 / Cr 2202.01.BANK_TRANSFER 10_000",
+    ),
+    (
+        "deduction not paid, back to a merchant's pending money",
+        deduction.deduction_given_back(PAY_DAY, "2241.02.SHOP22", 10_000),
+        "Dr 2241.05 10_000 / Cr 2241.02.SHOP22 10_000",
+    ),
+    (
+        "deduction not paid, the account is closed",
+        deduction.deduction_kept(PAY_DAY, BANK, 10_000),
+        "Dr 2241.05 10_000 / Cr 2241.08.BANK_TRANSFER 10_000",
+    ),
+    (
+        "deduction paid after its decline, 30.00 left there",
+        deduction.deduction_succeeded_late(
+            PAY_DAY, BANK, "2241.01.LILEI", there_fen=3_000, missing_fen=7_000
+        ),
+        "Dr 2241.01.LILEI 3_000 / Dr 1122.04.BANK_TRANSFER 7_000 / Cr 2202.01.BANK_TRANSFER 10_000",
+    ),
+    (
+        "deduction paid after its decline, kept in suspense",
+        deduction.deduction_succeeded_late_kept(PAY_DAY, BANK, 10_000),
+        "Dr 2241.08.BANK_TRANSFER 10_000 / Cr 2202.01.BANK_TRANSFER 10_000",
+    ),
+    (
+        "deduction returned, told by the channel",
+        deduction.deduction_returned(PAY_DAY, BANK, "2241.01.LILEI", 10_000),
+        "Dr 1122.01.BANK_TRANSFER 10_000 / Cr 2241.01.LILEI 10_000",
+    ),
+    (
+        "deduction returned, told by the channel, the account closed",
+        deduction.deduction_returned_kept(PAY_DAY, BANK, 10_000),
+        "Dr 1122.01.BANK_TRANSFER 10_000 / Cr 2241.08.BANK_TRANSFER 10_000",
+    ),
+    (
+        "deduction returned, by the statement alone",
+        deduction.deduction_returned_by_statement(PAY_DAY, "2241.01.LILEI", 10_000),
+        "Dr 1001.01 10_000 / Cr 2241.01.LILEI 10_000",
+    ),
+    (
+        "deduction returned, by the statement alone, the account closed",
+        deduction.deduction_returned_by_statement_kept(PAY_DAY, BANK, 10_000),
+        "Dr 1001.01 10_000 / Cr 2241.08.BANK_TRANSFER 10_000",
+    ),
+    (
         "internal transfer",
         transfer.internal_transfer(PAY_DAY, "LILEI", "HANMEIMEI", 10_000),
         "Dr 2241.01.LILEI 10_000 / Cr 2241.01.HANMEIMEI 10_000",
@@ -310,7 +364,7 @@ def test_a_rule_balances_and_keeps_the_reserve_whatever_the_amounts(
     arguments: dict[str, Any] = {}
     whole = [p for p in inspect.signature(function).parameters if p.endswith("_fen")]
     for parameter in inspect.signature(function).parameters:
-        arguments[parameter] = "SHOP22"
+        arguments[parameter] = "2241.01.SHOP22" if parameter == "account" else "SHOP22"
         if parameter == "on":
             arguments[parameter] = date(2010, 12, 1)
         if parameter in whole:

@@ -7,8 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
+from domain.accounting.rules import deduction as deductions
 from domain.accounting.rules import refund, release, settlement
+from domain.authority import deduction
 from domain.kernel import Fact
+from domain.payment.asked import Destination
 from domain.settlement import batch
 from domain.transaction import transaction
 from projections.models import statements
@@ -20,7 +23,7 @@ FIRST = date(2010, 12, 1)
 OWN = {f"{code}.{MERCHANT}" for code in ("2241.02", "2241.03", "1122.03")}
 FEN = st.integers(0, 10**12)
 # What happens, amounts in fen, days since.
-STEP = st.tuples(st.integers(0, 8), st.tuples(FEN, FEN, FEN), st.integers(0, 2))
+STEP = st.tuples(st.integers(0, 11), st.tuples(FEN, FEN, FEN), st.integers(0, 2))
 
 
 def money(kind: int, on: date, fen: tuple[int, int, int]) -> Fact:
@@ -58,6 +61,17 @@ def money(kind: int, on: date, fen: tuple[int, int, int]) -> Fact:
         case 7:
             entry = settlement.payout_returned_to_suspense(on, PAYOUT_CHANNEL, whole)
             return batch.PayoutReturned("p-1", whole, "no", entry)
+        case 9:
+            entry = deductions.deduction_asked(on, f"2241.02.{MERCHANT}", whole)
+            to = Destination("c0" * 16, "1c" * 16, "6677")
+            account = f"2241.02.{MERCHANT}"
+            return deduction.Asked("F1", "1号", account, MERCHANT, whole, to, "staff:lin", entry)
+        case 10:
+            entry = deductions.deduction_given_back(on, f"2241.03.{MERCHANT}", whole)
+            return deduction.Failed("no", whole, entry)
+        case 11:
+            entry = deductions.deduction_returned_kept(on, PAYOUT_CHANNEL, whole)
+            return deduction.Returned("no", whole, entry)
         case _:
             entry = settlement.payout_instructed(on, MERCHANT, whole)
             return batch.PayoutRetried("p-1", "p-3", whole, entry)
@@ -69,6 +83,7 @@ def history(steps: Sequence[tuple[int, tuple[int, int, int], int]]) -> list[tupl
     for kind, fen, days in steps:
         on += timedelta(days=days)
         stream = f"transaction-{TRANSACTION_ID}" if kind < 2 else f"settlement-{BATCH_ID}"
+        stream = "deduction-K1" if kind > 8 else stream
         facts.append((stream, money(kind, on, fen)))
     return facts
 
