@@ -163,6 +163,11 @@ class Hub:
         rows: list[tuple[str, int]] = await self.shared((feed, name, above, upto), read)
         return rows
 
+    def keep_alive(self, now_s: float) -> None:
+        """Say something to those who were told nothing for long, by the monotonic clock."""
+        for one in tuple(self._listeners):
+            one.keep_alive(now_s)
+
     async def check(self) -> None:
         """End those whose key was revoked, or whose person is not what it was. One look at the
         keys, however many listen; at persons only when the ledger has gone on."""
@@ -243,8 +248,7 @@ class Hub:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            for one in tuple(self._listeners):
-                one.keep_alive()
+            self.keep_alive(time.monotonic())
             try:
                 await self.check()
             except Exception as error:

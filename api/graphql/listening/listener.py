@@ -107,9 +107,10 @@ class Listener:
             if self.position < self.topic.at:
                 self._work = asyncio.create_task(self._tell())
 
-    def keep_alive(self) -> None:
-        """Say something when nothing was said for long, so that who is gone is noticed."""
-        silent_s = time.monotonic() - self._sent_s
+    def keep_alive(self, now_s: float) -> None:
+        """Say something when nothing was said for long, by the monotonic clock, so that who is gone
+        is noticed."""
+        silent_s = now_s - self._sent_s
         if self._work is None and self._until is not None and silent_s >= KEEP_ALIVE_S:
             self._work = asyncio.create_task(self._say_nothing())
 
