@@ -34,7 +34,7 @@ from strawberry.utils.str_converters import to_snake_case
 from api.graphql.access import check_arguments
 from api.graphql.limits import Kept, Prepared
 from api.graphql.listening.feeds import HEARD, Heard
-from domain.refusals import Code, Refused
+from domain.refusals import Refused
 
 NUMBER = "number of what changed"  # A variable that no document can name.
 
@@ -72,7 +72,7 @@ def is_subscription(prepared: Prepared, name: str | None) -> bool:
 
 
 def rewritten(prepared: Prepared, name: str | None) -> Rewritten:
-    """A subscription of a valid document as a query. Raises Refused(REQUEST_INVALID, "query")."""
+    """A subscription of a valid document as a query."""
     kept = prepared.plans.rewritten
     found: Rewritten | None = kept.get(name)
     if found is None:
@@ -87,7 +87,8 @@ def _rewritten(prepared: Prepared, name: str | None) -> Rewritten:
         node for node in prepared.document.definitions if isinstance(node, FragmentDefinitionNode)
     ]
     by_name = {node.name.value: node for node in fragments}
-    # Validation has seen that there is one field; it may be named again, and is then merged.
+    # Validation has seen that there is one field, without conditions; where it is named again, what
+    # is selected of it is merged.
     nodes = list(_roots(operation.selection_set, by_name))
     first = nodes[0]
     key, field = (first.alias or first.name).value, first.name.value
@@ -124,9 +125,6 @@ def _roots(
     selections: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode]
 ) -> Iterator[FieldNode]:
     for node in selections.selections:
-        if node.directives:
-            detail = f"@{node.directives[0].name.value}: no directive may stand on what is heard"
-            raise Refused(Code.REQUEST_INVALID, "query", detail)
         if isinstance(node, FieldNode):
             yield node
         elif isinstance(node, InlineFragmentNode):

@@ -90,9 +90,9 @@ def test_several_changes_that_fall_together_are_told_as_the_newest(shop: Books) 
     listen(story, shop)
 
 
-WHOLE = """{ id orderNo merchantId buyerId subject items mode state amount { minor currency decimal }
-  refunded { minor } released { minor } fee { minor } feeRateBps channel paymentNo createdAt paidAt
-  completedAt confirmBy clearingDate settlementBatchId lastPosition
+WHOLE = """{ id orderNo merchantId buyerId subject items mode state feeRateBps channel paymentNo
+  amount { minor currency decimal } refunded { minor } released { minor } fee { minor }
+  createdAt paidAt completedAt confirmBy clearingDate settlementBatchId lastPosition
   entries { reference lines { account debit { minor } credit { minor } } } }"""
 
 
