@@ -210,3 +210,14 @@ def listen(story: Callable[[Wire], Awaitable[None]], books: Books, app: Any = No
             assert made.hub.count == 0
 
     asyncio.run(play())
+
+
+async def refused(client: Client) -> tuple[str, str]:
+    """The code and field of the one error that a stream must consist of."""
+    await client.end()
+    assert (client.status, client.headers["content-type"].partition(";")[0]) == (200, STREAM)
+    first, last = client.events
+    assert (first.kind, first.id, last.kind, last.get("data")) == ("next", None, "complete", "")
+    (error,) = first.data["errors"]
+    assert set(first.data) == {"errors"} and error["message"]
+    return error["extensions"]["code"], error["extensions"]["field"]
