@@ -12,8 +12,7 @@ While it is idle nothing of it runs but the wait for its client to go.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 import msgspec
@@ -56,9 +55,9 @@ class Listener:
         "_answers",
         "_hub",
         "_last",
+        "_over",
         "_send",
         "_sent_s",
-        "_until",
         "_work",
         "caller",
         "name",
@@ -72,7 +71,7 @@ class Listener:
         self._hub = hub
         self._answers = answers
         self._send: Send | None = None
-        self._until: asyncio.Timeout | None = None
+        self._over: asyncio.Future[None] | None = None
         self._work: asyncio.Task[None] | None = None
         self._last = b""
         self._sent_s = 0.0
@@ -83,26 +82,28 @@ class Listener:
         at = await self._hub.join(self)
         self.position = at if after is None else after
 
-    async def run(self, gone: Callable[[], Awaitable[Any]], send: Send) -> bytes:
+    async def run(self, gone: Callable[[], Coroutine[Any, Any, None]], send: Send) -> bytes:
         """Tell it what changes until `gone` returns, or something ends it: then what is to be said
         last. It has joined."""
         self._send, self._sent_s = send, time.monotonic()
+        self._over = over = asyncio.get_running_loop().create_future()
+        waiting: asyncio.Task[Any] = asyncio.create_task(gone())
+        waiting.add_done_callback(lambda _: self.end())
         try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(None) as self._until:
-                    self.wake(self.position)
-                    await gone()
+            self.wake(self.position)
+            await over
         finally:
+            self.end()
             self._hub.leave(self)
-            self._until = None
-            if self._work is not None:
-                self._work.cancel()
-                await asyncio.wait([self._work])
+            tasks = [waiting] if self._work is None else [waiting, self._work]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         return self._last
 
     def wake(self, above: int) -> None:
         """Something may have changed; up to `above` nothing has that it was not told."""
-        if self._work is None and self._until is not None:
+        if self._work is None and self._over is not None:
             self.position = max(self.position, above)
             if self.position < self.topic.at:
                 self._work = asyncio.create_task(self._tell())
@@ -111,7 +112,7 @@ class Listener:
         """Say something when nothing was said for long, by the monotonic clock, so that who is gone
         is noticed."""
         silent_s = now_s - self._sent_s
-        if self._work is None and self._until is not None and silent_s >= KEEP_ALIVE_S:
+        if self._work is None and self._over is not None and silent_s >= KEEP_ALIVE_S:
             self._work = asyncio.create_task(self._say_nothing())
 
     def leave(self) -> None:
@@ -125,10 +126,11 @@ class Listener:
 
     def end(self, last: bytes = b"") -> None:
         """Say this and hang up. Without `complete` the client comes back, and goes on."""
-        if self._until is not None:
-            until, self._until = self._until, None
+        if self._over is not None:
+            over, self._over = self._over, None
             self._last = last
-            until.reschedule(0)
+            if not over.done():  # It may be cancelled.
+                over.set_result(None)
 
     async def _say_nothing(self) -> None:
         try:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
+from psycopg import OperationalError
 from sqlalchemy import Engine, event
 
 from api.graphql.app import GraphQLReads
@@ -13,6 +15,7 @@ from api.graphql.listening.hub import Hub
 from api.graphql.plan.books import Books as Connected
 from api.graphql.plan.books import Readers
 from api.http.keys import revoke_key
+from api.http.rates import Rates
 from domain.member.commands import RemoveOperator
 from domain.member.staffing import AppointOperator, DismissOperator
 from tests.api.graphql.conftest import TEA, Books
@@ -167,9 +170,12 @@ class Counting(Readers):
     """Readers that count what they are asked."""
 
     count = 0
+    failing: frozenset[int] = frozenset()  # Which of them are not answered.
 
     async def run(self, work: Callable[[Connected], Any]) -> Any:
         self.count += 1
+        if self.count in self.failing:
+            raise OperationalError("the database is away")
         return await super().run(work)
 
 
@@ -253,3 +259,43 @@ def test_nobody_listens_and_nothing_is_looked_at(shop: Books, counted: Counted) 
         assert (await again.next()).data == told("A2")
 
     listen(story, shop, counted.app)
+
+
+@pytest.mark.parametrize("which", ["what has changed", "of whom", "the answer"])
+def test_a_database_that_is_away_costs_nobody_an_event(
+    shop: Books, counted: Counted, which: str
+) -> None:
+    async def story(wire: Wire) -> None:
+        client = await wire.post(OF_MERCHANT, variables=SHOP).open()
+        number = ("what has changed", "of whom", "the answer").index(which)
+        counted.readers.failing = frozenset({counted.readers.count + 1 + number})
+        position = shop.context.ledger.head().position
+        shop.sell("A1", (MERCHANT, 500))
+        await wire.written()
+        if which == "of whom":  # It is sent away, and comes back.
+            await client.end()
+            assert client.events == []
+            headers = {"last-event-id": str(position)}
+            client = wire.post(OF_MERCHANT, variables=SHOP, headers=headers)
+        assert (await client.next()).data == told("A1")
+
+    listen(story, shop, counted.app)
+
+
+def test_a_key_that_hears_too_much_waits_and_misses_nothing(shop: Books) -> None:
+    context = replace(shop.context, rates=Rates("5/second"))
+    reads = GraphQLReads(context)
+    app = graphql_app(context, reads)
+
+    async def story(wire: Wire) -> None:
+        client = await wire.post(OF_MERCHANT, variables=SHOP).open()
+        for number in range(8):
+            place(shop, f"A{number}", (MERCHANT, 500))
+        await wire.written()
+        heard = [(await client.next()).data for _ in range(8)]
+        assert heard == [told(f"A{number}", "created") for number in range(8)]
+
+    try:
+        listen(story, shop, app)
+    finally:
+        reads.close()

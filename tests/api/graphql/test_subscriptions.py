@@ -1,5 +1,6 @@
 """Who listens is told: what changes, all of it, and nothing that is another's."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -294,5 +295,38 @@ def test_what_is_asked_for_after_a_position_to_come_waits_for_it(shop: Books) ->
         shop.do(RegisterMember("L2", "personal", "Li Lei"))
         await wire.written()
         assert (await client.next()).id == shop.context.ledger.head().position > head + 1
+
+    listen(story, shop)
+
+
+def test_however_often_one_is_cut_off_nothing_is_missed(shop: Books) -> None:
+    """Sales go on while a client comes and goes; it hears of each, and what became of it."""
+    sales = 24
+
+    def trading() -> None:
+        for number in range(sales):
+            place(shop, f"S{number}", (MERCHANT, 100))
+            shop.catch_up()
+        for number in range(sales):
+            shop.do(PayOrder(f"P{number}", f"S{number}", "JD_PAY"))
+            shop.do(RecordOutcome(f"pay-P{number}", succeeded="S"))
+            shop.catch_up()
+
+    async def story(wire: Wire) -> None:
+        heard: dict[str, str] = {}
+        last = shop.context.ledger.head().position
+        trade = asyncio.create_task(asyncio.to_thread(trading))
+        while len(heard) < sales or set(heard.values()) != {"paid"}:
+            client = wire.post(OF_MERCHANT, "merchant", headers={"last-event-id": str(last)})
+            event = await client.next()
+            while client.events and event is not None:
+                found = event.data["data"]["transactionChanged"]
+                heard[found["id"]] = found["state"]
+                assert event.id is not None and event.id > last
+                last = event.id
+                unread = len(heard) < sales or "created" in heard.values()
+                event = await client.next() if unread and last % 3 else None
+            await client.leave()
+        await trade
 
     listen(story, shop)
