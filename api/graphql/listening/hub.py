@@ -116,6 +116,7 @@ class Hub:
         if not self._listeners:
             self._ticking = asyncio.create_task(self._tick())
         self._listeners.add(one)
+        self._persons_due = True  # What a key may was looked up some seconds ago.
         self._keys[one.caller.key_id] = self._keys.get(one.caller.key_id, 0) + 1
         if not one.topic.listeners:  # Nobody was told of what moved meanwhile.
             one.topic.at = self._context.arrivals.position(one.topic.models)
@@ -141,6 +142,8 @@ class Hub:
         self._closed = True
         for one in tuple(self._listeners):
             one.end()
+        if self._looking is not None:
+            self._looking.cancel()
         self._rest()
 
     async def shared(self, what: Hashable, make: Callable[[], Awaitable[Any]]) -> Any:

@@ -11,11 +11,13 @@ While it is idle nothing of it runs but the wait for its client to go.
 
 import asyncio
 import logging
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 import msgspec
+import psycopg
 
 from api.graphql.errors import error_body, refusal_error
 from api.graphql.listening.feeds import PAGE
@@ -146,11 +148,11 @@ class Listener:
         try:
             while self.position < self.topic.at:
                 await self._tell_page(self.topic.at)
-        except Refused as refused:  # Busy: it comes back, and nothing is lost.
-            log.warning("a listener is sent away: %s", refused)
+        except (Refused, Problem, sqlite3.Error, psycopg.Error) as why:
+            log.warning("a listener is sent away: %r", why)  # It comes back, and nothing is lost.
             self.end()
         except Exception as error:
-            log.warning("a listener is sent away: %r", error, exc_info=error)
+            log.error("a listener is sent away", exc_info=error)
             self.end()
         finally:
             self._work = None

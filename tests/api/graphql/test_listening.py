@@ -1,11 +1,13 @@
 """How one listens: the protocol `graphql-sse`."""
 
+import json
 from typing import Any
 
 import pytest
 
 from api.graphql.app import GraphQLReads
 from api.graphql.endpoint import graphql_app
+from api.graphql.registered import id_of
 from tests.api.graphql.conftest import Books
 from tests.api.graphql.listening import STREAM, Wire, listen, parsed, refused
 from tests.api.graphql.test_subscriptions import (
@@ -160,6 +162,26 @@ def test_one_of_several_operations_is_chosen_by_its_name(shop: Books) -> None:
         assert (await client.next()).data == told("A1")
 
     listen(story, shop)
+
+
+def test_a_registered_document_may_be_a_subscription(shop: Books) -> None:
+    text = "subscription { transactionChanged { id state } }"
+    reads = GraphQLReads(shop.context, folder={id_of(text): text}, only_registered=True)
+    app = graphql_app(shop.context, reads)
+
+    async def story(wire: Wire) -> None:
+        body = json.dumps({"documentId": id_of(text)}).encode()
+        kind = {"content-type": "application/json"}
+        client = await wire.call("POST", "", body, "merchant", kind, None).open()
+        assert await refused(wire.post(text + " ", "merchant")) == ("not_allowed", "query")
+        shop.sell("A1", (MERCHANT, 500))
+        await wire.written()
+        assert (await client.next()).data == told("A1")
+
+    try:
+        listen(story, shop, app)
+    finally:
+        reads.close()
 
 
 def test_what_is_wrong_with_the_request_is_a_problem(shop: Books) -> None:
