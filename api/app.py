@@ -18,6 +18,7 @@ from api.callbacks import routes as callbacks
 from api.context import AppContext
 from api.graphql.app import GraphQLReads
 from api.graphql.endpoint import graphql_app
+from api.graphql.listening.hub import Hub
 from api.graphql.registered import read_folder
 from api.graphql.schema import graphql_schema
 from api.graphql.tags import release
@@ -97,6 +98,7 @@ def create_app(
     context = _configured(context, settings, place)
     metrics = Metrics(context, place, crowd)
     reads = _reads(context, settings)
+    hub = _hub(context, reads, settings, metrics)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -105,7 +107,7 @@ def create_app(
             async with nullcontext() if place.alone else _among_others(context, metrics):
                 yield
         finally:
-            await _end(context, reads)
+            await _end(context, reads, hub)
 
     app = _Application(
         title="Zhangfang",
@@ -116,25 +118,25 @@ def create_app(
         redirect_slashes=False,
         exception_handlers=dict[int | type[Exception], Handler](HANDLERS.items()),
     )
-    app.state.graphql = reads
+    app.state.graphql, app.state.hub = reads, hub
     metrics.queries = reads.counts
     app.origins = settings.cors_origins
-    app.graphql = graphql_app(context, reads)
+    app.graphql = graphql_app(context, reads, hub)
     registered = documents.router(context, reads.registered, settings.query_cost)
     commands = routes.handlers(context)
     shown = (end_of_day.router, blobs.router, withdrawals.router)
     routers = (routes.router(commands), *(make(context) for make in shown), registered)
     for router in (*routers, health.router(context, metrics)):
         app.include_router(router)
-    app.router.routes += [*_pages(), *cashier.routes(context)]
     called = callbacks.routes(context, context.callbacks)
-    app.router.routes += called
+    app.router.routes += [*_pages(), *cashier.routes(context), *called]
     app.known = _known(called, commands)
     app.openapi = _described(app)  # type: ignore[method-assign]
     return app
 
 
-async def _end(context: AppContext, reads: GraphQLReads) -> None:
+async def _end(context: AppContext, reads: GraphQLReads, hub: Hub) -> None:
+    hub.close()
     await context.personal.bank.aclose()
     await anyio.to_thread.run_sync(reads.close)
     await anyio.to_thread.run_sync(context.close)
@@ -188,6 +190,18 @@ def _reads(context: AppContext, settings: Settings) -> GraphQLReads:
         folder=folder,
         only_registered=settings.only_registered,
     )
+
+
+def _hub(context: AppContext, reads: GraphQLReads, settings: Settings, metrics: Metrics) -> Hub:
+    """Who listens may take most connections, and leaves some for who asks."""
+    crowd, most = metrics.crowd, settings.listeners
+    if crowd is not None:
+        most = max(1, min(most, crowd.limits.connections * 3 // 4))
+    hub = Hub(context, reads.readers, most, settings.listeners_per_key)
+    if crowd is not None:
+        crowd.on_ending(hub.close)
+    metrics.listeners = lambda: hub.count
+    return hub
 
 
 @asynccontextmanager

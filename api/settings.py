@@ -115,6 +115,9 @@ class Settings(BaseSettings):
     ] = "warning"
     # Connections at once; fewer where the process may not open that many files.
     connections: Annotated[int, _whole(1, 100_000, "a number of connections")] = 500
+    # Subscriptions at once in each process, at most three quarters of its connections; of one key.
+    listeners: Annotated[int, _whole(1, 100_000, "a number of subscriptions")] = 250
+    listeners_per_key: Annotated[int, _whole(1, 100_000, "a number of subscriptions")] = 50
     # How long the head of a request may take, its body, and silence between two requests.
     head_seconds: Seconds = 10
     body_seconds: Seconds = 30

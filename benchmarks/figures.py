@@ -80,6 +80,25 @@ class Beside(Struct, frozen=True):
     slow_in_flight: int
 
 
+class Listening(Struct, frozen=True):
+    """So many subscriptions at once. `kib_each`: what the server's memory grew by for one that
+    hears nothing. `cpu_ms`: what server and database take of a core in a second at rest, with one
+    of them, and with all. `answered`: from sending an order until it is answered; `one`: until the
+    one listener is told whom it concerns, the others silent; `all`: until the last of all is, whom
+    it all concerns (ms)."""
+
+    backend: Backend
+    listeners: int
+    kib_each: float
+    cpu_ms: float
+    listening_cpu_ms: float
+    answered_p50_ms: float
+    one_p50_ms: float
+    one_p99_ms: float
+    all_p50_ms: float
+    all_p99_ms: float
+
+
 class Rebuild(Struct, frozen=True):
     """All read models built anew beside the live ones, in a process of its own.
 
@@ -166,6 +185,7 @@ class Report(Struct):
     queries: list[GraphQL] = field(default_factory=list)
     payments: list[Payments] = field(default_factory=list)
     beside: list[Beside] = field(default_factory=list)
+    subscriptions: list[Listening] = field(default_factory=list)
 
 
 def quantiles(found_ms: Sequence[float]) -> tuple[float, float]:

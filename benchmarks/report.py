@@ -53,6 +53,29 @@ def show(report: Report, console: Console) -> None:
     _beside(report, console)
     _queries(report, console)
     _payments(report, console)
+    _listening(report, console)
+
+
+def _listening(report: Report, console: Console) -> None:
+    if report.subscriptions:
+        rows = (
+            (
+                one.backend,
+                f"{one.listeners:,}",
+                f"{one.kib_each:.1f}",
+                f"{one.cpu_ms:.1f}",
+                f"{one.listening_cpu_ms:.1f}",
+                f"{one.answered_p50_ms:.1f}",
+                f"{one.one_p50_ms:.1f}",
+                f"{one.one_p99_ms:.1f}",
+                f"{one.all_p50_ms:.1f}",
+                f"{one.all_p99_ms:.1f}",
+            )
+            for one in report.subscriptions
+        )
+        columns = ("backend", "listeners", "KiB each", "CPU ms/s of one", "of all", "answered")
+        waits = ("one told p50", "p99 ms", "all told p50", "p99 ms")
+        _table(console, "Subscriptions: at rest, and told of an order", columns + waits, rows)
 
 
 def _payments(report: Report, console: Console) -> None:

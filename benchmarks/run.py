@@ -19,6 +19,7 @@ from benchmarks.databases import Databases, databases
 from benchmarks.ending import terminated_like_interrupted
 from benchmarks.figures import BACKENDS, Backend, Report
 from benchmarks.graphql import measuring
+from benchmarks.listening import measuring as listening
 from benchmarks.payments import measuring as paying
 from benchmarks.report import show
 from domain.ledger.ledger import Ledger
@@ -40,10 +41,12 @@ class Kind(StrEnum):
     LIBRARY = "library"
     GRAPHQL = "graphql"
     PAYMENTS = "payments"
+    SUBSCRIPTIONS = "subscriptions"
 
 
-# The first imports a quarter of trade, and ten times as much; the second starts an outside.
-ON_REQUEST = (Kind.GRAPHQL, Kind.PAYMENTS)
+# The first imports a quarter of trade, and ten times as much; the second starts an outside; the
+# third opens some thousand connections.
+ON_REQUEST = (Kind.GRAPHQL, Kind.PAYMENTS, Kind.SUBSCRIPTIONS)
 
 
 class BackendName(StrEnum):
@@ -104,18 +107,34 @@ def run(
             for backend in wanted:
                 with made.ledger(backend) as url:
                     report.feed.append(feeds.measure(url, backend, seconds, tell))
-        if Kind.GRAPHQL in kinds:
-            for backend in wanted:
-                report.queries += measuring.measure(
-                    made, backend, seconds, tell, scale=scale, feed=feed
-                )
-        if Kind.PAYMENTS in kinds:
-            for backend in wanted:
-                with made.ledger(backend) as url:
-                    found, beside = paying.measure(url, backend, seconds, tell)
-                report.payments += found
-                report.beside.append(beside)
+        _measure_servers(report, kinds, wanted, made, (seconds, tell), scale=scale, feed=feed)
     return report
+
+
+def _measure_servers(
+    report: Report,
+    kinds: Sequence[Kind],
+    wanted: Sequence[Backend],
+    made: Databases,
+    how: tuple[float, Tell],
+    *,
+    scale: int,
+    feed: Path | None,
+) -> None:
+    """What is measured on servers in processes of their own; `how` long, and who hears of it."""
+    if Kind.GRAPHQL in kinds:
+        for backend in wanted:
+            report.queries += measuring.measure(made, backend, *how, scale=scale, feed=feed)
+    if Kind.PAYMENTS in kinds:
+        for backend in wanted:
+            with made.ledger(backend) as url:
+                found, beside = paying.measure(url, backend, *how)
+            report.payments += found
+            report.beside.append(beside)
+    if Kind.SUBSCRIPTIONS in kinds:
+        for backend in wanted:
+            with made.ledger(backend) as url:
+                report.subscriptions.append(listening.measure(url, backend, *how))
 
 
 def _cases(
@@ -185,7 +204,7 @@ def command(
     ] = None,
 ) -> None:
     """Measure what is asked for, beside the floor and the plain library; graphql, which imports a
-    quarter and more, and payments, which start an outside, only when they are named."""
+    quarter and more, payments, which start an outside, and subscriptions, only when named."""
     progress = Console(stderr=True)
     backends: list[Backend] = [one.value for one in backend or ()]
     try:

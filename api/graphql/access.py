@@ -92,6 +92,12 @@ ACCESS: dict[str, FieldAccess] = {
     "approvals": FieldAccess(EVERYBODY, "own", ("approvals",)),
     "permissions": FieldAccess(EVERYBODY, "shared", ("permissions",)),  # The caller's own.
 }
+# The fields of Subscription. `models` are those whose positions it tells of, () for all.
+LISTENED: dict[str, FieldAccess] = {
+    "transactionChanged": FieldAccess(EVERYBODY, "own", ACCESS["transaction"].models),
+    "paymentChanged": FieldAccess(EVERYBODY, "own", ACCESS["payment"].models),
+    "positionMoved": FieldAccess(EVERYBODY, "shared", ()),
+}
 
 _AT_LEAST = StrawberryArgument(
     python_name="at_least",
@@ -162,3 +168,13 @@ def root(resolver: Callable[..., Any]) -> Any:
     return strawberry.field(
         resolver=resolver, extensions=[Checked()], description=description_of(resolver)
     )
+
+
+def listened(resolver: Callable[..., Any], type_: Any) -> Any:
+    """A field of Subscription, under its rule; its docstring is its description. Its values are
+    those of a query (`listening/`): what the function gives is what is listened to."""
+    name = to_camel_case(resolver.__name__)
+    if name not in LISTENED:
+        raise LookupError(f"{name} has no line in the table of who may listen to it")
+    described = description_of(resolver)
+    return strawberry.field(resolver=resolver, graphql_type=type_, description=described)

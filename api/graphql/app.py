@@ -21,6 +21,7 @@ from api.graphql.cost import MOST_COST, kept_cost, refuse_costly
 from api.graphql.errors import error_bodies, error_body, refusal_error
 from api.graphql.lanes import Lanes
 from api.graphql.limits import Documents, Prepared, mark_of
+from api.graphql.listening.rewriting import is_subscription
 from api.graphql.plan.books import Readers
 from api.graphql.plan.plans import Plans
 from api.graphql.plan.selecting import Unplanned
@@ -29,6 +30,7 @@ from api.graphql.registered import Registered, checked_id
 from api.graphql.schema import SCHEMA, graphql_schema
 from api.graphql.tags import Tags
 from api.http.keys import Caller
+from api.operations.watching import Watch
 from domain.refusals import Code, Refused
 
 SMALL = 1_000  # Values that are answered in some ten milliseconds.
@@ -85,14 +87,23 @@ class GraphQLReads:
         self._tags = Tags(context)
         self._limiter = anyio.CapacityLimiter(THREADS)
         self._lanes = Lanes()
-        self._readers = Readers(context.ledger.database)
+        self.readers = Readers(context.ledger.database)
         self._large_readers = Readers(context.ledger.database, LARGE_AT_ONCE)
         self._plans = Plans(graphql_schema(), context.watch)
 
     def close(self) -> None:
-        self._readers.close()
+        self.readers.close()
         self._large_readers.close()
         self._lanes.close()
+
+    @property
+    def watch(self) -> Watch:
+        """How channels are doing."""
+        return self._context.watch
+
+    def charge(self, caller: Caller) -> None:
+        """One request of a caller. Raises Problem 429."""
+        self._context.rates.charge(caller)
 
     def counts(self) -> dict[str, int]:
         """How many answers came of plans and of the stock executor, since the server began."""
@@ -108,8 +119,9 @@ class GraphQLReads:
         ready = await self.ready(caller, asked)
         return (ready if isinstance(ready, Answer) else await self.read(caller, ready)).body
 
-    async def ready(self, caller: Caller, asked: Asked) -> Ready | Answer:
-        """What is asked, made ready to run; an answer with errors when it cannot be.
+    async def ready(self, caller: Caller, asked: Asked, *, listens: bool = False) -> Ready | Answer:
+        """What is asked, made ready to run; an answer with errors when it cannot be, as when a
+        subscription is asked by a caller who cannot listen.
 
         Raises Refused(REQUEST_INVALID, "operationName") when no operation is chosen, and
         Refused(BUSY) when a document cannot be looked up.
@@ -124,6 +136,9 @@ class GraphQLReads:
             named = asked.operation_name or None
             cost = kept_cost(graphql_schema(), prepared, named, asked.variables or {})
             refuse_costly(cost, self.most_cost)
+            if not listens and is_subscription(prepared, named):
+                detail = "a subscription needs `Accept: text/event-stream`"
+                raise Refused(Code.REQUEST_INVALID, "query", detail)
         except GraphQLError as error:
             return Answer(_encoded({"errors": [error_body(error)]}), whole=False)
         except Refused as refused:
@@ -191,7 +206,7 @@ class GraphQLReads:
                 await reads.close()
 
         named, variables = asked.operation_name or None, asked.variables or {}
-        readers = self._readers if small else self._large_readers
+        readers = self.readers if small else self._large_readers
         return await self._plans.answer(caller, prepared, named, variables, wait, readers)
 
     def _reads(
@@ -222,7 +237,7 @@ class GraphQLReads:
                 variable_values=asked.variables,
                 context_value=reads,
                 operation_name=asked.operation_name or None,
-                # The schema has nothing else, so validation has refused other operations already.
+                # Validation refuses mutations; a subscription's query is run, not itself.
                 allowed_operation_types=(OperationType.QUERY,),
             )
         finally:

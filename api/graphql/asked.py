@@ -16,6 +16,7 @@ from domain.refusals import Code, Refused
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
 HTML = "text/html"
+EVENT_STREAM = "text/event-stream"
 PARAMETERS = ("query", "documentId", "variables", "operationName", "extensions")
 
 
@@ -58,20 +59,33 @@ def _object(text: str, name: str) -> dict[str, Any] | None:
 
 
 def wanted_type(accept: str | None, *, page: bool) -> str:
-    """The media type of the answer: the one that is wanted most, of the three there are.
+    """The media type of the answer: the one that is wanted most, of the four there are.
 
     `page` says whether a person is there when nothing is said: a browser without a query.
     """
     best, wanted = 0, HTML if page else JSON
     for one in (accept or "").split(","):
         name, *parameters = [part.strip().lower() for part in one.split(";")]
-        if name not in (JSON, GRAPHQL_JSON, HTML):
+        if name not in (JSON, GRAPHQL_JSON, HTML, EVENT_STREAM):
             continue
-        weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")
-        thousandths = _thousandths(weight)
+        thousandths = _weight(parameters)
         if thousandths > best:
             best, wanted = thousandths, name
     return wanted
+
+
+def takes_events(accept: str) -> bool:
+    """Whether a caller takes a stream of events at all, whatever it wants most: clients that ask
+    all kinds of operations say so."""
+    for one in accept.split(","):
+        name, *parameters = [part.strip().lower() for part in one.split(";")]
+        if name == EVENT_STREAM and _weight(parameters):
+            return True
+    return False
+
+
+def _weight(parameters: list[str]) -> int:
+    return _thousandths(next((part[2:] for part in parameters if part.startswith("q=")), "1"))
 
 
 def _thousandths(weight: str) -> int:

@@ -64,7 +64,8 @@ def cost_of(
             name = node.name.value if node.name else None
             if operation is None or name == operation:
                 chosen = node
-    if chosen is None or schema.query_type is None:
+    kind = schema.get_root_type(chosen.operation) if chosen else None
+    if chosen is None or kind is None:
         return 0
     given = {
         one.variable.name.value: one.default_value.value
@@ -72,7 +73,7 @@ def cost_of(
         if isinstance(one.default_value, IntValueNode)
     }
     given.update(variables)
-    return _Costs(schema, fragments, given).of(chosen.selection_set, schema.query_type, 1)
+    return _Costs(schema, fragments, given).of(chosen.selection_set, kind, 1)
 
 
 def kept_cost(

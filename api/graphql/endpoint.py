@@ -1,4 +1,5 @@
-"""The GraphQL endpoint: queries by POST as JSON or by GET, and GraphiQL for a browser's GET.
+"""The GraphQL endpoint: queries by POST as JSON or by GET, and GraphiQL for a browser's GET. Who
+takes `text/event-stream` may listen (`listening/answering.py`).
 
 A GET has an entity tag (`tags.py`): whoever asks again under a tag that is still right is answered
 304, before anything is read.
@@ -21,14 +22,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.context import AppContext
 from api.graphql.app import Answer, GraphQLReads
 from api.graphql.asked import (
+    EVENT_STREAM,
     GRAPHQL_JSON,
     HTML,
     JSON,
     Asked,
     asked_by_url,
     checked_asked,
+    takes_events,
     wanted_type,
 )
+from api.graphql.listening.answering import Listening
+from api.graphql.listening.hub import Hub
+from api.graphql.listening.rewriting import is_subscription
 from api.graphql.tags import matches
 from api.http.bearer import only_authorization
 from api.http.bodies import arriving_body, refuse_other_type
@@ -46,12 +52,19 @@ _TYPES = {name: (b"content-type", name.encode()) for name in (JSON, GRAPHQL_JSON
 class _Given:
     """The headers that are looked at here, read in one go."""
 
-    __slots__ = ("accept", "authorization", "content_length", "content_type", "if_none_match")
+    __slots__ = (
+        "accept",
+        "authorization",
+        "content_length",
+        "content_type",
+        "if_none_match",
+        "last_event_id",
+    )
 
     def __init__(self, headers: Headers) -> None:
         self.authorization: list[str] = []
         self.if_none_match: list[str] = []
-        self.content_type = self.content_length = self.accept = ""
+        self.content_type = self.content_length = self.accept = self.last_event_id = ""
         for name, value in reversed(headers):  # Of several, the first counts.
             match name:
                 case b"authorization":
@@ -62,6 +75,8 @@ class _Given:
                     self.content_length = value.decode("latin-1")
                 case b"accept":
                     self.accept = value.decode("latin-1")
+                case b"last-event-id":
+                    self.last_event_id = value.decode("latin-1")
                 case b"if-none-match":
                     self.if_none_match.append(value.decode("latin-1"))
 
@@ -82,8 +97,9 @@ class _Sent:
         await send({"type": "http.response.body", "body": self._body})
 
 
-def graphql_app(context: AppContext, reads: GraphQLReads) -> ASGIApp:
-    """The ASGI application behind /graphql."""
+def graphql_app(context: AppContext, reads: GraphQLReads, hub: Hub | None = None) -> ASGIApp:
+    """The ASGI application behind /graphql; `hub` knows who listens."""
+    listening = Listening(reads, hub or Hub(context, reads.readers))
 
     async def respond(scope: Scope, receive: Receive) -> ASGIApp:
         method, given = scope["method"], _Given(scope["headers"])
@@ -101,23 +117,23 @@ def graphql_app(context: AppContext, reads: GraphQLReads) -> ASGIApp:
         context.rates.charge(caller)
         by_url = method != "POST"
         asked = asked_by_url(request) if by_url else await _asked(given, receive)
-        ready = await reads.ready(caller, asked)
+        if wanted == EVENT_STREAM:
+            return await listening.told(caller, asked, given.last_event_id, by_url=by_url)
+        listens = takes_events(given.accept)
+        ready = await reads.ready(caller, asked, listens=listens)
         media_type = JSON if wanted == HTML else wanted
         tag = None
         if isinstance(ready, Answer):
             answer = ready
+        elif listens and is_subscription(ready.prepared, asked.operation_name or None):
+            return await listening.answer(caller, ready, given.last_event_id, by_url=by_url)
         else:
             if by_url:  # Before anything is read: an answer is never older than its tag.
                 tag = await reads.tag(caller, ready, media_type)
             if tag is not None and matches(given.if_none_match, tag):
                 return _Sent(304, _revalidated(tag))
             answer = await reads.read(caller, ready)
-        headers = _revalidated(tag) if tag is not None and answer.whole else _NOT_KEPT
-        # Of this type alone a client can tell by the status that there is no data.
-        none = wanted == GRAPHQL_JSON and not answer.body.startswith(b'{"data":')
-        length = (b"content-length", b"%d" % len(answer.body))
-        headers = (*headers, length, _TYPES[media_type])
-        return _Sent(400 if none else 200, headers, answer.body)
+        return _sent(answer, media_type, tag)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -127,6 +143,14 @@ def graphql_app(context: AppContext, reads: GraphQLReads) -> ASGIApp:
         await response(scope, receive, send)
 
     return app
+
+
+def _sent(answer: Answer, media_type: str, tag: str | None) -> _Sent:
+    headers = _revalidated(tag) if tag is not None and answer.whole else _NOT_KEPT
+    # Of this type alone a client can tell by the status that there is no data.
+    none = media_type == GRAPHQL_JSON and not answer.body.startswith(b'{"data":')
+    length = (b"content-length", b"%d" % len(answer.body))
+    return _Sent(400 if none else 200, (*headers, length, _TYPES[media_type]), answer.body)
 
 
 def _revalidated(tag: str) -> Headers:

@@ -65,10 +65,20 @@ LEAF = Size(0, 0, 0, 0, Counter())
 class Kept:
     """What was made of a document, and stays with it, in so many `bytes`: its plans
     (`plan/plans.py`), by operation, role and the values of the variables `flags`; what it costs,
-    by operation and the values of the variables `sizes`; and whether nothing but the read models
-    decides its answers (`tags.py`)."""
+    by operation and the values of the variables `sizes`; whether nothing but the read models
+    decides its answers (`tags.py`); and the queries of its subscriptions (`listening/`)."""
 
-    __slots__ = ("asked", "bytes", "costs", "flags", "known", "sizes", "steady", "told")
+    __slots__ = (
+        "asked",
+        "bytes",
+        "costs",
+        "flags",
+        "known",
+        "rewritten",
+        "sizes",
+        "steady",
+        "told",
+    )
 
     def __init__(self) -> None:
         self.flags: tuple[str, ...] | None = None
@@ -76,6 +86,7 @@ class Kept:
         self.known: dict[tuple[Any, ...], Any] = {}
         self.asked: dict[tuple[Any, ...], Any] = {}  # Plans with arguments, by the variables given.
         self.costs: dict[tuple[Any, ...], int] = {}
+        self.rewritten: dict[str | None, Any] = {}
         self.steady: bool | None = None
         self.bytes = 0
         self.told: Callable[[int], None] | None = None  # Of a document that is remembered.
@@ -93,8 +104,13 @@ class Kept:
         if len(self.known) >= MOST_PLANS:
             self.known.clear()
             self.asked.clear()
+            self.rewritten.clear()
             size -= self.bytes
         self.known[place] = plan
+        self.grew(size)
+
+    def grew(self, size: int) -> None:
+        """It takes so many bytes more."""
         self.bytes += size
         if self.told is not None:
             self.told(size)

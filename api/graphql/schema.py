@@ -1,4 +1,5 @@
-"""The schema: reads only, from the read models. Who may read what is in `access.py`."""
+"""The schema: reads only, from the read models. What may be asked is `Query` here, what may be
+listened to `Subscription` in `listening/feeds.py`. Who may read what is in `access.py`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +20,7 @@ from api.graphql.desk import desk
 from api.graphql.instructions import instruction, instructions
 from api.graphql.journal import journal
 from api.graphql.ledger import ledger, projections
+from api.graphql.listening.feeds import Subscription
 from api.graphql.matches import list_matches
 from api.graphql.members import member, members
 from api.graphql.orders import order, orders
@@ -94,7 +96,9 @@ class Schema(strawberry.Schema):
         pass
 
 
-SCHEMA = Schema(query=Query, config=CONFIG, extensions=[PreparedDocument])
+SCHEMA = Schema(
+    query=Query, subscription=Subscription, config=CONFIG, extensions=[PreparedDocument]
+)
 
 
 def graphql_schema() -> Any:

@@ -5,7 +5,7 @@ What each role may do is in `api/http/access.py` for commands and in the GraphQL
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import anyio
 import anyio.to_thread
@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 
-from api.http.keys import Caller, find_caller
+from api.http.keys import Caller, find_caller, working_keys
 from domain.kernel import States
 from domain.member import api_access, member, staff
 from domain.refusals import Code, Refused
@@ -60,6 +60,22 @@ def authenticate(engine: Engine, header: str | None, states: States | None = Non
         if caller.operator is None or caller.office is not None:
             return caller
     raise Refused(Code.NOT_AUTHENTICATED, "Authorization", "the API key is unknown or revoked")
+
+
+def changed_callers(
+    engine: Engine, callers: Collection[Caller], states: States | None
+) -> list[Caller]:
+    """Of those who were let in before, who are not what they were: the key was revoked, or with
+    `states` the person has another office now, or none."""
+    working = working_keys(engine, {caller.key_id for caller in callers})
+
+    def same(caller: Caller) -> bool:
+        if caller.key_id not in working or states is None or caller.operator is None:
+            return caller.key_id in working
+        now = _with_office(caller, states)
+        return (now.role, now.office) == (caller.role, caller.office)
+
+    return [caller for caller in callers if not same(caller)]
 
 
 def _with_office(caller: Caller, states: States) -> Caller:

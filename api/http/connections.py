@@ -13,6 +13,7 @@ a newcomer told to come back.
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
@@ -68,6 +69,18 @@ class Crowd:
         self.limits = limits
         self._row = (place or Place()).row
         self._waited_for: OrderedDict[GuardedProtocol, None] = OrderedDict()
+        self._ending: list[Callable[[], None]] = []
+
+    def on_ending(self, end: Callable[[], None]) -> None:
+        """Call this once when the server begins to stop: of answers that never end by
+        themselves."""
+        self._ending.append(end)
+
+    def ends(self) -> None:
+        """The server stops: answers under way are waited for, a while."""
+        ending, self._ending = self._ending, []
+        for end in ending:
+            end()
 
     @property
     def open(self) -> int:
@@ -137,6 +150,10 @@ class GuardedProtocol(HttpToolsProtocol):
             self._writing.cancel()
         self._crowd.left(self)
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        self._crowd.ends()
 
     def refuse(self, status: int, field: str, detail: str) -> None:
         """Say no, unless an answer is half on its way, and hang up."""

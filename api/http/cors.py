@@ -16,7 +16,14 @@ from api.http.errors import Problem, problem_response
 from domain.refusals import Code, Refused
 
 METHODS = ("GET", "HEAD", "POST", "DELETE")
-HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "X-Request-Id")
+HEADERS = (
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-None-Match",
+    "Last-Event-ID",
+    "X-Request-Id",
+)
 SHOWN = ("ETag", "Idempotent-Replayed", "Retry-After", "X-Request-Id")
 KEPT_S = 600  # How long a browser may remember the answer to a preflight.
 _VARY = (b"vary", b"Origin")

@@ -14,7 +14,7 @@ whatever key. A key that belongs to nobody acts for its merchant, or under its o
 import hmac
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import date
 from typing import Any, Literal, get_args
@@ -189,6 +189,15 @@ def revoke_key(engine: Engine, key_id: str, clock: Callable[[], int]) -> bool:
             return False
         seal_entry(connection, key_revoked_entry(key_id, revoked_at_us))
         return True
+
+
+def working_keys(engine: Engine, key_ids: Collection[str]) -> set[str]:
+    """Of these keys, those that were not revoked."""
+    statement = select(API_KEYS.c.id).where(
+        API_KEYS.c.id.in_(list(key_ids)), API_KEYS.c.revoked_at_us.is_(None)
+    )
+    with engine.connect() as connection:
+        return set(connection.execute(statement).scalars())
 
 
 def revoke_keys_of(

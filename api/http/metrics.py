@@ -55,6 +55,7 @@ class Metrics:
         self._context = context
         self._rounds_before = self.place.row[shared.ROUNDS]  # Of a process that died.
         self.queries: Callable[[], Mapping[str, int]] | None = None
+        self.listeners: Callable[[], int] | None = None  # How many subscriptions there are.
         self._answers_before = [self.place.row[at] for at in _ANSWERS.values()]
         self._registry = CollectorRegistry()
         self._registry.register(_Looked(self, context))
@@ -75,6 +76,8 @@ class Metrics:
             counts = self.queries()
             for (by, at), before in zip(_ANSWERS.items(), self._answers_before, strict=True):
                 row[at] = before + counts[by]
+        if self.listeners is not None:
+            row[shared.LISTENING] = self.listeners()
         row[shared.TROUBLE] = self._context.projector.trouble is not None
         self.place.beat()
 
@@ -187,6 +190,8 @@ class _Looked(Collector):
         figures = self._place.figures
         [now_open] = figures.sums(shared.OPEN, 1)
         yield _gauge("zhangfang_connections", "Open connections.", now_open)
+        [listening] = figures.sums(shared.LISTENING, 1)
+        yield _gauge("zhangfang_listeners", "Subscriptions among them.", listening)
         refused = CounterMetricFamily(
             "zhangfang_connections_refused", "Closed by the guard.", labels=["status"]
         )

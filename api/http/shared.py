@@ -31,7 +31,8 @@ CODES = tuple(Code)
 BEAT_NS, WORKER, ROUNDS, TROUBLE, OPEN, DECIDES = range(6)  # As they are now.
 COMMITS, FACTS, FAILED, COMMANDS, QUEUED_NS, TOOK_NS = range(6, 12)  # Counted up.
 PLANNED, STOCK = range(12, 14)  # GraphQL answers.
-REFUSED = 14
+LISTENING = 14  # Subscriptions, as they are now.
+REFUSED = 15
 TURNED_AWAY = REFUSED + len(CODES)
 QUEUED = TURNED_AWAY + len(GUARDED)  # How many turns fell into each bucket, the last one open.
 TOOK = QUEUED + len(BUCKETS) + 1
@@ -58,7 +59,7 @@ class Figures:
         """A process has died, and its connections with it; what was counted stays. That it does not
         answer is seen when it is not soon back."""
         row = self.row(process)
-        row[OPEN] = row[DECIDES] = 0
+        row[OPEN] = row[DECIDES] = row[LISTENING] = 0
 
 
 class Place:

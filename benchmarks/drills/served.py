@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
@@ -70,6 +71,7 @@ def running(
     log: IO[str] | None = None,
     program: Sequence[str] = ("api.cli",),
     settings: Mapping[str, str] | None = None,
+    descriptors: int = DESCRIPTORS,
 ) -> Iterator[tuple[str, int, int]]:
     """A server on a ledger: host, port and process; its log goes into a file, if one is given."""
     process = subprocess.Popen(
@@ -79,7 +81,7 @@ def running(
         stderr=log,
         text=True,
         start_new_session=True,  # Ctrl-C is for the drill, which then ends its server.
-        preexec_fn=_few_descriptors,
+        preexec_fn=partial(_limit_descriptors, descriptors),
     )
     try:
         found = urlsplit(_first_answer(process)["urls"]["health"])
@@ -100,9 +102,11 @@ def environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT)}
 
 
-def _few_descriptors() -> None:
+def _limit_descriptors(most: int) -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, hard))
+    if hard != resource.RLIM_INFINITY:
+        most = min(most, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _first_answer(process: "subprocess.Popen[str]") -> dict[str, dict[str, str]]:

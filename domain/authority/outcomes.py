@@ -10,7 +10,7 @@ from domain.accounting.commands import home_or_suspense
 from domain.accounting.rules import deduction as rules
 from domain.authority import deduction, order
 from domain.authority.commands import carry_along, let_go, on_its_way
-from domain.fields import checked_number, checked_text
+from domain.fields import checked_number, checked_reason
 from domain.kernel import Command, Entry, Stream, Unit
 from domain.payment import instruction
 from domain.payment.contradicted import ended, opened, paid_out_above
@@ -103,7 +103,7 @@ def return_deduction(unit: Unit, command: ReturnDeduction) -> dict[str, object]:
     """Record that a paid deduction came back, once; a bank over a network is asked whether it did.
     Raises DEDUCTION_NOT_FOUND, DEDUCTION_STATE_WRONG, and what crediting the account raises."""
     number = checked_number(command.deduction_no, "deduction_no")
-    reason = checked_text(command.reason, "reason")
+    reason = checked_reason(command.reason)
     stream = deduction.stream(number)
     state = unit.load(stream)
     deduction.needed(state)

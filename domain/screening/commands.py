@@ -7,7 +7,7 @@ commit: no person is asked first.
 
 from domain.accounting import account
 from domain.accounting.chart import STOPPABLE_ACCOUNTS, account_id
-from domain.fields import checked_member_id, checked_number, checked_text
+from domain.fields import checked_member_id, checked_number, checked_reason
 from domain.kernel import Command, Stream, Unit
 from domain.member import member, persons
 from domain.member.particulars import checked_document
@@ -116,7 +116,7 @@ def _about(command: ConfirmMatch | ClearMatch) -> "tuple[Stream[match.State], st
     checked_number(command.list_name, "list_name", longest=32)
     checked_document(command.entry_no, "entry_no")
     stream = match.stream(checked_member_id(command.member_id))
-    return stream, checked_text(command.reason, "reason")
+    return stream, checked_reason(command.reason)
 
 
 def _applied(unit: Unit, member_id: str) -> dict[str, object]:

@@ -29,6 +29,7 @@ POLL_MS = 10  # How often a SQLite file is asked for what another process wrote.
 RETRY_MS = 500
 KNOWN_MS = 1_000  # What was seen longer ago than this may be no longer so.
 WATCHED_MS = 60_000  # So long after somebody asked what is known, it is kept fresh.
+HEARD_MS = 5_000  # Who only listens is told by hints; a lost one is made up for after this long.
 
 States = Mapping[str, Checkpoint]
 Look = Callable[[], Awaitable[list[Checkpoint]]]
@@ -74,6 +75,7 @@ class Arrivals:
         self._looked_ns = -KNOWN_MS * 1_000_000  # When the newest look at all of them began.
         self._asked_ns = -WATCHED_MS * 1_000_000
         self._known: bytes | None = None
+        self._listening: tuple[Callable[[], None], ...] = ()
 
     @property
     def waiting(self) -> int:
@@ -91,20 +93,46 @@ class Arrivals:
         with self._lock:
             return self._told and not self._settled(names, position)
 
-    def hinted(self) -> bool:
-        """The checkpoints may have moved. True when somebody wants to hear where they are."""
+    def listen(self, heard: Callable[[], None]) -> Callable[[], None]:
+        """Call `heard` whenever read models may have moved on, in whichever thread says so; what is
+        returned ends that. Unlike who waits, who listens has the database looked at after hints,
+        and else every few seconds only."""
+        with self._lock:
+            self._listening = (*self._listening, heard)
+
+        def stop() -> None:
+            with self._lock:
+                self._listening = tuple(one for one in self._listening if one is not heard)
+
+        return stop
+
+    def position(self, names: Sequence[str]) -> int:
+        """Up to where all of these read models were last seen; 0 for one that nobody saw."""
+        with self._lock:
+            states = self._states
+            return min((states[one].position if one in states else 0) for one in names)
+
+    def hinted(self, *, came: bool = True) -> bool:
+        """The checkpoints may have moved: a hint `came`, or it is time to look without one. True
+        when somebody wants to hear where they are."""
         with self._lock:
             self._hints += not self._waiting
             if self._waiting:
                 return True
-            return time.monotonic_ns() - self._asked_ns < WATCHED_MS * 1_000_000
+            now_ns = time.monotonic_ns()
+            if self._listening and (came or now_ns - self._looked_ns >= HEARD_MS * 1_000_000):
+                return True
+            return now_ns - self._asked_ns < WATCHED_MS * 1_000_000
 
     def reached(self, states: States) -> None:
         """A projector says that they are there, after the commit. Wakes those who waited for it."""
         with self._lock:
             self._told_ns.update(dict.fromkeys(states, time.monotonic_ns()))
             woken = self._moved({**self._states, **states})
+            listening = self._listening
         _wake(woken)
+        for heard in listening:
+            heard()
 
     def looked(self, states: States, began_ns: int) -> None:
         """All of them were read, from that monotonic instant on. Wakes those who waited for it.
@@ -118,7 +146,10 @@ class Arrivals:
                 self._looked_ns = began_ns
             kept = {name: state for name, state in self._states.items() if name in since}
             woken = self._moved({**states, **kept})
+            listening = self._listening
         _wake(woken)
+        for heard in listening:
+            heard()
 
     def known(self) -> bytes | None:
         """Where all read models stand, and of which generation: equal bytes, equal places.
@@ -233,8 +264,8 @@ class Follower:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._wakeup.wait(self._reread_ms)
-            if not self._arrivals.hinted():
+            came = self._wakeup.wait(self._reread_ms)
+            if not self._arrivals.hinted(came=came):
                 continue
             began_ns = time.monotonic_ns()
             try:

@@ -276,6 +276,11 @@ STEPS_TOLD = union_all(
         cast(null(), SmallInteger),
     ).where(_ROW.succeeded_position.is_not(None)),
 ).subquery("steps")
+# At which positions payments changed: their rows, their legs, what happened to them.
+CHANGED = union_all(
+    select(_ROW.payment_no, _ROW.last_position.label("position")),
+    select(STEPS_TABLE.c.payment_no, STEPS_TABLE.c.position),
+).subquery("changed")
 
 _LEG_COLUMNS = columns_of(LEGS, PaymentLeg)
 _STEP_COLUMNS = columns_of(STEPS_TOLD, PaymentStep)

@@ -74,6 +74,7 @@ TABLE = Table(
     Index("transactions_order", "order_no", "created_at_us", "transaction_id"),
     Index("transactions_buyer", "buyer", "created_at_us", "transaction_id"),
     Index("transactions_state", "state", "created_at_us", "transaction_id"),
+    Index("transactions_changed", "merchant", "last_position"),
     Index("transactions_merchant_state", "merchant", "state", "created_at_us", "transaction_id"),
     Index(
         "transactions_awaiting",

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import urllib.error
+import urllib.parse
 import urllib.request
 from typing import Any
 
@@ -63,6 +64,27 @@ def test_a_server_answers_and_ends_when_it_is_told(
     assert process.returncode == code, said
     assert "Traceback" not in said
     assert books("verify").code == 0
+
+
+def test_a_server_that_ends_hangs_up_on_who_listens(books: Terminal) -> None:
+    """At once, with the end of the answer, and not when the time for answers is over."""
+    key = books("key", "create", "--role", "auditor").out.strip()
+    with books.process("serve", "--port", "0", "--no-auto-day", "--json") as process:
+        urls = first_answer(process)["urls"]
+        query = urllib.parse.urlencode({"query": "subscription { positionMoved }"})
+        headers = {"authorization": f"Bearer {key}", "accept": "text/event-stream"}
+        listens = urllib.request.Request(f"{urls['graphql']}?{query}", headers=headers)
+        answers = [urllib.request.urlopen(listens, timeout=20) for _ in range(5)]
+        for answer in answers:
+            assert answer.readline() == b"retry: 2000\n"
+        process.send_signal(signal.SIGTERM)
+        for answer in answers:
+            rest = answer.read()  # Raises IncompleteRead when the last chunk is missing.
+            assert rest.startswith(b"id: ") and b"complete" not in rest
+            answer.close()
+        _, said = process.communicate(timeout=20)
+    assert process.returncode == 0, said
+    assert "exceeded" not in said and "Traceback" not in said
 
 
 def test_run_does_everything_and_its_keys_work(lone: Terminal) -> None:

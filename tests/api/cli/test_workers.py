@@ -9,6 +9,7 @@ import threading
 import time
 from contextlib import closing
 from statistics import median
+from urllib.parse import urlencode
 
 import pytest
 
@@ -87,6 +88,31 @@ def test_who_waits_in_the_second_process_is_woken(books: Terminal) -> None:
             return median(took_s)
 
         assert min(one_round(f"W{name}") for name in range(3)) < 0.15
+
+
+def test_who_listens_in_either_process_is_told(books: Terminal) -> None:
+    with serving(books) as server, server.of(0) as first, server.of(1) as second:
+        headers = {
+            "authorization": f"Bearer {server.keys['auditor']}",
+            "accept": "text/event-stream",
+        }
+        answers = []
+        for connection in (first, second):
+            query = urlencode({"query": "subscription { positionMoved }"})
+            connection.request("GET", f"/graphql?{query}", headers=headers)
+            answer = connection.getresponse()
+            assert answer.status == 200 and answer.readline() == b"retry: 2000\n"
+            answers.append(answer)
+        with closing(server.connect()) as connection:
+            position = server.ask(connection, "POST", "/v1/members", register("HEARD"))["position"]
+        for answer in answers:
+            heard = 0
+            while heard < position:
+                line = answer.readline()
+                assert line, "the stream has ended"
+                if line.startswith(b"id: "):
+                    heard = int(line[4:])
+        assert wait_until(lambda: server.figure("zhangfang_listeners") == 2, 20)
 
 
 # What they share.

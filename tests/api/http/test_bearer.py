@@ -6,7 +6,13 @@ import threading
 import pytest
 from sqlalchemy import Engine, text
 
-from api.http.bearer import REMEMBERED_S, KeyRing, authenticate, bearer_key
+from api.http.bearer import (
+    REMEMBERED_S,
+    KeyRing,
+    authenticate,
+    bearer_key,
+    changed_callers,
+)
 from api.http.keys import Caller, create_key, find_caller, list_keys, revoke_key, wrong_keys
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
 from domain.refusals import Code, Refused
@@ -155,3 +161,12 @@ def test_keys_made_while_they_are_compared_are_no_findings(engine: Engine) -> No
         assert wrong_keys(engine) == []
     maker.join()
     assert wrong_keys(engine) == []
+
+
+def test_who_was_let_in_is_found_again_unless_the_key_was_revoked(engine: Engine) -> None:
+    made = [create_key(engine, "merchant", f"SHOP{number}", clock) for number in range(3)]
+    callers = [authenticate(engine, f"Bearer {key}") for key in made]
+    assert changed_callers(engine, callers, None) == []
+    assert revoke_key(engine, callers[1].key_id, clock)
+    assert changed_callers(engine, callers, None) == [callers[1]]
+    assert changed_callers(engine, [], None) == []

@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -196,3 +197,25 @@ def test_who_is_told_by_a_projector_need_not_look_before_it_gets_there() -> None
         assert not arrivals.coming(NAMES, 10), "it will not get there"
         arrivals.reached(at(10))
         assert not arrivals.coming(NAMES, 10)
+
+
+def test_who_listens_is_told_of_every_move_until_it_stops() -> None:
+    arrivals, heard = Arrivals(), []
+    stop = arrivals.listen(lambda: heard.append(arrivals.position(NAMES)))
+    arrivals.reached({"tallies": Checkpoint("tallies", 7)})
+    arrivals.looked(at(9), time.monotonic_ns())
+    assert heard == [0, 9], "one that nobody has seen is at 0"
+    stop()
+    arrivals.reached(at(12))
+    assert heard == [0, 9] and arrivals.position(("releases",)) == 12
+
+
+def test_who_only_listens_has_the_database_looked_at_after_hints() -> None:
+    arrivals = Arrivals()
+    arrivals.looked(at(5), time.monotonic_ns())
+    assert not arrivals.hinted(came=True)
+    stop = arrivals.listen(lambda: None)
+    assert arrivals.hinted(came=True)
+    assert not arrivals.hinted(came=False), "it was looked at a moment ago"
+    stop()
+    assert not arrivals.hinted(came=True)
