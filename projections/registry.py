@@ -10,6 +10,7 @@ from projections.models import (
     channels,
     clearing_positions,
     contradictions,
+    deposits,
     instruction_attempts,
     instructions,
     journal,
@@ -18,6 +19,7 @@ from projections.models import (
     orders,
     permissions,
     refunds,
+    reserves,
     settlement_batches,
     settlement_items,
     suspense_items,
@@ -49,6 +51,8 @@ READ_MODELS: dict[str, ReadModel] = {
     "withdrawals": withdrawals.MODEL,
     "approvals": approvals.MODEL,
     "permissions": permissions.MODEL,
+    "reserves": reserves.MODEL,
+    "deposits": deposits.MODEL,
 }
 
 

@@ -31,6 +31,7 @@ from domain.settlement import batch, carry, published
 from domain.settlement.cycle import due_date
 from domain.settlement.maturity import Maturity, mature, transfers
 from domain.settlement.opening import open_batch, open_next
+from domain.settlement.payouts import LivePayout
 from domain.settlement.reserving import taken_from_available
 from domain.transaction import transaction
 
@@ -226,7 +227,7 @@ def retry_payout(unit: Unit, command: RetryPayout) -> dict[str, object]:
     return _retried(command, again)
 
 
-def _refuse_unconfirmed(unit: Unit, payout: batch.LivePayout) -> None:
+def _refuse_unconfirmed(unit: Unit, payout: LivePayout) -> None:
     """Money is paid a second time only once the bank itself has said that it was not, or is back;
     a channel in this process has nobody else to ask. Raises PAYOUT_UNCONFIRMED."""
     no = payout.payout_no

@@ -28,8 +28,8 @@ from projections.tables.paging import Int, Page, columns_of
 class Statement(Struct, frozen=True):
     """A merchant's figures of the accounting dates from_ <= date < to, in fen.
 
-    Opening and closing are its net position, negative where it owes; `in_escrow_fen` is what
-    buyers have paid and not released before `to`.
+    Opening and closing are its net position, negative where it owes, its reserve and deposits
+    among it; `in_escrow_fen` is what buyers have paid and not released before `to`.
     """
 
     merchant: str
@@ -41,6 +41,10 @@ class Statement(Struct, frozen=True):
     fees_fen: int
     settled_fen: int
     recovered_fen: int
+    withheld_fen: int
+    released_fen: int
+    deposited_fen: int
+    paid_in_fen: int
     in_escrow_fen: int
 
     @property
@@ -49,12 +53,14 @@ class Statement(Struct, frozen=True):
 
 
 FIGURES = Statement.__struct_fields__[3:]
-MOVED = ("opening_fen", "sales_fen", "refunds_fen", "fees_fen", "settled_fen")
+MOVED = ("opening_fen", "sales_fen", "refunds_fen", "fees_fen", "settled_fen", "paid_in_fen")
 
 
-def closing_fen(opening: int, sales: int, refunds: int, fees: int, settled: int) -> int:
+def closing_fen(
+    opening: int, sales: int, refunds: int, fees: int, settled: int, paid_in: int
+) -> int:
     """What a merchant's net position comes to, in fen, from the figures `MOVED`."""
-    return opening + sales - refunds - fees - settled
+    return opening + sales - refunds - fees - settled + paid_in
 
 
 class StatementLine(Struct, frozen=True):
