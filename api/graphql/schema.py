@@ -23,6 +23,7 @@ from api.graphql.orders import order, orders
 from api.graphql.payments import payment, payments
 from api.graphql.positions import clearing_positions
 from api.graphql.refunds import refund, refunds
+from api.graphql.reserves import deposit, deposits, reserves
 from api.graphql.scalars import CONFIG
 from api.graphql.settlement import settlement_batch, settlement_batches
 from api.graphql.statements import merchant_statement
@@ -62,6 +63,9 @@ class Query:
     cards = root(cards)
     withdrawal = root(withdrawal)
     withdrawals = root(withdrawals)
+    reserves = root(reserves)
+    deposits = root(deposits)
+    deposit = root(deposit)
     desk = root(desk)
     ledger = root(ledger)
     projections = root(projections)

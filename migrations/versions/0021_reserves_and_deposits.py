@@ -34,6 +34,7 @@ def upgrade() -> None:
         add_column("member_terms", _number(name, sa.Integer, nullable=True))
     for name in ("min_payout_fen", "withheld_fen", "released_fen"):
         add_column("settlement_batches", _number(name, nullable=True))
+    add_column("refunds", _number("reserve_returned_fen", nullable=True))
     add_column("settlement_items", _number("withheld_fen", nullable=True))
     for table in ("statement_days", "statement_ends"):
         for name in ("withheld_fen", "released_fen", "deposited_fen", "paid_in_fen"):

@@ -21,6 +21,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from domain.accounting import deposit, reserve
 from domain.accounting.reversal import Reversed
 from domain.kernel import Recorded
 from domain.payment import payment, suspense, withdrawal
@@ -125,6 +126,9 @@ MODEL = ReadModel(
             withdrawal.Failed,
             withdrawal.SucceededLate,
             withdrawal.Returned,
+            reserve.Released,
+            deposit.Taken,
+            deposit.Returned,
             batch.Matured,
             batch.Instructed,
             batch.PayoutSucceeded,

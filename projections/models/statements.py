@@ -20,7 +20,13 @@ from sqlalchemy import (
     select,
 )
 
-from projections.models.merchant_statements import DAYS, ENDS, KINDS, LINES
+from projections.models.merchant_statements import (
+    DAYS,
+    ENDS,
+    FIRST_KINDS,
+    LATER_KINDS,
+    LINES,
+)
 from projections.tables.listing import Listing, Names, Narrowed, given, values_of
 from projections.tables.paging import Int, Page, columns_of
 
@@ -41,11 +47,11 @@ class Statement(Struct, frozen=True):
     fees_fen: int
     settled_fen: int
     recovered_fen: int
-    withheld_fen: int
-    released_fen: int
-    deposited_fen: int
-    paid_in_fen: int
     in_escrow_fen: int
+    withheld_fen: int = 0
+    released_fen: int = 0
+    deposited_fen: int = 0
+    paid_in_fen: int = 0
 
     @property
     def closing_fen(self) -> int:
@@ -104,15 +110,19 @@ def figures_query(names: Names) -> Select[Any]:
     nothing = literal(0, BigInteger)
     before = "from_" in names
     figures = [("opening_fen", _or_0(opened.c.balance_fen) if before else nothing)]
-    for name in (f"{kind}_fen" for kind in KINDS):
+
+    def moved(name: str) -> ColumnElement[int]:
         figure: ColumnElement[int] = _or_0(closed.c[name])
         if before:
             figure = figure - _or_0(opened.c[name])
         if names >= {"from_", "to"}:
             dates = [given(bound, DAYS.c.accounting_date) for bound in ("from_", "to")]
             figure = case((dates[0] < dates[1], figure), else_=nothing)
-        figures.append((name, figure))
+        return figure
+
+    figures += [(f"{kind}_fen", moved(f"{kind}_fen")) for kind in FIRST_KINDS]
     figures.append(("in_escrow_fen", _or_0(closed.c.in_escrow_fen)))
+    figures += [(f"{kind}_fen", moved(f"{kind}_fen")) for kind in LATER_KINDS]
     columns: list[Any] = [figure.label(name) for name, figure in figures]
     return select(*columns).select_from(source).where(ENDS.c.merchant == _MERCHANT)
 

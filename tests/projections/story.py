@@ -52,6 +52,7 @@ from tests.examples import (
 )
 from tests.projections.deciding import approvals
 from tests.projections.story_members import cards, withdrawals
+from tests.projections.story_reserves import reserves
 
 FIRST = date(2010, 12, 1)
 TEA = "TEASHOP"
@@ -133,6 +134,7 @@ def story(path: Path) -> list[Recorded]:
         _over_a_network(told)
         cards(told)
         withdrawals(told)
+        reserves(told)
         return list(told.facts())
     finally:
         told.ledger.close()
