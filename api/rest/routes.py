@@ -37,6 +37,7 @@ from api.rest import (
     days,
     members,
     orders,
+    reserves,
     settlement,
     transactions,
     wallets,
@@ -62,6 +63,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *accounts.ENDPOINTS,
     *days.ENDPOINTS,
     *settlement.ENDPOINTS,
+    *reserves.ENDPOINTS,
     *channels.ENDPOINTS,
     *approvals.ENDPOINTS,
 )

@@ -17,6 +17,7 @@ from domain.member.staffing import AppointOperator, DismissOperator
 from domain.payment.asking import ClaimAttempt, RecordAnswer, WithholdInstruction
 from domain.payment.forgetting import ForgetAgain
 from domain.refusals import Code
+from domain.settlement.reserving import ReleaseReserve
 from domain.settlement.withdrawing import InstructWithdrawal
 from tests.api.conftest import Server
 
@@ -47,6 +48,7 @@ def test_every_command_of_the_domain_has_an_endpoint() -> None:
         RecordBinding,
         ForgetAgain,
         InstructWithdrawal,
+        ReleaseReserve,
     }
     ours |= {Propose, ExpireProposal, AppointOperator, DismissOperator}
     assert {endpoint.command for endpoint in ENDPOINTS} == set(COMMANDS) - ours
