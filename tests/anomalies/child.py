@@ -33,7 +33,7 @@ class Job(Struct):
 
     `buy`: every thread (one per entry of `starts`) buys from its start on, until it is killed;
     each answer is appended to `path`, one JSON line, before the next request is made.
-    `import`: the feed in the directory `path` is imported, under the terms of a file if one is told.
+    `import`: the feed in the directory `path` is imported, under the terms of a file, if told.
     """
 
     kind: Literal["buy", "import"]

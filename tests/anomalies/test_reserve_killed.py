@@ -1,5 +1,5 @@
-"""Reserves are released once, whatever dies in between: an import that is killed again and again, and
-an end of day that stops half-way through the reserves of its date."""
+"""Reserves are released once, whatever dies in between: an import that is killed again and again,
+and an end of day that stops half-way through the reserves of its date."""
 
 import random
 from datetime import date
@@ -11,6 +11,7 @@ import pytest
 
 from api.operations.desk import Desk, request
 from api.operations.end_of_day import SETTLER, end_of_day
+from api.operations.feed import read_feed
 from api.operations.feed.generator import generate
 from api.operations.feed.terms import MerchantTerms, read_terms
 from domain.accounting import reserve
@@ -44,22 +45,22 @@ def feed(tmp_path: Path) -> Path:
     return directory
 
 
-@pytest.fixture
-def terms(feed: Path, tmp_path: Path) -> Path:
-    """Reserves of a few days, so that the import itself releases some."""
-    with open_books(f"sqlite:///{tmp_path / 'names.db'}") as desk:
-        _, importer = import_feed(desk, feed)
-        names = [row.merchant for row in importer._feed.merchants]
-    told = {name: LIKE_THIS[n % len(LIKE_THIS)] for n, name in enumerate(names)}
-    path = tmp_path / "terms.json"
-    path.write_bytes(msgspec.json.encode(told))
+def told(feed: Path, *terms: MerchantTerms) -> Path:
+    """A file of terms, by turns for each of the feed's merchants."""
+    names = [row.merchant for row in read_feed(feed, lambda _merchant: False).merchants]
+    assert len(names) == MERCHANTS
+    path = feed.parent / "terms.json"
+    path.write_bytes(
+        msgspec.json.encode({name: terms[n % len(terms)] for n, name in enumerate(names)})
+    )
     return path
 
 
 @pytest.mark.timeout(120)
 def test_an_import_with_reserves_killed_half_way_ends_in_the_same_books(
-    database_url: str, feed: Path, terms: Path, tmp_path: Path, nursery: Nursery
+    database_url: str, feed: Path, tmp_path: Path, nursery: Nursery
 ) -> None:
+    terms = told(feed, *LIKE_THIS)
     with open_books(f"sqlite:///{tmp_path / 'alone.db'}") as desk:
         import_feed(desk, feed, terms=read_terms(terms))
         head, expected, rows = desk.ledger.head(), statements(desk), digests(desk)
@@ -81,19 +82,18 @@ def test_an_import_with_reserves_killed_half_way_ends_in_the_same_books(
         assert (statements(desk), digests(desk)) == (expected, rows)
 
 
-def test_a_half_done_release_goes_on_where_it_stopped(
-    database_url: str, feed: Path, terms: Path
-) -> None:
+def test_a_half_done_release_goes_on_where_it_stopped(database_url: str, feed: Path) -> None:
+    terms = told(feed, MerchantTerms(None, None, 0, 1_000, 60))
     with open_books(database_url) as desk:
         import_feed(desk, feed, terms=read_terms(terms))
         desk.catch_up()
-        on = open_date(desk)
-        due = [one for one in held(desk) if one.held_fen and one.release_on <= on]
+        last = max(one.release_on for one in held(desk))
+        on, due = open_date(desk), due_now(desk)
         while len(due) < 3:
+            assert on < last, "on some date several are released"
             end_of_day(desk, on)
-            on = open_date(desk)
             desk.catch_up()
-            due = [one for one in held(desk) if one.held_fen and one.release_on <= on]
+            on, due = open_date(desk), due_now(desk)
         at_us = day_end_us(on) - 1
         for one in due[:-1]:  # What the run had done when it was killed.
             command = ReleaseReserve(one.member_id, one.release_on)
@@ -109,10 +109,17 @@ def test_a_half_done_release_goes_on_where_it_stopped(
         facts = desk.ledger.head().position
         assert end_of_day(desk, on).released == 0
         assert desk.ledger.head().position == facts
-        while any(one.held_fen for one in held(desk)):
+        while open_date(desk) <= last:
             end_of_day(desk, open_date(desk))
-            desk.catch_up()
+        desk.catch_up()
+        assert not any(one.held_fen for one in held(desk))
         assert verify_log(desk.ledger.recorder) == []
+
+
+def due_now(desk: Desk) -> list[reserves.Reserve]:
+    """Those whose date has come."""
+    on = open_date(desk)
+    return [one for one in held(desk) if one.held_fen and one.release_on <= on]
 
 
 def open_date(desk: Desk) -> date:
