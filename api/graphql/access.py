@@ -77,6 +77,7 @@ ACCESS: dict[str, FieldAccess] = {
             "journal",
             "withdrawals",
             "approvals",
+            "reserves",
         ),
     ),
     "members": FieldAccess(INSTITUTION, "shared", ("members",)),

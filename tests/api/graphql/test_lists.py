@@ -241,7 +241,7 @@ WORDS: dict[type[Enum], tuple[str, ...]] = {
     enums.DepositSource: get_args(deposit.Source),
     enums.ItemKind: get_args(settlement_items.ItemKind),
     enums.StatementKind: merchant_statements.KINDS,
-    enums.DeskStep: ("seal", "review", "settle", "confirm"),
+    enums.DeskStep: ("seal", "review", "settle", "confirm", "release"),
     enums.ProjectionState: (checkpoints.RUNNING, checkpoints.PAUSED),
 }
 
