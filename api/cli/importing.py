@@ -102,20 +102,19 @@ def import_feed(
         if through is not None and through > shanghai_date(now_us):
             raise Refused(Code.DATE_INVALID, "settle-through", f"{through} has not come yet")
         _refuse_unwritable(rejected or REJECTED)
-        wanted = Wanted(
-            directory,
-            through,
-            strict,
-            allow_gap,
-            read_map(mapping) if mapping is not None else PLAIN,
-            read_terms(terms) if terms is not None else NONE,
-            checked_encoding(encoding),
-            rejected,
-            now_us,
-        )
+        told = _map_and_terms(mapping, terms)
+        read_as = checked_encoding(encoding)
+        wanted = Wanted(directory, through, strict, allow_gap, *told, read_as, rejected, now_us)
         found = _foresee(say, wanted) if dry_run else _import(say, wanted)
     if found:
         raise typer.Exit(FOUND)
+
+
+def _map_and_terms(mapping: Path | None, terms: Path | None) -> tuple[FeedMap, FeedTerms]:
+    return (
+        PLAIN if mapping is None else read_map(mapping),
+        NONE if terms is None else read_terms(terms),
+    )
 
 
 def _refuse_unwritable(rejected: Path) -> None:

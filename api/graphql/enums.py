@@ -339,8 +339,8 @@ class ProjectionState(Enum):
 
 @closed_set
 class DeskStep(Enum):
-    """A step of a day: of a settlement batch, to release a reserve whose date has come, to confirm a
-    transaction whose time ran out."""
+    """A step of a day: of a settlement batch, to release a reserve whose date has come, or to
+    confirm a transaction whose time ran out."""
 
     seal = "seal"
     review = "review"

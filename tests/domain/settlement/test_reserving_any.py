@@ -17,8 +17,8 @@ from domain.settlement import batch
 from domain.settlement.reserving import ReleaseReserveEarly, ReturnDeposit, TakeDeposit
 from domain.transaction.commands import ConfirmReceipt, RefundTransaction
 from tests.books import Books
-from tests.domain.settlement.test_reserving import AVAILABLE, DEBT, HELD, PENDING, end_day, right
 from tests.examples import CHECKER, MERCHANT, PAY_DAY
+from tests.keeping import AVAILABLE, DEBT, HELD, PENDING, end_day, right
 
 EXPECTED = {
     Code.REFUND_EXCEEDS_PAID,
