@@ -8,7 +8,7 @@ that a command begins, under a number of its own, are told apart: they hardly ev
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from domain.accounting import account
+from domain.accounting import account, deposit, reserve
 from domain.accounting import commands as accounting
 from domain.accounting.chart import (
     ENTERPRISE_ACCOUNTS,
@@ -48,7 +48,7 @@ from domain.payment import (
 from domain.payment import commands as paying
 from domain.screening import commands as screening
 from domain.screening import lists, match
-from domain.settlement import batch, published, publishing, withdrawing, withdrawn
+from domain.settlement import batch, published, publishing, reserving, withdrawing, withdrawn
 from domain.settlement import commands as settling
 from domain.transaction import commands as trading
 from domain.transaction import refund, transaction
@@ -198,6 +198,14 @@ def _batch(command: Any) -> list[str]:
     return [batch.stream(command.batch_id)]
 
 
+def _bucket(command: Any) -> list[str]:
+    return [reserve.stream(command.member_id, command.release_on)]
+
+
+def _deposit(command: Any) -> list[str]:
+    return [deposit.stream(command.deposit_no)]
+
+
 def _seal(command: settling.SealBatch) -> list[str]:
     return [batch.stream(command.batch_id), published.STREAM]
 
@@ -327,6 +335,12 @@ COMMANDS: dict[type[Command], Handling] = {
     settling.SettleBatch: Handling("batch.settle", settling.settle_batch, _batch),
     settling.RetryPayout: Handling("payout.retry", settling.retry_payout, _batch),
     settling.ReturnPayout: Handling("payout.return", settling.return_payout, _batch),
+    reserving.ReleaseReserve: Handling("reserve.release", reserving.release_reserve, _bucket),
+    reserving.ReleaseReserveEarly: Handling(
+        "reserve.release_early", reserving.release_reserve_early, _bucket
+    ),
+    reserving.TakeDeposit: Handling("deposit.take", reserving.take_deposit, _member, _deposit),
+    reserving.ReturnDeposit: Handling("deposit.return", reserving.return_deposit, _deposit),
     channels.RegisterChannel: Handling(
         "channel.register",
         channels.register_channel,

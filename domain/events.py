@@ -6,7 +6,7 @@ upcast in `domain/upcasts.py`; the old golden example stays in the tests for eve
 
 from types import ModuleType
 
-from domain.accounting import account, reversal
+from domain.accounting import account, deposit, reserve, reversal
 from domain.approval import approval
 from domain.authority import deduction
 from domain.authority import order as authority_order
@@ -66,6 +66,11 @@ EVENTS: dict[str, type[Fact]] = {
     "account.unfrozen.1": account.Unfrozen,
     "account.closed.1": account.Closed,
     "entry.reversed.1": reversal.Reversed,
+    "reserve.opened.1": reserve.Opened,
+    "reserve.collected.1": reserve.Collected,
+    "reserve.released.1": reserve.Released,
+    "deposit.taken.1": deposit.Taken,
+    "deposit.returned.1": deposit.Returned,
     "instruction.issued.2": instruction.Issued,
     "instruction.attempted.1": instruction.Attempted,
     "instruction.answered.1": instruction.Answered,
@@ -151,6 +156,7 @@ EVENTS: dict[str, type[Fact]] = {
     "settlement.payout_retried.1": batch.PayoutRetried,
     "settlement.batch_settled.1": batch.Settled,
     "settlement.carry_changed.1": carry.Changed,
+    "settlement.payable_changed.1": carry.PayableChanged,
     "channel.registered.1": channel.ChannelRegistered,
     "channel.maintenance_planned.1": channel.MaintenancePlanned,
     "channel.maintenance_withdrawn.1": channel.MaintenanceWithdrawn,
@@ -193,6 +199,8 @@ AGGREGATES: dict[str, ModuleType] = {
     "cards": card,
     "account": account,
     "reversal": reversal,
+    "reserve": reserve,
+    "deposit": deposit,
     "instruction": instruction,
     "contradiction": contradiction,
     "payment": payment,

@@ -135,6 +135,10 @@ class Code(StrEnum):
     BATCH_NOT_DUE = "batch_not_due"
     CHECKER_IS_MAKER = "checker_is_maker"
     PAYOUT_NOT_FOUND = "payout_not_found"
+    RESERVE_NOT_FOUND = "reserve_not_found"
+    RESERVE_NOT_DUE = "reserve_not_due"
+    DEPOSIT_EXISTS = "deposit_exists"
+    DEPOSIT_NOT_FOUND = "deposit_not_found"
     # Approvals.
     APPROVAL_NOT_FOUND = "approval_not_found"
     APPROVAL_EXISTS = "approval_exists"
@@ -263,6 +267,10 @@ MEANING: dict[Code, str] = {
     Code.BATCH_NOT_DUE: "The settlement batch is not due yet.",
     Code.CHECKER_IS_MAKER: "Who sealed, asked for or proposed something may not check it.",
     Code.PAYOUT_NOT_FOUND: "The batch has no such payout in the state this step needs.",
+    Code.RESERVE_NOT_FOUND: "Nothing of this merchant was ever withheld until this date.",
+    Code.RESERVE_NOT_DUE: "The reserve is not released before its date.",
+    Code.DEPOSIT_EXISTS: "A deposit with this number already exists.",
+    Code.DEPOSIT_NOT_FOUND: "No deposit has this number.",
     Code.APPROVAL_NOT_FOUND: "No approval has this id.",
     Code.APPROVAL_EXISTS: "Another approval with this id already exists.",
     Code.PERSON_UNKNOWN: "It needs two persons, and the key does not say whose it is.",
@@ -288,6 +296,7 @@ NUMBER_TAKEN = frozenset(
         Code.WITHDRAWAL_EXISTS,
         Code.AUTHORITY_ORDER_EXISTS,
         Code.DEDUCTION_EXISTS,
+        Code.DEPOSIT_EXISTS,
         Code.APPROVAL_EXISTS,
     }
 )

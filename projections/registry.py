@@ -11,6 +11,7 @@ from projections.models import (
     channels,
     clearing_positions,
     contradictions,
+    deposits,
     instruction_attempts,
     instructions,
     journal,
@@ -20,6 +21,7 @@ from projections.models import (
     orders,
     permissions,
     refunds,
+    reserves,
     settlement_batches,
     settlement_items,
     suspense_items,
@@ -53,6 +55,8 @@ READ_MODELS: dict[str, ReadModel] = {
     "list_matches": list_matches.MODEL,
     "approvals": approvals.MODEL,
     "permissions": permissions.MODEL,
+    "reserves": reserves.MODEL,
+    "deposits": deposits.MODEL,
 }
 
 

@@ -10,10 +10,11 @@ is what tests put together from them.
 
 from datetime import date
 
-from domain.accounting import account, reversal
+from domain.accounting import account, deposit, reserve, reversal
 from domain.accounting.entry import reversed_entry
 from domain.accounting.rules import composite, purchase, release, settlement, transfer
 from domain.accounting.rules import refund as refund_rules
+from domain.accounting.rules import reserve as reserve_rules
 from domain.accounting.rules import suspense as suspense_rules
 from domain.accounting.rules import withdrawal as withdrawal_rules
 from domain.approval import approval
@@ -42,6 +43,7 @@ SUBJECT = "每日坚果 750g"
 CHANNEL, PAYOUT_CHANNEL = "JD_PAY", "BANK_TRANSFER"
 
 PAY_DAY, RELEASE_DAY, SETTLE_DAY = date(2010, 12, 1), date(2010, 12, 8), date(2010, 12, 9)
+RESERVE_DAY = date(2011, 1, 7)  # 30 days after the release.
 PAID_AT = 1_291_168_800_000_000  # 2010-12-01T10:00:00+08:00
 CONFIRM_BY = PAID_AT + 7 * DAY_US
 SETTLED_AT = PAID_AT + 8 * DAY_US
@@ -291,6 +293,27 @@ EXAMPLES: dict[str, Fact] = {
     ),
     "settlement.batch_opened.1": batch.Opened(MERCHANT, RELEASE_DAY, "T+1", 5_000_000),
     "settlement.batch_collected.1": batch.Collected(1, AMOUNT, FEE, 0, NET, DIGEST),
+    "reserve.opened.1": reserve.Opened(MERCHANT, RESERVE_DAY),
+    "reserve.collected.1": reserve.Collected(994, 149),
+    "reserve.released.1": reserve.Released(
+        845, 45, "", "", reserve_rules.reserve_released(RESERVE_DAY, MERCHANT, 845, 45)
+    ),
+    "deposit.taken.1": deposit.Taken(
+        MERCHANT,
+        5_000,
+        "available",
+        "agreed on 2010-12-01",
+        MAKER,
+        reserve_rules.deposit_taken(SETTLE_DAY, MERCHANT, 5_000),
+    ),
+    "deposit.returned.1": deposit.Returned(
+        5_000,
+        300,
+        "the merchant leaves",
+        MAKER,
+        reserve_rules.deposit_returned(RESERVE_DAY, MERCHANT, 5_000, 300),
+    ),
+    "settlement.payable_changed.1": carry.PayableChanged(f"reserve-{MERCHANT}-2011-01-07", 800),
     "settlement.batch_closed.1": batch.Sealed(SETTLE_DAY, 1, 1, NET, DIGEST, MAKER),
     "settlement.batch_reviewed.1": batch.Reviewed(CHECKER),
     "settlement.batch_matured.1": batch.Matured(

@@ -1,6 +1,8 @@
 """Examples of facts with every optional field told: what `examples.py` leaves out is stored too."""
 
+from domain.accounting import reserve
 from domain.accounting.rules import refund as refund_rules
+from domain.accounting.rules import release, settlement
 from domain.accounting.rules import suspense as suspense_rules
 from domain.approval import approval
 from domain.cashier import session
@@ -8,20 +10,29 @@ from domain.channel import channel
 from domain.channel.network import PaidPart
 from domain.channel.routing import Choice, Rejected
 from domain.kernel import Fact
-from domain.member import api_access, card
+from domain.member import api_access, card, member
 from domain.payment import contradiction, instruction, payment, suspense
 from domain.payment.asked import Destination, Part
 from domain.payment.commands import LegAsked
-from domain.transaction import refund
+from domain.settlement import batch
+from domain.transaction import refund, transaction
 from tests.examples import (
+    AMOUNT,
+    BATCH_ID,
     BUYER,
     CARD,
+    FEE,
     HOLDER,
     MERCHANT,
+    NET,
     ORDER_NO,
     PAID_AT,
     PARTICULARS,
     PAY_DAY,
+    PAYOUT_NO,
+    RELEASE_DAY,
+    RESERVE_DAY,
+    SETTLE_DAY,
 )
 
 DIGEST = "ab" * 32
@@ -33,6 +44,47 @@ PARTS = (
 PAID = (PaidPart("part1-P1001", "4200001", 6_000), PaidPart("part2-P1001", "4200002", 4_120))
 
 FULL_EXAMPLES: dict[str, Fact] = {
+    "member.settlement_terms_set.1": member.SettlementTermsSet(
+        PAY_DAY, "weekly:mon", 5_000_000, 10_000, 1_000, 30
+    ),
+    "transaction.cleared.1": transaction.Cleared(
+        RELEASE_DAY,
+        BATCH_ID,
+        AMOUNT,
+        FEE,
+        NET,
+        release.release(RELEASE_DAY, MERCHANT, AMOUNT, FEE, 994),
+        reserve.Share(RESERVE_DAY, 1_000, 994, 1),
+    ),
+    "transaction.refund_cleared.1": transaction.RefundCleared(
+        "R1002",
+        RELEASE_DAY,
+        BATCH_ID,
+        2_000,
+        12,
+        1_301,
+        300,
+        188,
+        refund_rules.refund_after_release(
+            RELEASE_DAY,
+            MERCHANT,
+            from_pending_fen=1_301,
+            from_available_fen=300,
+            advanced_fen=188,
+            fee_returned_fen=12,
+            reserve_returned_fen=199,
+        ),
+        199,
+    ),
+    "settlement.batch_opened.1": batch.Opened(
+        MERCHANT, RELEASE_DAY, "weekly:thu", 5_000_000, 10_000
+    ),
+    "settlement.batch_collected.1": batch.Collected(1, AMOUNT, FEE, 0, 8_946, DIGEST, 994),
+    "settlement.batch_instructed.1": batch.Instructed(
+        (batch.Payout(PAYOUT_NO, 9_000),),
+        settlement.payout_instructed(SETTLE_DAY, MERCHANT, 9_000),
+        845,
+    ),
     "card.binding_requested.1": card.BindingRequested(
         2, "enterprise", CARD, PARTICULARS, HOLDER, "0002", "legal_representative", "W-2010-7"
     ),

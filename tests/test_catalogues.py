@@ -104,7 +104,11 @@ def test_an_aggregate_begins_empty_and_in_order(category: str) -> None:
 
 def test_only_facts_that_are_meant_to_merge_do() -> None:
     merging = {NAMES[fact] for fact in EVENTS.values() if issubclass(fact, MergeableFact)}
-    assert merging == {"account.posted.1", "settlement.batch_collected.1"}
+    assert merging == {
+        "account.posted.1",
+        "reserve.collected.1",
+        "settlement.batch_collected.1",
+    }
 
 
 @pytest.mark.parametrize("name", EVENTS)
@@ -134,6 +138,8 @@ def test_a_field_named_entry_is_an_entry_and_money_says_its_unit(name: str) -> N
                 "enterprises",
                 "load",
                 "looked",
+                "reserve_bps",
+                "reserve_days",
             }
         assert kind is not float
 

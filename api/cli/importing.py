@@ -25,6 +25,7 @@ from api.operations.feed.rejects import (
     free_name,
     write_list,
 )
+from api.operations.feed.terms import NONE, FeedTerms, read_terms, refuse_strangers
 from api.operations.importing import Forecast, HistoryChannel, Importer, ImportReport, foresee
 from api.operations.importing.checks import refuse_gaps, refuse_merchants
 from domain.clearing import day as business
@@ -47,6 +48,7 @@ class Wanted(Struct, frozen=True):
     strict: bool
     allow_gap: bool
     mapping: FeedMap
+    terms: FeedTerms
     encoding: str | None
     rejected: Path | None
     now_us: int
@@ -82,6 +84,10 @@ def import_feed(
     mapping: Annotated[
         Path | None, typer.Option("--map", help="How the files are spelled, in TOML or JSON.")
     ] = None,
+    terms: Annotated[
+        Path | None,
+        typer.Option(help="How merchants are settled beside their file, in TOML or JSON."),
+    ] = None,
     rejected: Annotated[
         Path | None,
         typer.Option(help="Where refused rows are listed; else rejected-<time>.csv, if any are."),
@@ -96,19 +102,19 @@ def import_feed(
         if through is not None and through > shanghai_date(now_us):
             raise Refused(Code.DATE_INVALID, "settle-through", f"{through} has not come yet")
         _refuse_unwritable(rejected or REJECTED)
-        wanted = Wanted(
-            directory,
-            through,
-            strict,
-            allow_gap,
-            read_map(mapping) if mapping is not None else PLAIN,
-            checked_encoding(encoding),
-            rejected,
-            now_us,
-        )
+        told = _map_and_terms(mapping, terms)
+        read_as = checked_encoding(encoding)
+        wanted = Wanted(directory, through, strict, allow_gap, *told, read_as, rejected, now_us)
         found = _foresee(say, wanted) if dry_run else _import(say, wanted)
     if found:
         raise typer.Exit(FOUND)
+
+
+def _map_and_terms(mapping: Path | None, terms: Path | None) -> tuple[FeedMap, FeedTerms]:
+    return (
+        PLAIN if mapping is None else read_map(mapping),
+        NONE if terms is None else read_terms(terms),
+    )
 
 
 def _refuse_unwritable(rejected: Path) -> None:
@@ -189,6 +195,7 @@ def _run(
         feed,
         lambda on, done, total: told(on.isoformat(), done, total),
         allow_gap=wanted.allow_gap,
+        terms=wanted.terms,
     )
     try:
         return importer.run(wanted.through)
@@ -206,6 +213,7 @@ def _run(
 
 def _refuse_at_once(wanted: Wanted, ledger: Ledger | None, feed: Feed) -> None:
     refuse_merchants(ledger, feed)
+    refuse_strangers(feed, wanted.terms)
     open_date = None if ledger is None else ledger.state(business.STREAM).open_date
     refuse_gaps(feed, open_date, allow_gap=wanted.allow_gap)
 

@@ -31,6 +31,10 @@ FIGURES = (
     "recovered",
     "closing",
     "in_escrow",
+    "withheld",
+    "released",
+    "deposited",
+    "paid_in",
 )
 SUMS = ("received", "refunded", "paid_out", "net")
 

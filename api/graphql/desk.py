@@ -158,7 +158,7 @@ class Desk:
     @resolved
     async def hindrances(self, info: Info) -> DeskList[Hindrance]:
         """What should have been done before the open day: batches to seal, to review and to settle,
-        then transactions to confirm."""
+        reserves to release, then transactions to confirm."""
         return await _listed(info, attention.hindrances, _hindrance)
 
     @resolved

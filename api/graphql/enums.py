@@ -327,6 +327,35 @@ class StatementKind(Enum):
     fees = "fees"
     settled = "settled"
     recovered = "recovered"
+    withheld = "withheld"
+    released = "released"
+    deposited = "deposited"
+    paid_in = "paid_in"
+
+
+@closed_set
+class ReserveState(Enum):
+    """Whether something of a reserve is held, or all was released."""
+
+    held = "held"
+    released = "released"
+
+
+@closed_set
+class DepositState(Enum):
+    """Whether a deposit is held, or was given back."""
+
+    held = "held"
+    returned = "returned"
+
+
+@closed_set
+class DepositSource(Enum):
+    """Where a deposit came from: what was available to the merchant, or from outside, as the bank
+    statement shows."""
+
+    available = "available"
+    statement = "statement"
 
 
 @closed_set
@@ -339,9 +368,11 @@ class ProjectionState(Enum):
 
 @closed_set
 class DeskStep(Enum):
-    """A step of a day: of a settlement batch, or to confirm a transaction whose time ran out."""
+    """A step of a day: of a settlement batch, to release a reserve whose date has come, or to
+    confirm a transaction whose time ran out."""
 
     seal = "seal"
     review = "review"
     settle = "settle"
     confirm = "confirm"
+    release = "release"

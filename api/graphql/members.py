@@ -44,12 +44,16 @@ class FeeRule:
 
 @shape()
 class SettlementTerms:
-    """When a clearing date is paid out, from a date on: `T+n` in working days, `D+n` in days. A
-    payout above `maxTransfer` is split."""
+    """When what was cleared is paid out, from a date on: `T+n` in working days, `D+n` in days,
+    `weekly:mon`, `monthly:15`. A payout above `maxTransfer` is split, one below `minPayout` waits.
+    Of each release `reserveBps` basis points are withheld for `reserveDays` days."""
 
     effective_from: Date
     cycle: str = of("cycle", make=_or_empty)
     max_transfer: Money | None
+    min_payout: Money = of("min_payout_fen", make=_or_0)
+    reserve_bps: int = of("reserve_bps", make=_or_0)
+    reserve_days: int = of("reserve_days", make=_or_0)
 
 
 @shape()

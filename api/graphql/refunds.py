@@ -24,6 +24,10 @@ from projections.models import refunds as model
 from projections.tables.listing import values_of
 
 
+def _or_0(value: int | None) -> int:
+    return value or 0
+
+
 @shape()
 class RefundPart:
     """What a refund gives back of one leg of the payment; `leg` is that leg's number."""
@@ -41,8 +45,9 @@ class RefundPart:
 @shape()
 class Refund:
     """Money back to the buyer of a transaction. Of a refund after release the money came from the
-    merchant's pending and available money, from an advance, and from the fee given back; of one out
-    of escrow these are zero. `reason` is what the channel said, or who rejected it."""
+    merchant's pending and available money, from its share of the rolling reserve, from an advance,
+    and from the fee given back; of one out of escrow these are zero. `reason` is what the channel
+    said, or who rejected it."""
 
     no: ID = of("refund_no")
     transaction_id: ID
@@ -56,6 +61,7 @@ class Refund:
     from_pending: Money
     from_available: Money
     advanced: Money
+    reserve_returned: Money = of("reserve_returned_fen", make=_or_0)
     reason: str | None = of("reason", empty=True)
     requested_at: Instant
     ended_at: Instant | None

@@ -27,6 +27,7 @@ from api.graphql.orders import order, orders
 from api.graphql.payments import payment, payments
 from api.graphql.positions import clearing_positions
 from api.graphql.refunds import refund, refunds
+from api.graphql.reserves import deposit, deposits, reserves
 from api.graphql.scalars import CONFIG
 from api.graphql.settlement import settlement_batch, settlement_batches
 from api.graphql.statements import merchant_statement
@@ -68,6 +69,9 @@ class Query:
     withdrawals = root(withdrawals)
     authority_orders = root(authority_orders)
     list_matches = root(list_matches)
+    reserves = root(reserves)
+    deposits = root(deposits)
+    deposit = root(deposit)
     desk = root(desk)
     ledger = root(ledger)
     projections = root(projections)

@@ -26,6 +26,10 @@ from projections.tables.listing import values_of
 from projections.tables.paging import checked_first
 
 
+def _or_0(value: int | None) -> int:
+    return value or 0
+
+
 @shape()
 class Payout:
     """One transfer of a batch, numbered from 1. `status` is instructed, succeeded, failed, returned
@@ -42,7 +46,8 @@ class Payout:
 class SettlementItem:
     """One clearing fact in a batch: a sale that was released or a refund taken back, for which the
     fee is below zero where some was given back. `net` is what it adds to the merchant's pending
-    money; `reference` is the fact, `<stream>#<version>`."""
+    money, `withheld` what to its rolling reserve, below zero where a refund took some out;
+    `reference` is the fact, `<stream>#<version>`."""
 
     kind: ItemKind
     transaction_id: ID
@@ -55,16 +60,20 @@ class SettlementItem:
     reference: str
     at: Instant
     position: BigInt
+    withheld: Money = of("withheld_fen", make=_or_0)
 
 
 @shape()
 class SettlementBatch:
-    """What is owed to one merchant for one clearing date, and what settling made of it.
+    """What is owed to one merchant for one clearing date, or for those up to it since the last pay
+    day, and what settling made of it.
 
     `gross`, `fee` and `refund` sum its items; `net` is what they add to the merchant's pending
     money, which a refund paid from elsewhere does not touch. `due` became payable; `recovered` was
     kept for a debt; the carries are what an earlier batch could not take (below zero) or had to
-    leave. Of `payout`, `paid` has arrived. `digest` chains the items."""
+    leave. Of `payout`, `paid` has arrived. `withheld` of its items went to the rolling reserve, and
+    is no part of `net`; `released` of the payout was available before: reserve released, deposits
+    given back. Less than `minPayout` is not paid out. `digest` chains the items."""
 
     id: ID = of("batch_id")
     merchant_id: ID = of("merchant")
@@ -88,6 +97,9 @@ class SettlementBatch:
     sealed_by: str | None = of("sealed_by", empty=True)
     reviewed_by: str | None = of("reviewed_by", empty=True)
     last_position: BigInt
+    withheld: Money = of("withheld_fen", make=_or_0)
+    released: Money = of("released_fen", make=_or_0)
+    min_payout: Money = of("min_payout_fen", make=_or_0)
 
     @resolved
     async def payouts(self, info: Info) -> list[Payout]:

@@ -27,7 +27,8 @@ from projections.tables.paging import checked_first
 
 @shape()
 class StatementLine:
-    """One movement. `kind` is the figure it belongs to: sales, refunds, fees, settled, recovered.
+    """One movement. `kind` is the figure it belongs to: sales, refunds, fees, settled, recovered,
+    withheld, released, deposited, paid_in.
     `amount` counts as that figure does; `balance` is the net position right after it."""
 
     at: Instant
@@ -43,10 +44,13 @@ class StatementLine:
 class MerchantStatement:
     """A merchant's figures of the accounting dates `from` up to, not including, `to`.
 
-    closing = opening + sales - refunds - fees - settled; each is the sum of its lines, and fees are
-    net of fees returned. Opening and closing are the net position, below zero where the merchant
-    owes; `recovered` is what settlements took back for that. `sales` was released from escrow;
-    `inEscrow` has been paid by buyers and not released before `to`."""
+    closing = opening + sales - refunds - fees - settled + paidIn; each is the sum of its lines, and
+    fees are net of fees returned. Opening and closing are the net position, below zero where the
+    merchant owes; `recovered` is what settlements took back for that. `sales` was released from
+    escrow; `inEscrow` has been paid by buyers and not released before `to`. `withheld` went to the
+    rolling reserve, less what refunds took out, and `released` came out of it; `deposited` is what
+    deposits were taken for, less what was given back, and `paidIn` of that came from outside. All
+    that is held is the merchant's, and part of its position."""
 
     merchant_id: ID = of("merchant")
     from_: Date | None = of("from_", name="from")
@@ -59,6 +63,10 @@ class MerchantStatement:
     recovered: Money
     closing: Money = of(*model.MOVED, make=model.closing_fen)
     in_escrow: Money
+    withheld: Money
+    released: Money
+    deposited: Money
+    paid_in: Money
 
     @resolved
     async def lines(

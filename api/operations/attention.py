@@ -25,6 +25,7 @@ from projections.models import (
     contradictions,
     instructions,
     journal,
+    reserves,
     settlement_batches,
     settlement_payouts,
     transactions,
@@ -63,9 +64,9 @@ class Some(Struct, Generic[T], frozen=True):
 
 
 class Hindrance(Struct, frozen=True):
-    """A step of a day that is over and that was not done: seal, review or settle a batch, confirm a
-    transaction. `since` is when it became due; `refusal` what the books answered last, None when it
-    was not refused: nobody has tried."""
+    """A step of a day that is over and that was not done: seal, review or settle a batch, release a
+    reserve, confirm a transaction. `since` is when it became due; `refusal` what the books answered
+    last, None when it was not refused: nobody has tried."""
 
     step: str
     subject: str
@@ -96,7 +97,7 @@ def hindrances(connection: Connection) -> Some[Hindrance]:
         return Some([], False)
     found: list[tuple[Hindrance, str]] = []
     more = False
-    for listed in (_not_sealed, _not_settled, _not_confirmed):
+    for listed in (_not_sealed, _not_settled, _not_released, _not_confirmed):
         rows = listed(connection, day)
         found += rows[:MOST]
         more = more or len(rows) > MOST
@@ -126,6 +127,17 @@ def _not_settled(connection: Connection, day: BusinessDay) -> list[tuple[Hindran
 def _step(step: str, batch: SettlementBatch, since: date) -> tuple[Hindrance, str]:
     hindrance = Hindrance(step, batch.batch_id, batch.merchant, since)
     return hindrance, f"batch.{step}:{batch.batch_id}:"
+
+
+def _not_released(connection: Connection, day: BusinessDay) -> list[tuple[Hindrance, str]]:
+    due = reserves.due(connection, day.accounting_date - timedelta(days=1), MOST + 1)
+    return [
+        (
+            Hindrance("release", one.reserve_id, one.member_id, one.release_on),
+            f"reserve.release:{one.reserve_id}:",
+        )
+        for one in due
+    ]
 
 
 def _not_confirmed(connection: Connection, day: BusinessDay) -> list[tuple[Hindrance, str]]:

@@ -28,7 +28,7 @@ log = logging.getLogger("zhangfang.desk")
 
 CHUNK = 500  # Requests of one commit: large enough to amortise it, small enough to be quick.
 WORKER = "system:worker"
-RELIED_ON = ("transactions", "settlement_batches", "instructions", "withdrawals")
+RELIED_ON = ("transactions", "settlement_batches", "instructions", "withdrawals", "reserves")
 OPERATIONS = "operations"  # The lease of whoever carries instructions out and runs the day.
 PATIENCE_MS = 30_000  # A worker's round is over sooner, but for one that ends many days.
 

@@ -1,4 +1,5 @@
-"""The end of a business day: confirm what is due, cut off, seal, settle, pay out, close.
+"""The end of a business day: confirm what is due, release reserves, cut off, seal, settle, pay out,
+close.
 
 Every step is a command of its own with a number made of what it is about and the day it runs on:
 killed anywhere, the run is repeated and goes on where it stopped. A step that is refused (a frozen
@@ -17,8 +18,9 @@ from domain.kernel import DAY_US, MICROSECONDS, Command, Request, day_end_us
 from domain.ledger.answer import Answer, Refusal
 from domain.refusals import Code, Refused
 from domain.settlement.commands import ReviewBatch, SealBatch, SettleBatch
+from domain.settlement.reserving import ReleaseReserve
 from domain.transaction.commands import ConfirmReceipt
-from projections.models import instructions, settlement_batches, transactions
+from projections.models import instructions, reserves, settlement_batches, transactions
 
 SEALER = "system:clearing"  # Seals; the settler reviews: two different hands.
 SETTLER = "system:settlement"
@@ -39,6 +41,7 @@ class DayReport(Struct, frozen=True):
 
     day: date
     confirmed: int
+    released: int
     sealed: int
     settled: int
     payouts: int
@@ -83,6 +86,32 @@ def confirm_due(desk: Desk, until_us: int) -> tuple[int, list[Hindrance]]:
         answers = in_chunks(desk.ledger, requests)
         hindrances += _hindrances([one.transaction_id for one in due], answers)
         confirmed += _new(answers)
+        last = due[-1]
+
+
+def release_due(desk: Desk, on: date, at_us: int) -> tuple[int, list[Hindrance]]:
+    """Release every reserve whose date has come, before the cut-off: so that the batch of the day,
+    which is opened if there is none, pays it out."""
+    released, hindrances = 0, list[Hindrance]()
+    desk.catch_up()
+    last: reserves.Reserve | None = None
+    while True:
+        with desk.engine.connect() as connection:
+            due = reserves.due(connection, on, PAGE, last)
+        if not due:
+            return released, hindrances
+        requests = [
+            request(
+                f"reserve.release:{one.reserve_id}:{on}",
+                at_us,
+                ReleaseReserve(one.member_id, one.release_on),
+                SETTLER,
+            )
+            for one in due
+        ]
+        answers = in_chunks(desk.ledger, requests)
+        released += _new(answers)
+        hindrances += _hindrances([one.reserve_id for one in due], answers)
         last = due[-1]
 
 
@@ -164,10 +193,12 @@ def end_of_day(desk: Desk, on: date, at_us: int | None = None) -> DayReport:
     at_us = day_end_us(on) - 1 if at_us is None else at_us
     state = desk.ledger.state(business.STREAM)
     if business.is_over(state, on):
-        return DayReport(on, 0, 0, 0, 0, False, state.open_date, [])
+        return DayReport(on, 0, 0, 0, 0, 0, False, state.open_date, [])
     if at_us < day_end_us(on) - DAY_US:
         raise Refused(Code.DAY_NOT_BEGUN, "date", f"{on} has not begun in Shanghai")
     confirmed, hindrances = confirm_due(desk, at_us)
+    released, more = release_due(desk, on, at_us)
+    hindrances += more
     sealed, more = cut_off_and_seal(desk, on, at_us)
     hindrances += more
     settled, payouts, more = settle_due(desk, on, at_us)
@@ -179,6 +210,7 @@ def end_of_day(desk: Desk, on: date, at_us: int | None = None) -> DayReport:
     return DayReport(
         day=on,
         confirmed=confirmed,
+        released=released,
         sealed=sealed,
         settled=settled,
         payouts=payouts,

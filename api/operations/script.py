@@ -17,8 +17,8 @@ from domain.money import FeeRule, decimal_text
 from domain.order.commands import Checkout, CloseOrder, PayOrder
 from domain.order.order import OrderLine
 from domain.payment import payment
-from domain.settlement.batch import payout_number
 from domain.settlement.commands import RetryPayout
+from domain.settlement.payouts import payout_number
 from domain.transaction import refund, transaction
 from domain.transaction.commands import ConfirmReceipt, RefundTransaction
 

@@ -27,6 +27,7 @@ NAME = f"POST {PATH}"
 EXAMPLE = {
     "day": "2026-11-23",
     "confirmed": 0,
+    "released": 0,
     "sealed": 1,
     "settled": 1,
     "payouts": 1,

@@ -41,6 +41,7 @@ from api.rest import (
     matches,
     members,
     orders,
+    reserves,
     settlement,
     transactions,
     wallets,
@@ -69,6 +70,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *matches.ENDPOINTS,
     *days.ENDPOINTS,
     *settlement.ENDPOINTS,
+    *reserves.ENDPOINTS,
     *channels.ENDPOINTS,
     *approvals.ENDPOINTS,
 )

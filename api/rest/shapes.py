@@ -11,7 +11,7 @@ from domain.authority.authorities import AUTHORITIES
 from domain.authority.order import LONGEST_DOCUMENT
 from domain.channel.channels import CHANNELS
 from domain.member.member import Product
-from domain.member.terms import Source
+from domain.member.terms import LONGEST_RESERVE_DAYS, WEEKDAYS, Source
 from domain.money import BASIS, MAX_FEN, MAX_TAKEN_FEN
 from domain.order.order import MAX_LINES
 from domain.payment.commands import LONGEST_ID
@@ -65,7 +65,13 @@ MOMENT: Shape = {
 TEXT: Shape = {"type": "string", "maxLength": LONGEST_TEXT, "pattern": _text_pattern()}
 MEMBER: Shape = {"type": "string", "pattern": f"^{_NAME}{{1,32}}$"}
 NUMBER = _number(LONGEST_NUMBER)
-CYCLE: Shape = {"type": "string", "pattern": "^[TD]\\+(0|[1-9]|[1-8][0-9]|90)$"}
+CYCLE: Shape = {
+    "type": "string",
+    "description": "T+n working days or D+n days after each date; weekly or monthly on a pay day, "
+    "which moves to the next working day unless :D stands after it",
+    "pattern": "^([TD]\\+(0|[1-9]|[1-8][0-9]|90)"
+    f"|weekly:({'|'.join(WEEKDAYS)})(:D)?|monthly:([1-9]|1[0-9]|2[0-8]|last)(:D)?)$",
+}
 METHODS: Shape = {
     "type": "string",
     "enum": list(PRODUCTS["ESCROW_PURCHASE"].codes),
@@ -84,9 +90,10 @@ SHAPES: Mapping[str, Shape] = {
     "entry_no": {"type": "string", "pattern": f"^{_NAME}{_INNER}{{0,63}}$"},
     "payee_number": {"type": "string", "pattern": "^[0-9]{6,32}$"},
     "payee_name": {**TEXT, "maxLength": 64},
+    **dict.fromkeys(("withdrawal_no", "deposit_no"), NUMBER),
     **dict.fromkeys(("name", "reason", "subject"), TEXT),
     **dict.fromkeys(("succeeded", "declined", "unknown"), _nullable(TEXT)),
-    **dict.fromkeys(("date", "first_date", "effective_from"), DATE),
+    **dict.fromkeys(("date", "first_date", "effective_from", "release_on"), DATE),
     **dict.fromkeys(("begins_at", "ends_at"), MOMENT),
     "window": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1},
     "amount_fen": _amount(1),
@@ -95,6 +102,15 @@ SHAPES: Mapping[str, Shape] = {
     "min_fen": {**_amount(0), "default": 0},
     "cap_fen": _nullable(_amount(0)),
     "max_transfer_fen": _nullable(_amount(1)),
+    "min_payout_fen": {**_amount(0), "default": 0},
+    "reserve_bps": {"type": "integer", "minimum": 0, "maximum": BASIS, "default": 0},
+    "reserve_days": {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": LONGEST_RESERVE_DAYS,
+        "default": 0,
+        "description": "calendar days; with reserve_bps, or neither",
+    },
     "product": {"type": "string", "enum": list(get_args(Product))},
     "rate_bps": {"type": "integer", "minimum": 0, "maximum": BASIS},
     "items": {"type": "integer", "minimum": 1, "maximum": 1_000_000, "default": 1},

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from domain.accounting.chart import (
     CHANNEL_SHORTAGE,
     CHANNEL_SURPLUS,
+    MERCHANT_DEPOSIT,
     PAYMENT_IN_TRANSIT,
     PAYOUT_IN_TRANSIT,
     REFUND_IN_TRANSIT,
@@ -22,6 +23,7 @@ CONTROLLED = frozenset(
         PAYOUT_IN_TRANSIT,
         REFUND_IN_TRANSIT,
         PAYMENT_IN_TRANSIT,
+        MERCHANT_DEPOSIT,
         CHANNEL_SURPLUS,
         CHANNEL_SHORTAGE,
     }

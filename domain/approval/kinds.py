@@ -21,7 +21,7 @@ from domain.member.staff import Office
 from domain.order import surplus
 from domain.screening import commands as screening
 from domain.settlement import commands as settling
-from domain.settlement import withdrawn
+from domain.settlement import reserving, withdrawn
 from domain.transaction import commands as trading
 from domain.transaction import transaction
 
@@ -107,6 +107,25 @@ KINDS: dict[type[Command], Kind] = {
         withdrawn.return_withdrawal,
         lambda command: str(command.withdrawal_no),
         REVIEWER,
+    ),
+    reserving.ReleaseReserveEarly: Kind(
+        "reserve_release",
+        reserving.release_reserve_early,
+        lambda command: f"{command.member_id}-{command.release_on}",
+        REVIEWER_OR_RISK,
+    ),
+    reserving.TakeDeposit: Kind(
+        "deposit",
+        reserving.take_deposit,
+        lambda command: str(command.deposit_no),
+        REVIEWER_OR_RISK,
+        lambda command: int(command.amount_fen),
+    ),
+    reserving.ReturnDeposit: Kind(
+        "deposit_return",
+        reserving.return_deposit,
+        lambda command: str(command.deposit_no),
+        REVIEWER_OR_RISK,
     ),
     membership.SetFeeRule: Kind("fee_rule", membership.set_fee_rule, _member, REVIEWER),
     membership.SetSettlementTerms: Kind(

@@ -20,7 +20,7 @@ from domain.payment.asked import Destination
 from domain.payment.commands import issue
 from domain.refusals import Code, Refused
 from domain.settlement import carry
-from domain.settlement.commands import open_for_carry
+from domain.settlement.opening import open_next
 
 
 class PlaceOrder(Command, frozen=True):
@@ -222,7 +222,7 @@ def carry_along(unit: Unit, reference: str, terms: order.Terms, by_fen: int) -> 
     state = unit.load(stream)
     unit.record(stream, carry.change(state, reference, state.carry_fen + by_fen))
     if by_fen > 0:
-        open_for_carry(unit, merchant)
+        open_next(unit, merchant)
 
 
 def _answer(unit: Unit, order_no: str) -> dict[str, object]:

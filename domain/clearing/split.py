@@ -1,15 +1,22 @@
 """Clearing split (清分): who gets what of a release, and who gives what back for a refund.
 
 Both reactions record the transaction's own clearing fact with its entry; the day's clearing date
-says which settlement batch it belongs to.
+and the merchant's cycle say which settlement batch it belongs to. What of a release is withheld for
+the merchant's rolling reserve is collected by the bucket of its release date, as is what a refund
+takes out again.
 """
 
 from datetime import date
 
+from domain.accounting import reserve
+from domain.accounting.chart import MERCHANT_DEPOSIT
+from domain.accounting.commands import open_accounts
 from domain.accounting.rules.refund import refund_after_release
 from domain.accounting.rules.release import release as release_entry
 from domain.clearing import day
-from domain.kernel import Reaction, Unit
+from domain.kernel import Reaction, Unit, shanghai_date
+from domain.member import member
+from domain.member.terms import SettlementTerms, parse_cycle
 from domain.refusals import Code, Refused
 from domain.transaction import transaction
 from domain.transaction.advance import shares_now
@@ -25,6 +32,11 @@ def merchant_of_batch(batch_id: str) -> str:
     return batch_id.partition("-")[0]
 
 
+def date_of_batch(batch_id: str) -> date:
+    """The last clearing date that a batch collects, from its id."""
+    return date.fromisoformat(batch_id.partition("-")[2])
+
+
 def clearing_date(unit: Unit) -> date:
     """The date that collects releases now. Raises DAY_NOT_OPEN."""
     on = unit.load(day.STREAM).clearing_date
@@ -33,21 +45,63 @@ def clearing_date(unit: Unit) -> date:
     return on
 
 
+def terms_now(unit: Unit, merchant: str) -> SettlementTerms | None:
+    """How a merchant is settled by the terms of today; None: it has none yet."""
+    state = unit.load(member.stream(merchant))
+    return state.settlement_terms_in_force(shanghai_date(unit.at_us))
+
+
+def batch_for(unit: Unit, merchant: str, on: date) -> str:
+    """The batch that what clears on a date belongs to: that of the date by itself or, by a weekly
+    or monthly cycle, that of the last date before the next pay day."""
+    terms = terms_now(unit, merchant)
+    last = on if terms is None else parse_cycle(terms.cycle, "cycle").period_end(on)
+    return batch_id(merchant, last)
+
+
 def release(unit: Unit, reaction: Reaction[transaction.Completed, transaction.State]) -> None:
-    """A transaction was completed: release what was not refunded, less the fee on it."""
+    """A transaction was completed: release what was not refunded, less the fee on it and less what
+    is withheld for the merchant's reserve."""
     state = unit.load(reaction.stream)
     assert state.created is not None
     merchant, on = state.created.merchant, clearing_date(unit)
     share = transaction.release_of(state)
-    entry = release_entry(unit.accounting_date, merchant, share.gross_fen, share.fee_fen)
-    unit.record(reaction.stream, transaction.clear(share, on, batch_id(merchant, on), entry))
+    withheld = _withheld(unit, merchant, on, share.net_fen)
+    withheld_fen = 0
+    if withheld is not None:
+        withheld_fen = withheld.amount_fen
+        share = share._replace(withheld=withheld)
+        open_accounts(unit, (MERCHANT_DEPOSIT,), merchant)
+    entry = release_entry(unit.accounting_date, merchant, *share[:2], withheld_fen)
+    facts = transaction.clear(share, on, batch_for(unit, merchant, on), entry)
+    unit.record(reaction.stream, facts)
+    if withheld is not None:
+        _collect(unit, merchant, withheld.release_on, withheld_fen, 0)
+
+
+def _withheld(unit: Unit, merchant: str, on: date, net_fen: int) -> reserve.Share | None:
+    """What of a net amount is withheld by the terms of today; None: nothing."""
+    terms = terms_now(unit, merchant)
+    if terms is None or not (withheld_fen := reserve.share_fen(terms.reserve_bps, net_fen)):
+        return None
+    release_on = reserve.released_on(on, terms.reserve_days)
+    rounds = unit.load(reserve.stream(merchant, release_on)).rounds
+    return reserve.Share(release_on, terms.reserve_bps, withheld_fen, rounds)
+
+
+def _collect(
+    unit: Unit, merchant: str, release_on: date, withheld_fen: int, returned_fen: int
+) -> None:
+    stream = reserve.stream(merchant, release_on)
+    unit.record(stream, reserve.open_bucket(unit.load(stream), merchant, release_on))
+    unit.record(stream, reserve.collect(withheld_fen, returned_fen))
 
 
 def take_back(
     unit: Unit, reaction: Reaction[transaction.RefundAccepted, transaction.State]
 ) -> None:
-    """A refund after release: the fee on it comes back, the merchant's money pays the rest, and
-    what is missing is advanced."""
+    """A refund after release: the fee on it comes back, so does its share of the reserve, the
+    merchant's money pays the rest, and what is missing is advanced."""
     accepted = reaction.fact
     if accepted.stage != "released":
         return
@@ -55,13 +109,8 @@ def take_back(
     assert state.created is not None
     merchant, on = state.created.merchant, clearing_date(unit)
     shares = shares_now(unit, state, accepted.amount_fen)
-    entry = refund_after_release(
-        unit.accounting_date,
-        merchant,
-        from_pending_fen=shares.from_pending_fen,
-        from_available_fen=shares.from_available_fen,
-        advanced_fen=shares.advanced_fen,
-        fee_returned_fen=shares.fee_returned_fen,
-    )
-    cleared = transaction.clear_refund(accepted, shares, on, batch_id(merchant, on), entry)
-    unit.record(reaction.stream, cleared)
+    entry = refund_after_release(unit.accounting_date, merchant, **shares._asdict())
+    batch = batch_for(unit, merchant, on)
+    unit.record(reaction.stream, transaction.clear_refund(accepted, shares, on, batch, entry))
+    if state.withheld is not None and shares.reserve_returned_fen:
+        _collect(unit, merchant, state.withheld.release_on, 0, shares.reserve_returned_fen)

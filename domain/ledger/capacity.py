@@ -10,6 +10,7 @@ below 2^63 together. That sum is *promised*: one number for the whole ledger.
     a payout is paid again      + what that can come to
     a withdrawal is asked for   + likewise, fee and all
     a deduction is asked for    + likewise
+    a deposit is taken          + likewise
 
 What posts later (a success, a release, a settlement, a refund, a return) promises nothing: it was
 counted at the door. So only who starts something can hear `ledger_full`, never an outcome.
@@ -18,7 +19,7 @@ counted at the door. So only who starts something can hear `ledger_full`, never 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from domain.accounting import account, reversal
+from domain.accounting import account, deposit, reversal
 from domain.authority import deduction
 from domain.kernel import Fact, Recorded
 from domain.payment import payment, suspense, transfer, withdrawal
@@ -32,7 +33,9 @@ DOOR_FEN = 2**62  # Members start nothing beyond; the other half is for the oper
 #   order     1 purchase, 1 release; of what falls due 1, and 3 for its payout: instructed, paid,
 #             returned (what recovers a debt costs 2 in place of 4); a refund after release 3:
 #             taken back 1, advanced into the reserve 1, paid to the buyer 1. One before release
-#             takes 2 in place of all but the purchase. Sent back whole: 2.
+#             takes 2 in place of all but the purchase. Sent back whole: 2. What is withheld for
+#             a reserve falls due with its release instead: 1, or 2 in place of all where that
+#             recovers a debt.
 #             A plan of several legs waits for itself: 1 more.
 #   recharge  1 purchase, or 2 when it is sent back.
 SHARES: dict[payment.Purpose, int] = {"order": 9, "recharge": 2}
@@ -43,6 +46,8 @@ PAYOUT_SHARES = 3  # Instructed; paid or failed; returned.
 # funds, which moves them, too.
 WITHDRAWAL_SHARES = 4
 DEDUCTION_SHARES = 4  # Asked for; paid or given back; late; returned.
+# Of a deposit: taken or paid in; given back, and its payout (what recovers a debt costs less).
+DEPOSIT_SHARES = 2 + PAYOUT_SHARES
 
 
 def _started(started: payment.Started) -> int:
@@ -78,6 +83,7 @@ PROMISES: dict[type[Fact], Promise] = {
         lambda _, fact: WITHDRAWAL_SHARES * (fact.amount_fen + fact.fee_fen)
     ),
     deduction.Asked: Promise(lambda _, fact: DEDUCTION_SHARES * fact.amount_fen, by_operators=True),
+    deposit.Taken: Promise(lambda _, fact: DEPOSIT_SHARES * fact.amount_fen, by_operators=True),
     transfer.Transferred: Promise(lambda _, fact: fact.amount_fen),
     reversal.Reversed: Promise(_turned, by_operators=True),
     batch.PayoutRetried: Promise(

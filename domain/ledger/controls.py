@@ -9,10 +9,18 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from domain.accounting.chart import PAYMENT_IN_TRANSIT, PAYOUT_IN_TRANSIT, REFUND_IN_TRANSIT
+from domain.accounting import deposit, reserve
+from domain.accounting.chart import (
+    MERCHANT_DEPOSIT,
+    PAYMENT_IN_TRANSIT,
+    PAYOUT_IN_TRANSIT,
+    REFUND_IN_TRANSIT,
+    account_id,
+)
 from domain.accounting.open_items import OpenItems, is_controlled, suspense_of
 from domain.accounting.rules.settlement import PAID_LATE
 from domain.authority import deduction
+from domain.clearing import split
 from domain.kernel import Fact, Recorded
 from domain.payment import payment, suspense, withdrawal
 from domain.payment.plan import MAX_LEGS, Share
@@ -29,6 +37,8 @@ OPEN_ITEMS: dict[str, Callable[[Any], OpenItems]] = {
     "settlement": batch.open_items,
     "withdrawal": withdrawal.open_items,
     "deduction": deduction.open_items,
+    "reserve": reserve.open_items,
+    "deposit": deposit.open_items,
 }
 
 
@@ -43,13 +53,15 @@ class Item(NamedTuple):
 class Change(NamedTuple):
     """Items opened, and the name of one that is closed whole; "" for none. With `suspense`, what
     was closed is open again on that account. `part_fen`: only so much of it is closed, 0 for all.
-    `closes_all` begins the names of items that are closed together, as many as there are."""
+    `closes_all` begins the names of items that are closed together, as many as there are. `adds`
+    is put to the item of its name, or taken from it."""
 
     opens: tuple[Item, ...] = ()
     closes: str = ""
     suspense: str = ""
     closes_all: str = ""
     part_fen: int = 0
+    adds: Item | None = None
 
 
 def _instructed(_stream: str, fact: batch.Instructed) -> Change:
@@ -105,6 +117,20 @@ def _withdrawal_returned(stream: str, fact: withdrawal.Returned) -> Change:
 def _deduction_returned(stream: str, fact: deduction.Returned) -> Change:
     suspense = suspense_of(fact.entry)
     return Change((Item(stream, suspense, fact.amount_fen),) if suspense else ())
+
+
+def _reserve(stream: str, fact: reserve.Collected) -> Change:
+    merchant = split.merchant_of_batch(reserve.id_of(stream))
+    held_at = account_id(MERCHANT_DEPOSIT, merchant)
+    return Change(adds=Item(stream, held_at, fact.withheld_fen - fact.returned_fen))
+
+
+def _reserve_released(stream: str, fact: reserve.Released) -> Change:
+    return Change(closes=stream, part_fen=fact.amount_fen)
+
+
+def _deposit_taken(stream: str, fact: deposit.Taken) -> Change:
+    return Change((Item(stream, account_id(MERCHANT_DEPOSIT, fact.member_id), fact.amount_fen),))
 
 
 # A fact that is not named here neither opens nor closes an item.
@@ -165,6 +191,10 @@ CHANGES: dict[type[Fact], Callable[[str, Any], Change]] = {
         closes=stream if fact.entry is not None else ""
     ),
     deduction.Returned: _deduction_returned,
+    reserve.Collected: _reserve,
+    reserve.Released: _reserve_released,
+    deposit.Taken: _deposit_taken,
+    deposit.Returned: lambda stream, fact: Change(closes=stream, part_fen=fact.amount_fen),
 }
 
 
@@ -193,11 +223,23 @@ class ItemBook:
             for place in range(MAX_LEGS):
                 if closed := self._open.pop(f"{change.closes_all}{place}", None):
                     self._totals[closed.account] -= closed.amount_fen
+        if change.adds is not None:
+            self._add(change.adds, where)
         for item in opened:
             if item.name in self._open:
                 self._report("open items", where, f"{item.name} is opened twice")
             self._open[item.name] = item
             self._totals[item.account] += item.amount_fen
+
+    def _add(self, change: Item, where: str) -> None:
+        """An item that grows and shrinks; at zero it is closed."""
+        before = self._open.pop(change.name, change._replace(amount_fen=0))
+        after_fen = before.amount_fen + change.amount_fen
+        if after_fen < 0:
+            self._report("open items", where, f"{change.name} is at {after_fen} fen")
+        if after_fen:
+            self._open[change.name] = change._replace(amount_fen=after_fen)
+        self._totals[change.account] += change.amount_fen
 
     def _left(self, closed: Item, change: Change, where: str) -> list[Item]:
         """What is open after an item was closed, or a part of it: the rest, and what is kept."""

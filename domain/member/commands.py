@@ -3,10 +3,12 @@
 from datetime import date
 from typing import Literal
 
+from msgspec import UNSET, UnsetType
+
 from domain.fields import checked_member_id, checked_text
 from domain.kernel import Command, Unit, shanghai_date
 from domain.member import api_access, card, member
-from domain.member.terms import Identity, Source
+from domain.member.terms import Identity, SettlementTerms, Source
 from domain.money import FeeRule
 from domain.refusals import Code, Refused
 
@@ -40,10 +42,16 @@ class SetFeeRule(Command, frozen=True):
 
 
 class SetSettlementTerms(Command, frozen=True):
+    """All terms of settlement from a date on: what is not said, there is none of from then on. The
+    later fields are left out of a request that does not name them, so its digest is as it was."""
+
     member_id: str
     effective_from: date
     settlement_cycle: str
     max_transfer_fen: int | None = None
+    min_payout_fen: int | UnsetType = UNSET
+    reserve_bps: int | UnsetType = UNSET
+    reserve_days: int | UnsetType = UNSET
 
 
 class SignAgreement(Command, frozen=True):
@@ -101,7 +109,7 @@ def register_member(unit: Unit, command: RegisterMember) -> dict[str, object]:
         facts = member.set_fee_rule(unit.load(stream), today, command.fee_rule, today)
         unit.record(stream, facts)
     if command.settlement_cycle is not None:
-        terms = member.SettlementTerms(command.settlement_cycle, command.max_transfer_fen)
+        terms = SettlementTerms(command.settlement_cycle, command.max_transfer_fen)
         facts = member.set_settlement_terms(unit.load(stream), today, terms, today)
         unit.record(stream, facts)
     return {"member_id": command.member_id, "kind": command.kind}
@@ -131,7 +139,13 @@ def set_fee_rule(unit: Unit, command: SetFeeRule) -> dict[str, object]:
 def set_settlement_terms(unit: Unit, command: SetSettlementTerms) -> dict[str, object]:
     stream = member.stream(checked_member_id(command.member_id))
     today = shanghai_date(unit.at_us)
-    terms = member.SettlementTerms(command.settlement_cycle, command.max_transfer_fen)
+    terms = SettlementTerms(
+        command.settlement_cycle,
+        command.max_transfer_fen,
+        command.min_payout_fen or 0,
+        command.reserve_bps or 0,
+        command.reserve_days or 0,
+    )
     state = unit.load(stream)
     facts = member.set_settlement_terms(state, command.effective_from, terms, today)
     unit.record(stream, facts)

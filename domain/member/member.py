@@ -12,15 +12,16 @@ from datetime import date
 from typing import Literal, assert_never
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from domain.kernel import Fact, Stream
 from domain.member.terms import (
     Identity,
+    SettlementTerms,
     Source,
     check_rule,
+    check_settlement_terms,
     check_sources,
-    parse_cycle,
     retained_until,
 )
 from domain.money import MAX_FEN, FeeRule
@@ -55,13 +56,17 @@ class FeeRuleSet(Fact, frozen=True):
     rule: FeeRule
 
 
-class SettlementTermsSet(Fact, frozen=True):
+class SettlementTermsSet(Fact, frozen=True, omit_defaults=True):
     """The cycle, and the most one transfer may carry in fen (a larger payout is split; what 25
-    transfers cannot carry is paid by the next batch)."""
+    transfers cannot carry is paid by the next batch); what came later is as in `SettlementTerms`,
+    and left out of the bytes where there is none."""
 
     effective_from: date
     cycle: str
     max_transfer_fen: int | None
+    min_payout_fen: int = 0
+    reserve_bps: int = 0
+    reserve_days: int = 0
 
 
 class AgreementSigned(Fact, frozen=True):
@@ -117,11 +122,6 @@ Event = (
     | Certified
     | Forgotten
 )
-
-
-class SettlementTerms(Struct, frozen=True):
-    cycle: str
-    max_transfer_fen: int | None = None
 
 
 class State(Struct, frozen=True, gc=False):
@@ -233,14 +233,11 @@ def set_settlement_terms(
 ) -> list[Event]:
     """Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, TERMS_INVALID."""
     need_enterprise(state)
-    parse_cycle(terms.cycle, "settlement_cycle")
-    most = terms.max_transfer_fen
-    if most is not None and not 1 <= most <= MAX_FEN:
-        raise Refused(Code.TERMS_INVALID, "max_transfer_fen", f"{most} fen")
+    check_settlement_terms(terms)
     if (effective_from, terms) in state.settlement_terms:
         return []
     _check_effective(effective_from, today, [day for day, _ in state.settlement_terms])
-    return [SettlementTermsSet(effective_from, terms.cycle, most)]
+    return [SettlementTermsSet(effective_from, *astuple(terms))]
 
 
 def sign_agreement(
@@ -367,9 +364,9 @@ def evolve(state: State, event: Event) -> State:
             kept = [pair for pair in state.fee_rules if pair[0] != day]
             rules = sorted([*kept, (day, rule)], key=lambda pair: pair[0])
             return replace(state, fee_rules=tuple(rules[-MAX_TERMS:]))
-        case SettlementTermsSet(effective_from=day, cycle=cycle, max_transfer_fen=most):
+        case SettlementTermsSet(effective_from=day):
             left = [pair for pair in state.settlement_terms if pair[0] != day]
-            terms = SettlementTerms(cycle, most)
+            terms = SettlementTerms(*astuple(event)[1:])
             all_terms = sorted([*left, (day, terms)], key=lambda pair: pair[0])
             return replace(state, settlement_terms=tuple(all_terms[-MAX_TERMS:]))
         case AgreementSigned(product=product, effective_from=day):

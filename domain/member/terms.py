@@ -1,12 +1,18 @@
-"""Settlement terms (结算条款): the cycle, which says how long after its clearing date money is due.
+"""Settlement terms (结算条款): the cycle, which says when what was cleared is due, the least that
+is paid out, and the rolling reserve.
 
-`T+n` counts working days and `D+n` calendar days. A member's terms keep the cycle as text, checked
-here; `domain/settlement/cycle.py` turns it into a due date. Beside it: what a fee rule must be,
-how far an identity is certified, and how long the law wants data kept.
+    T+n, D+n            each clearing date by itself, n working days (T) or calendar days (D) later
+    weekly:mon          what was cleared since the Monday before, on Monday
+    monthly:15, :last   what was cleared since that day of the month before, on that day
+
+A pay day that is no working day is moved to the next one; with `:D` at the end (`weekly:mon:D`) it
+stays. A member's terms keep the cycle as text, checked here; `domain/settlement/cycle.py` turns it
+into a due date. Beside it: what a fee rule must be, how far an identity is certified, and how long
+the law wants data kept.
 """
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 from msgspec import Struct
@@ -23,31 +29,109 @@ Source = Literal[
 SOURCES: dict[Level, int] = {1: 1, 2: 3, 3: 5}
 RETENTION_YEARS = 10  # After the last transaction (AML law of 2025, art. 34).
 LONGEST_DAYS = 90  # Longer than any agreed term; a typing slip must not lock money up for years.
+LONGEST_RESERVE_DAYS = 540  # Card schemes let a buyer dispute for as long (18 months).
+LAST_DAY = 31  # As `monthly:last` is kept: every month has a last day.
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 # [0-9] and not \d, which takes other scripts' digits; no leading zero, so a cycle has one spelling.
-_CYCLE = re.compile(r"([TD])\+(0|[1-9][0-9]?)")
+_CYCLE = re.compile(
+    rf"([TD])\+(0|[1-9][0-9]?)|weekly:({'|'.join(WEEKDAYS)})(:D)?"
+    r"|monthly:([1-9]|1[0-9]|2[0-8]|last)(:D)?"
+)
+_ONE_DAY = timedelta(days=1)
 
 
 class Cycle(Struct, frozen=True):
-    """A cycle as `parse_cycle` makes it: 0..90 `days`, working days (T) or calendar days (D)."""
+    """A cycle as `parse_cycle` makes it. `kind` is how its days count: as working days (T) or as
+    calendar days (D). `days` is 0..90; with `every` a week it is a weekday, 0 for Monday, and with
+    `every` a month its day, 1..28 or LAST_DAY."""
 
     kind: Literal["T", "D"]
     days: int
+    every: Literal["", "week", "month"] = ""
 
     def __str__(self) -> str:
-        return f"{self.kind}+{self.days}"
+        if not self.every:
+            return f"{self.kind}+{self.days}"
+        name = "last" if self.days == LAST_DAY else str(self.days)
+        said = f"weekly:{WEEKDAYS[self.days]}" if self.every == "week" else f"monthly:{name}"
+        return said if self.kind == "T" else f"{said}:D"
+
+    def period_end(self, clearing_date: date) -> date:
+        """The last clearing date that is settled together with this one: the date itself, or the
+        day before the next pay day. Needs no calendar."""
+        if not self.every:
+            return clearing_date
+        return self.pay_day(clearing_date) - _ONE_DAY
+
+    def pay_day(self, clearing_date: date) -> date:
+        """The first day of pay after a clearing date, of a week or month, before any is moved; the
+        last date there is, where there is none."""
+        day = clearing_date + _ONE_DAY
+        while day < date.max and not self._pays_on(day):
+            day += _ONE_DAY
+        return day
+
+    def _pays_on(self, day: date) -> bool:
+        if self.every == "week":
+            return day.weekday() == self.days
+        if self.days == LAST_DAY:
+            return (day + _ONE_DAY).day == 1
+        return day.day == self.days
 
 
 def parse_cycle(text: str, field: str) -> Cycle:
-    """The cycle from exactly `T+n` or `D+n`, n a plain number 0..90, so that str() gives it back.
+    """The cycle from exactly one of the spellings above, so that str() gives it back.
 
     Raises Refused(TERMS_INVALID) naming the field.
     """
     match = _CYCLE.fullmatch(text) if isinstance(text, str) else None
-    if match is None or int(match[2]) > LONGEST_DAYS:
+    if match is None or int(match[2] or 0) > LONGEST_DAYS:
         shown = quoted(str(text)[:40])
-        detail = f"{shown} is not a cycle: T+n or D+n with n from 0 to {LONGEST_DAYS}"
+        detail = (
+            f"{shown} is not a cycle: T+n or D+n with n from 0 to {LONGEST_DAYS}, weekly:mon to"
+            " weekly:sun, monthly:1 to monthly:28 or monthly:last, these also with :D"
+        )
         raise Refused(Code.TERMS_INVALID, field, detail)
-    return Cycle(kind="T" if match[1] == "T" else "D", days=int(match[2]))
+    if match[3]:
+        return Cycle("D" if match[4] else "T", WEEKDAYS.index(match[3]), "week")
+    if match[5]:
+        day = LAST_DAY if match[5] == "last" else int(match[5])
+        return Cycle("D" if match[6] else "T", day, "month")
+    return Cycle("T" if match[1] == "T" else "D", int(match[2]))
+
+
+class SettlementTerms(Struct, frozen=True):
+    """How a merchant is settled. A batch that would pay out less than `min_payout_fen` carries it
+    on (0: there is no such amount); `max_transfer_fen` is the most one transfer may carry, in fen.
+
+    Rolling reserve (滚动准备金): of what a release brings the merchant, `reserve_bps` basis points
+    are withheld for `reserve_days` calendar days; 0 and 0: nothing is.
+    """
+
+    cycle: str
+    max_transfer_fen: int | None = None
+    min_payout_fen: int = 0
+    reserve_bps: int = 0
+    reserve_days: int = 0
+
+
+def check_settlement_terms(terms: SettlementTerms) -> None:
+    """Raises Refused(TERMS_INVALID) naming the field."""
+    parse_cycle(terms.cycle, "settlement_cycle")
+    most, least = terms.max_transfer_fen, terms.min_payout_fen
+    if most is not None and not 1 <= most <= MAX_FEN:
+        raise Refused(Code.TERMS_INVALID, "max_transfer_fen", f"{most} fen")
+    if not 0 <= least <= MAX_FEN:
+        raise Refused(Code.TERMS_INVALID, "min_payout_fen", f"{least}: 0 to {MAX_FEN} fen")
+    bps, days = terms.reserve_bps, terms.reserve_days
+    if not 0 <= bps <= BASIS:
+        raise Refused(Code.TERMS_INVALID, "reserve_bps", f"{bps}: 0 to {BASIS}")
+    if not 0 <= days <= LONGEST_RESERVE_DAYS:
+        detail = f"{days}: 0 to {LONGEST_RESERVE_DAYS} days"
+        raise Refused(Code.TERMS_INVALID, "reserve_days", detail)
+    if bool(bps) != bool(days):
+        detail = "a reserve has both, reserve_bps and reserve_days, or neither"
+        raise Refused(Code.TERMS_INVALID, "reserve_days" if bps else "reserve_bps", detail)
 
 
 def check_rule(rule: FeeRule) -> None:

@@ -1,4 +1,5 @@
-"""Settlement batch (结算批次): what is owed to one merchant for one clearing date.
+"""Settlement batch (结算批次): what is owed to one merchant for one clearing date; by a weekly or
+monthly cycle for all those between two pay days.
 
     (none) ──open──▶ collecting ──seal──▶ sealed ──review──▶ reviewed ──settle──▶ matured
                                                                 │                  │  │
@@ -21,33 +22,44 @@ one that replaces it, so a batch may be retried for ever and stays as small as i
 import hashlib
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, Literal, assert_never
+from typing import Any, Literal, NamedTuple, assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.accounting.chart import PAYOUT_IN_TRANSIT
-from domain.accounting.open_items import NONE, OpenItems, suspense_of
+from domain.accounting.open_items import OpenItems, suspense_of
 from domain.kernel import Entry, Fact, MergeableFact, Stream, key
-from domain.member.member import SettlementTerms
 from domain.member.persons import refuse_same
+from domain.member.terms import SettlementTerms
 from domain.refusals import Code, Refused
 from domain.settlement.maturity import Maturity
+from domain.settlement.payouts import (
+    LivePayout,
+    Paying,
+    Payout,
+    PayoutStatus,
+    overall,
+    payout_number,
+    waiting,
+)
 
-Paying = Literal["instructed", "partly_paid", "failed", "returned", "settled"]
 Status = Literal["none", "collecting", "sealed", "reviewed", "carried_forward", "matured"] | Paying
-PayoutStatus = Literal["instructed", "succeeded", "failed", "returned", "retried"]
 
 
-class Opened(Fact, frozen=True):
+class Opened(Fact, frozen=True, omit_defaults=True):
+    """`clearing_date` is the last one that it collects: the only one, but for weekly and monthly
+    cycles."""
+
     merchant: str
     clearing_date: date
     cycle: str
     max_transfer_fen: int | None
+    min_payout_fen: int = 0
 
 
-class Collected(MergeableFact, frozen=True):
-    """Items added; `digest` chains all items of the batch so far (hex SHA-256)."""
+class Collected(MergeableFact, frozen=True, omit_defaults=True):
+    """Items added; `digest` chains all items of the batch so far (hex SHA-256). `withheld_fen` went
+    to the merchant's reserve, less what refunds took out of it, and is no part of the net."""
 
     count: int
     gross_fen: int
@@ -55,6 +67,7 @@ class Collected(MergeableFact, frozen=True):
     refund_fen: int
     net_fen: int
     digest: str
+    withheld_fen: int = 0
 
     def merge_key(self) -> object:
         return "collected"
@@ -68,6 +81,7 @@ class Collected(MergeableFact, frozen=True):
             sum(fact.refund_fen for fact in facts),
             sum(fact.net_fen for fact in facts),
             facts[-1].digest,
+            sum(fact.withheld_fen for fact in facts),
         )
 
 
@@ -102,17 +116,13 @@ class CarriedForward(Fact, frozen=True):
     carry_out_fen: int
 
 
-class Payout(Struct, frozen=True):
-    """One transfer of a batch; `payout_no` is the instruction's id."""
+class Instructed(Fact, frozen=True, omit_defaults=True):
+    """`released_fen` of it was available already: reserve that was released, deposits given back;
+    the rest has just matured."""
 
-    payout_no: str
-    amount_fen: int
-    status: PayoutStatus = "instructed"
-
-
-class Instructed(Fact, frozen=True):
     payouts: tuple[Payout, ...]
     entry: Entry
+    released_fen: int = 0
 
 
 class PayoutSucceeded(Fact, frozen=True):
@@ -150,12 +160,14 @@ PayoutEvent = Instructed | PayoutSucceeded | PayoutFailed | PayoutReturned | Pay
 Event = Opened | Collected | Sealed | Reviewed | Matured | CarriedForward | PayoutEvent | Settled
 
 
-class LivePayout(Payout, frozen=True):
-    """A payout that no other has replaced. `replaces` is the payout it is the retry of, if any;
-    `suspense` the account on which its money lies, when the merchant's were closed."""
+class Sums(NamedTuple):
+    """What an item adds to a batch, in fen; `net_fen` is what it adds to pending money."""
 
-    replaces: str = ""
-    suspense: str = ""
+    gross_fen: int
+    fee_fen: int
+    refund_fen: int
+    net_fen: int
+    withheld_fen: int = 0
 
 
 class State(Struct, frozen=True, gc=False):
@@ -166,6 +178,7 @@ class State(Struct, frozen=True, gc=False):
     clearing_date: date | None = None
     cycle: str = ""
     max_transfer_fen: int | None = None
+    min_payout_fen: int = 0
     count: int = 0
     net_fen: int = 0
     digest: str = ""
@@ -190,17 +203,16 @@ def open_batch(
     """Opening it again returns []."""
     if state.status != "none":
         return []
-    return [Opened(merchant, clearing_date, terms.cycle, terms.max_transfer_fen)]
+    most, least = terms.max_transfer_fen, terms.min_payout_fen
+    return [Opened(merchant, clearing_date, terms.cycle, most, least)]
 
 
-def collect(
-    state: State, item: str, *, gross_fen: int, fee_fen: int, refund_fen: int, net_fen: int
-) -> list[Event]:
+def collect(state: State, item: str, sums: Sums) -> list[Event]:
     """Add an item, named by the fact that clears it. Raises BATCH_NOT_COLLECTING."""
     if state.status != "collecting":
         raise Refused(Code.BATCH_NOT_COLLECTING, "batch_id")
-    digest = hashlib.sha256(f"{state.digest}|{item}|{net_fen}".encode()).hexdigest()
-    return [Collected(1, gross_fen, fee_fen, refund_fen, net_fen, digest)]
+    digest = hashlib.sha256(f"{state.digest}|{item}|{sums.net_fen}".encode()).hexdigest()
+    return [Collected(1, *sums[:4], digest, sums.withheld_fen)]
 
 
 def is_to_seal(state: State) -> bool:
@@ -256,10 +268,12 @@ def mature(state: State, share: Maturity, entry: Entry | None) -> list[Event]:
     return [Matured(share.carry_in_fen, due_fen, recovered_fen, share.carry_out_fen, entry)]
 
 
-def instruct(batch_id: str, amounts_fen: tuple[int, ...], entry: Entry) -> list[Event]:
-    """One payout for each amount, numbered from 1."""
+def instruct(
+    batch_id: str, amounts_fen: tuple[int, ...], entry: Entry, released_fen: int = 0
+) -> list[Event]:
+    """One payout for each amount, numbered from 1; `released_fen` of them was available before."""
     numbers = (payout_number(batch_id, n) for n in range(1, len(amounts_fen) + 1))
-    return [Instructed(tuple(map(Payout, numbers, amounts_fen)), entry)]
+    return [Instructed(tuple(map(Payout, numbers, amounts_fen)), entry, released_fen)]
 
 
 def payout_of(state: State, payout_no: str, *statuses: str) -> LivePayout:
@@ -274,11 +288,6 @@ def payout_of(state: State, payout_no: str, *statuses: str) -> LivePayout:
 def replacement_of(state: State, payout_no: str) -> str:
     """The payout that a payout was retried as, or "". It is known until that one is retried too."""
     return next((one.payout_no for one in state.payouts if one.replaces == payout_no), "")
-
-
-def payout_number(batch_id: str, count: int) -> str:
-    """Of the `count`-th payout of a batch; it is the id of the payout's instruction too."""
-    return f"payout-{batch_id}-{count}"
 
 
 def payout_succeeded(
@@ -317,14 +326,7 @@ def retry(state: State, batch_id: str, no: str, entry: Entry) -> list[Event]:
 
 def open_items(state: State) -> OpenItems:
     """Payouts that are on their way, and the money of those that lies in suspense."""
-    if not state.payouts:
-        return NONE
-    items: dict[str, int] = {}
-    for payout in state.payouts:
-        account = PAYOUT_IN_TRANSIT if payout.status == "instructed" else payout.suspense
-        if account:
-            items[account] = items.get(account, 0) + payout.amount_fen
-    return items
+    return waiting(state.payouts)
 
 
 def finish(state: State) -> list[Event]:
@@ -353,15 +355,7 @@ def _with(state: State, payout_no: str, status: PayoutStatus, entry: Entry) -> S
 
 def _paying(state: State, *payouts: LivePayout) -> State:
     """The state with these payouts, and the status that all of them together give it."""
-    live = {payout.status for payout in payouts}
-    overall: Paying = "instructed"
-    if "returned" in live:
-        overall = "returned"
-    elif "failed" in live:
-        overall = "failed"
-    elif "succeeded" in live:
-        overall = "partly_paid"
-    return replace(state, payouts=payouts, status=overall)
+    return replace(state, payouts=payouts, status=overall(payouts))
 
 
 def evolve(state: State, event: Event) -> State:
@@ -370,8 +364,8 @@ def evolve(state: State, event: Event) -> State:
             total_fen = state.net_fen + net_fen
             return replace(state, count=state.count + count, net_fen=total_fen, digest=digest)
         case Opened():
-            on, most = event.clearing_date, event.max_transfer_fen
-            return State("collecting", event.merchant, on, event.cycle, most)
+            on, most, least = event.clearing_date, event.max_transfer_fen, event.min_payout_fen
+            return State("collecting", event.merchant, on, event.cycle, most, least)
         case Sealed(due_date=due_date, maker=maker):
             return replace(state, status="sealed", due_date=due_date, maker=maker)
         case Reviewed():

@@ -4,7 +4,6 @@ What falls due of a batch is decided in `maturity.py`. Where no later batch is s
 could pay what is carried, one is opened for the carry alone.
 """
 
-from datetime import date
 from functools import partial
 
 from domain.accounting import account
@@ -20,8 +19,7 @@ from domain.accounting.rules import settlement as rules
 from domain.channel.channels import PAYOUT_CHANNEL
 from domain.clearing import day, split
 from domain.fields import checked_reason
-from domain.kernel import Command, Reaction, Stream, Unit, shanghai_date
-from domain.member import member
+from domain.kernel import Command, Reaction, Stream, Unit
 from domain.member.terms import parse_cycle
 from domain.payment import contradiction, instruction
 from domain.payment.asked import Details
@@ -31,7 +29,10 @@ from domain.payment.instruction import Declined, Outcome, Succeeded
 from domain.refusals import Code, Refused
 from domain.settlement import batch, carry, published
 from domain.settlement.cycle import due_date
-from domain.settlement.maturity import mature, transfers
+from domain.settlement.maturity import Maturity, mature, transfers
+from domain.settlement.opening import open_batch, open_next
+from domain.settlement.payouts import LivePayout
+from domain.settlement.reserving import taken_from_available
 from domain.transaction import transaction
 
 
@@ -65,32 +66,21 @@ def collect_cleared(
     reaction: Reaction[transaction.Cleared | transaction.RefundCleared, transaction.State],
 ) -> None:
     """A transaction was cleared, or a refund taken back: its batch collects it."""
-    fact = reaction.fact
+    fact, withheld_fen = reaction.fact, 0
+    merchant = transaction.merchant_of(transaction.id_of(reaction.stream))
     if isinstance(fact, transaction.Cleared):
-        gross_fen, fee, refund_fen = fact.gross_fen, fact.fee_fen, 0
-        net_fen = fact.net_fen
+        withheld_fen = fact.withheld.amount_fen if fact.withheld is not None else 0
+        net_fen = fact.net_fen - withheld_fen
+        sums = batch.Sums(fact.gross_fen, fact.fee_fen, 0, net_fen, withheld_fen)
     else:
-        gross_fen, fee, refund_fen = 0, -fact.fee_returned_fen, fact.amount_fen
-        net_fen = -fact.from_pending_fen
+        fee_fen, unheld_fen = -fact.fee_returned_fen, -fact.reserve_returned_fen
+        sums = batch.Sums(0, fee_fen, fact.amount_fen, -fact.from_pending_fen, unheld_fen)
+        if fact.from_available_fen:
+            taken_from_available(unit, merchant, reaction.reference, fact.from_available_fen)
     stream = batch.stream(fact.batch)
     if not unit.version(stream):
-        merchant = transaction.merchant_of(transaction.id_of(reaction.stream))
-        _open(unit, stream, merchant, fact.clearing_date)
-    facts = batch.collect(
-        unit.load(stream),
-        reaction.reference,
-        gross_fen=gross_fen,
-        fee_fen=fee,
-        refund_fen=refund_fen,
-        net_fen=net_fen,
-    )
-    unit.record(stream, facts)
-
-
-def _open(unit: Unit, stream: "Stream[batch.State]", merchant: str, clearing_date: date) -> None:
-    """A new batch, under the terms of today. Raises TERMS_MISSING."""
-    terms = unit.load(member.stream(merchant)).settlement_terms_on(shanghai_date(unit.at_us))
-    unit.record(stream, batch.open_batch(unit.load(stream), merchant, clearing_date, terms))
+        open_batch(unit, stream, merchant, split.date_of_batch(fact.batch))
+    unit.record(stream, batch.collect(unit.load(stream), reaction.reference, sums))
 
 
 def seal_batch(unit: Unit, command: SealBatch) -> dict[str, object]:
@@ -148,6 +138,8 @@ def _settle(unit: Unit, batch_id: str, state: batch.State) -> None:
         pending_fen=pending.available_fen - available.wanted_fen,
         debt_fen=debt.available_fen,
         max_transfer_fen=state.max_transfer_fen,
+        released_fen=min(carried.payable_fen, available.available_fen),
+        min_payout_fen=state.min_payout_fen,
     )
     unit.record(carry_stream, carry.change(carried, batch_id, share.carry_out_fen))
     entry = None
@@ -157,31 +149,26 @@ def _settle(unit: Unit, batch_id: str, state: batch.State) -> None:
     if share.due_fen:
         entry = rules.matured(on, merchant, share.due_fen, share.recovered_fen)
     unit.record(stream, batch.mature(state, share, entry))
-    if share.payout_fen:
-        _pay_out(unit, batch_id, unit.load(stream), share.payout_fen)
+    if share.paid_fen:
+        _pay_out(unit, batch_id, unit.load(stream), share)
     elif share.due_fen:
         unit.record(stream, batch.finish(unit.load(stream)))
-    if share.carry_out_fen > 0 and pending.balance_fen - share.due_fen == share.carry_out_fen:
-        open_for_carry(unit, merchant)
+    payable_fen = carried.payable_fen - share.released_fen
+    unit.record(carry_stream, carry.make_payable(carried, batch_id, payable_fen))
+    # All pending money is carry: the nets of the merchant's other batches sum to nothing, and there
+    # may be none. Another batch will try again, empty or not.
+    alone = share.carry_out_fen > 0 and pending.balance_fen - share.due_fen == share.carry_out_fen
+    if alone or payable_fen:
+        open_next(unit, merchant, in_a_month=share.below_least)
 
 
-def _pay_out(unit: Unit, batch_id: str, state: batch.State, payout_fen: int) -> None:
+def _pay_out(unit: Unit, batch_id: str, state: batch.State, share: Maturity) -> None:
     stream, merchant = batch.stream(batch_id), state.merchant
-    entry = rules.payout_instructed(unit.accounting_date, merchant, payout_fen)
-    amounts_fen = transfers(payout_fen, state.max_transfer_fen)
-    unit.record(stream, batch.instruct(batch_id, amounts_fen, entry))
+    entry = rules.payout_instructed(unit.accounting_date, merchant, share.paid_fen)
+    amounts_fen = transfers(share.paid_fen, state.max_transfer_fen)
+    unit.record(stream, batch.instruct(batch_id, amounts_fen, entry, share.released_fen))
     for payout in unit.load(stream).payouts:
         _issue(unit, stream, merchant, payout.payout_no, payout.amount_fen)
-
-
-def open_for_carry(unit: Unit, merchant: str) -> None:
-    """All pending money is carry: the nets of the merchant's other batches sum to nothing, and
-    there may be none. The batch of the current clearing date will try again, empty or not."""
-    on = split.clearing_date(unit)
-    batch_id = split.batch_id(merchant, on)
-    stream = batch.stream(batch_id)
-    if not unit.version(stream):
-        _open(unit, stream, merchant, on)
 
 
 def _issue(unit: Unit, stream: str, merchant: str, payout_no: str, amount_fen: int) -> None:
@@ -244,7 +231,7 @@ def retry_payout(unit: Unit, command: RetryPayout) -> dict[str, object]:
     return _retried(command, again)
 
 
-def _refuse_unconfirmed(unit: Unit, payout: batch.LivePayout) -> None:
+def _refuse_unconfirmed(unit: Unit, payout: LivePayout) -> None:
     """Money is paid a second time only once the bank itself has said that it was not, or is back;
     a channel in this process has nobody else to ask. Raises PAYOUT_UNCONFIRMED."""
     no = payout.payout_no

@@ -11,9 +11,10 @@ from domain.payment.contradicted import ended, paid_out_above
 from domain.payment.contradiction import Against
 from domain.settlement import batch
 from domain.settlement.commands import hold_returned
+from domain.settlement.payouts import PayoutStatus
 
 
-def _is(state: batch.State, payout_no: str, status: batch.PayoutStatus) -> bool:
+def _is(state: batch.State, payout_no: str, status: PayoutStatus) -> bool:
     """Whether a payout stands so, was not paid again, and none of its money is in suspense."""
     known = [(one.payout_no, one.status, one.suspense) for one in state.payouts]
     return (payout_no, status, "") in known

@@ -6,7 +6,7 @@ A merchant may have a limit of that debt; a refund above it waits for an operato
 
 from typing import NamedTuple
 
-from domain.accounting import account
+from domain.accounting import account, reserve
 from domain.accounting.chart import (
     MERCHANT_AVAILABLE,
     MERCHANT_DEBT,
@@ -26,13 +26,17 @@ class Excess(NamedTuple):
 
 
 def shares_now(unit: Unit, sold: transaction.State, amount_fen: int) -> transaction.RefundShares:
-    """Who pays a refund after release, by the merchant's accounts as they stand."""
+    """Who pays a refund after release, by the merchant's accounts and reserve as they stand."""
     assert sold.created is not None
     merchant = sold.created.merchant
     pending = unit.load(account.stream(account_id(MERCHANT_PENDING, merchant)))
     available = unit.load(account.stream(account_id(MERCHANT_AVAILABLE, merchant)))
+    held_fen = 0
+    if (share := sold.withheld) is not None:
+        bucket = unit.load(reserve.stream(merchant, share.release_on))
+        held_fen = reserve.left_of(bucket, share)
     return transaction.refund_shares(
-        sold, amount_fen, pending.available_fen, available.available_fen
+        sold, amount_fen, pending.available_fen, available.available_fen, held_fen
     )
 
 

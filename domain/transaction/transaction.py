@@ -18,6 +18,8 @@ from typing import Literal, NamedTuple, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
+from domain.accounting.reserve import Share as ReserveShare
+from domain.accounting.reserve import share_fen
 from domain.kernel import Entry, Fact, Stream, key
 from domain.money import FeeRule, fee_fen
 from domain.payment.plan import Share, take
@@ -54,8 +56,9 @@ class Completed(Fact, frozen=True):
     by: Literal["buyer", "timer", "instant"]
 
 
-class Cleared(Fact, frozen=True):
-    """The release: gross is what was not refunded, net is gross less fee. `batch` settles it."""
+class Cleared(Fact, frozen=True, omit_defaults=True):
+    """The release: gross is what was not refunded, net is gross less fee. `batch` settles it, less
+    what of the net was withheld for the merchant's rolling reserve."""
 
     clearing_date: date
     batch: str
@@ -63,6 +66,7 @@ class Cleared(Fact, frozen=True):
     fee_fen: int
     net_fen: int
     entry: Entry
+    withheld: ReserveShare | None = None
 
 
 class RefundAccepted(Fact, frozen=True):
@@ -74,8 +78,9 @@ class RefundAccepted(Fact, frozen=True):
     entry: Entry | None
 
 
-class RefundCleared(Fact, frozen=True):
-    """A refund after release: where its money came from; the fee on it was given back."""
+class RefundCleared(Fact, frozen=True, omit_defaults=True):
+    """A refund after release: where its money came from; the fee on it was given back, and so was
+    its share of the rolling reserve, to pay for it."""
 
     refund_no: str
     clearing_date: date
@@ -86,6 +91,7 @@ class RefundCleared(Fact, frozen=True):
     from_available_fen: int
     advanced_fen: int
     entry: Entry
+    reserve_returned_fen: int = 0
 
 
 class RefundReserved(Fact, frozen=True):
@@ -129,6 +135,7 @@ class State(Struct, frozen=True, gc=False):
     released: bool = False
     released_fen: int = 0  # What is released after later refunds.
     reserved_fen: int = 0  # Of refunds after release that wait for an approval.
+    withheld: ReserveShare | None = None  # What is in the reserve after later refunds.
 
     @property
     def refundable_fen(self) -> int:
@@ -251,10 +258,12 @@ def end_reservation(refund_no: str, amount_fen: int) -> list[Event]:
 
 
 class Release(NamedTuple):
-    """What is released of a transaction, in fen: `net_fen` to the merchant, the fee to us."""
+    """What is released of a transaction, in fen: `net_fen` to the merchant, the fee to us; and what
+    of the net is withheld."""
 
     gross_fen: int
     fee_fen: int
+    withheld: ReserveShare | None = None
 
     @property
     def net_fen(self) -> int:
@@ -270,7 +279,8 @@ def release_of(state: State) -> Release:
 
 def clear(share: Release, on: date, batch: str, entry: Entry) -> list[Event]:
     """The release, once the receipt is confirmed: it clears on a date, and a batch settles it."""
-    return [Cleared(on, batch, share.gross_fen, share.fee_fen, share.net_fen, entry)]
+    gross_fen, fee, net_fen = share.gross_fen, share.fee_fen, share.net_fen
+    return [Cleared(on, batch, gross_fen, fee, net_fen, entry, share.withheld)]
 
 
 class RefundShares(NamedTuple):
@@ -280,27 +290,32 @@ class RefundShares(NamedTuple):
     from_pending_fen: int
     from_available_fen: int
     advanced_fen: int
+    reserve_returned_fen: int = 0
 
 
 def refund_shares(
-    state: State, amount_fen: int, pending_fen: int, available_fen: int
+    state: State, amount_fen: int, pending_fen: int, available_fen: int, reserve_fen: int = 0
 ) -> RefundShares:
-    """The fee on it comes back. The merchant pays the rest, first from what is not yet due, then
-    from what is available. What is missing is advanced, and becomes the merchant's debt."""
+    """The fee on it comes back, and its share of the rolling reserve, of which `reserve_fen` may
+    still be held. The merchant pays the rest, first from what is not yet due, then from what is
+    available. What is missing is advanced, and becomes the merchant's debt."""
     returned_fen = fee_returned_fen(state, amount_fen)
-    owed_fen = amount_fen - returned_fen
+    unheld_fen = min(reserve_returned_fen(state, amount_fen), reserve_fen)
+    owed_fen = amount_fen - returned_fen - unheld_fen
     from_pending_fen = min(owed_fen, max(pending_fen, 0))
     from_available_fen = min(owed_fen - from_pending_fen, max(available_fen, 0))
     advanced_fen = owed_fen - from_pending_fen - from_available_fen
-    return RefundShares(returned_fen, from_pending_fen, from_available_fen, advanced_fen)
+    paid = (from_pending_fen, from_available_fen, advanced_fen)
+    return RefundShares(returned_fen, *paid, unheld_fen)
 
 
 def clear_refund(
     accepted: RefundAccepted, shares: RefundShares, on: date, batch: str, entry: Entry
 ) -> list[Event]:
     """A refund after release, once it is accepted: who paid it, on which clearing date."""
-    fact = RefundCleared(accepted.refund_no, on, batch, accepted.amount_fen, *shares, entry)
-    return [fact]
+    paid, unheld_fen = shares[:4], shares.reserve_returned_fen
+    refund_no, amount_fen = accepted.refund_no, accepted.amount_fen
+    return [RefundCleared(refund_no, on, batch, amount_fen, *paid, entry, unheld_fen)]
 
 
 def fee_returned_fen(state: State, amount_fen: int) -> int:
@@ -308,6 +323,21 @@ def fee_returned_fen(state: State, amount_fen: int) -> int:
     assert state.created is not None
     rule, before = state.created.fee_rule, state.released_fen
     return fee_fen(rule, before) - fee_fen(rule, before - amount_fen)
+
+
+def reserve_returned_fen(state: State, amount_fen: int) -> int:
+    """What a refund after release takes out of the reserve again: the share of the net before less
+    the share of the net after, as the fee."""
+    if state.withheld is None:
+        return 0
+    before, after = state.released_fen, state.released_fen - amount_fen
+    return _withheld_of(state, before) - _withheld_of(state, after)
+
+
+def _withheld_of(state: State, released_fen: int) -> int:
+    assert state.created is not None and state.withheld is not None
+    net_fen = released_fen - fee_fen(state.created.fee_rule, released_fen)
+    return share_fen(state.withheld.bps, net_fen)
 
 
 def close(state: State, reason: str) -> list[Event]:
@@ -329,16 +359,19 @@ def evolve(state: State, event: Event) -> State:
             return replace(paid, confirm_by_us=by_us)
         case Completed():
             return replace(state, status="completed")
-        case Cleared(gross_fen=gross_fen):
-            return replace(state, released=True, released_fen=gross_fen)
+        case Cleared(gross_fen=gross_fen, withheld=withheld):
+            return replace(state, released=True, released_fen=gross_fen, withheld=withheld)
         case RefundAccepted(amount_fen=fen):
             refunded_fen = state.refunded_fen + fen
             whole = state.created is not None and refunded_fen == state.created.amount_fen
             status = "refunded" if whole else state.status
             legs = take(state.legs, fen).left
             return replace(state, status=status, refunded_fen=refunded_fen, legs=legs)
-        case RefundCleared(amount_fen=fen):
-            return replace(state, released_fen=state.released_fen - fen)
+        case RefundCleared(amount_fen=fen, reserve_returned_fen=unheld_fen):
+            left, share = state.released_fen - fen, state.withheld
+            if share is not None and unheld_fen:
+                share = replace(share, amount_fen=share.amount_fen - unheld_fen)
+            return replace(state, released_fen=left, withheld=share)
         case RefundReserved(amount_fen=fen):
             return replace(state, reserved_fen=state.reserved_fen + fen)
         case ReservationEnded(amount_fen=fen):

@@ -21,6 +21,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from domain.accounting import deposit, reserve
 from domain.accounting.reversal import Reversed
 from domain.authority import deduction
 from domain.kernel import Recorded
@@ -131,6 +132,9 @@ MODEL = ReadModel(
             deduction.Failed,
             deduction.SucceededLate,
             deduction.Returned,
+            reserve.Released,
+            deposit.Taken,
+            deposit.Returned,
             batch.Matured,
             batch.Instructed,
             batch.PayoutSucceeded,

@@ -60,6 +60,9 @@ TERMS = Table(
     Column("cycle", TEXT),
     Column("max_transfer_fen", BigInteger),
     Column("limit_fen", BigInteger),
+    Column("min_payout_fen", BigInteger),
+    Column("reserve_bps", Integer),
+    Column("reserve_days", Integer),
 )
 AGREEMENTS = Table(
     "member_agreements",
@@ -140,19 +143,20 @@ def _operator_removed(delta: Delta, recorded: Recorded) -> None:
 
 def _fee_rule_set(delta: Delta, recorded: Recorded) -> None:
     rule = recorded.fact.rule
-    values = (rule.rate_bps, rule.fixed_fen, rule.min_fen, rule.cap_fen, None, None, None)
+    values = (rule.rate_bps, rule.fixed_fen, rule.min_fen, rule.cap_fen, *[None] * 6)
     delta.terms[key(recorded.stream), "fee", recorded.fact.effective_from] = values
 
 
 def _settlement_terms_set(delta: Delta, recorded: Recorded) -> None:
     fact: facts.SettlementTermsSet = recorded.fact
-    values = (None, None, None, None, fact.cycle, fact.max_transfer_fen, None)
+    more = (fact.min_payout_fen or None, fact.reserve_bps or None, fact.reserve_days or None)
+    values = (*[None] * 4, fact.cycle, fact.max_transfer_fen, None, *more)
     delta.terms[key(recorded.stream), "settlement", fact.effective_from] = values
 
 
 def _debt_limit_set(delta: Delta, recorded: Recorded) -> None:
     fact: facts.DebtLimitSet = recorded.fact
-    values = (None, None, None, None, None, None, fact.limit_fen)
+    values = (*[None] * 6, fact.limit_fen, *[None] * 3)
     delta.terms[key(recorded.stream), "debt", fact.effective_from] = values
 
 
@@ -216,8 +220,8 @@ MODEL = ReadModel(
 
 
 class Terms(Struct, frozen=True):
-    """Terms from a date on: of kind `fee` (basis points, fen), `settlement` (cycle, fen) or `debt`
-    (its limit, fen; None: there is none)."""
+    """Terms from a date on: of kind `fee` (basis points, fen), `settlement` (cycle, fen, basis
+    points, days; None where there is none) or `debt` (its limit, fen; None: there is none)."""
 
     kind: str
     effective_from: date
@@ -228,6 +232,9 @@ class Terms(Struct, frozen=True):
     cycle: str | None
     max_transfer_fen: int | None
     limit_fen: int | None = None
+    min_payout_fen: int | None = None
+    reserve_bps: int | None = None
+    reserve_days: int | None = None
 
 
 class Agreement(Struct, frozen=True):

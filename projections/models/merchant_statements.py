@@ -1,7 +1,7 @@
 """Merchant statements (商户对账单): each movement of a merchant's net position, with its balance.
 
-The net position is what we owe the merchant less what it owes us: 2241.02 + 2241.03 − 1122.03. Each
-line has a kind, which is a figure of the statement, and each figure is the plain sum of its lines:
+The net position is what we owe the merchant less what it owes us: 2241.02 + 2241.03 + 2241.06 −
+1122.03. Each line has a kind, a figure of the statement, and each figure is the sum of its lines:
 
     kind       amount                            balance   from
     sales      gross                             +         Cleared
@@ -12,8 +12,15 @@ line has a kind, which is a figure of the statement, and each figure is the plai
                what an authority took, likewise            deduction.Asked; Failed, Returned; and a
                                                            suspense item of one paid late
     recovered  the debt a settlement took back   0         Matured
+    recovered  the debt a settlement took back   0         Matured, reserve and deposit
+    withheld   what went to the reserve, less    0         Cleared, RefundCleared
+               what refunds took out of it
+    released   what came out of it               0         reserve Released
+    deposited  the deposit; minus one returned   0         deposit Taken, Returned
+    paid_in    a deposit that came from outside  +         deposit Taken
 
-    closing = opening + sales − refunds − fees − settled
+    closing = opening + sales − refunds − fees − settled + paid_in
+    of which in reserve and deposits: Σ withheld − Σ released + Σ deposited
 
 Escrow (2241.04) is the buyers' until release: it is kept apart, by accounting date. No entry of a
 statement is ever reversed: ADR 0009.
@@ -35,10 +42,12 @@ from sqlalchemy import (
     Table,
 )
 
+from domain.accounting import deposit, reserve
 from domain.accounting.chart import (
     ESCROW,
     MERCHANT_AVAILABLE,
     MERCHANT_DEBT,
+    MERCHANT_DEPOSIT,
     MERCHANT_PENDING,
     account_id,
     split_id,
@@ -55,9 +64,11 @@ from projections.engine.model import METADATA, TEXT, ReadModel, Tables, Writing
 from projections.tables.bulk import Lookup, insert_rows, upsert_rows
 
 _BEFORE_ANY = date(1, 1, 1)  # The date of a merchant that has not moved yet.
-KINDS = ("sales", "refunds", "fees", "settled", "recovered")
-_EFFECT = {"sales": 1, "refunds": -1, "fees": -1, "settled": -1, "recovered": 0}
-_OWN = (MERCHANT_PENDING, MERCHANT_AVAILABLE, MERCHANT_DEBT, ESCROW)
+FIRST_KINDS = ("sales", "refunds", "fees", "settled", "recovered")
+LATER_KINDS = ("withheld", "released", "deposited", "paid_in")
+KINDS = (*FIRST_KINDS, *LATER_KINDS)
+_EFFECT = {"sales": 1, "refunds": -1, "fees": -1, "settled": -1, "paid_in": 1}  # Others have none.
+_OWN = (MERCHANT_PENDING, MERCHANT_AVAILABLE, MERCHANT_DEBT, MERCHANT_DEPOSIT, ESCROW)
 
 LINES = Table(
     "statement_lines",
@@ -76,7 +87,10 @@ LINES = Table(
 
 
 # The number of the last line, and the sums of all lines up to it.
-TOTALS = ("seq", "balance_fen", *(f"{kind}_fen" for kind in KINDS), "in_escrow_fen")
+_FIRST = ("seq", "balance_fen", *(f"{kind}_fen" for kind in FIRST_KINDS), "in_escrow_fen")
+_LATER = tuple(f"{kind}_fen" for kind in LATER_KINDS)
+TOTALS = (*_FIRST, *_LATER)
+_COLUMNS = [(name, name in _LATER) for name in TOTALS]  # The later ones may be empty: nothing yet.
 
 
 # What a merchant had come to when an accounting date ended, for each date it moved on.
@@ -85,7 +99,7 @@ DAYS = Table(
     METADATA,
     Column("merchant", TEXT, primary_key=True),
     Column("accounting_date", Date, primary_key=True),
-    *(Column(name, BigInteger, nullable=False) for name in TOTALS),
+    *(Column(name, BigInteger, nullable=later) for name, later in _COLUMNS),
 )
 # One row for each enterprise member: where its next line goes on. The date is its newest in DAYS.
 ENDS = Table(
@@ -93,7 +107,7 @@ ENDS = Table(
     METADATA,
     Column("merchant", TEXT, primary_key=True),
     Column("accounting_date", Date, nullable=False),
-    *(Column(name, BigInteger, nullable=False) for name in TOTALS),
+    *(Column(name, BigInteger, nullable=later) for name, later in _COLUMNS),
 )
 
 
@@ -161,7 +175,9 @@ def _cleared(delta: Delta, recorded: Recorded) -> None:
     fact: transaction.Cleared = recorded.fact
     merchant = _seller(recorded.stream)
     _escrow(delta, merchant, fact.entry.date, -fact.gross_fen)
-    _add(delta, merchant, recorded, ("sales", fact.gross_fen), ("fees", fact.fee_fen))
+    withheld_fen = fact.withheld.amount_fen if fact.withheld is not None else 0
+    figures = (("sales", fact.gross_fen), ("fees", fact.fee_fen), ("withheld", withheld_fen))
+    _add(delta, merchant, recorded, *figures)
 
 
 def _refund_accepted(delta: Delta, recorded: Recorded) -> None:
@@ -172,7 +188,8 @@ def _refund_accepted(delta: Delta, recorded: Recorded) -> None:
 
 def _refund_cleared(delta: Delta, recorded: Recorded) -> None:
     fact: transaction.RefundCleared = recorded.fact
-    figures = (("refunds", fact.amount_fen), ("fees", -fact.fee_returned_fen))
+    unheld = ("withheld", -fact.reserve_returned_fen)
+    figures = (("refunds", fact.amount_fen), ("fees", -fact.fee_returned_fen), unheld)
     _add(delta, _seller(recorded.stream), recorded, *figures)
 
 
@@ -209,6 +226,32 @@ def _matured(delta: Delta, recorded: Recorded) -> None:
     _add(delta, _payee(recorded.stream), recorded, recovered)
 
 
+def _released(delta: Delta, recorded: Recorded) -> None:
+    fact: reserve.Released = recorded.fact
+    merchant = split.merchant_of_batch(reserve.id_of(recorded.stream))
+    figures = (("released", fact.amount_fen), ("recovered", fact.recovered_fen))
+    _add(delta, merchant, recorded, *figures)
+
+
+def _deposited(delta: Delta, recorded: Recorded) -> None:
+    fact: deposit.Taken = recorded.fact
+    paid_in_fen = fact.amount_fen if fact.source == "statement" else 0
+    figures = (("deposited", fact.amount_fen), ("paid_in", paid_in_fen))
+    _add(delta, fact.member_id, recorded, *figures)
+
+
+def _deposit_back(delta: Delta, recorded: Recorded) -> None:
+    """Whose it is says the entry: the account it leaves."""
+    fact: deposit.Returned = recorded.fact
+    merchant = next(
+        owner
+        for code, owner in (split_id(line.account) for line in fact.entry.lines)
+        if code == MERCHANT_DEPOSIT
+    )
+    figures = (("deposited", -fact.amount_fen), ("recovered", fact.recovered_fen))
+    _add(delta, merchant, recorded, *figures)
+
+
 def _reversed(_delta: Delta, recorded: Recorded) -> None:
     """Only entries on nobody's statement are turned round. Another would make every figure after
     it wrong, and nothing here says how: the read model stops at it."""
@@ -220,11 +263,18 @@ def _reversed(_delta: Delta, recorded: Recorded) -> None:
 class _End:
     """Where a merchant's statement stands; it goes on date by date."""
 
-    def __init__(self, on: date = _BEFORE_ANY, *totals: int) -> None:
+    def __init__(self, on: date = _BEFORE_ANY, *totals: int | None) -> None:
         self.on = on
-        self.totals = dict(zip(TOTALS, totals or [0] * len(TOTALS), strict=True))
+        known = totals or [0] * len(TOTALS)
+        self.totals = {name: fen or 0 for name, fen in zip(TOTALS, known, strict=True)}
         self.rows: list[tuple[Any, ...]] = []  # New lines: number, what they are, balance.
         self.days: list[tuple[Any, ...]] = []
+
+    @property
+    def stored(self) -> tuple[int | None, ...]:
+        """As the columns have it: of the later ones, nothing is empty, as before there were any."""
+        totals = self.totals.items()
+        return tuple((fen or None) if name in _LATER else fen for name, fen in totals)
 
     def go_on(self, on: date, lines: list[Line], in_fen: int) -> None:
         """What one date brings. Raises ValueError when a later one has been before."""
@@ -233,12 +283,12 @@ class _End:
         totals = self.totals
         for line in lines:
             totals["seq"] += 1
-            totals["balance_fen"] += _EFFECT[line.kind] * line.amount_fen
+            totals["balance_fen"] += _EFFECT.get(line.kind, 0) * line.amount_fen
             totals[f"{line.kind}_fen"] += line.amount_fen
             self.rows.append((totals["seq"], *line, totals["balance_fen"]))
         totals["in_escrow_fen"] += in_fen
         self.on = on
-        self.days.append((on, *totals.values()))
+        self.days.append((on, *self.stored))
 
 
 def _write(connection: Connection, tables: Tables, delta: Delta) -> Writing:
@@ -259,7 +309,7 @@ def _write(connection: Connection, tables: Tables, delta: Delta) -> Writing:
     insert_rows(connection, tables[LINES.name], rows)
     rows = [(merchant, *row) for merchant, end in ends.items() for row in end.days]
     upsert_rows(connection, tables[DAYS.name], rows, ("merchant", "accounting_date"), TOTALS)
-    rows = [(merchant, end.on, *end.totals.values()) for merchant, end in ends.items()]
+    rows = [(merchant, end.on, *end.stored) for merchant, end in ends.items()]
     update = ("accounting_date", *TOTALS)
     upsert_rows(connection, tables[ENDS.name], rows, ("merchant",), update)
 
@@ -282,6 +332,9 @@ MODEL = ReadModel(
         deduction.Failed: _deducted,
         deduction.Returned: _deducted,
         suspense.Opened: _deducted,
+        reserve.Released: _released,
+        deposit.Taken: _deposited,
+        deposit.Returned: _deposit_back,
         Reversed: _reversed,
     },
     new_delta=_new_delta,

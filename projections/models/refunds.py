@@ -58,6 +58,7 @@ TABLE = Table(
     Column("limit_fen", BigInteger),
     Column("maker", TEXT),
     Column("leg", SmallInteger),
+    Column("reserve_returned_fen", BigInteger),
     Index("refunds_requested", "requested_at_us", "refund_no"),
     Index("refunds_merchant", "merchant", "requested_at_us", "refund_no"),
     Index("refunds_transaction", "transaction_id", "requested_at_us", "refund_no"),
@@ -95,12 +96,14 @@ class Draft(Struct, gc=False):
     limit_fen: int | None = None
     maker: str | None = None
     leg: int | None = None
+    reserve_returned_fen: int | None = None
 
 
 # Msgspec lets a frozen struct extend one that is not; the checker thinks of dataclasses.
 class Refund(Draft, frozen=True, gc=False):  # type: ignore[misc]
     """One refund. `stage` says whether its money came out of escrow or was released before; then
-    the merchant's pending and available money, an advance and the fee given back add up to it.
+    the merchant's pending and available money, its share of the reserve (None: it had none), an
+    advance and the fee given back add up to it.
     `reason` is the channel's, or of who rejected it. Where an approval was needed, `maker` asked
     for the refund when it would have brought the merchant's debt to `debt_fen`, above `limit_fen`.
     `leg` is the leg of the payment that its one part takes from, None where there are several parts
@@ -204,6 +207,7 @@ def _cleared(row: Draft, recorded: Recorded) -> None:
     row.stage, row.fee_returned_fen = "released", fact.fee_returned_fen
     row.from_pending_fen, row.from_available_fen = fact.from_pending_fen, fact.from_available_fen
     row.advanced_fen = fact.advanced_fen
+    row.reserve_returned_fen = fact.reserve_returned_fen or None
 
 
 _CHANGES: dict[type, Change] = {

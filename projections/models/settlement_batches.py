@@ -24,6 +24,7 @@ from sqlalchemy import (
 
 from domain.kernel import Recorded, key
 from domain.settlement import batch as facts
+from domain.settlement.payouts import LivePayout
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables, Writing
 from projections.models.settlement_payouts import PAYOUTS, PayoutDraft
 from projections.tables.bulk import Lookup, Row, upsert_rows
@@ -74,6 +75,9 @@ TABLE = Table(
     Column("sealed_by", TEXT, nullable=False),
     Column("reviewed_by", TEXT, nullable=False),
     Column("last_position", BigInteger, nullable=False),
+    Column("min_payout_fen", BigInteger),
+    Column("withheld_fen", BigInteger),
+    Column("released_fen", BigInteger),
     Index("settlement_batches_merchant", "merchant", "clearing_date", "batch_id"),
     Index("settlement_batches_date", "clearing_date", "batch_id"),
     Index("settlement_batches_state", "state", "clearing_date", "batch_id"),
@@ -119,12 +123,17 @@ class Draft(Struct):
     sealed_by: str = ""
     reviewed_by: str = ""
     last_position: int = 0
+    min_payout_fen: int | None = None
+    withheld_fen: int | None = None
+    released_fen: int | None = None
 
 
 # Msgspec lets a frozen struct extend one that is not; the checker thinks of dataclasses.
 class SettlementBatch(Draft, frozen=True):  # type: ignore[misc]
     """A batch. Sums of its items, then what settling made of them, in fen; `payout_fen` is what was
-    to be paid out, `paid_fen` what has arrived. `sealed_by` and `reviewed_by` are the two pairs of
+    to be paid out, `paid_fen` what has arrived. `withheld_fen` of its items is in the merchant's
+    reserve; `released_fen` of the payout was available before: reserve released, deposits given
+    back (None: nothing of it). `sealed_by` and `reviewed_by` are the two pairs of
     eyes; `digest` chains the items (hex SHA-256)."""
 
 
@@ -137,6 +146,7 @@ class Collecting(Struct):
     refund_fen: int = 0
     net_fen: int = 0
     digest: str = ""
+    withheld_fen: int = 0
 
 
 class Change(Struct):
@@ -167,6 +177,7 @@ def _collected(delta: Changes, recorded: Recorded) -> None:
     sums.refund_fen += fact.refund_fen
     sums.net_fen += fact.net_fen
     sums.digest = fact.digest
+    sums.withheld_fen += fact.withheld_fen
 
 
 def _stepped(delta: Changes, recorded: Recorded) -> None:
@@ -198,6 +209,7 @@ def _write(connection: Connection, tables: Tables, delta: Changes) -> Writing:
                 opened.cycle,
                 opened.max_transfer_fen,
                 "collecting",
+                min_payout_fen=opened.min_payout_fen or None,
             )
             work = Work(row, facts.evolve(facts.State(), opened), {})
         else:
@@ -225,7 +237,7 @@ def _works(batches: list[Row], paid_out: list[Row]) -> dict[str, Work]:
         work.payouts[payout.payout_no] = payout
     for work in works.values():
         live = tuple(
-            facts.LivePayout(one.payout_no, one.amount_fen, one.status)  # type: ignore[arg-type]
+            LivePayout(one.payout_no, one.amount_fen, one.status)  # type: ignore[arg-type]
             for one in work.payouts.values()
             if one.status != "retried"
         )
@@ -246,6 +258,7 @@ def _collect(row: Draft, sums: Collecting) -> None:
     row.refund_fen += sums.refund_fen
     row.net_fen += sums.net_fen
     row.digest = sums.digest or row.digest
+    row.withheld_fen = ((row.withheld_fen or 0) + sums.withheld_fen) or None
 
 
 def _step(work: Work, fact: Any) -> None:
@@ -262,6 +275,7 @@ def _step(work: Work, fact: Any) -> None:
             row.carry_in_fen, row.carry_out_fen = fact.carry_in_fen, fact.carry_out_fen
         case facts.Instructed():
             row.payout_fen = sum(payout.amount_fen for payout in fact.payouts)
+            row.released_fen = fact.released_fen or None
         case facts.PayoutFailed() | facts.PayoutReturned():
             work.payouts[fact.payout_no].reason = fact.reason
         case facts.PayoutRetried():

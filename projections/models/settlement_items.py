@@ -43,6 +43,7 @@ TABLE = Table(
     Column("net_fen", BigInteger, nullable=False),
     Column("reference", TEXT, nullable=False),
     Column("at_us", BigInteger, nullable=False),
+    Column("withheld_fen", BigInteger),
 )
 
 Rows = list[tuple[Any, ...]]
@@ -50,16 +51,25 @@ Rows = list[tuple[Any, ...]]
 
 def _cleared(delta: Rows, recorded: Recorded) -> None:
     fact: facts.Cleared = recorded.fact
-    _item(delta, recorded, "sale", "", fact.gross_fen, fact.fee_fen, 0, fact.net_fen)
+    withheld_fen = fact.withheld.amount_fen if fact.withheld is not None else 0
+    figures = (fact.gross_fen, fact.fee_fen, 0, fact.net_fen - withheld_fen)
+    _item(delta, recorded, "sale", "", withheld_fen, *figures)
 
 
 def _refund_cleared(delta: Rows, recorded: Recorded) -> None:
     fact: facts.RefundCleared = recorded.fact
     figures = (0, -fact.fee_returned_fen, fact.amount_fen, -fact.from_pending_fen)
-    _item(delta, recorded, "refund", fact.refund_no, *figures)
+    _item(delta, recorded, "refund", fact.refund_no, -fact.reserve_returned_fen, *figures)
 
 
-def _item(delta: Rows, recorded: Recorded, kind: ItemKind, refund_no: str, *figures: int) -> None:
+def _item(
+    delta: Rows,
+    recorded: Recorded,
+    kind: ItemKind,
+    refund_no: str,
+    withheld_fen: int,
+    *figures: int,
+) -> None:
     fact, sold = recorded.fact, key(recorded.stream)
     delta.append(
         (
@@ -72,6 +82,7 @@ def _item(delta: Rows, recorded: Recorded, kind: ItemKind, refund_no: str, *figu
             *figures,
             recorded.reference,
             recorded.at_us,
+            withheld_fen or None,
         )
     )
 
@@ -91,7 +102,8 @@ MODEL = ReadModel(
 
 class SettlementItem(Struct, frozen=True):
     """A sale that was released, or a refund taken back (fen; the fee is below zero where it was
-    given back). `net_fen` is what it adds to the merchant's pending money."""
+    given back). `net_fen` is what it adds to the merchant's pending money, `withheld_fen` what to
+    its reserve (below zero where a refund took some out; None: nothing)."""
 
     batch_id: str
     position: int
@@ -105,6 +117,7 @@ class SettlementItem(Struct, frozen=True):
     net_fen: int
     reference: str
     at_us: int
+    withheld_fen: int | None = None
 
 
 Wanted = tuple[str, int, str | None]  # Batch id, `first`, `after`.

@@ -20,7 +20,13 @@ from sqlalchemy import (
     select,
 )
 
-from projections.models.merchant_statements import DAYS, ENDS, KINDS, LINES
+from projections.models.merchant_statements import (
+    DAYS,
+    ENDS,
+    FIRST_KINDS,
+    LATER_KINDS,
+    LINES,
+)
 from projections.tables.listing import Listing, Names, Narrowed, given, values_of
 from projections.tables.paging import Int, Page, columns_of
 
@@ -28,8 +34,8 @@ from projections.tables.paging import Int, Page, columns_of
 class Statement(Struct, frozen=True):
     """A merchant's figures of the accounting dates from_ <= date < to, in fen.
 
-    Opening and closing are its net position, negative where it owes; `in_escrow_fen` is what
-    buyers have paid and not released before `to`.
+    Opening and closing are its net position, negative where it owes, its reserve and deposits
+    among it; `in_escrow_fen` is what buyers have paid and not released before `to`.
     """
 
     merchant: str
@@ -42,6 +48,10 @@ class Statement(Struct, frozen=True):
     settled_fen: int
     recovered_fen: int
     in_escrow_fen: int
+    withheld_fen: int = 0
+    released_fen: int = 0
+    deposited_fen: int = 0
+    paid_in_fen: int = 0
 
     @property
     def closing_fen(self) -> int:
@@ -49,12 +59,14 @@ class Statement(Struct, frozen=True):
 
 
 FIGURES = Statement.__struct_fields__[3:]
-MOVED = ("opening_fen", "sales_fen", "refunds_fen", "fees_fen", "settled_fen")
+MOVED = ("opening_fen", "sales_fen", "refunds_fen", "fees_fen", "settled_fen", "paid_in_fen")
 
 
-def closing_fen(opening: int, sales: int, refunds: int, fees: int, settled: int) -> int:
+def closing_fen(
+    opening: int, sales: int, refunds: int, fees: int, settled: int, paid_in: int
+) -> int:
     """What a merchant's net position comes to, in fen, from the figures `MOVED`."""
-    return opening + sales - refunds - fees - settled
+    return opening + sales - refunds - fees - settled + paid_in
 
 
 class StatementLine(Struct, frozen=True):
@@ -98,15 +110,19 @@ def figures_query(names: Names) -> Select[Any]:
     nothing = literal(0, BigInteger)
     before = "from_" in names
     figures = [("opening_fen", _or_0(opened.c.balance_fen) if before else nothing)]
-    for name in (f"{kind}_fen" for kind in KINDS):
+
+    def moved(name: str) -> ColumnElement[int]:
         figure: ColumnElement[int] = _or_0(closed.c[name])
         if before:
             figure = figure - _or_0(opened.c[name])
         if names >= {"from_", "to"}:
             dates = [given(bound, DAYS.c.accounting_date) for bound in ("from_", "to")]
             figure = case((dates[0] < dates[1], figure), else_=nothing)
-        figures.append((name, figure))
+        return figure
+
+    figures += [(f"{kind}_fen", moved(f"{kind}_fen")) for kind in FIRST_KINDS]
     figures.append(("in_escrow_fen", _or_0(closed.c.in_escrow_fen)))
+    figures += [(f"{kind}_fen", moved(f"{kind}_fen")) for kind in LATER_KINDS]
     columns: list[Any] = [figure.label(name) for name, figure in figures]
     return select(*columns).select_from(source).where(ENDS.c.merchant == _MERCHANT)
 

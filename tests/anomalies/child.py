@@ -22,6 +22,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from api.operations.feed.terms import NONE, read_terms
 from domain.ledger.ledger import Ledger
 from tests.anomalies.market import in_threads, opened, purchase
 from tests.stories.books import import_feed, open_books
@@ -32,13 +33,14 @@ class Job(Struct):
 
     `buy`: every thread (one per entry of `starts`) buys from its start on, until it is killed;
     each answer is appended to `path`, one JSON line, before the next request is made.
-    `import`: the feed in the directory `path` is imported.
+    `import`: the feed in the directory `path` is imported, under the terms of a file, if told.
     """
 
     kind: Literal["buy", "import"]
     url: str
     path: str
     starts: list[int] = []
+    terms: str = ""
 
 
 class Acknowledged(Struct):
@@ -93,7 +95,8 @@ def work(job: Job) -> None:
         _buy_for_ever(job)
     else:
         with open_books(job.url) as desk:
-            import_feed(desk, Path(job.path))
+            terms = read_terms(Path(job.terms)) if job.terms else NONE
+            import_feed(desk, Path(job.path), terms=terms)
 
 
 def nursery() -> None:

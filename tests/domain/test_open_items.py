@@ -222,5 +222,14 @@ def test_verify_compares_a_days_positions_with_its_instructions(refunding: Books
 
 def test_every_aggregate_with_items_has_facts_that_open_and_close_them() -> None:
     homes = {fact.__module__.rpartition(".")[2] for fact in CHANGES}
-    assert homes == {"payment", "refund", "batch", "suspense", "withdrawal", "deduction"}
-    assert set(OPEN_ITEMS) == (homes - {"batch"}) | {"settlement"}
+    assert homes == {
+        "payment",
+        "refund",
+        "batch",
+        "suspense",
+        "withdrawal",
+        "deduction",
+        "reserve",
+        "deposit",
+    }
+    assert set(OPEN_ITEMS) == homes - {"batch"} | {"settlement"}

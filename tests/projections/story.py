@@ -53,6 +53,7 @@ from tests.examples import (
 from tests.projections import story_authority
 from tests.projections.deciding import approvals
 from tests.projections.story_members import cards, withdrawals
+from tests.projections.story_reserves import reserves
 
 FIRST = date(2010, 12, 1)
 TEA = "TEASHOP"
@@ -135,6 +136,7 @@ def story(path: Path) -> list[Recorded]:
         cards(told)
         withdrawals(told)
         story_authority.orders(told)
+        reserves(told)
         return list(told.facts())
     finally:
         told.ledger.close()

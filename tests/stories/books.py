@@ -7,6 +7,7 @@ from pathlib import Path
 
 from api.operations.desk import Desk
 from api.operations.feed import read_feed
+from api.operations.feed.terms import NONE, FeedTerms
 from api.operations.importing import Importer, ImportReport
 from domain.channel.adapters.simulated import SimulatedChannel
 from domain.eventstore.database import sqlalchemy_engine
@@ -35,12 +36,17 @@ def open_books(url: str) -> Iterator[Desk]:
 
 
 def import_feed(
-    desk: Desk, directory: Path, settle_through: date | None = None, *, allow_gap: bool = False
+    desk: Desk,
+    directory: Path,
+    settle_through: date | None = None,
+    *,
+    allow_gap: bool = False,
+    terms: FeedTerms = NONE,
 ) -> tuple[ImportReport, Importer]:
     def known(merchant: str) -> bool:
         return desk.ledger.state(member.stream(merchant)).kind is not None
 
-    importer = Importer(desk, read_feed(directory, known), allow_gap=allow_gap)
+    importer = Importer(desk, read_feed(directory, known), allow_gap=allow_gap, terms=terms)
     return importer.run(settle_through), importer
 
 

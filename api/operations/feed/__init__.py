@@ -4,6 +4,7 @@
     encoding.py   in what encoding a file is, found out from all of it
     records.py    bytes → CSV records, the broken ones marked
     mapping.py    other programs' columns, times and amounts → ours
+    terms.py      how merchants are settled, beside their file
     rows.py       one record → one typed row, or the reason why not
     table.py      one file, its header, its rows and rejects
     checkouts.py  rows of one order number → one checkout

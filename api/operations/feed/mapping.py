@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -18,6 +18,7 @@ from api.operations.feed import rows
 from api.operations.feed.encoding import checked_encoding
 from domain.refusals import Code, Refused
 
+SettingsT = TypeVar("SettingsT")
 MOST_BYTES = 1 << 20
 DELIMITERS = (",", ";", "\t", "|")
 TIMES, AMOUNTS = ("placed_at", "requested_at"), ("amount",)
@@ -147,26 +148,32 @@ PLAIN = FeedMap()
 def read_map(path: Path) -> FeedMap:
     """A map from its file, checked. Raises Refused(REQUEST_INVALID) naming the field that is wrong,
     for example `map.orders.columns.amount`."""
+    found = read_settings(path, "map", FeedMap)
+    return checked_map(found)
+
+
+def read_settings(path: Path, name: str, kind: type[SettingsT]) -> SettingsT:
+    """A small file of settings, in TOML or JSON by its name's ending. What is wrong with it is said
+    under `name`. Raises Refused(REQUEST_INVALID)."""
     decode: dict[str, Callable[[bytes], Any]] = {
         ".json": msgspec.json.decode,
         ".toml": lambda raw: tomllib.loads(raw.decode("utf-8-sig")),
     }
     if path.suffix not in decode:
-        raise _refused("map", f"{path.name}: a name that ends in .toml or .json is needed")
+        raise _refused(name, f"{path.name}: a name that ends in .toml or .json is needed")
     try:
         with path.open("rb") as file:
             raw = file.read(MOST_BYTES + 1)
         if len(raw) > MOST_BYTES:
-            raise _refused("map", f"{path.name} is larger than {MOST_BYTES} bytes")
-        found = msgspec.convert(decode[path.suffix](raw), FeedMap)
+            raise _refused(name, f"{path.name} is larger than {MOST_BYTES} bytes")
+        return msgspec.convert(decode[path.suffix](raw), kind)
     except OSError as error:
-        raise _refused("map", f"{path.name} cannot be read: {error.strerror}") from None
+        raise _refused(name, f"{path.name} cannot be read: {error.strerror}") from None
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$")
-        raise _refused("map" + where.removesuffix("`"), what) from None
+        raise _refused(name + where.removesuffix("`"), what) from None
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise _refused("map", f"{path.name}: {error}") from None
-    return checked_map(found)
+        raise _refused(name, f"{path.name}: {error}") from None
 
 
 def checked_map(found: FeedMap) -> FeedMap:

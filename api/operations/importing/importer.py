@@ -12,7 +12,8 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
+from msgspec.structs import astuple, replace
 
 from api.operations.desk import Desk, in_chunks, operating, request
 from api.operations.end_of_day import DayReport, Hindrance, end_of_day
@@ -20,6 +21,7 @@ from api.operations.feed.reader import Feed
 from api.operations.feed.rejects import Awaiting, Late, Reject
 from api.operations.feed.rows import FeedOrder, MerchantRow, RefundRow
 from api.operations.feed.sorting import Sorter
+from api.operations.feed.terms import NONE, FeedTerms, refuse_strangers
 from api.operations.importing.checks import known_merchants, refuse_gaps, refuse_merchants
 from api.operations.importing.wave import ACTOR, WAVE_SIZE, Confirmation, Tally, Wave
 from domain.clearing import day
@@ -28,6 +30,7 @@ from domain.kernel import DAY_US, Request, day_end_us, shanghai_date
 from domain.ledger.answer import Refusal
 from domain.member import member
 from domain.member.commands import RegisterMember, SetFeeRule, SetSettlementTerms
+from domain.member.terms import SettlementTerms
 from domain.money import FeeRule
 from domain.order.commands import CONFIRM_AFTER_US
 from domain.refusals import Code, Refused
@@ -86,6 +89,7 @@ class Importer:
         progress: Progress = lambda *_: None,
         *,
         allow_gap: bool = False,
+        terms: FeedTerms = NONE,
     ) -> None:
         self.late: Sorter[Late] = Sorter(Late, lambda one: (one.file, one.line))
         self.awaiting: Sorter[Awaiting] = Sorter(Awaiting, lambda one: (one.file, one.line))
@@ -93,6 +97,7 @@ class Importer:
         self._feed = feed
         self._progress = progress
         self._allow_gap = allow_gap
+        self._terms = terms
         self._tally = Tally()
         self._timers: Iterator[Due] = iter(())
         self._next: Due | None = None
@@ -110,9 +115,9 @@ class Importer:
     def run(self, settle_through: date | None = None) -> ImportReport:
         """Run the feed, then the days after it through `settle_through`, each with its end.
 
-        Raises Refused before anything is booked when a merchant is refused, or when the feed has a
-        gap of more than 31 days that is not allowed; and when somebody else runs the ledger's
-        operations, or the books cannot be opened.
+        Raises Refused before anything is booked when a merchant is refused, when terms are told of
+        one that the feed does not list, or when the feed has a gap of more than 31 days that is not
+        allowed; and when somebody else runs the ledger's operations, or the books cannot be opened.
         """
         with operating(self._desk) as held:
             return self._run(held, settle_through)
@@ -121,6 +126,7 @@ class Importer:
         before = self._desk.ledger.head().position
         first, last = self._feed.first_day, self._feed.last_day
         refuse_merchants(self._desk.ledger, self._feed)
+        refuse_strangers(self._feed, self._terms)
         if first is not None and last is not None:
             open_date: date | None = self._desk.ledger.state(day.STREAM).open_date
             refuse_gaps(self._feed, open_date, allow_gap=self._allow_gap)
@@ -146,7 +152,9 @@ class Importer:
         since = max(first, self._open_date())
         requests: list[Request] = []
         for row, version, known in known_merchants(self._desk.ledger, self._feed):
-            requests += _terms(row, version, known, first, since)
+            agreed = self._terms.get(row.merchant)
+            wanted = None if agreed is None else agreed.of(row)
+            requests += _terms(row, wanted, version, known, first, since)
         answers = self._tally.count(in_chunks(self._desk.ledger, requests))
         for one, answer in zip(requests, answers, strict=True):
             if (why := answer.refused) is not None:
@@ -297,18 +305,27 @@ class _Told:
 
 
 def _terms(
-    row: MerchantRow, version: int, known: member.State, first: date, since: date
+    row: MerchantRow,
+    wanted: SettlementTerms | None,
+    version: int,
+    known: member.State,
+    first: date,
+    since: date,
 ) -> list[Request]:
-    """What makes a merchant's terms those of the feed. Their numbers carry the member's version:
-    terms may go back and forth, also within one day.
+    """What makes a merchant's terms those of the feed, and `wanted` of its settlement if they are
+    told beside it. Their numbers carry the member's version: terms may go back and forth, also
+    within one day.
 
     They apply from `since` on; from the feed's `first` day on, though that may be over, where the
     merchant has none yet on that day: rows that are late find the terms of their own time.
     """
-    rule = FeeRule(row.fee_bps)
+    rule, terms = FeeRule(row.fee_bps), wanted or SettlementTerms(row.settlement_cycle)
     if known.kind is None:
-        command = RegisterMember(row.merchant, "enterprise", row.name, rule, row.settlement_cycle)
-        return [request(f"register:{row.merchant}", _begins_us(first), command, ACTOR)]
+        command = RegisterMember(row.merchant, "enterprise", row.name, rule, terms.cycle)
+        requests = [request(f"register:{row.merchant}", _begins_us(first), command, ACTOR)]
+        if terms != SettlementTerms(terms.cycle):
+            requests.append(_settled(row.merchant, version, first, terms))
+        return requests
     requests = []
     had = known.fee_rule_in_force(first)
     if had is None or known.fee_rule_in_force(since) != rule:
@@ -317,12 +334,19 @@ def _terms(
         requests.append(request(number, _begins_us(on), SetFeeRule(row.merchant, on, rule), ACTOR))
     agreed = known.settlement_terms_in_force(first)
     now = known.settlement_terms_in_force(since)
-    if agreed is None or now is None or now.cycle != row.settlement_cycle:
+    if wanted is None and now is not None:
+        terms = replace(now, cycle=row.settlement_cycle)  # A feed says the cycle, and no more.
+    if agreed is None or now != terms:
         on = first if agreed is None else since
-        number = f"cycle:{row.merchant}:{version}"
-        change = SetSettlementTerms(row.merchant, on, row.settlement_cycle)
-        requests.append(request(number, _begins_us(on), change, ACTOR))
+        requests.append(_settled(row.merchant, version, on, terms))
     return requests
+
+
+def _settled(merchant: str, version: int, on: date, terms: SettlementTerms) -> Request:
+    cycle, most, *more = astuple(terms)
+    later = [value or UNSET for value in more]
+    change = SetSettlementTerms(merchant, on, cycle, most, *later)
+    return request(f"cycle:{merchant}:{version}", _begins_us(on), change, ACTOR)
 
 
 def _begins_us(on: date) -> int:

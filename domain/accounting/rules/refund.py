@@ -9,6 +9,7 @@ from domain.accounting.chart import (
     FEE_EARNED,
     MERCHANT_AVAILABLE,
     MERCHANT_DEBT,
+    MERCHANT_DEPOSIT,
     MERCHANT_PENDING,
     OWN_FUNDS,
     REFUND_IN_TRANSIT,
@@ -38,13 +39,17 @@ def refund_after_release(
     from_available_fen: int,
     advanced_fen: int,
     fee_returned_fen: int,
+    reserve_returned_fen: int = 0,
 ) -> Entry:
-    """After release: the merchant's money and the fee given back pay for the refund; what is
-    missing the institution advances from own funds into the reserve, and the merchant owes it."""
+    """After release: the merchant's money, its share of the rolling reserve and the fee given back
+    pay for the refund; what is missing the institution advances from own funds into the reserve
+    account, and the merchant owes it."""
     whole = from_pending_fen + from_available_fen + advanced_fen + fee_returned_fen
+    whole += reserve_returned_fen
     return balanced(
-        "refund_after_release.1",
+        "refund_with_reserve.1" if reserve_returned_fen else "refund_after_release.1",
         on,
+        debit(account_id(MERCHANT_DEPOSIT, merchant), reserve_returned_fen),
         debit(account_id(MERCHANT_PENDING, merchant), from_pending_fen),
         debit(account_id(MERCHANT_AVAILABLE, merchant), from_available_fen),
         debit(account_id(MERCHANT_DEBT, merchant), advanced_fen),

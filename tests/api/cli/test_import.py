@@ -141,3 +141,25 @@ def test_a_feed_is_generated_the_same_from_the_same_seed(lone: Terminal, tmp_pat
     assert len({row["order_no"] for row in rows}) == 30
     first = min(date.fromisoformat(row["placed_at"][:10]) for row in rows)
     assert first == date(2011, 1, 4)
+
+
+def test_terms_told_beside_the_merchants_file_are_what_merchants_are_settled_by(
+    lone: Terminal, feed: Path, tmp_path: Path
+) -> None:
+    with gzip.open(next(feed.glob("merchants.csv*")), "rt", encoding="utf-8") as file:
+        merchant = next(csv.DictReader(file))["merchant"]
+    terms = tmp_path / "terms.toml"
+    terms.write_text(f"[{merchant}]\nreserve_bps = 1000\nreserve_days = 30\n")
+    words = ("import", feed, *THROUGH, "--terms", terms, "--json")
+    assert lone(*words).json()["hindrances"] == []
+    mine = lone("statement", merchant, "--json").json()
+    assert mine["withheld"] > 0
+    kept = sum(line["amount"] for line in mine["lines"] if line["kind"] == "withheld")
+    assert (mine["withheld"], mine["closing"]) == (kept, kept - mine["released"])
+    assert lone("verify", "--json").json()["clean"]
+    assert lone(*words).json()["facts"] == 0
+    without = lone("import", feed, *THROUGH, "--json").json()
+    assert without["facts"] == 0, "the merchants file says the cycle alone"
+    terms.write_text("[NOBODY]\nreserve_bps = 1000\nreserve_days = 30\n")
+    refused = lone(*words)
+    assert refused.code != 0 and "terms.NOBODY" in refused.out + refused.err

@@ -26,7 +26,7 @@ def test_the_schema_is_the_published_one(golden: Any) -> None:
 def test_no_float_and_no_money_as_int() -> None:
     """Figures are Money, positions BigInt; what may be an Int is listed, and none of it grows."""
     small = {
-        *("rateBps", "feeRateBps", "answeredBps"),
+        *("rateBps", "feeRateBps", "reserveBps", "reserveDays", "answeredBps"),
         *("lineNo", "number", "leg", "part", "level", "binding", "requests"),
     }
     for kind in graphql_schema().type_map.values():

@@ -9,16 +9,17 @@ from graphql import GraphQLEnumType
 from api.graphql import enums
 from api.graphql.instructions import STATES as INSTRUCTION_STATES
 from api.graphql.schema import graphql_schema
-from domain.accounting import account, chart
+from domain.accounting import account, chart, deposit
 from domain.channel.port import Purpose
 from domain.member import member
 from domain.payment import payment, plan, tried
-from domain.settlement import batch
+from domain.settlement import payouts
 from domain.transaction import transaction
 from projections.engine import checkpoints
 from projections.models import (
     authority_orders,
     cards,
+    deposits,
     list_matches,
     merchant_statements,
     orders,
@@ -26,6 +27,7 @@ from projections.models import (
     payments,
     refund_parts,
     refunds,
+    reserves,
     settlement_batches,
     settlement_items,
     transactions,
@@ -238,10 +240,13 @@ WORDS: dict[type[Enum], tuple[str, ...]] = {
     enums.InstructionPurpose: get_args(Purpose),
     enums.InstructionState: INSTRUCTION_STATES,
     enums.BatchState: settlement_batches.STATES,
-    enums.PayoutStatus: get_args(batch.PayoutStatus),
+    enums.PayoutStatus: get_args(payouts.PayoutStatus),
+    enums.ReserveState: get_args(reserves.ReserveState),
+    enums.DepositState: get_args(deposits.DepositState),
+    enums.DepositSource: get_args(deposit.Source),
     enums.ItemKind: get_args(settlement_items.ItemKind),
     enums.StatementKind: merchant_statements.KINDS,
-    enums.DeskStep: ("seal", "review", "settle", "confirm"),
+    enums.DeskStep: ("seal", "review", "settle", "confirm", "release"),
     enums.ProjectionState: (checkpoints.RUNNING, checkpoints.PAUSED),
 }
 

@@ -20,6 +20,7 @@ from domain.payment.asking import ClaimAttempt, RecordAnswer, WithholdInstructio
 from domain.payment.forgetting import ForgetAgain
 from domain.refusals import Code
 from domain.screening.commands import LoadList, ReachScan, RecordMatches
+from domain.settlement.reserving import ReleaseReserve
 from domain.settlement.withdrawing import InstructWithdrawal
 from tests.api.conftest import Server
 
@@ -56,6 +57,7 @@ def test_every_command_of_the_domain_has_an_endpoint() -> None:
         LoadList,
         ReachScan,
         RecordMatches,
+        ReleaseReserve,
     }
     ours |= {Propose, ExpireProposal, AppointOperator, DismissOperator}
     assert {endpoint.command for endpoint in ENDPOINTS} == set(COMMANDS) - ours

@@ -32,6 +32,7 @@ def test_the_examples_play_through(server: Server) -> None:
     for name in WAITING_EXAMPLES:
         play(server, name)
     play_cards(server)
+    keep_reserve(server)
     for endpoint in ENDPOINTS:
         if endpoint.name not in ORDERED:  # An example of today's books needs no place of its own.
             play(server, endpoint.name)
@@ -110,6 +111,11 @@ WITHDRAWING_EXAMPLES = [
     "POST /v1/withdrawals/{withdrawal_no}/approve",
     "POST /v1/withdrawals/{withdrawal_no}/turn-down",
 ]
+KEPT_EXAMPLES = [
+    "POST /v1/members/{member_id}/reserves/{release_on}/release",
+    "POST /v1/deposits",
+    "POST /v1/deposits/{deposit_no}/return",
+]
 WITHDRAWN = "POST /v1/withdrawals/{withdrawal_no}/return"
 WALLET_EXAMPLES = [
     "POST /v1/transfers",
@@ -159,6 +165,7 @@ ORDERED = {
     *CARD_EXAMPLES,
     *ORDER_EXAMPLES,
     *MATCH_EXAMPLES,
+    *KEPT_EXAMPLES,
     *NOON_EXAMPLES,
     *DECIDING_EXAMPLES,
     *WAITING_EXAMPLES,
@@ -190,6 +197,30 @@ def ask_for_approvals(server: Server) -> None:
         body = {"refund_no": refund_no, "amount_fen": 1_000}
         answer = server.ok("POST", f"{sold}/refunds", body, role="stranger")
         assert answer["result"] == {"refund_no": refund_no, "state": "requested"}
+
+
+def keep_reserve(server: Server) -> None:
+    """Of what one merchant sells a tenth is withheld."""
+    walnuts = {
+        "member_id": "WALNUTS",
+        "kind": "enterprise",
+        "name": "walnuts",
+        "fee_rule": {"rate_bps": 60},
+    }
+    server.ok("POST", "/v1/members", walnuts)
+    terms = {
+        "effective_from": "2026-11-23",
+        "settlement_cycle": "weekly:mon",
+        "reserve_bps": 1_000,
+        "reserve_days": 30,
+    }
+    server.agreed("POST", "/v1/members/WALNUTS/settlement-terms", terms, key="walnuts")
+    server.sell("JD3001", "WALNUTS", 10_000)
+    server.pay("JD3001", "P7003")
+    confirm = "/v1/transactions/WALNUTS-JD3001/confirm"
+    server.ok("POST", confirm, {"by": "buyer"}, key="confirm-walnuts")
+    for name in KEPT_EXAMPLES:
+        play(server, name)
 
 
 def play_cards(server: Server) -> None:

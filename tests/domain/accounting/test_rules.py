@@ -19,6 +19,7 @@ from domain.accounting.rules import (
     purchase,
     refund,
     release,
+    reserve,
     settlement,
     suspense,
     transfer,
@@ -35,6 +36,7 @@ MODULES: tuple[ModuleType, ...] = (
     purchase,
     refund,
     release,
+    reserve,
     settlement,
     suspense,
     transfer,
@@ -65,6 +67,7 @@ EVERYWHERE = {
     "advanced_fen": 1_940,
     "fee_returned_fen": 60,
 }
+WITH_RESERVE = {**FEE_RETURNED, "from_pending_fen": 8_946, "reserve_returned_fen": 994}
 
 
 def written(entry: Entry) -> str:
@@ -106,6 +109,44 @@ TABLE: list[tuple[str, Entry, str]] = [
         "release that is all fee",
         release.release(PAY_DAY, "SHOP22", 5, 5),
         "Dr 2241.04.SHOP22 5 / Cr 2202.09 5",
+    ),
+    (
+        "release of which a tenth is withheld for the reserve",
+        release.release(PAY_DAY, "SHOP22", 10_000, 60, 994),
+        "Dr 2241.04.SHOP22 10_000 / Cr 2241.02.SHOP22 8_946 / Cr 2241.06.SHOP22 994"
+        " / Cr 2202.09 60",
+    ),
+    (
+        "the reserve's date has come",
+        reserve.reserve_released(PAY_DAY, "SHOP22", 994, 0),
+        "Dr 2241.06.SHOP22 994 / Cr 2241.03.SHOP22 994",
+    ),
+    (
+        "the reserve's date has come, and the merchant owes 3.00",
+        reserve.reserve_released(PAY_DAY, "SHOP22", 994, 300),
+        "Dr 2241.06.SHOP22 994 / Cr 2241.03.SHOP22 694 / Cr 1122.03.SHOP22 300"
+        " / Dr 1001.02 300 / Cr 1001.01 300",
+    ),
+    (
+        "a deposit is taken",
+        reserve.deposit_taken(PAY_DAY, "SHOP22", 5_000),
+        "Dr 2241.03.SHOP22 5_000 / Cr 2241.06.SHOP22 5_000",
+    ),
+    (
+        "a deposit is paid in",
+        reserve.deposit_paid_in(PAY_DAY, "SHOP22", 5_000),
+        "Dr 1001.01 5_000 / Cr 2241.06.SHOP22 5_000",
+    ),
+    (
+        "a deposit is given back to a merchant who owes 3.00",
+        reserve.deposit_returned(PAY_DAY, "SHOP22", 5_000, 300),
+        "Dr 2241.06.SHOP22 5_000 / Cr 2241.03.SHOP22 4_700 / Cr 1122.03.SHOP22 300"
+        " / Dr 1001.02 300 / Cr 1001.01 300",
+    ),
+    (
+        "refund of a sale of which a tenth is in the reserve",
+        refund.refund_after_release(PAY_DAY, "SHOP22", **WITH_RESERVE),
+        "Dr 2241.06.SHOP22 994 / Dr 2241.02.SHOP22 8_946 / Dr 2202.09 60 / Cr 2241.07 10_000",
     ),
     (
         "refund before release",
@@ -349,7 +390,8 @@ def test_every_rule_stands_in_the_table_under_a_name_of_its_own() -> None:
     names = {entry.rule.removesuffix(".1") for _, entry, _ in TABLE}
     special = {"matured": "settlement_matured"}
     assert {special.get(name, name) for name in rules()} <= names
-    assert names - set(special.values()) - set(rules()) == {"reversal_of_internal_transfer"}
+    others = {"reversal_of_internal_transfer", "release_with_reserve", "refund_with_reserve"}
+    assert names - set(special.values()) - set(rules()) == others
 
 
 amount = st.one_of(st.integers(0, 5), st.integers(0, 10**15))
@@ -369,9 +411,15 @@ def test_a_rule_balances_and_keeps_the_reserve_whatever_the_amounts(
             arguments[parameter] = date(2010, 12, 1)
         if parameter in whole:
             arguments[parameter] = data.draw(amount, label=parameter)
-    for part, total in (("fee_fen", "gross_fen"), ("recovered_fen", "due_fen")):
+    parts = [("fee_fen", "gross_fen"), ("recovered_fen", "due_fen")]
+    if name in ("reserve_released", "deposit_returned"):
+        parts.append(("recovered_fen", "amount_fen"))
+    for part, total in parts:
         if part in arguments and total in arguments:  # A part of the other amount.
             arguments[part] = min(arguments[part], arguments[total])
+    if "withheld_fen" in arguments:
+        net_fen = arguments["gross_fen"] - arguments["fee_fen"]
+        arguments["withheld_fen"] = min(arguments["withheld_fen"], net_fen)
     assume(any(arguments[parameter] for parameter in whole))
     entry = function(**arguments)
     assert sum(line.debit_fen - line.credit_fen for line in entry.lines) == 0

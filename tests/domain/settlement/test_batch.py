@@ -67,9 +67,7 @@ def retried(payout_no: str, new: str, fen: int = 5_000) -> PayoutRetried:
 
 
 def collect(state: State, item: str, net_fen: int) -> list[Any]:
-    return list(
-        batch.collect(state, item, gross_fen=net_fen, fee_fen=0, refund_fen=0, net_fen=net_fen)
-    )
+    return list(batch.collect(state, item, batch.Sums(net_fen, 0, 0, net_fen)))
 
 
 def settles(state: State, on: date) -> list[Any]:

@@ -3,7 +3,7 @@
 import pytest
 
 from domain.settlement import carry
-from domain.settlement.carry import Changed, State
+from domain.settlement.carry import Changed, PayableChanged, State, make_payable, taken_fen
 from tests.examples import BATCH_ID
 from tests.scenario import Scenario
 
@@ -22,3 +22,20 @@ given = Scenario(carry.evolve, State()).given
 def test_the_carry_changes(history: list[Changed], carry_fen: int, facts: list[Changed]) -> None:
     given(*history).when(carry.change, BATCH_ID, carry_fen).then(*facts)
     assert given(*history, *facts).state == State(carry_fen)
+
+
+def test_what_is_payable_changes_once() -> None:
+    given(Changed("B1", -5)).when(make_payable, "reserve-S-2011-01-07", 994).then(
+        PayableChanged("reserve-S-2011-01-07", 994)
+    )
+    given(PayableChanged("B1", 994)).when(make_payable, "B2", 994).then()
+    state = given(Changed("B1", -5), PayableChanged("B1", 994)).state
+    assert (state.carry_fen, state.payable_fen) == (-5, 994)
+
+
+@pytest.mark.parametrize(
+    ("free", "amount", "gone"),
+    [(994, 100, 100), (1_094, 100, 0), (1_044, 100, 50), (994, 994, 994), (900, 900, 900)],
+)
+def test_what_is_taken_is_what_no_batch_was_to_pay_first(free: int, amount: int, gone: int) -> None:
+    assert taken_fen(given(PayableChanged("B1", 994)).state, free, amount) == gone

@@ -57,6 +57,19 @@ def day(text: str) -> date:
         pytest.param("D+1", "2026-12-31", "2027-01-01", id="D+1 leaves the published years"),
         pytest.param("D+1", "2003-12-31", "2004-01-01", id="D+1 starts before the published years"),
         pytest.param("D+0", "9999-12-31", "9999-12-31", id="D+0 on the last of all days"),
+        # Pay days of the week and month.
+        pytest.param("weekly:mon", "2010-12-05", "2010-12-06", id="a week is due on its Monday"),
+        pytest.param("weekly:mon", "2010-12-06", "2010-12-13", id="a Monday goes to the next"),
+        pytest.param("weekly:mon", "2010-12-31", "2011-01-04", id="a Monday off is a Tuesday"),
+        pytest.param("weekly:mon:D", "2010-12-31", "2011-01-03", id="unless it must not be"),
+        pytest.param("weekly:wed", "2011-02-01", "2011-02-09", id="Spring Festival is passed over"),
+        pytest.param("weekly:sat", "2010-12-10", "2010-12-13", id="Saturdays are not worked"),
+        pytest.param("weekly:sat", "2024-10-11", "2024-10-12", id="but a make-up Saturday is"),
+        pytest.param("monthly:1", "2010-12-08", "2011-01-04", id="the first of January is off"),
+        pytest.param("monthly:15", "2010-12-15", "2011-01-17", id="the 15th was a Saturday"),
+        pytest.param("monthly:15:D", "2010-12-15", "2011-01-15", id="and is one, by :D"),
+        pytest.param("monthly:last", "2011-01-31", "2011-02-28", id="the last of February"),
+        pytest.param("monthly:last", "2011-04-29", "2011-05-03", id="a last day on a Saturday"),
     ],
 )
 def test_money_is_due(cycle, cleared, due):

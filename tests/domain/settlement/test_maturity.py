@@ -72,3 +72,31 @@ def test_every_fen_is_due_or_carried_and_nothing_is_made_up(
         assert found.recovered_fen == max(debt, 0)
     if most is not None:
         assert found.payout_fen <= MAX_TRANSFERS * most
+
+
+@pytest.mark.parametrize(
+    ("net", "pending", "debt", "released", "least", "expected"),
+    [
+        pytest.param(100, 100, 0, 50, 0, (0, 0, 100, 0, 50, False), id="with what was released"),
+        pytest.param(0, 0, 0, 50, 0, (0, 0, 0, 0, 50, False), id="that alone"),
+        pytest.param(100, 100, 0, 50, 150, (0, 0, 100, 0, 50, False), id="together enough"),
+        pytest.param(100, 100, 0, 50, 151, (0, 0, 0, 100, 0, True), id="together too little"),
+        pytest.param(100, 100, 40, 0, 61, (0, 40, 0, 60, 0, True), id="a debt comes first"),
+        pytest.param(0, 0, 0, 0, 100, (0, 0, 0, 0, 0, False), id="nothing is not too little"),
+        pytest.param(5_000, 5_000, 0, 9, 0, (0, 0, 2_500, 2_500, 0, False), id="no room is left"),
+    ],
+)
+def test_a_batch_pays_what_was_released_and_not_too_little(
+    net: int, pending: int, debt: int, released: int, least: int, expected: tuple[object, ...]
+) -> None:
+    found = mature(
+        net_fen=net,
+        carry_fen=0,
+        pending_fen=pending,
+        debt_fen=debt,
+        max_transfer_fen=100,
+        released_fen=released,
+        min_payout_fen=least,
+    )
+    assert found == expected
+    assert found.paid_fen == found.payout_fen + found.released_fen
