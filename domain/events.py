@@ -11,7 +11,7 @@ from domain.approval import approval
 from domain.channel import channel
 from domain.clearing import day
 from domain.kernel import Fact
-from domain.member import api_access, card, member, staff
+from domain.member import agreement, api_access, card, member, staff
 from domain.order import order
 from domain.payment import (
     allowance,
@@ -34,6 +34,8 @@ EVENTS: dict[str, type[Fact]] = {
     "member.agreement_signed.1": member.AgreementSigned,
     "member.agreement_ended.1": member.AgreementEnded,
     "member.debt_limit_set.1": member.DebtLimitSet,
+    "agreement.signed.1": agreement.Signed,
+    "agreement.ended.1": agreement.Ended,
     "access.commands_given.1": api_access.CommandsGiven,
     "staff.appointed.1": staff.Appointed,
     "staff.dismissed.1": staff.Dismissed,
@@ -180,6 +182,7 @@ AGGREGATES: dict[str, ModuleType] = {
     "channel": channel,
     "calendar": published,
     "staff": staff,
+    "agreement": agreement,
     "access": api_access,
     "approval": approval,
 }

@@ -3,6 +3,7 @@
 from projections.engine.model import ReadModel
 from projections.models import (
     account_days,
+    agreements,
     approvals,
     balances,
     business_days,
@@ -49,6 +50,7 @@ READ_MODELS: dict[str, ReadModel] = {
     "withdrawals": withdrawals.MODEL,
     "approvals": approvals.MODEL,
     "permissions": permissions.MODEL,
+    "agreements": agreements.MODEL,
 }
 
 

@@ -1,5 +1,7 @@
 """Examples of facts with every optional field told: what `examples.py` leaves out is stored too."""
 
+from datetime import date
+
 from domain.accounting.rules import refund as refund_rules
 from domain.accounting.rules import suspense as suspense_rules
 from domain.approval import approval
@@ -7,30 +9,57 @@ from domain.channel import channel
 from domain.channel.network import PaidPart
 from domain.channel.routing import Choice, Rejected
 from domain.kernel import Fact
-from domain.member import api_access, card
+from domain.member import agreement, api_access, card, member
 from domain.payment import contradiction, instruction, payment, suspense
 from domain.payment.asked import Destination, Part
-from domain.transaction import refund
+from domain.transaction import refund, transaction
 from tests.examples import (
+    AMOUNT,
     BUYER,
     CARD,
+    CONFIRM_BY,
+    CONSENT,
+    FEE_RULE,
     HOLDER,
     MERCHANT,
+    MERCHANT_NAME,
     ORDER_NO,
     PAID_AT,
     PARTICULARS,
     PAY_DAY,
+    PAYMENT_NO,
+    PURCHASE,
+    SHARES,
+    SUBJECT,
 )
 
 DIGEST = "ab" * 32
 WECHAT = "WECHAT_PAY"
 PARTS = (
-    Part(f"{MERCHANT}-{ORDER_NO}", "part1-P1001", 6_000),
+    Part(f"{MERCHANT}-{ORDER_NO}", "part1-P1001", 6_000, "1900000022"),
     Part(f"TEA-{ORDER_NO}", "part2-P1001", 4_000),
 )
 PAID = (PaidPart("part1-P1001", "4200001", 6_000), PaidPart("part2-P1001", "4200002", 4_120))
 
+AGREED = agreement.Terms(
+    ("ESCROW_PURCHASE", "INSTANT_PURCHASE"),
+    (agreement.Method("JD_PAY"), agreement.Method("WECHAT_PAY", 100, 5_000_000)),
+    (agreement.SubMerchant("WECHAT_PAY", "1900000022"),),
+    365,
+    50_000,
+    "22:30",
+)
+
 FULL_EXAMPLES: dict[str, Fact] = {
+    "member.registered.1": member.Registered(MERCHANT, "enterprise", MERCHANT_NAME, True),
+    "member.fee_rule_set.1": member.FeeRuleSet(PAY_DAY, FEE_RULE, CONSENT),
+    "agreement.signed.1": agreement.Signed(PAY_DAY, AGREED),
+    "transaction.created.1": transaction.Created(
+        ORDER_NO, MERCHANT, BUYER, AMOUNT, SUBJECT, 1, "escrow", FEE_RULE, 365
+    ),
+    "transaction.paid.2": transaction.Paid(
+        PAYMENT_NO, CONFIRM_BY, SHARES, PURCHASE, date(2011, 12, 1)
+    ),
     "card.binding_requested.1": card.BindingRequested(
         2, "enterprise", CARD, PARTICULARS, HOLDER, "0002", "legal_representative", "W-2010-7"
     ),
@@ -55,6 +84,7 @@ FULL_EXAMPLES: dict[str, Fact] = {
         payee=f"order-{ORDER_NO}",
         original_fen=10_120,
         to=Destination(CARD, PARTICULARS, "7894"),
+        sub_mchid="1900000022",
     ),
     "access.commands_given.1": api_access.CommandsGiven(PAY_DAY, None),
     "approval.proposed.1": approval.Proposed(

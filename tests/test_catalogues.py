@@ -310,6 +310,7 @@ def test_states_hold_no_container_that_grows(  # The caps are proved with each a
         ("member", "operators"),
         ("member", "agreements"),
         ("access", "given"),
+        ("agreement", "versions"),
         ("member", "certified"),
         ("member", "debt_limits"),
         ("member", "fee_rules"),

@@ -10,6 +10,7 @@ from strawberry.types import ExecutionContext
 
 from api.graphql.access import root
 from api.graphql.accounts import account, accounts
+from api.graphql.agreements import agreements
 from api.graphql.approvals import approvals, permissions
 from api.graphql.cards import cards
 from api.graphql.channels import channels
@@ -67,6 +68,7 @@ class Query:
     projections = root(projections)
     approvals = root(approvals)
     permissions = root(permissions)
+    agreements = root(agreements)
 
 
 class PreparedDocument(SchemaExtension):

@@ -116,6 +116,8 @@ def _handler(context: AppContext, endpoint: Endpoint) -> Handle:
         made = asked
         if endpoint.tokenised is not None:
             made = await endpoint.tokenised(context.personal, asked)
+        if endpoint.settled is not None:
+            made = endpoint.settled(context.limits, asked)
         assert isinstance(made, Command)
         wish = made
         if second_person(made, context.limits) is not None:

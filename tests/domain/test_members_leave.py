@@ -158,9 +158,7 @@ class Lives:
         self.wish(CloseAccount(f"2241.01.{person}"))
         if self.books.state(f"account-2241.04.{shop}").status == "closed":
             self.shops.append(f"S{self.count}")
-            self.books.do(
-                RegisterMember(f"S{self.count}", "enterprise", "x", FeeRule(60), "D+0", 900)
-            )
+            self.books.do(shop(f"S{self.count}", "x", FeeRule(60), "D+0", 900))
             self.books.agree(f"S{self.count}")
         if self.books.state(f"account-2241.01.{person}").status == "closed":
             self.people.append(f"B{self.count}")

@@ -26,8 +26,15 @@ from domain.clearing import day
 from domain.clearing.commands import OpenBooks
 from domain.kernel import DAY_US, Request, day_end_us, shanghai_date
 from domain.ledger.answer import Refusal
-from domain.member import member
-from domain.member.commands import RegisterMember, SetFeeRule, SetSettlementTerms
+from domain.member import agreement, member
+from domain.member.agreement import STANDARD
+from domain.member.commands import (
+    RegisterMember,
+    SetFeeRule,
+    SetSettlementTerms,
+    SignMerchantAgreement,
+)
+from domain.member.terms import Consent
 from domain.money import FeeRule
 from domain.order.commands import CONFIRM_AFTER_US
 from domain.refusals import Code, Refused
@@ -147,6 +154,8 @@ class Importer:
         requests: list[Request] = []
         for row, version, known in known_merchants(self._desk.ledger, self._feed):
             requests += _terms(row, version, known, first, since)
+            if known.needs_agreement and not self._has_signed(row.merchant):
+                requests.append(_signing(row, version, first))
         answers = self._tally.count(in_chunks(self._desk.ledger, requests))
         for one, answer in zip(requests, answers, strict=True):
             if (why := answer.refused) is not None:
@@ -155,6 +164,9 @@ class Importer:
                 reject = Reject(file, 0, why.code, why.field, why.detail, merchant)
                 self._feed.rejects.add(reject)
         refuse_merchants(None, self._feed)
+
+    def _has_signed(self, merchant: str) -> bool:
+        return bool(self._desk.ledger.state(agreement.stream(merchant)).versions)
 
     def _take_up_timers(self) -> None:
         """Transactions of earlier feeds, or of live trade, that wait for their confirmation; after
@@ -307,14 +319,17 @@ def _terms(
     """
     rule = FeeRule(row.fee_bps)
     if known.kind is None:
-        command = RegisterMember(row.merchant, "enterprise", row.name, rule, row.settlement_cycle)
+        terms = (rule, row.settlement_cycle)
+        command = RegisterMember(row.merchant, "enterprise", row.name, *terms, agreement=STANDARD)
         return [request(f"register:{row.merchant}", _begins_us(first), command, ACTOR)]
     requests = []
     had = known.fee_rule_in_force(first)
     if had is None or known.fee_rule_in_force(since) != rule:
         on = first if had is None else since
         number = f"fee:{row.merchant}:{version}"
-        requests.append(request(number, _begins_us(on), SetFeeRule(row.merchant, on, rule), ACTOR))
+        consent = Consent(row.merchant, on, "the merchants of the feed")
+        fees = SetFeeRule(row.merchant, on, rule, consent, notice_days=0)
+        requests.append(request(number, _begins_us(on), fees, ACTOR))
     agreed = known.settlement_terms_in_force(first)
     now = known.settlement_terms_in_force(since)
     if agreed is None or now is None or now.cycle != row.settlement_cycle:
@@ -323,6 +338,12 @@ def _terms(
         change = SetSettlementTerms(row.merchant, on, row.settlement_cycle)
         requests.append(request(number, _begins_us(on), change, ACTOR))
     return requests
+
+
+def _signing(row: MerchantRow, version: int, first: date) -> Request:
+    """A merchant that was registered without an agreement signs what a feed needs."""
+    command = SignMerchantAgreement(row.merchant, first, STANDARD)
+    return request(f"agreement:{row.merchant}:{version}", _begins_us(first), command, ACTOR)
 
 
 def _begins_us(on: date) -> int:

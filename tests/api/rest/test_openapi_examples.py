@@ -12,6 +12,7 @@ from domain.kernel import DAY_US, Command, Request
 from domain.payment.asking import ClaimAttempt, RecordAnswer
 from domain.payment.commands import RechargeWallet, RecordOutcome, SendBackRecharge
 from tests.api.conftest import Server
+from tests.shops import USUAL_JSON
 
 
 def test_the_examples_play_through(server: Server) -> None:
@@ -160,6 +161,7 @@ def ask_for_approvals(server: Server) -> None:
         "name": "tea",
         "fee_rule": {"rate_bps": 60},
         "settlement_cycle": "T+1",
+        "agreement": USUAL_JSON,
     }
     server.ok("POST", "/v1/members", tea)
     limit = {"effective_from": "2026-11-23", "limit_fen": 0}

@@ -25,7 +25,7 @@ from tests.examples import BUYER, MERCHANT, MERCHANT_NAME
 from tests.scenario import Scenario
 
 given = Scenario(member.evolve, State()).given
-shop = Registered(MERCHANT, "enterprise", MERCHANT_NAME)
+shop = Registered(MERCHANT, "enterprise", MERCHANT_NAME, True)
 person = Registered(BUYER, "personal", "李雷")
 TODAY = date(2010, 12, 1)
 TOMORROW = date(2010, 12, 2)
