@@ -43,6 +43,7 @@ def test_a_registered_member_has_its_accounts_and_terms(books: Books) -> None:
         "member.registered.1",
         "member.fee_rule_set.1",
         "member.settlement_terms_set.1",
+        "agreement.signed.1",
         *["account.opened.1"] * 4,
     ]
     assert books.facts_of(command) == []
