@@ -22,7 +22,7 @@ from domain.kernel import StateT, Stream, iso_time, shanghai_date
 from domain.ledger import codec
 from domain.ledger.ledger import Ledger
 from domain.ledger.states import fold_streams
-from domain.member import member
+from domain.member import agreement, member
 from domain.order import order
 from domain.order.commands import CONFIRM_AFTER_US
 from domain.order.order import OrderLine
@@ -81,6 +81,7 @@ class _Foreseeing:
         if ledger is not None:
             self._open_date = ledger.state(day.STREAM).open_date
         self._sellers = {row.merchant for row in feed.merchants}
+        self._merchants: dict[str, tuple[member.State, agreement.State]] = {}
         self._counts: Counter[tuple[str, str]] = Counter()
         self._items: Sorter[_Item] = Sorter(_Item, _place)
 
@@ -115,11 +116,38 @@ class _Foreseeing:
                 detail = f"{one.buyer} is a merchant"
                 self._refuse(one, Refused(Code.MEMBER_KIND_WRONG, "buyer", detail))
                 continue
+            if known.placed is None and (missing := self._unsigned(one)) is not None:
+                self._refuse(one, missing)
+                continue
             what = "known" if known.placed is not None else self._when(one.placed_at_us)
             self._counts[self._feed.orders_file, what] += len(one.lines)
             for line in one.lines:
                 sold = transaction.identity(line.merchant, one.order_no)
                 self._items.add(_Item(sold, one.placed_at_us, line.amount_fen))
+
+    def _unsigned(self, one: FeedOrder) -> Refused | None:
+        """Why merchants that have an agreement already cannot be paid so; the import signs for all
+        others what it needs."""
+        on = shanghai_date(one.placed_at_us)
+        for line in one.lines:
+            owner, signed = self._agreed(line.merchant)
+            if owner.kind is None or (owner.needs_agreement and not signed.versions):
+                continue
+            try:
+                agreement.need_product(owner, signed, "ESCROW_PURCHASE", on, "merchant")
+                agreed = agreement.need_method(owner, signed, one.method, on, "method")
+                agreement.refuse_amount(owner, agreed, line.amount_fen, "method")
+            except Refused as why:
+                return why
+        return None
+
+    def _agreed(self, merchant: str) -> tuple[member.State, agreement.State]:
+        """A merchant and its agreement, read once."""
+        if merchant not in self._merchants:
+            whose, signed = member.stream(merchant), agreement.stream(merchant)
+            owner = self._states([whose])[whose]
+            self._merchants[merchant] = (owner, self._states([signed])[signed])
+        return self._merchants[merchant]
 
     def _foresee_refunds(self, groups: Sequence[list[_Item]]) -> None:
         rows = [item.row for group in groups for item in group if item.row is not None]

@@ -91,6 +91,8 @@ NOON_EXAMPLES = [
     "POST /v1/members/{member_id}/debt-limits",
     "POST /v1/members/{member_id}/agreements",
     "POST /v1/members/{member_id}/agreements/{product}/end",
+    "POST /v1/members/{member_id}/merchant-agreements",
+    "POST /v1/members/{member_id}/merchant-agreements/end",
     "POST /v1/orders",
     "POST /v1/orders/{order_no}/payments",
     "POST /v1/instructions/{instruction_id}/outcome",
