@@ -73,6 +73,7 @@ PROBES: dict[str, Probe] = {
     "clearingPositions": Probe(
         'clearingPositions(date: "2010-12-08") { channel }', institution=True
     ),
+    "agreements": Probe(f'agreements(memberId: "{MERCHANT}") {{ effectiveFrom }}', []),
     "cards": Probe(f'cards(memberId: "{MERCHANT}") {{ number }}', []),
     "desk": Probe("desk { day { accountingDate } }", institution=True),
     "trialBalance": Probe("trialBalance { balanced }", institution=True),
