@@ -20,6 +20,7 @@ from domain.payment import (
     payment,
     suspense,
     transfer,
+    turnover,
     withdrawal,
 )
 from domain.settlement import batch, carry, published
@@ -124,6 +125,8 @@ EVENTS: dict[str, type[Fact]] = {
     "refund.part_failed.1": refund.PartFailed,
     "refund.unknown.1": refund.BecameUnknown,
     "refund.known.1": refund.BecameKnown,
+    "turnover.counted.1": turnover.Counted,
+    "turnover.given_back.1": turnover.GivenBack,
     "order.placed.1": order.Placed,
     "order.payment_started.1": order.PaymentStarted,
     "order.payment_declined.1": order.PaymentDeclined,
@@ -172,6 +175,7 @@ AGGREGATES: dict[str, ModuleType] = {
     "transfer": transfer,
     "withdrawal": withdrawal,
     "allowance": allowance,
+    "turnover": turnover,
     "suspense": suspense,
     "transaction": transaction,
     "refund": refund,

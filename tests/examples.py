@@ -26,7 +26,15 @@ from domain.member.agreement import STANDARD
 from domain.member.terms import Consent
 from domain.money import FeeRule
 from domain.order import order
-from domain.payment import allowance, contradiction, instruction, payment, suspense, withdrawal
+from domain.payment import (
+    allowance,
+    contradiction,
+    instruction,
+    payment,
+    suspense,
+    turnover,
+    withdrawal,
+)
 from domain.payment import transfer as transfers
 from domain.payment.asked import Destination
 from domain.payment.plan import Leg, Share
@@ -280,6 +288,8 @@ EXAMPLES: dict[str, Fact] = {
     ),
     "refund.unknown.1": refund.BecameUnknown("no answer within 30 s"),
     "refund.known.1": refund.BecameKnown(""),
+    "turnover.counted.1": turnover.Counted(PAYMENT_NO, PAY_DAY, "JD_PAY", AMOUNT),
+    "turnover.given_back.1": turnover.GivenBack(PAYMENT_NO, PAY_DAY, "JD_PAY", AMOUNT),
     "order.placed.1": order.Placed(
         BUYER, "escrow", (order.OrderLine(MERCHANT, AMOUNT, SUBJECT, 2),), AMOUNT
     ),

@@ -10,8 +10,10 @@ from domain.channel.network import PaidPart
 from domain.channel.routing import Choice, Rejected
 from domain.kernel import Fact
 from domain.member import agreement, api_access, card, member
+from domain.order import order
 from domain.payment import contradiction, instruction, payment, suspense
 from domain.payment.asked import Destination, Part
+from domain.payment.turnover import Use
 from domain.transaction import refund, transaction
 from tests.examples import (
     AMOUNT,
@@ -43,7 +45,7 @@ PAID = (PaidPart("part1-P1001", "4200001", 6_000), PaidPart("part2-P1001", "4200
 
 AGREED = agreement.Terms(
     ("ESCROW_PURCHASE", "INSTANT_PURCHASE"),
-    (agreement.Method("JD_PAY"), agreement.Method("WECHAT_PAY", 100, 5_000_000)),
+    (agreement.Method("JD_PAY"), agreement.Method("WECHAT_PAY", 100, 5_000_000, 90_000_000)),
     (agreement.SubMerchant("WECHAT_PAY", "1900000022"),),
     365,
     50_000,
@@ -54,6 +56,9 @@ FULL_EXAMPLES: dict[str, Fact] = {
     "member.registered.1": member.Registered(MERCHANT, "enterprise", MERCHANT_NAME, True),
     "member.fee_rule_set.1": member.FeeRuleSet(PAY_DAY, FEE_RULE, CONSENT),
     "agreement.signed.1": agreement.Signed(PAY_DAY, AGREED),
+    "order.payment_started.1": order.PaymentStarted(
+        PAYMENT_NO, PAY_DAY, (Use(MERCHANT, "JD_PAY", 4_000), Use("TEA", "JD_PAY", 6_000))
+    ),
     "transaction.created.1": transaction.Created(
         ORDER_NO, MERCHANT, BUYER, AMOUNT, SUBJECT, 1, "escrow", FEE_RULE, 365
     ),

@@ -13,11 +13,13 @@ from projections.models import agreements as model
 
 @shape()
 class AgreedMethod:
-    """A payment code that may pay the merchant, and what one payment by it may be."""
+    """A payment code that may pay the merchant; what one payment by it may be, and all of a day
+    together (null: not agreed)."""
 
     code: str
     least: Money
     most: Money | None
+    day: Money | None
 
 
 @shape()

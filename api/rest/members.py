@@ -190,7 +190,12 @@ ENDPOINTS = (
                 "products": ["ESCROW_PURCHASE", "INSTANT_PURCHASE"],
                 "methods": [
                     {"code": "JD_PAY"},
-                    {"code": "WECHAT_PAY", "least_fen": 100, "most_fen": 5_000_000},
+                    {
+                        "code": "WECHAT_PAY",
+                        "least_fen": 100,
+                        "most_fen": 5_000_000,
+                        "day_fen": 90_000_000,
+                    },
                 ],
                 "sub_mchids": [{"channel": "WECHAT_PAY", "sub_mchid": "1900000022"}],
                 "refund_days": 365,

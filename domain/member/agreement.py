@@ -35,11 +35,13 @@ _is_time = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII).fullmatch
 
 
 class Method(Struct, frozen=True, omit_defaults=True):
-    """A payment code that may pay this merchant, and what one payment by it may be, in fen."""
+    """A payment code that may pay this merchant; what one payment by it may be, and all of a day
+    together, in fen (None: not agreed)."""
 
     code: MethodCode
     least_fen: int = 1
     most_fen: int | None = None
+    day_fen: int | None = None
 
 
 class SubMerchant(Struct, frozen=True):
@@ -131,13 +133,19 @@ def _missing(owner: member.State, what: str, day: date, field: str) -> Refused:
     return Refused(Code.AGREEMENT_MISSING, field, detail)
 
 
-def refuse_amount(owner: member.State, agreed: Method, amount_fen: int, field: str) -> None:
-    """Raises Refused(AGREEMENT_LIMIT) for a payment outside what is agreed."""
+def refuse_amount(
+    owner: member.State, agreed: Method, amount_fen: int, field: str, used_fen: int = 0
+) -> None:
+    """Raises Refused(AGREEMENT_LIMIT) for a payment outside what is agreed; `used_fen` are those of
+    the same day and method before it."""
     most_fen = agreed.most_fen
     if amount_fen < agreed.least_fen or (most_fen is not None and amount_fen > most_fen):
         upto = "" if most_fen is None else f" to {most_fen}"
         detail = f"{owner.member_id}: {agreed.code} from {agreed.least_fen}{upto} fen"
         raise Refused(Code.AGREEMENT_LIMIT, field, f"{detail}, not {amount_fen}")
+    if agreed.day_fen is not None and used_fen + amount_fen > agreed.day_fen:
+        detail = f"{owner.member_id}: {agreed.code} to {agreed.day_fen} fen a day, {used_fen} used"
+        raise Refused(Code.AGREEMENT_LIMIT, field, f"{detail}, not {amount_fen} more")
 
 
 def sign(
@@ -181,6 +189,8 @@ def _in_order(terms: Terms) -> Terms:
         most_fen = MAX_FEN if one.most_fen is None else one.most_fen
         whole = 1 <= one.least_fen <= most_fen <= MAX_FEN
         _need(whole, "methods", f"{one.code}: fen, least_fen from 1, most_fen not below it")
+        daily = one.day_fen is None or one.least_fen <= one.day_fen <= MAX_FEN
+        _need(daily, "methods", f"{one.code}: fen, day_fen not below least_fen")
     _need(len({one.channel for one in subs}) == len(subs), "sub_mchids", "a channel stands twice")
     for sub in subs:
         _need(bool(_is_sub_mchid(sub.sub_mchid)), "sub_mchids", "1 to 32 letters, digits, _ and -")

@@ -10,7 +10,7 @@ from domain.member import agreement, member
 from domain.money import MAX_FEN, fen
 from domain.order import order
 from domain.order.order import MAX_ITEMS, MAX_LINES, Mode, OrderLine
-from domain.payment import payment
+from domain.payment import payment, signed
 from domain.payment.combined import Sold
 from domain.payment.commands import (
     LegAsked,
@@ -23,7 +23,6 @@ from domain.payment.commands import (
 from domain.payment.outcomes import send_back
 from domain.payment.plan import Share, shares
 from domain.payment.protocol import PRODUCTS
-from domain.payment.signed import refuse_unsigned
 from domain.refusals import Code, Refused
 from domain.transaction import transaction
 
@@ -107,9 +106,8 @@ def _create_transaction(unit: Unit, order_no: str, command: Checkout, line: Orde
         raise Refused(Code.MEMBER_KIND_WRONG, "merchant", f"{line.merchant} cannot sell")
     today = shanghai_date(unit.at_us)
     rule = merchant.fee_rule_on(today)
-    signed = unit.load(agreement.stream(line.merchant))
-    product = _PRODUCT_OF[command.mode]
-    terms = agreement.need_product(merchant, signed, product, today, "mode")
+    agreed, product = unit.load(agreement.stream(line.merchant)), _PRODUCT_OF[command.mode]
+    terms = agreement.need_product(merchant, agreed, product, today, "mode")
     stream = transaction.stream(transaction.identity(line.merchant, order_no))
     created = transaction.create(
         unit.load(stream),
@@ -129,8 +127,8 @@ def _create_transaction(unit: Unit, order_no: str, command: Checkout, line: Orde
 def pay_order(unit: Unit, command: PayOrder) -> dict[str, object]:
     """Start paying an order by the plan that is asked for; the channels' answers come later.
 
-    Raises what `planned`, `refuse_unsigned` and `order.start_payment` raise, PAYMENT_EXISTS, and
-    what a hold on the wallet and posting to escrow would: money that could not be booked is not
+    Raises what `planned`, `signed.refuse_unsigned` and `order.start_payment` raise, PAYMENT_EXISTS,
+    and what a hold on the wallet and posting to escrow would: money that could not be booked is not
     asked for.
     """
     payment_no = checked_number(command.payment_no, "payment_no")
@@ -149,9 +147,11 @@ def pay_order(unit: Unit, command: PayOrder) -> dict[str, object]:
         # Its instruction was carried out and will not be again: the order would wait for ever.
         raise Refused(Code.PAYMENT_EXISTS, "payment_no", f"{payment_no} was tried before")
     if facts:
-        refuse_unsigned(unit, legs, sold)
+        uses = signed.refuse_unsigned(unit, legs, sold)
         for line in placed.lines:
             refuse_unbookable(unit, account_id(ESCROW, line.merchant), line.amount_fen)
+        facts = order.start_payment(state, payment_no, shanghai_date(unit.at_us), uses)
+        signed.count(unit, payment_no, uses)
     ids = start_payment(
         unit,
         payment_no,
@@ -196,8 +196,11 @@ def order_declined(unit: Unit, reaction: Reaction[payment.Declined, payment.Stat
     """The payment of an order was declined: the order may be paid anew."""
     stream = order.stream(reaction.fact.reference)
     payment_no = payment.number_of(reaction.stream)
-    declined = order.payment_declined(unit.load(stream), payment_no, reaction.fact.reason)
+    state = unit.load(stream)
+    declined = order.payment_declined(state, payment_no, reaction.fact.reason)
     unit.record(stream, declined)
+    if declined and state.day is not None:
+        signed.give_back(unit, payment_no, state.day, state.uses)
 
 
 def order_paid(unit: Unit, reaction: Reaction[payment.Succeeded, payment.State]) -> None:

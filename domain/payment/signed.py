@@ -6,20 +6,26 @@ and limits count for what a leg pays of the merchant's own transaction.
 """
 
 from collections.abc import Sequence
+from datetime import date
 
 from msgspec.structs import replace
 
 from domain.kernel import Unit, shanghai_date
 from domain.member import agreement, member
+from domain.payment import turnover
 from domain.payment.asked import Details
 from domain.payment.combined import Sold
 from domain.payment.plan import Leg, merchant_of, shares
+from domain.payment.turnover import Use
 
 
-def refuse_unsigned(unit: Unit, legs: Sequence[Leg], sold: Sequence[Sold]) -> None:
-    """Raises Refused(AGREEMENT_MISSING | AGREEMENT_LIMIT) naming the method of the plan that a
-    merchant has not signed for today, or not for so much."""
-    today = shanghai_date(unit.at_us)
+def refuse_unsigned(unit: Unit, legs: Sequence[Leg], sold: Sequence[Sold]) -> tuple[Use, ...]:
+    """What the payment would use of days' limits.
+
+    Raises Refused(AGREEMENT_MISSING | AGREEMENT_LIMIT) naming the method of the plan that a
+    merchant has not signed for today, or not for so much.
+    """
+    today, uses = shanghai_date(unit.at_us), []
     for one, paid_by in zip(sold, shares(legs, [each.amount_fen for each in sold]), strict=True):
         merchant = merchant_of(one.transaction)
         owner = unit.load(member.stream(merchant))
@@ -29,7 +35,25 @@ def refuse_unsigned(unit: Unit, legs: Sequence[Leg], sold: Sequence[Sold]) -> No
             agreed = agreement.need_method(owner, signed, leg.code, today, field)
             amount_fen = sum(share.amount_fen for share in paid_by if share.leg == place)
             if amount_fen:
-                agreement.refuse_amount(owner, agreed, amount_fen, field)
+                used_fen = 0
+                if agreed.day_fen is not None:
+                    used_fen = unit.load(turnover.stream(merchant)).used_fen(today, leg.code)
+                    uses.append(Use(merchant, leg.code, amount_fen))
+                agreement.refuse_amount(owner, agreed, amount_fen, field, used_fen)
+    return tuple(uses)
+
+
+def count(unit: Unit, payment_no: str, uses: Sequence[Use]) -> None:
+    """A payment is started that uses so much of today."""
+    today = shanghai_date(unit.at_us)
+    for one in uses:
+        unit.record(turnover.stream(one.merchant), turnover.count(payment_no, today, one))
+
+
+def give_back(unit: Unit, payment_no: str, day: date, uses: Sequence[Use]) -> None:
+    """It was declined, and had used so much of a day."""
+    for one in uses:
+        unit.record(turnover.stream(one.merchant), turnover.give_back(payment_no, day, one))
 
 
 def known_as(unit: Unit, channel: str, told: Details) -> Details:

@@ -1,68 +1,27 @@
 """Agreements at work: orders, payments, refunds and clearing ask what merchants have signed."""
 
-from datetime import date, timedelta
-from typing import Any, get_args
+from datetime import timedelta
+from typing import get_args
 
 import pytest
-from msgspec.structs import replace
+from hypothesis import given as examples
+from hypothesis import strategies as st
 
-from domain.accounting.commands import HoldMoney
-from domain.channel.commands import RegisterChannel
-from domain.clearing.split import after_own_cut_off
 from domain.kernel import DAY_US, day_end_us, shanghai_date
-from domain.member.agreement import STANDARD, Method, MethodCode, Product, SubMerchant, Terms
+from domain.member.agreement import STANDARD, Method, MethodCode, Product, Terms
 from domain.member.commands import (
     EndMerchantAgreement,
     RegisterMember,
-    SetDebtLimit,
-    SetFeeRule,
-    SignMerchantAgreement,
 )
-from domain.member.terms import Consent
 from domain.money import FeeRule
-from domain.order.commands import Checkout, PayOrder
-from domain.order.order import Mode, OrderLine
-from domain.payment.commands import LegAsked, RechargeWallet, RecordOutcome
-from domain.payment.orders import network_order
-from domain.refusals import Code, Refused
+from domain.order.commands import PayOrder
+from domain.payment import turnover
+from domain.payment.commands import LegAsked, RecordOutcome
+from domain.refusals import Code
 from domain.transaction.commands import ConfirmReceipt, RefundTransaction
-from domain.transaction.transaction import Cleared, RefundCleared
-from tests.books import TEA, Books, refusal
-from tests.examples import BUYER, CONSENT, MERCHANT, PAY_DAY
-
-NEW = "NEWSHOP"
-MODE_OF: dict[str, Mode] = {"ESCROW_PURCHASE": "escrow", "INSTANT_PURCHASE": "instant"}
-METHODS: tuple[MethodCode, ...] = get_args(MethodCode)
-HOUR_US = 3_600_000_000
-SUB, SUB_TEA = "1900000022", "1900000033"
-
-
-@pytest.fixture
-def market(books: Books) -> Books:
-    """A merchant that has signed nothing, every channel, and a buyer with money in the wallet."""
-    books.do(RegisterMember(NEW, "enterprise", "新店", FeeRule(60), "T+1"))
-    for channel in ("UNIONPAY_CARD", "NETSUNION_CARD"):
-        books.do(RegisterChannel(channel))
-    books.do(RechargeWallet("W1", BUYER, "JD_PAY", 100_000))
-    books.do(RecordOutcome("pay-W1", succeeded="S"))
-    return books
-
-
-def sign(books: Books, member: str, terms: Terms, since: date | None = None) -> None:
-    books.do(SignMerchantAgreement(member, since or shanghai_date(books.at_us), terms))
-
-
-def refused(books: Books, command: Any) -> tuple[Code, str]:
-    before = len(books.log)
-    with pytest.raises(Refused) as no:
-        books.do(command)
-    assert len(books.log) == before
-    return no.value.code, no.value.field
-
-
-def checkout(order_no: str, *lines: tuple[str, int], mode: Mode = "escrow") -> Checkout:
-    sold = tuple(OrderLine(merchant, fen, "nuts") for merchant, fen in lines)
-    return Checkout(order_no, BUYER, sold, mode)
+from tests.books import TEA, Books
+from tests.domain.agreeing import METHODS, MODE_OF, NEW, checkout, refused, sign
+from tests.examples import MERCHANT, PAY_DAY
 
 
 @pytest.mark.parametrize("code", METHODS)
@@ -132,6 +91,89 @@ def test_limits_count_for_what_a_leg_pays_of_the_merchants_own_sale(market: Book
     )
 
 
+def daily(fen: int, *more: Method) -> Terms:
+    return Terms(("ESCROW_PURCHASE",), (Method("JD_PAY", day_fen=fen), *more))
+
+
+def used(books: Books, merchant: str, code: str = "JD_PAY") -> int:
+    state: turnover.State = books.state(f"turnover-{merchant}")
+    return state.used_fen(shanghai_date(books.at_us), code)
+
+
+def test_a_day_has_its_limit_and_the_next_one_begins_at_nothing(market: Books) -> None:
+    books = market
+    sign(books, NEW, daily(1_000, Method("WECHAT_PAY")))
+    for order_no, fen in (("O1", 600), ("O2", 401), ("O3", 400), ("O4", 1)):
+        books.place(order_no, (NEW, fen))
+    books.do(PayOrder("P1", "O1", "JD_PAY"))
+    books.do(PayOrder("P1", "O1", "JD_PAY"))  # Again: it counts once.
+    assert refused(books, PayOrder("P2", "O2", "JD_PAY")) == (Code.AGREEMENT_LIMIT, "method")
+    books.do(PayOrder("P3", "O3", "JD_PAY"))
+    assert refused(books, PayOrder("P4", "O4", "JD_PAY")) == (Code.AGREEMENT_LIMIT, "method")
+    books.do(PayOrder("P4", "O4", "WECHAT_PAY"))  # Of a method without a limit.
+    assert (used(books, NEW), used(books, NEW, "WECHAT_PAY")) == (1_000, 0)
+    books.at_us = day_end_us(PAY_DAY) - 1
+    assert refused(books, PayOrder("P2", "O2", "JD_PAY")) == (Code.AGREEMENT_LIMIT, "method")
+    books.at_us += 1
+    books.do(PayOrder("P2", "O2", "JD_PAY"))
+    assert used(books, NEW) == 401
+    books.at_us -= 1  # Dating back uses the newer day.
+    books.place("O5", (NEW, 600))
+    assert refused(books, PayOrder("P5", "O5", "JD_PAY")) == (Code.AGREEMENT_LIMIT, "method")
+
+
+def test_a_declined_payment_gives_back_what_it_counted(market: Books) -> None:
+    """Of every merchant, each leg by its share; and nothing of a day that is over."""
+    books = market
+    sign(books, NEW, daily(1_000, Method("WALLET_BALANCE", day_fen=500)))
+    sign(books, TEA, daily(9_000, Method("WALLET_BALANCE")))
+    books.place("O1", (TEA, 2_000), (NEW, 900))
+    legs = (LegAsked("WALLET_BALANCE", 300), LegAsked("JD_PAY", 2_600))
+    books.do(PayOrder("P1", "O1", legs=legs))
+    wallet = "WALLET_BALANCE"
+    assert (used(books, NEW), used(books, NEW, wallet), used(books, TEA)) == (600, 300, 2_000)
+    books.do(RecordOutcome("pay2-P1", declined="no money"))
+    assert (used(books, NEW), used(books, NEW, wallet), used(books, TEA)) == (0, 0, 0)
+    books.do(PayOrder("P2", "O1", legs=legs))
+    books.at_us += DAY_US
+    books.place("O2", (NEW, 700))
+    books.do(PayOrder("P3", "O2", "JD_PAY"))
+    books.do(RecordOutcome("pay2-P2", declined="no money"))
+    assert (used(books, NEW), used(books, NEW, wallet)) == (700, 0)
+
+
+def test_what_was_paid_and_refunded_has_used_its_day(market: Books) -> None:
+    books = market
+    sign(books, NEW, daily(1_000))
+    books.sell("O1", (NEW, 1_000))
+    books.do(RefundTransaction("R1", f"{NEW}-O1", 1_000))
+    books.place("O2", (NEW, 1))
+    assert refused(books, PayOrder("P2", "O2", "JD_PAY")) == (Code.AGREEMENT_LIMIT, "method")
+
+
+@examples(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 900), st.booleans()), max_size=25))
+def test_what_is_used_of_a_day_is_what_was_started_and_not_declined(
+    told: list[tuple[int, int, bool]],
+) -> None:
+    """Whatever days payments fall on, and whenever they are declined."""
+    state, day, right = turnover.State(), PAY_DAY, 0
+    for number, (later, fen, declined) in enumerate(told):
+        if later == 3:
+            day, right = day + timedelta(days=1), 0
+        use = turnover.Use(NEW, "JD_PAY", fen)
+        facts = turnover.count(f"P{number}", day, use)
+        right += fen
+        if declined:
+            facts += turnover.give_back(f"P{number}", day, use)
+            right -= fen
+        if number and later == 1:  # One of a day that is over is declined now.
+            facts += turnover.give_back("P", day - timedelta(days=1), use)
+        for fact in facts:
+            state = turnover.evolve(state, fact)
+        assert state.used_fen(day, "JD_PAY") == right
+    assert len(state.used) <= 1
+
+
 def test_an_agreement_begins_and_ends_at_midnight_in_shanghai(market: Books) -> None:
     books, tomorrow = market, PAY_DAY + timedelta(days=1)
     sign(books, NEW, STANDARD, tomorrow)
@@ -177,168 +219,6 @@ def test_a_declined_payment_of_an_ended_agreement_is_not_tried_anew(market: Book
     books.do(EndMerchantAgreement(NEW, PAY_DAY))
     books.do(RecordOutcome("pay-P1", declined="no money"))
     assert refused(books, PayOrder("P2", "O1", "JD_PAY")) == (Code.AGREEMENT_MISSING, "method")
-
-
-@pytest.mark.parametrize("days", [0, 1, 30])
-def test_a_sale_is_refunded_until_so_many_days_after_its_payment(market: Books, days: int) -> None:
-    """By the terms of the day it was sold on, whatever was signed since."""
-    books = market
-    sign(books, NEW, replace(STANDARD, refund_days=days))
-    books.sell("O1", (NEW, 1_000))
-    sign(books, NEW, STANDARD)
-    end_us = day_end_us(PAY_DAY + timedelta(days=days))
-    books.at_us = end_us - 1
-    books.do(RefundTransaction("R1", f"{NEW}-O1", 100))
-    books.at_us = end_us
-    late = RefundTransaction("R2", f"{NEW}-O1", 100)
-    assert refused(books, late) == (Code.REFUND_TOO_LATE, "transaction_id")
-    assert books.do(RefundTransaction("R1", f"{NEW}-O1", 100))["refund_no"] == "R1"
-    books.sell("O2", (NEW, 1_000))
-    books.at_us += 10_000 * DAY_US
-    books.do(RefundTransaction("R3", f"{NEW}-O2", 100))
-
-
-def test_days_for_a_refund_count_from_the_payment_and_not_from_the_order(market: Books) -> None:
-    books = market
-    sign(books, NEW, replace(STANDARD, refund_days=0))
-    books.place("O1", (NEW, 1_000))
-    books.at_us += DAY_US
-    books.do(PayOrder("P1", "O1", "JD_PAY"))
-    books.do(RecordOutcome("pay-P1", succeeded="S1"))
-    books.do(RefundTransaction("R1", f"{NEW}-O1", 100))
-
-
-@pytest.mark.parametrize(
-    ("agreed_fen", "set_fen", "waits"),
-    [(500, None, True), (None, 500, True), (500, 5_000, True), (5_000, 500, True),
-     (5_000, 5_000, False), (None, None, False)],
-)  # fmt: skip
-def test_the_lower_limit_of_debt_counts(
-    market: Books, agreed_fen: int | None, set_fen: int | None, waits: bool
-) -> None:
-    books = market
-    sign(books, NEW, replace(STANDARD, debt_limit_fen=agreed_fen))
-    books.do(SetDebtLimit(NEW, PAY_DAY, set_fen))
-    for order_no in ("O1", "O2"):
-        books.sell(order_no, (NEW, 1_000))
-        books.do(ConfirmReceipt(f"{NEW}-{order_no}", "buyer"))
-    books.do(RefundTransaction("R1", f"{NEW}-O1", 1_000))
-    pending = f"2241.02.{NEW}"
-    books.do(HoldMoney(pending, "H1", books.balance(pending), "a dispute"))
-    answer = books.do(RefundTransaction("R2", f"{NEW}-O2", 1_000))
-    assert (answer.get("state") == "requested") is waits
-
-
-def _clock(day: date, clock: str) -> int:
-    hour, minute = map(int, clock.split(":"))
-    return day_end_us(day) - DAY_US + hour * HOUR_US + minute * 60_000_000
-
-
-@pytest.mark.parametrize(
-    ("on", "clock", "clears"),
-    [
-        pytest.param(PAY_DAY, "22:29", PAY_DAY, id="before it"),
-        pytest.param(PAY_DAY, "22:30", PAY_DAY + timedelta(days=1), id="at it"),
-        pytest.param(PAY_DAY, "23:59", PAY_DAY + timedelta(days=1), id="after it"),
-        pytest.param(PAY_DAY - timedelta(days=1), "23:59", PAY_DAY, id="the common one was first"),
-        pytest.param(PAY_DAY + timedelta(days=9), "23:59", PAY_DAY, id="the books are behind"),
-    ],
-)
-def test_a_merchants_own_cut_off(on: date, clock: str, clears: date) -> None:
-    assert after_own_cut_off(PAY_DAY, "22:30", _clock(on, clock)) == clears
-    assert after_own_cut_off(PAY_DAY, "", _clock(on, clock)) == PAY_DAY
-
-
-def test_what_is_released_after_it_clears_with_the_next_date(market: Books) -> None:
-    books = market
-    sign(books, NEW, replace(STANDARD, cut_off="22:30"))
-    for order_no in ("O1", "O2", "O3"):
-        books.sell(order_no, (NEW, 1_000))
-    books.sell("O4", (MERCHANT, 1_000))
-    books.at_us = _clock(PAY_DAY, "22:29")
-    books.do(ConfirmReceipt(f"{NEW}-O1", "buyer"))
-    books.at_us = _clock(PAY_DAY, "22:30")
-    for merchant, order_no in ((NEW, "O2"), (MERCHANT, "O4")):
-        books.do(ConfirmReceipt(f"{merchant}-{order_no}", "buyer"))
-    books.do(RefundTransaction("R1", f"{NEW}-O1", 100))
-    batches = [fact.batch for _, fact in books.log if isinstance(fact, Cleared | RefundCleared)]
-    today, next_date = PAY_DAY, PAY_DAY + timedelta(days=1)
-    cleared = ((NEW, today), (NEW, next_date), (MERCHANT, today), (NEW, next_date))
-    assert batches == [f"{merchant}-{on}" for merchant, on in cleared]
-    books.next_day()
-    books.do(ConfirmReceipt(f"{NEW}-O3", "buyer"))
-
-
-def issued(books: Books, instruction_id: str) -> Any:
-    return books.state(f"instruction-{instruction_id}").asked
-
-
-def test_the_merchants_number_goes_with_the_instruction(market: Books) -> None:
-    books = market
-    sign(books, NEW, replace(STANDARD, sub_mchids=(SubMerchant("WECHAT_PAY", SUB),)))
-    sign(books, TEA, replace(STANDARD, sub_mchids=(SubMerchant("WECHAT_PAY", SUB_TEA),)))
-    for number, code in enumerate(("WECHAT_PAY", "JD_PAY")):
-        books.place(f"O{number}", (NEW, 1_000))
-        books.do(PayOrder(f"P{number}", f"O{number}", code))
-    assert [issued(books, one).sub_mchid for one in ("pay-P0", "pay-P1")] == [SUB, ""]
-    books.do(RecordOutcome("pay-P0", succeeded="S0"))
-    sign(books, NEW, STANDARD)  # A refund is of the order it was, under that number.
-    books.do(RefundTransaction("R0", f"{NEW}-O0", 400))
-    states = [books.state(f"instruction-{one}") for one in ("refund-R0", "pay-P0")]
-    assert network_order("refund-R0", *states).sub_mchid == SUB
-
-
-def test_each_part_of_a_combined_order_has_its_own_number(market: Books) -> None:
-    books = market
-    sign(books, NEW, replace(STANDARD, sub_mchids=(SubMerchant("WECHAT_PAY", SUB),)))
-    sign(books, TEA, replace(STANDARD, sub_mchids=(SubMerchant("WECHAT_PAY", SUB_TEA),)))
-    books.place("O1", (NEW, 1_000), (TEA, 2_000), (MERCHANT, 500))
-    books.do(PayOrder("P1", "O1", "WECHAT_PAY"))
-    assert [one.sub_mchid for one in issued(books, "pay-P1").parts] == [SUB, SUB_TEA, ""]
-    state = books.state("instruction-pay-P1")
-    assert [one.sub_mchid for one in network_order("pay-P1", state).parts] == [SUB, SUB_TEA, ""]
-    books.do(RecordOutcome("pay-P1", succeeded="S1"))
-    books.do(RefundTransaction("R1", f"{TEA}-O1", 400))
-    states = [books.state(f"instruction-{one}") for one in ("refund-R1", "pay-P1")]
-    assert network_order("refund-R1", *states).sub_mchid == SUB_TEA
-
-
-def test_a_change_of_fees_has_its_notice_to_the_day(books: Books) -> None:
-    rule, first = FeeRule(80), PAY_DAY + timedelta(days=30)
-
-    def change(since: date, **more: Any) -> SetFeeRule:
-        return SetFeeRule(MERCHANT, since, rule, **more)
-
-    assert refused(books, change(first)) == (Code.CONSENT_MISSING, "consent")
-    early = change(first - timedelta(days=1), consent=CONSENT)
-    assert refused(books, early) == (Code.NOTICE_TOO_SHORT, "effective_from")
-    books.do(change(first, consent=CONSENT))
-    assert books.state(f"member-{MERCHANT}").fee_rule_on(first) == rule
-    assert books.facts_of(change(first, consent=CONSENT)) == []
-    short = change(PAY_DAY + timedelta(days=6), consent=CONSENT, notice_days=7)
-    assert refusal(books, short) is Code.NOTICE_TOO_SHORT
-    books.do(change(PAY_DAY + timedelta(days=7), consent=CONSENT, notice_days=7))
-
-
-def test_the_first_rule_of_a_merchant_needs_no_notice(books: Books) -> None:
-    books.do(RegisterMember(NEW, "enterprise", "新店"))
-    books.do(SetFeeRule(NEW, PAY_DAY, FeeRule(60)))
-
-
-@pytest.mark.parametrize(
-    ("consent", "code", "field"),
-    [
-        (Consent("", PAY_DAY, "D1"), Code.TEXT_INVALID, "consent.by"),
-        (Consent("ZHANG", PAY_DAY, ""), Code.TEXT_INVALID, "consent.document"),
-        (Consent("ZHANG", PAY_DAY, "x" * 201), Code.TEXT_INVALID, "consent.document"),
-        (Consent("ZHANG", PAY_DAY + timedelta(days=1), "D1"), Code.TERMS_INVALID, "consent.on"),
-    ],
-)
-def test_a_consent_is_somebodys_of_a_day_that_has_come(
-    books: Books, consent: Consent, code: Code, field: str
-) -> None:
-    change = SetFeeRule(MERCHANT, PAY_DAY + timedelta(days=30), FeeRule(80), consent)
-    assert refused(books, change) == (code, field)
 
 
 def test_a_merchant_registers_with_its_agreement_or_cannot_be_paid(books: Books) -> None:

@@ -161,6 +161,7 @@ def _but(**fields: Any) -> Terms:
         pytest.param(_but(methods=(Method("JD_PAY", 0),)), "methods", id="from nothing"),
         pytest.param(_but(methods=(Method("JD_PAY", 5, 4),)), "methods", id="most below least"),
         pytest.param(_but(methods=(Method("JD_PAY", 1, MAX_FEN + 1),)), "methods", id="too much"),
+        pytest.param(_but(methods=(Method("JD_PAY", 5, 9, 4),)), "methods", id="a day below one"),
         pytest.param(
             _but(sub_mchids=(SubMerchant("WECHAT_PAY", "a b"),)), "sub_mchids", id="a number"
         ),

@@ -30,7 +30,7 @@ def test_every_version_is_a_row(books: Connection, size: int) -> None:
         RELEASE_DAY,
         True,
         ("ESCROW_PURCHASE", "INSTANT_PURCHASE"),
-        (Method("JD_PAY"), Method("WECHAT_PAY", 100, 5_000_000)),
+        (Method("JD_PAY"), Method("WECHAT_PAY", 100, 5_000_000, 90_000_000)),
         (SubMerchant("WECHAT_PAY", "1900000022"),),
         365,
         50_000,
