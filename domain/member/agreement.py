@@ -107,6 +107,11 @@ def terms_on(owner: member.State, state: State, day: date) -> Terms | None:
     return next((terms for since, terms in reversed(state.versions) if since <= day), before)
 
 
+def has_begun(state: State, day: date) -> bool:
+    """Whether an agreement, or the end of one, has begun by a date."""
+    return any(since <= day for since, _ in state.versions)
+
+
 def need_product(
     owner: member.State, state: State, product: Product, day: date, field: str
 ) -> Terms:

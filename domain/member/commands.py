@@ -3,6 +3,8 @@
 from datetime import date
 from typing import Literal
 
+from msgspec import UNSET, UnsetType
+
 from domain.fields import checked_member_id, checked_text
 from domain.kernel import Command, Unit, shanghai_date
 from domain.member import agreement, api_access, card, member
@@ -22,7 +24,8 @@ class RegisterMember(Command, frozen=True):
     fee_rule: FeeRule | None = None
     settlement_cycle: str | None = None
     max_transfer_fen: int | None = None
-    agreement: Terms | None = None
+    # Unset it is not written: requests of before have the digest they had.
+    agreement: Terms | UnsetType | None = UNSET
 
 
 class AddOperator(Command, frozen=True):
@@ -36,7 +39,7 @@ class RemoveOperator(Command, frozen=True):
     operator_id: str
 
 
-class SetFeeRule(Command, frozen=True):
+class SetFeeRule(Command, frozen=True, omit_defaults=True):
     """A change has the merchant's consent and begins after `notice_days`, which the door brings in
     from a setting; the first rule needs neither."""
 
@@ -127,7 +130,7 @@ def register_member(unit: Unit, command: RegisterMember) -> dict[str, object]:
         terms = member.SettlementTerms(command.settlement_cycle, command.max_transfer_fen)
         facts = member.set_settlement_terms(unit.load(stream), today, terms, today)
         unit.record(stream, facts)
-    if command.agreement is not None:
+    if isinstance(command.agreement, Terms):
         _sign(unit, command.member_id, today, command.agreement)
     return {"member_id": command.member_id, "kind": command.kind}
 

@@ -1,17 +1,19 @@
 """Agreements at work: orders, payments, refunds and clearing ask what merchants have signed."""
 
 from datetime import timedelta
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
+from msgspec import json
 
 from domain.kernel import DAY_US, day_end_us, shanghai_date
 from domain.member.agreement import STANDARD, Method, MethodCode, Product, Terms
 from domain.member.commands import (
     EndMerchantAgreement,
     RegisterMember,
+    SetFeeRule,
 )
 from domain.money import FeeRule
 from domain.order.commands import PayOrder
@@ -234,3 +236,25 @@ def test_a_merchant_registers_with_its_agreement_or_cannot_be_paid(books: Books)
     assert refused(books, bad) == (Code.TERMS_INVALID, "products")
     person = RegisterMember("D", "personal", "d", agreement=STANDARD)
     assert refused(books, person) == (Code.MEMBER_KIND_WRONG, "member_id")
+
+
+@pytest.mark.parametrize(
+    ("command", "body"),
+    [
+        pytest.param(
+            RegisterMember("A", "enterprise", "a", FeeRule(60), "T+1"),
+            b'{"member_id":"A","kind":"enterprise","name":"a","fee_rule":{"rate_bps":60,"fixed_fen":0,'
+            b'"min_fen":0,"cap_fen":null},"settlement_cycle":"T+1","max_transfer_fen":null}',
+            id="a registration",
+        ),
+        pytest.param(
+            SetFeeRule("A", PAY_DAY, FeeRule(60)),
+            b'{"member_id":"A","effective_from":"2010-12-01","rule":{"rate_bps":60,"fixed_fen":0,'
+            b'"min_fen":0,"cap_fen":null}}',
+            id="a fee rule",
+        ),
+    ],
+)
+def test_requests_of_before_have_the_digest_they_had(command: Any, body: bytes) -> None:
+    """What was sent before there were agreements is known again: nothing new is written of it."""
+    assert json.encode(command) == body

@@ -131,7 +131,9 @@ class _Foreseeing:
         on = shanghai_date(one.placed_at_us)
         for line in one.lines:
             owner, signed = self._agreed(line.merchant)
-            if owner.kind is None or (owner.needs_agreement and not signed.versions):
+            if owner.kind is None or (
+                owner.needs_agreement and not agreement.has_begun(signed, on)
+            ):
                 continue
             try:
                 agreement.need_product(owner, signed, "ESCROW_PURCHASE", on, "merchant")

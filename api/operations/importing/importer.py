@@ -154,7 +154,7 @@ class Importer:
         requests: list[Request] = []
         for row, version, known in known_merchants(self._desk.ledger, self._feed):
             requests += _terms(row, version, known, first, since)
-            if known.needs_agreement and not self._has_signed(row.merchant):
+            if known.needs_agreement and not self._has_signed(row.merchant, first):
                 requests.append(_signing(row, version, first))
         answers = self._tally.count(in_chunks(self._desk.ledger, requests))
         for one, answer in zip(requests, answers, strict=True):
@@ -165,8 +165,9 @@ class Importer:
                 self._feed.rejects.add(reject)
         refuse_merchants(None, self._feed)
 
-    def _has_signed(self, merchant: str) -> bool:
-        return bool(self._desk.ledger.state(agreement.stream(merchant)).versions)
+    def _has_signed(self, merchant: str, first: date) -> bool:
+        """Whether anything was signed, or ended, that has begun on the feed's first day."""
+        return agreement.has_begun(self._desk.ledger.state(agreement.stream(merchant)), first)
 
     def _take_up_timers(self) -> None:
         """Transactions of earlier feeds, or of live trade, that wait for their confirmation; after
@@ -341,7 +342,7 @@ def _terms(
 
 
 def _signing(row: MerchantRow, version: int, first: date) -> Request:
-    """A merchant that was registered without an agreement signs what a feed needs."""
+    """A merchant that has no agreement yet on the feed's first day signs what a feed needs."""
     command = SignMerchantAgreement(row.merchant, first, STANDARD)
     return request(f"agreement:{row.merchant}:{version}", _begins_us(first), command, ACTOR)
 
