@@ -71,7 +71,7 @@ class Terms(Struct, frozen=True, omit_defaults=True):
 
 # Escrow by every payment code: what merchants had before there were agreements, beside mode instant
 # by its addendum.
-STANDARD = Terms(("ESCROW_PURCHASE",), tuple(Method(code) for code in get_args(MethodCode)))
+STANDARD = Terms(("ESCROW_PURCHASE",), tuple(Method(code) for code in sorted(get_args(MethodCode))))
 
 
 class Signed(Fact, frozen=True):
