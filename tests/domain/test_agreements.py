@@ -243,8 +243,9 @@ def test_a_merchant_registers_with_its_agreement_or_cannot_be_paid(books: Books)
     [
         pytest.param(
             RegisterMember("A", "enterprise", "a", FeeRule(60), "T+1"),
-            b'{"member_id":"A","kind":"enterprise","name":"a","fee_rule":{"rate_bps":60,"fixed_fen":0,'
-            b'"min_fen":0,"cap_fen":null},"settlement_cycle":"T+1","max_transfer_fen":null}',
+            b'{"member_id":"A","kind":"enterprise","name":"a","fee_rule":{"rate_bps":60,'
+            b'"fixed_fen":0,"min_fen":0,"cap_fen":null},"settlement_cycle":"T+1",'
+            b'"max_transfer_fen":null}',
             id="a registration",
         ),
         pytest.param(
