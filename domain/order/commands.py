@@ -147,7 +147,7 @@ def pay_order(unit: Unit, command: PayOrder) -> dict[str, object]:
         # Its instruction was carried out and will not be again: the order would wait for ever.
         raise Refused(Code.PAYMENT_EXISTS, "payment_no", f"{payment_no} was tried before")
     if facts:
-        uses = signed.refuse_unsigned(unit, legs, sold)
+        uses = signed.refuse_unsigned(unit, legs, sold, by_legs=bool(command.legs))
         for line in placed.lines:
             refuse_unbookable(unit, account_id(ESCROW, line.merchant), line.amount_fen)
         facts = order.start_payment(state, payment_no, shanghai_date(unit.at_us), uses)

@@ -19,8 +19,11 @@ from domain.payment.plan import Leg, merchant_of, shares
 from domain.payment.turnover import Use
 
 
-def refuse_unsigned(unit: Unit, legs: Sequence[Leg], sold: Sequence[Sold]) -> tuple[Use, ...]:
-    """What the payment would use of days' limits.
+def refuse_unsigned(
+    unit: Unit, legs: Sequence[Leg], sold: Sequence[Sold], *, by_legs: bool
+) -> tuple[Use, ...]:
+    """What the payment would use of days' limits. `by_legs`: it was asked for by its legs, not by
+    one method.
 
     Raises Refused(AGREEMENT_MISSING | AGREEMENT_LIMIT) naming the method of the plan that a
     merchant has not signed for today, or not for so much.
@@ -31,7 +34,7 @@ def refuse_unsigned(unit: Unit, legs: Sequence[Leg], sold: Sequence[Sold]) -> tu
         owner = unit.load(member.stream(merchant))
         signed = unit.load(agreement.stream(merchant))
         for place, leg in enumerate(legs):
-            field = "method" if len(legs) == 1 else f"legs[{place}].method"
+            field = f"legs[{place}].method" if by_legs else "method"
             agreed = agreement.need_method(owner, signed, leg.code, today, field)
             amount_fen = sum(share.amount_fen for share in paid_by if share.leg == place)
             if amount_fen:

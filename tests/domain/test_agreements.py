@@ -61,6 +61,11 @@ def test_every_merchant_of_an_order_must_have_signed_every_leg(market: Books) ->
         Code.AGREEMENT_MISSING,
         "legs[1].method",
     )
+    legs = (LegAsked("WECHAT_PAY", 3_000),)
+    assert refused(books, PayOrder("P1", "O1", legs=legs)) == (
+        Code.AGREEMENT_MISSING,
+        "legs[0].method",
+    )
     legs = (LegAsked("WALLET_BALANCE", 500), LegAsked("JD_PAY", 2_500))
     assert books.do(PayOrder("P1", "O1", legs=legs))["instruction_ids"] == ["pay2-P1"]
     instant = checkout("O2", (MERCHANT, 1_000), (NEW, 2_000), mode="instant")

@@ -51,6 +51,26 @@ def versions(desk: Desk, merchant: str) -> Any:
     return desk.ledger.state(agreement.stream(merchant)).versions
 
 
+def test_a_refund_after_its_days_is_foreseen(database_url: str, feed: Path) -> None:
+    """Of a sale of the feed, and of one that is in the books by then."""
+    refunds = feed / "refunds.csv"
+    header = "refund_no,requested_at,order_no,merchant,amount\n"
+    rows = [f"R{day},2011-01-0{day}T10:00:00+08:00,1,SHOP1,100\n" for day in (4, 5, 6, 7)]
+    refunds.write_text(header + "".join(rows[:3]))
+    days = Terms(("ESCROW_PURCHASE",), STANDARD.methods, refund_days=1)
+    with open_books(database_url) as desk:
+        do(desk, BARE, SignMerchantAgreement("SHOP1", DAY, days))
+        for late in ([4], [4, 5]):
+            foreseen = read_feed(feed)
+            foresee(desk.ledger, foreseen)
+            _, importer = import_feed(desk, feed)
+            for rejects in (foreseen.rejects, importer.rejects):
+                assert [(one.line, one.code) for one in rejects] == [
+                    (line, Code.REFUND_TOO_LATE) for line in late
+                ]
+            refunds.write_text(header + "".join(rows))
+
+
 @pytest.mark.parametrize(
     ("before", "refused"),
     [

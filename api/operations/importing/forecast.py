@@ -7,7 +7,7 @@ pass (an account that is frozen, a channel that declines) is not.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 from itertools import groupby, islice
 from typing import TypeVar
 
@@ -143,6 +143,19 @@ class _Foreseeing:
                 return why
         return None
 
+    def _refund_until(
+        self, sold: transaction.State, transaction_id: str, paid_us: int
+    ) -> date | None:
+        """The last date of a refund, by what the sale is or will be sold under."""
+        if sold.status not in ("none", "created"):
+            return sold.refund_until
+        if sold.created is not None:
+            return transaction.refund_until(sold, shanghai_date(paid_us))
+        owner, signed = self._agreed(transaction.merchant_of(transaction_id))
+        terms = agreement.terms_on(owner, signed, on := shanghai_date(paid_us))
+        days = None if terms is None else terms.refund_days
+        return None if days is None else on + timedelta(days=days)
+
     def _agreed(self, merchant: str) -> tuple[member.State, agreement.State]:
         """A merchant and its agreement, read once."""
         if merchant not in self._merchants:
@@ -161,6 +174,7 @@ class _Foreseeing:
             left_fen, paid_us = sold.refundable_fen, sold.confirm_by_us - CONFIRM_AFTER_US
             if sold.status in ("none", "created") and sale is not None:
                 left_fen, paid_us = sale.amount_fen, sale.at_us
+            until = self._refund_until(sold, group[0].transaction_id, paid_us)
             for item in group:
                 if item.row is None:
                     continue
@@ -171,6 +185,7 @@ class _Foreseeing:
                         raise Refused(Code.REFUND_REJECTED, "refund_no", asked.rejected)
                     if not is_known:
                         _refuse_refund(item, sold, sale, left_fen, paid_us)
+                        _refuse_late(item, until)
                         left_fen -= item.amount_fen
                 except Refused as why:
                     self._refuse(item.row, why)
@@ -216,6 +231,13 @@ def _refuse_refund(
     if item.amount_fen > left_fen:
         detail = f"{item.amount_fen} fen asked, {left_fen} fen left to refund"
         raise Refused(Code.REFUND_EXCEEDS_PAID, "amount", detail)
+
+
+def _refuse_late(item: _Item, until: date | None) -> None:
+    on = shanghai_date(item.at_us)
+    if until is not None and on > until:
+        detail = f"asked for on {on}, and possible until {until}"
+        raise Refused(Code.REFUND_TOO_LATE, "requested_at", detail)
 
 
 def _lines(checkout: FeedOrder) -> tuple[OrderLine, ...]:
