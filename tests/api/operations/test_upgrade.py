@@ -49,7 +49,7 @@ def old_url(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]
         patched.setattr(opening, "_refuse_unfinished", lambda *_, **__: None)  # It knew no such.
         ledger = Ledger.open(database_url)
     shops = [
-        (PAID_AT + n * DAY_US, shop(shop, shop, FeeRule(60), "T+1")) for n, shop in enumerate(SHOPS)
+        (PAID_AT + n * DAY_US, shop(one, one, FeeRule(60), "T+1")) for n, one in enumerate(SHOPS)
     ]
     opened = [(PAID_AT, OpenBooks(PAY_DAY)), (PAID_AT, RegisterMember(BUYER, "personal", "Li"))]
     with closing(ledger):
