@@ -21,6 +21,7 @@ from domain.order.commands import PayOrder
 from domain.payment.commands import RecordOutcome
 from domain.payment.orders import network_order
 from domain.refusals import Code
+from domain.settlement.commands import SealBatch
 from domain.transaction.commands import ConfirmReceipt, RefundTransaction
 from domain.transaction.transaction import Cleared, RefundCleared
 from tests.books import TEA, Books, refusal
@@ -114,8 +115,16 @@ def test_what_is_released_after_it_clears_with_the_next_date(market: Books) -> N
     today, next_date = PAY_DAY, PAY_DAY + timedelta(days=1)
     cleared = ((NEW, today), (NEW, next_date), (MERCHANT, today), (NEW, next_date))
     assert batches == [f"{merchant}-{on}" for merchant, on in cleared]
+    early = SealBatch(f"{NEW}-{next_date}")
     books.next_day()
+    books.do(SealBatch(f"{NEW}-{today}"))
+    assert refused(books, early)[0] is Code.BATCH_STATE_WRONG  # Its date is collecting now.
+    books.at_us = _clock(next_date, "09:00")
     books.do(ConfirmReceipt(f"{NEW}-O3", "buyer"))
+    books.next_day()
+    books.do(early)
+    sealed = [books.state(f"settlement-{NEW}-{on}") for on in (today, next_date)]
+    assert [(one.count, one.net_fen) for one in sealed] == [(1, 994), (3, 994 + 994 - 99)]
 
 
 def issued(books: Books, instruction_id: str) -> Any:
