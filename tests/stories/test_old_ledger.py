@@ -160,20 +160,20 @@ def test_it_takes_a_payment_of_several_legs(desk: AppContext) -> None:
 
 def test_its_merchants_go_on_until_they_sign_and_then_as_they_have_signed(desk: AppContext) -> None:
     """No agreement was ever recorded for them: that they registered without says what they may."""
-    for order_no in ("A1", "A2"):
+    for order_no in ("SIGN1", "SIGN2"):
         do(desk, Checkout(order_no, BUYER, (OrderLine(TEA, 500, SUBJECT),)))
-    do(desk, PayOrder("PA1", "A1", "WECHAT_PAY"))
+    do(desk, PayOrder("PSIGN1", "SIGN1", "WECHAT_PAY"))
     terms = Terms(("ESCROW_PURCHASE",), (Method("JD_PAY"),))
     do(desk, SignMerchantAgreement(TEA, shanghai_date(AT_US), terms))
     with pytest.raises(Refused) as no:
-        do(desk, PayOrder("PA2", "A2", "WECHAT_PAY"))
+        do(desk, PayOrder("PSIGN2", "SIGN2", "WECHAT_PAY"))
     assert (no.value.code, no.value.field) == (Code.AGREEMENT_MISSING, "method")
-    do(desk, PayOrder("PA2", "A2", "JD_PAY"))
-    for number in ("PA1", "PA2"):
+    do(desk, PayOrder("PSIGN2", "SIGN2", "JD_PAY"))
+    for number in ("PSIGN1", "PSIGN2"):
         do(desk, RecordOutcome(f"pay-{number}", succeeded=f"S-{number}"))
     do(desk, EndMerchantAgreement(TEA, shanghai_date(AT_US)))
     with pytest.raises(Refused) as no:
-        do(desk, Checkout("A3", BUYER, (OrderLine(TEA, 500, SUBJECT),)))
+        do(desk, Checkout("SIGN3", BUYER, (OrderLine(TEA, 500, SUBJECT),)))
     assert (no.value.code, no.value.field) == (Code.AGREEMENT_MISSING, "mode")
-    do(desk, RefundTransaction("RA1", f"{TEA}-A1", 500))
+    do(desk, RefundTransaction("RSIGN1", f"{TEA}-SIGN1", 500))
     sound(desk)
