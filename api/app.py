@@ -155,7 +155,8 @@ def _known(
 def _configured(context: AppContext, settings: Settings, place: Place) -> AppContext:
     """What the settings say, and whether another process of the server decides commands."""
     passed_on = None if place.first else PassedOn(context.ledger, place, place.ends[0])
-    limits = Limits(settings.refund_alone, settings.approval_hours * HOUR_US)
+    open_us = settings.approval_hours * HOUR_US
+    limits = Limits(settings.refund_alone, open_us, settings.fee_notice_days)
     rates = Rates(settings.rate, place.counted)
     return replace(context, rates=rates, limits=limits, passed_on=passed_on)
 

@@ -129,6 +129,8 @@ class Settings(BaseSettings):
     # A refund above so many fen needs two persons; and how long a proposal is open.
     refund_alone: Annotated[int | None, BeforeValidator(_fen_or_off)] = 5_000_000
     approval_hours: Annotated[int, _whole(1, 720, "a number of hours from 1 to 720")] = 72
+    # How many days of notice a change of a merchant's fees needs.
+    fee_notice_days: Annotated[int, _whole(0, 365, "a number of days from 0 to 365")] = 30
     # The settings file of channels over a network; the scripted one in this process when empty.
     channels: str = ""
     # The vault of personal data: its database, beside the ledger when empty; its keys, in a file or

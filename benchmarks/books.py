@@ -7,6 +7,7 @@ from domain.clearing.commands import OpenBooks
 from domain.kernel import SHANGHAI, Command, Request, to_us
 from domain.ledger.answer import Answer
 from domain.ledger.ledger import Ledger
+from domain.member.agreement import STANDARD
 from domain.member.commands import RegisterMember
 from domain.money import FeeRule
 from domain.payment.commands import RechargeWallet, RecordOutcome
@@ -57,7 +58,9 @@ def open_market(ledger: Ledger, merchants: int, buyers: int) -> tuple[list[str],
     requests = [
         request(
             f"register:{shop}",
-            RegisterMember(shop, "enterprise", shop, fee_rule=FEE, settlement_cycle="D+0"),
+            RegisterMember(
+                shop, "enterprise", shop, fee_rule=FEE, settlement_cycle="D+0", agreement=STANDARD
+            ),
         )
         for shop in shops
     ]

@@ -30,7 +30,7 @@ from domain.channel import channel
 from domain.channel import commands as channels
 from domain.clearing import commands as clearing
 from domain.kernel import Command
-from domain.member import api_access, binding, card, member, staff, staffing
+from domain.member import agreement, api_access, binding, card, member, staff, staffing
 from domain.member import commands as membership
 from domain.order import commands as ordering
 from domain.order import order, surplus
@@ -72,7 +72,8 @@ class Handling(NamedTuple):
 
 def _checkout(command: ordering.Checkout) -> list[str]:
     sellers = [member.stream(line.merchant) for line in command.lines]
-    return [member.stream(command.buyer), *sellers]
+    signed = [agreement.stream(line.merchant) for line in command.lines]
+    return [member.stream(command.buyer), *sellers, *signed]
 
 
 def _ordered(command: ordering.Checkout) -> list[str]:
@@ -154,6 +155,10 @@ def _register(command: membership.RegisterMember) -> list[str]:
 
 def _member(command: Any) -> list[str]:
     return [member.stream(command.member_id)]
+
+
+def _agreement(command: Any) -> list[str]:
+    return [member.stream(command.member_id), agreement.stream(command.member_id)]
 
 
 def _api(command: Any) -> list[str]:
@@ -238,6 +243,12 @@ COMMANDS: dict[type[Command], Handling] = {
     ),
     membership.SignAgreement: Handling("member.sign_agreement", membership.sign_agreement, _member),
     membership.EndAgreement: Handling("member.end_agreement", membership.end_agreement, _member),
+    membership.SignMerchantAgreement: Handling(
+        "agreement.sign", membership.sign_merchant_agreement, _agreement
+    ),
+    membership.EndMerchantAgreement: Handling(
+        "agreement.end", membership.end_merchant_agreement, _agreement
+    ),
     membership.SetDebtLimit: Handling("member.set_debt_limit", membership.set_debt_limit, _member),
     membership.SetApiCommands: Handling(
         "member.set_api_commands", membership.set_api_commands, _api

@@ -14,7 +14,7 @@ from domain.cashier import session
 from domain.channel import channel
 from domain.clearing import day
 from domain.kernel import Fact
-from domain.member import api_access, card, member, staff
+from domain.member import agreement, api_access, card, member, staff
 from domain.order import order
 from domain.payment import (
     allowance,
@@ -23,6 +23,7 @@ from domain.payment import (
     payment,
     suspense,
     transfer,
+    turnover,
     withdrawal,
 )
 from domain.screening import lists, match
@@ -38,6 +39,8 @@ EVENTS: dict[str, type[Fact]] = {
     "member.agreement_signed.1": member.AgreementSigned,
     "member.agreement_ended.1": member.AgreementEnded,
     "member.debt_limit_set.1": member.DebtLimitSet,
+    "agreement.signed.1": agreement.Signed,
+    "agreement.ended.1": agreement.Ended,
     "access.commands_given.1": api_access.CommandsGiven,
     "staff.appointed.1": staff.Appointed,
     "staff.dismissed.1": staff.Dismissed,
@@ -135,6 +138,8 @@ EVENTS: dict[str, type[Fact]] = {
     "refund.part_failed.1": refund.PartFailed,
     "refund.unknown.1": refund.BecameUnknown,
     "refund.known.1": refund.BecameKnown,
+    "turnover.counted.1": turnover.Counted,
+    "turnover.given_back.1": turnover.GivenBack,
     "order.placed.1": order.Placed,
     "order.payment_started.1": order.PaymentStarted,
     "order.payment_declined.1": order.PaymentDeclined,
@@ -207,6 +212,7 @@ AGGREGATES: dict[str, ModuleType] = {
     "transfer": transfer,
     "withdrawal": withdrawal,
     "allowance": allowance,
+    "turnover": turnover,
     "suspense": suspense,
     "transaction": transaction,
     "refund": refund,
@@ -217,6 +223,7 @@ AGGREGATES: dict[str, ModuleType] = {
     "channel": channel,
     "calendar": published,
     "staff": staff,
+    "agreement": agreement,
     "access": api_access,
     "approval": approval,
     "cashier": session,

@@ -33,6 +33,9 @@ class Code(StrEnum):
     TERMS_MISSING = "terms_missing"
     TERMS_INVALID = "terms_invalid"
     AGREEMENT_MISSING = "agreement_missing"
+    AGREEMENT_LIMIT = "agreement_limit"
+    CONSENT_MISSING = "consent_missing"
+    NOTICE_TOO_SHORT = "notice_too_short"
     # Personal data, cards.
     VAULT_LOCKED = "vault_locked"
     VAULT_DAMAGED = "vault_damaged"
@@ -118,6 +121,7 @@ class Code(StrEnum):
     CONFIRMATION_TOO_EARLY = "confirmation_too_early"
     REFUND_EXISTS = "refund_exists"
     REFUND_NOT_FOUND = "refund_not_found"
+    REFUND_TOO_LATE = "refund_too_late"
     REFUND_EXCEEDS_PAID = "refund_exceeds_paid"
     REFUND_STATE_WRONG = "refund_state_wrong"
     REFUND_REJECTED = "refund_rejected"
@@ -170,7 +174,10 @@ MEANING: dict[Code, str] = {
     Code.OPERATOR_NOT_FOUND: "The member has no operator with this id.",
     Code.TERMS_MISSING: "The merchant has no fee rule or settlement cycle in force on the date.",
     Code.TERMS_INVALID: "A term is malformed, or takes effect in the past.",
-    Code.AGREEMENT_MISSING: "The merchant has no agreement for this product in force on the date.",
+    Code.AGREEMENT_MISSING: "The merchant has not signed this product or method for the date.",
+    Code.AGREEMENT_LIMIT: "The payment is outside what the merchant has agreed for the method.",
+    Code.CONSENT_MISSING: "A change of fees needs the merchant's consent.",
+    Code.NOTICE_TOO_SHORT: "A change of fees takes effect only after the notice period.",
     Code.VAULT_LOCKED: "This needs the vault of personal data, and its key is not configured.",
     Code.VAULT_DAMAGED: "The vault holds what its keys did not seal; an operator must look at it.",
     Code.CARD_SECRET: "CVN2, expiry, PIN and track data of a card are never taken.",
@@ -251,6 +258,7 @@ MEANING: dict[Code, str] = {
     Code.CONFIRMATION_TOO_EARLY: "The time for automatic confirmation has not come.",
     Code.REFUND_EXISTS: "A refund with this number already exists.",
     Code.REFUND_NOT_FOUND: "No refund has this number.",
+    Code.REFUND_TOO_LATE: "The days in which the transaction may be refunded are over.",
     Code.REFUND_EXCEEDS_PAID: "The refunds of a transaction may not exceed what was paid.",
     Code.REFUND_STATE_WRONG: "The refund does not wait for an approval.",
     Code.REFUND_REJECTED: "An operator rejected this refund; its number is used up.",

@@ -3,6 +3,7 @@
 from projections.engine.model import ReadModel
 from projections.models import (
     account_days,
+    agreements,
     approvals,
     authority_orders,
     balances,
@@ -57,6 +58,7 @@ READ_MODELS: dict[str, ReadModel] = {
     "permissions": permissions.MODEL,
     "reserves": reserves.MODEL,
     "deposits": deposits.MODEL,
+    "agreements": agreements.MODEL,
 }
 
 

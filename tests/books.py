@@ -32,6 +32,7 @@ from tests.examples import (
     PAY_DAY,
     SUBJECT,
 )
+from tests.shops import shop
 
 TEA = "TEAHOUSE"
 
@@ -94,8 +95,8 @@ class Books:
         self.do(OpenBooks(PAY_DAY))
         self.do(RegisterMember(BUYER, "personal", BUYER_NAME))
         self.do(RegisterMember(FRIEND, "personal", "韩梅梅"))
-        self.do(RegisterMember(MERCHANT, "enterprise", MERCHANT_NAME, FeeRule(60), "T+1"))
-        self.do(RegisterMember(TEA, "enterprise", "茶叶店", FeeRule(100, 5), "D+0", 4_000))
+        self.do(shop(MERCHANT, MERCHANT_NAME, FeeRule(60), "T+1"))
+        self.do(shop(TEA, "茶叶店", FeeRule(100, 5), "D+0", 4_000))
         return self
 
     def agree(self, *merchants: str) -> "Books":

@@ -23,10 +23,20 @@ from domain.channel import channel
 from domain.clearing import day
 from domain.events import NAMES
 from domain.kernel import DAY_US, Fact, Recorded
-from domain.member import api_access, card, member, staff
+from domain.member import agreement, api_access, card, member, staff
+from domain.member.agreement import STANDARD
+from domain.member.terms import Consent
 from domain.money import FeeRule
 from domain.order import order
-from domain.payment import allowance, contradiction, instruction, payment, suspense, withdrawal
+from domain.payment import (
+    allowance,
+    contradiction,
+    instruction,
+    payment,
+    suspense,
+    turnover,
+    withdrawal,
+)
 from domain.payment import transfer as transfers
 from domain.payment.asked import Destination
 from domain.payment.plan import Leg, Share
@@ -50,6 +60,7 @@ SETTLED_AT = PAID_AT + 8 * DAY_US
 
 AMOUNT, FEE, NET = 10_000, 60, 9_940
 FEE_RULE = FeeRule(60)
+CONSENT = Consent("ZHANG", PAY_DAY, "FEE-2010-7")
 BATCH_ID = f"{MERCHANT}-{RELEASE_DAY}"
 PAYOUT_NO, RETRY_NO = f"payout-{BATCH_ID}-1", f"payout-{BATCH_ID}-2"
 DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -72,6 +83,8 @@ EXAMPLES: dict[str, Fact] = {
     "member.agreement_signed.1": member.AgreementSigned("instant", PAY_DAY),
     "member.agreement_ended.1": member.AgreementEnded("instant", SETTLE_DAY),
     "member.debt_limit_set.1": member.DebtLimitSet(PAY_DAY, 50_000),
+    "agreement.signed.1": agreement.Signed(PAY_DAY, STANDARD),
+    "agreement.ended.1": agreement.Ended(SETTLE_DAY),
     "access.commands_given.1": api_access.CommandsGiven(
         RELEASE_DAY, ("order.checkout", "order.pay")
     ),
@@ -279,6 +292,8 @@ EXAMPLES: dict[str, Fact] = {
     ),
     "refund.unknown.1": refund.BecameUnknown("no answer within 30 s"),
     "refund.known.1": refund.BecameKnown(""),
+    "turnover.counted.1": turnover.Counted(PAYMENT_NO, PAY_DAY, "JD_PAY", AMOUNT),
+    "turnover.given_back.1": turnover.GivenBack(PAYMENT_NO, PAY_DAY, "JD_PAY", AMOUNT),
     "order.placed.1": order.Placed(
         BUYER, "escrow", (order.OrderLine(MERCHANT, AMOUNT, SUBJECT, 2),), AMOUNT
     ),

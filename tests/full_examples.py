@@ -1,5 +1,7 @@
 """Examples of facts with every optional field told: what `examples.py` leaves out is stored too."""
 
+from datetime import date
+
 from domain.accounting import reserve
 from domain.accounting.rules import refund as refund_rules
 from domain.accounting.rules import release, settlement
@@ -10,10 +12,12 @@ from domain.channel import channel
 from domain.channel.network import PaidPart
 from domain.channel.routing import Choice, Rejected
 from domain.kernel import Fact
-from domain.member import api_access, card, member
+from domain.member import agreement, api_access, card, member
+from domain.order import order
 from domain.payment import contradiction, instruction, payment, suspense
 from domain.payment.asked import Destination, Part
 from domain.payment.commands import LegAsked
+from domain.payment.turnover import Use
 from domain.settlement import batch
 from domain.transaction import refund, transaction
 from tests.examples import (
@@ -21,27 +25,44 @@ from tests.examples import (
     BATCH_ID,
     BUYER,
     CARD,
+    CONFIRM_BY,
+    CONSENT,
     FEE,
+    FEE_RULE,
     HOLDER,
     MERCHANT,
+    MERCHANT_NAME,
     NET,
     ORDER_NO,
     PAID_AT,
     PARTICULARS,
     PAY_DAY,
+    PAYMENT_NO,
     PAYOUT_NO,
+    PURCHASE,
     RELEASE_DAY,
     RESERVE_DAY,
     SETTLE_DAY,
+    SHARES,
+    SUBJECT,
 )
 
 DIGEST = "ab" * 32
 WECHAT = "WECHAT_PAY"
 PARTS = (
-    Part(f"{MERCHANT}-{ORDER_NO}", "part1-P1001", 6_000),
+    Part(f"{MERCHANT}-{ORDER_NO}", "part1-P1001", 6_000, "1900000022"),
     Part(f"TEA-{ORDER_NO}", "part2-P1001", 4_000),
 )
 PAID = (PaidPart("part1-P1001", "4200001", 6_000), PaidPart("part2-P1001", "4200002", 4_120))
+
+AGREED = agreement.Terms(
+    ("ESCROW_PURCHASE", "INSTANT_PURCHASE"),
+    (agreement.Method("JD_PAY"), agreement.Method("WECHAT_PAY", 100, 5_000_000, 90_000_000)),
+    (agreement.SubMerchant("WECHAT_PAY", "1900000022"),),
+    365,
+    50_000,
+    "22:30",
+)
 
 FULL_EXAMPLES: dict[str, Fact] = {
     "member.settlement_terms_set.1": member.SettlementTermsSet(
@@ -85,6 +106,18 @@ FULL_EXAMPLES: dict[str, Fact] = {
         settlement.payout_instructed(SETTLE_DAY, MERCHANT, 9_000),
         845,
     ),
+    "member.registered.1": member.Registered(MERCHANT, "enterprise", MERCHANT_NAME, True),
+    "member.fee_rule_set.1": member.FeeRuleSet(PAY_DAY, FEE_RULE, CONSENT),
+    "agreement.signed.1": agreement.Signed(PAY_DAY, AGREED),
+    "order.payment_started.1": order.PaymentStarted(
+        PAYMENT_NO, PAY_DAY, (Use(MERCHANT, "JD_PAY", 4_000), Use("TEA", "JD_PAY", 6_000))
+    ),
+    "transaction.created.1": transaction.Created(
+        ORDER_NO, MERCHANT, BUYER, AMOUNT, SUBJECT, 1, "escrow", FEE_RULE, 365
+    ),
+    "transaction.paid.2": transaction.Paid(
+        PAYMENT_NO, CONFIRM_BY, SHARES, PURCHASE, date(2011, 12, 1)
+    ),
     "card.binding_requested.1": card.BindingRequested(
         2, "enterprise", CARD, PARTICULARS, HOLDER, "0002", "legal_representative", "W-2010-7"
     ),
@@ -109,6 +142,7 @@ FULL_EXAMPLES: dict[str, Fact] = {
         payee=f"order-{ORDER_NO}",
         original_fen=10_120,
         to=Destination(CARD, PARTICULARS, "7894"),
+        sub_mchid="1900000022",
     ),
     "access.commands_given.1": api_access.CommandsGiven(PAY_DAY, None),
     "cashier.opened.1": session.Opened("recharge", BUYER, BUYER, None, "", PAID_AT),

@@ -54,6 +54,7 @@ ACCESS: dict[str, FieldAccess] = {
     "settlementBatches": FieldAccess(EVERYBODY, "own", ("settlement_batches", "settlement_items")),
     "member": FieldAccess(EVERYBODY, "own", ("members",)),
     "cards": FieldAccess(EVERYBODY, "own", ("cards", "members")),
+    "agreements": FieldAccess(EVERYBODY, "own", ("agreements",)),
     "ledger": FieldAccess(EVERYBODY, "shared", ()),
     "wallet": FieldAccess(INSTITUTION, "shared", ("balances",)),
     "channels": FieldAccess(

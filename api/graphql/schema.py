@@ -11,6 +11,7 @@ from strawberry.types import ExecutionContext
 
 from api.graphql.access import root
 from api.graphql.accounts import account, accounts
+from api.graphql.agreements import agreements
 from api.graphql.approvals import approvals, permissions
 from api.graphql.authorities import authority_orders
 from api.graphql.cards import cards
@@ -77,6 +78,7 @@ class Query:
     projections = root(projections)
     approvals = root(approvals)
     permissions = root(permissions)
+    agreements = root(agreements)
 
 
 class PreparedDocument(SchemaExtension):

@@ -99,6 +99,8 @@ PERMISSIONS: dict[str, Permission] = {
     "POST /v1/members/{member_id}/api-commands": OPERATOR,
     "POST /v1/members/{member_id}/agreements": OPERATOR,
     "POST /v1/members/{member_id}/agreements/{product}/end": OPERATOR,
+    "POST /v1/members/{member_id}/merchant-agreements": OPERATOR,
+    "POST /v1/members/{member_id}/merchant-agreements/end": OPERATOR,
     "POST /v1/members/{member_id}/cards": _merchant(own_card, "owner"),
     "POST /v1/members/{member_id}/cards/{card}/confirm": _merchant(own_member, "owner"),
     "POST /v1/members/{member_id}/cards/{card}/default": _merchant(own_member, "owner"),

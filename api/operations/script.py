@@ -12,6 +12,7 @@ from msgspec import Struct
 from domain.channel.port import Declined, Result, Unknown
 from domain.clearing.commands import OpenBooks
 from domain.kernel import SHANGHAI, Command
+from domain.member.agreement import STANDARD
 from domain.member.commands import RegisterMember, SetDebtLimit, SignAgreement
 from domain.money import FeeRule, decimal_text
 from domain.order.commands import Checkout, CloseOrder, PayOrder
@@ -85,7 +86,8 @@ def _asks(clock: str, actor: str, number: str, says: str, command: Command) -> A
 
 def _merchant(clock: str, member_id: str, name: str, rate_bps: int, cycle: str) -> Ask:
     says = f"{name} signs up as a merchant: fee {rate_bps} basis points, settled {cycle}"
-    command = RegisterMember(member_id, "enterprise", name, FeeRule(rate_bps), cycle)
+    terms = (FeeRule(rate_bps), cycle)
+    command = RegisterMember(member_id, "enterprise", name, *terms, agreement=STANDARD)
     return _asks(clock, OPERATOR, f"register:{member_id}", says, command)
 
 

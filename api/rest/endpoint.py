@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from api.context import AppContext
 from api.operations.personal import Personal
+from domain.approval.kinds import Limits
 from domain.kernel import Command, Request
 from domain.ledger.answer import Answer
 
@@ -21,9 +22,9 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     it may give; `created` answers 201.
 
     Where personal data comes in, `wish` is what the caller says in clear, and `tokenised` puts it
-    into the vault and makes the command, which holds tokens alone. `afterwards` is what has to
-    happen beside the books once it is decided, in a thread. `shown` adds to an answer what no
-    receipt may hold.
+    into the vault and makes the command, which holds tokens alone; `settled` makes it of a wish and
+    of what settings say. `afterwards` is what has to happen beside the books once it is decided, in
+    a thread. `shown` adds to an answer what no receipt may hold.
     """
 
     method: str
@@ -39,6 +40,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     also: tuple[Mapping[str, Any], ...] = ()
     wish: type[Struct] | None = None
     tokenised: Callable[[Personal, Any], Awaitable[Command]] | None = None
+    settled: Callable[[Limits, Any], Command] | None = None
     afterwards: Callable[[AppContext, Request, Answer], None] | None = None
     shown: Callable[[AppContext, Answer], Answer] | None = None
 

@@ -1,20 +1,24 @@
 """Members: register, their operators, and an enterprise's terms."""
 
+from datetime import date
 from typing import Any
 
 import anyio.to_thread
+from msgspec import Struct
 
 from api.context import AppContext
 from api.http.keys import revoke_keys_of
 from api.operations.personal import Personal
 from api.rest.cards import settle
 from api.rest.endpoint import Endpoint
+from domain.approval.kinds import Limits
 from domain.kernel import Command, Request
 from domain.ledger.answer import Answer
 from domain.member import member
 from domain.member.commands import (
     AddOperator,
     EndAgreement,
+    EndMerchantAgreement,
     RegisterMember,
     RemoveOperator,
     SetApiCommands,
@@ -22,11 +26,28 @@ from domain.member.commands import (
     SetFeeRule,
     SetSettlementTerms,
     SignAgreement,
+    SignMerchantAgreement,
 )
+from domain.member.terms import Consent
+from domain.money import FeeRule
 
 
 async def _register(personal: Personal, wish: Any) -> Command:
     return await anyio.to_thread.run_sync(personal.register, wish)
+
+
+class FeeRuleWanted(Struct, frozen=True, forbid_unknown_fields=True):
+    """A fee rule as it is asked for; how much notice a change needs is a setting."""
+
+    member_id: str
+    effective_from: date
+    rule: FeeRule
+    consent: Consent | None = None
+
+
+def _with_notice(limits: Limits, wish: FeeRuleWanted) -> Command:
+    asked = (wish.member_id, wish.effective_from, wish.rule, wish.consent)
+    return SetFeeRule(*asked, notice_days=limits.fee_notice_days)
 
 
 def _revoke(context: AppContext, request: Request, answer: Answer) -> None:
@@ -54,6 +75,16 @@ ENDPOINTS = (
             "name": "三只松鼠",
             "fee_rule": {"rate_bps": 60, "fixed_fen": 0, "min_fen": 1, "cap_fen": None},
             "settlement_cycle": "T+1",
+            "agreement": {
+                "products": ["ESCROW_PURCHASE"],
+                "methods": [
+                    {"code": "WALLET_BALANCE"},
+                    {"code": "BANK_CARD"},
+                    {"code": "WECHAT_PAY"},
+                    {"code": "JD_PAY"},
+                    {"code": "CLOUD_QUICKPASS"},
+                ],
+            },
         },
         result={"member_id": "SQUIRRELS", "kind": "enterprise"},
         number=("register", "member_id"),
@@ -83,10 +114,17 @@ ENDPOINTS = (
         method="POST",
         path="/v1/members/{member_id}/fee-rules",
         command=SetFeeRule,
-        summary="Set the fee rule of an enterprise from a date on (rates in basis points)",
+        wish=FeeRuleWanted,
+        settled=_with_notice,
+        summary="Set the fee rule of an enterprise from a date on (rates in basis points); a change"
+        " needs its consent, and notice",
         sample={"member_id": "SQUIRRELS"},
-        body={"effective_from": "2026-12-01", "rule": {"rate_bps": 55, "min_fen": 1}},
-        result={"member_id": "SQUIRRELS", "effective_from": "2026-12-01"},
+        body={
+            "effective_from": "2027-01-01",
+            "rule": {"rate_bps": 55, "min_fen": 1},
+            "consent": {"by": "liaoyuan", "on": "2026-11-20", "document": "FEE-2026-11-7"},
+        },
+        result={"member_id": "SQUIRRELS", "effective_from": "2027-01-01"},
         created=True,
     ),
     Endpoint(
@@ -142,6 +180,43 @@ ENDPOINTS = (
             "product": "instant",
             "effective_from": "2027-12-01",
         },
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/members/{member_id}/merchant-agreements",
+        command=SignMerchantAgreement,
+        summary="Sign what a merchant may use from a date on: products, payment codes, terms",
+        sample={"member_id": "SQUIRRELS"},
+        body={
+            "effective_from": "2026-12-01",
+            "terms": {
+                "products": ["ESCROW_PURCHASE", "INSTANT_PURCHASE"],
+                "methods": [
+                    {"code": "JD_PAY"},
+                    {
+                        "code": "WECHAT_PAY",
+                        "least_fen": 100,
+                        "most_fen": 5_000_000,
+                        "day_fen": 90_000_000,
+                    },
+                ],
+                "sub_mchids": [{"channel": "WECHAT_PAY", "sub_mchid": "1900000022"}],
+                "refund_days": 365,
+                "debt_limit_fen": 5_000_000,
+                "cut_off": "22:30",
+            },
+        },
+        result={"member_id": "SQUIRRELS", "effective_from": "2026-12-01"},
+        created=True,
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/members/{member_id}/merchant-agreements/end",
+        command=EndMerchantAgreement,
+        summary="End a merchant's agreement: from this date on it may use nothing",
+        sample={"member_id": "SQUIRRELS"},
+        body={"effective_from": "2027-12-01"},
+        result={"member_id": "SQUIRRELS", "effective_from": "2027-12-01"},
     ),
     Endpoint(
         method="POST",

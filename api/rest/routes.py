@@ -125,6 +125,8 @@ def _handler(context: AppContext, endpoint: Endpoint) -> Handle:
         made = asked
         if endpoint.tokenised is not None:
             made = await endpoint.tokenised(context.personal, asked)
+        if endpoint.settled is not None:
+            made = endpoint.settled(context.limits, asked)
         assert isinstance(made, Command)
         if leaves(made) and context.desk.screening is not None:  # May read the ledger.
             await anyio.to_thread.run_sync(context.desk.screening.before, made, at_us)

@@ -20,6 +20,7 @@ from benchmarks.drills.second_client import PAYEE, PAYER
 from domain.clearing.commands import OpenBooks
 from domain.kernel import Command, Request, shanghai_date
 from domain.ledger.ledger import Ledger, utc_us
+from domain.member.agreement import STANDARD
 from domain.member.commands import RegisterMember
 from domain.money import FeeRule
 from domain.order.commands import Checkout, PayOrder
@@ -129,7 +130,7 @@ def _market(url: str, orders: int) -> tuple[str, str]:
             OpenBooks(shanghai_date(utc_us())),
             RegisterMember(PAYER, "personal", "payer"),
             RegisterMember(PAYEE, "personal", "payee"),
-            RegisterMember(MERCHANT, "enterprise", "shop", FeeRule(60), "T+1"),
+            RegisterMember(MERCHANT, "enterprise", "shop", FeeRule(60), "T+1", agreement=STANDARD),
             RechargeWallet("R1", PAYER, "WECHAT_PAY", 1_000_000_000),
             RecordOutcome("pay-R1", succeeded="S-R1"),
         )

@@ -28,6 +28,7 @@ from domain.channel.commands import RegisterChannel
 from domain.clearing.commands import OpenBooks
 from domain.kernel import Command, Request, shanghai_date
 from domain.ledger.ledger import utc_us
+from domain.member.agreement import STANDARD
 from domain.member.commands import RegisterMember
 from domain.money import FeeRule
 from domain.order.commands import Checkout
@@ -159,7 +160,12 @@ def prepared(url: str, orders: int) -> Keys:
 
         do([OpenBooks(shanghai_date(utc_us())), RegisterChannel(SLOW.channel)])
         shops = [f"SHOP{one}" for one in range(MERCHANTS)]
-        do([RegisterMember(one, "enterprise", "shop", FeeRule(60), "T+1") for one in shops])
+        do(
+            [
+                RegisterMember(one, "enterprise", "shop", FeeRule(60), "T+1", agreement=STANDARD)
+                for one in shops
+            ]
+        )
         buyers = [f"buyer{one}" for one in range(BUYERS)]
         do([RegisterMember(one, "personal", "buyer") for one in buyers])
         for first in range(1, orders + 1, WAVE):

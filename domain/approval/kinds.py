@@ -18,6 +18,7 @@ from domain.authority import outcomes as deducted
 from domain.kernel import Command, States
 from domain.member import commands as membership
 from domain.member.staff import Office
+from domain.member.terms import NOTICE_DAYS
 from domain.order import surplus
 from domain.screening import commands as screening
 from domain.settlement import commands as settling
@@ -30,10 +31,12 @@ HOUR_US = 3_600_000_000
 
 class Limits(Struct, frozen=True):
     """What a setting says: a refund that brings what was refunded of its transaction above
-    `refund_fen` needs two persons (None: none does), and a proposal is open for `open_us`."""
+    `refund_fen` needs two persons (None: none does), a proposal is open for `open_us`, and a change
+    of fees begins after `fee_notice_days`."""
 
     refund_fen: int | None = None
     open_us: int = 72 * HOUR_US
+    fee_notice_days: int = NOTICE_DAYS
 
 
 Handler = Callable[[Any, Any], dict[str, object]]
@@ -134,6 +137,12 @@ KINDS: dict[type[Command], Kind] = {
     membership.SetDebtLimit: Kind("debt_limit", membership.set_debt_limit, _member, REVIEWER),
     membership.SignAgreement: Kind("agreement", membership.sign_agreement, _member, REVIEWER),
     membership.EndAgreement: Kind("agreement_end", membership.end_agreement, _member, REVIEWER),
+    membership.SignMerchantAgreement: Kind(
+        "merchant_agreement", membership.sign_merchant_agreement, _member, REVIEWER
+    ),
+    membership.EndMerchantAgreement: Kind(
+        "merchant_agreement_end", membership.end_merchant_agreement, _member, REVIEWER
+    ),
     membership.SetApiCommands: Kind("api_commands", membership.set_api_commands, _member, REVIEWER),
     accounting.FreezeAccount: Kind("freeze", accounting.freeze_account, _account, REVIEWER_OR_RISK),
     accounting.UnfreezeAccount: Kind(

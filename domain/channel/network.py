@@ -57,12 +57,14 @@ class Charge(Struct, frozen=True):
 
 
 class Part(Struct, frozen=True):
-    """One transaction's share of a combined order: `number` is its own at the channel."""
+    """One transaction's share of a combined order: `number` is its own at the channel, `sub_mchid`
+    its merchant's."""
 
     number: str
     merchant: str
     amount_fen: int
     subject: str
+    sub_mchid: str = ""
 
 
 class Order(Struct, frozen=True, kw_only=True):
@@ -72,7 +74,8 @@ class Order(Struct, frozen=True, kw_only=True):
     or payout; `sent_us` the time of the first send (UTC µs), which some channels take as part of
     the key. A refund names the payment it is of: `original` is that one's number at the channel,
     `original_fen` its amount. `parts`: of a combined order, empty for a single one.
-    `merchant`: whose transaction it is, if there is one: needed where we act as a partner.
+    `merchant`: whose transaction it is, if there is one: needed where we act as a partner;
+    `sub_mchid`: its number at the channel, as it is agreed, else the settings say it.
     `serial`: which charge is meant, where an order has several: the one that is asked about, or the
     one a refund gives back. "": the order's first. `party_kind`: what the party is, where that is
     not the same for all of the channel's; `party_name`: in whose name it is. Printed, it shows no
@@ -92,6 +95,7 @@ class Order(Struct, frozen=True, kw_only=True):
     original_fen: int = 0
     parts: tuple[Part, ...] = ()
     merchant: str = ""
+    sub_mchid: str = ""
     serial: str = ""
     party_kind: Literal["", "card", "account"] = ""
     party_name: str = ""

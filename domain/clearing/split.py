@@ -6,7 +6,7 @@ the merchant's rolling reserve is collected by the bucket of its release date, a
 takes out again.
 """
 
-from datetime import date
+from datetime import date, timedelta
 
 from domain.accounting import reserve
 from domain.accounting.chart import MERCHANT_DEPOSIT
@@ -14,8 +14,8 @@ from domain.accounting.commands import open_accounts
 from domain.accounting.rules.refund import refund_after_release
 from domain.accounting.rules.release import release as release_entry
 from domain.clearing import day
-from domain.kernel import Reaction, Unit, shanghai_date
-from domain.member import member
+from domain.kernel import Reaction, Unit, iso_time, shanghai_date
+from domain.member import agreement, member
 from domain.member.terms import SettlementTerms, parse_cycle
 from domain.refusals import Code, Refused
 from domain.transaction import transaction
@@ -37,12 +37,26 @@ def date_of_batch(batch_id: str) -> date:
     return date.fromisoformat(batch_id.partition("-")[2])
 
 
-def clearing_date(unit: Unit) -> date:
-    """The date that collects releases now. Raises DAY_NOT_OPEN."""
+def clearing_date(unit: Unit, merchant: str = "") -> date:
+    """The date that collects releases now, those of a merchant by its own cut-off. Raises
+    DAY_NOT_OPEN."""
     on = unit.load(day.STREAM).clearing_date
     if on is None:
         raise Refused(Code.DAY_NOT_OPEN, "date")
-    return on
+    if not merchant:
+        return on
+    owner, signed = unit.load(member.stream(merchant)), unit.load(agreement.stream(merchant))
+    terms = agreement.terms_on(owner, signed, shanghai_date(unit.at_us))
+    return after_own_cut_off(on, terms.cut_off if terms else "", unit.at_us)
+
+
+def after_own_cut_off(on: date, cut_off: str, at_us: int) -> date:
+    """The clearing date of what happens at an instant while `on` is collecting: the next one, once
+    a merchant's own cut-off (HH:MM in Shanghai; "": it has none) has passed on that date. What the
+    common cut-off has moved on already, and what comes late or early, stays with `on`."""
+    if not cut_off or shanghai_date(at_us) != on:
+        return on
+    return on + timedelta(days=1) if iso_time(at_us)[11:16] >= cut_off else on
 
 
 def terms_now(unit: Unit, merchant: str) -> SettlementTerms | None:
@@ -64,7 +78,8 @@ def release(unit: Unit, reaction: Reaction[transaction.Completed, transaction.St
     is withheld for the merchant's reserve."""
     state = unit.load(reaction.stream)
     assert state.created is not None
-    merchant, on = state.created.merchant, clearing_date(unit)
+    merchant = state.created.merchant
+    on = clearing_date(unit, merchant)
     share = transaction.release_of(state)
     withheld = _withheld(unit, merchant, on, share.net_fen)
     withheld_fen = 0
@@ -107,7 +122,8 @@ def take_back(
         return
     state = unit.load(reaction.stream)
     assert state.created is not None
-    merchant, on = state.created.merchant, clearing_date(unit)
+    merchant = state.created.merchant
+    on = clearing_date(unit, merchant)
     shares = shares_now(unit, state, accepted.amount_fen)
     entry = refund_after_release(unit.accounting_date, merchant, **shares._asdict())
     batch = batch_for(unit, merchant, on)

@@ -9,10 +9,9 @@ from datetime import date
 from typing import Literal
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from domain.kernel import Fact, Stream
-from domain.refusals import Code, Refused
+from domain.member.terms import check_effective, dated
 
 # What the API has for merchants, by the commands' stored names.
 ApiCommand = Literal[
@@ -31,7 +30,6 @@ ApiCommand = Literal[
     "approval.withdraw",
 ]
 Commands = tuple[ApiCommand, ...] | None
-MAX_TERMS = 20
 
 
 class CommandsGiven(Fact, frozen=True):
@@ -66,15 +64,9 @@ def give(state: State, effective_from: date, commands: Commands, today: date) ->
     given = None if commands is None else tuple(sorted(set(commands)))
     if (effective_from, given) in state.given:
         return []
-    if effective_from < today:
-        raise Refused(Code.TERMS_INVALID, "effective_from", f"{effective_from} has passed")
-    # One place stays for what is in force today: evolve drops the oldest beyond MAX_TERMS.
-    if sum(day > today for day, _ in state.given) >= MAX_TERMS - 1:
-        raise Refused(Code.TERMS_INVALID, "effective_from", f"{MAX_TERMS} changes are waiting")
+    check_effective(effective_from, today, [day for day, _ in state.given])
     return [CommandsGiven(effective_from, given)]
 
 
 def evolve(state: State, event: Event) -> State:
-    others = [pair for pair in state.given if pair[0] != event.effective_from]
-    given = sorted([*others, (event.effective_from, event.commands)], key=lambda pair: pair[0])
-    return replace(state, given=tuple(given[-MAX_TERMS:]))
+    return State(dated(state.given, event.effective_from, event.commands))

@@ -7,14 +7,16 @@ from msgspec import UNSET, UnsetType
 
 from domain.fields import checked_member_id, checked_text
 from domain.kernel import Command, Unit, shanghai_date
-from domain.member import api_access, card, member
-from domain.member.terms import Identity, SettlementTerms, Source
+from domain.member import agreement, api_access, card, member
+from domain.member.agreement import Terms
+from domain.member.terms import NOTICE_DAYS, Consent, Identity, SettlementTerms, Source
 from domain.money import FeeRule
 from domain.refusals import Code, Refused
 
 
 class RegisterMember(Command, frozen=True):
-    """An enterprise may bring its first terms along; they take effect on the day it registers."""
+    """An enterprise may bring its first terms and its agreement along; they take effect on the day
+    it registers. Without an agreement it can be paid nothing until it has signed one."""
 
     member_id: str
     kind: Literal["personal", "enterprise"]
@@ -22,6 +24,8 @@ class RegisterMember(Command, frozen=True):
     fee_rule: FeeRule | None = None
     settlement_cycle: str | None = None
     max_transfer_fen: int | None = None
+    # Unset it is not written: requests of before have the digest they had.
+    agreement: Terms | UnsetType | None = UNSET
 
 
 class AddOperator(Command, frozen=True):
@@ -35,10 +39,15 @@ class RemoveOperator(Command, frozen=True):
     operator_id: str
 
 
-class SetFeeRule(Command, frozen=True):
+class SetFeeRule(Command, frozen=True, omit_defaults=True):
+    """A change has the merchant's consent and begins after `notice_days`, which the door brings in
+    from a setting; the first rule needs neither."""
+
     member_id: str
     effective_from: date
     rule: FeeRule
+    consent: Consent | None = None
+    notice_days: int = NOTICE_DAYS
 
 
 class SetSettlementTerms(Command, frozen=True):
@@ -67,6 +76,21 @@ class EndAgreement(Command, frozen=True):
 
     member_id: str
     product: member.Product
+    effective_from: date
+
+
+class SignMerchantAgreement(Command, frozen=True):
+    """What a merchant may use from a date on; it replaces what was signed for that date."""
+
+    member_id: str
+    effective_from: date
+    terms: Terms
+
+
+class EndMerchantAgreement(Command, frozen=True):
+    """From this date on the merchant may use nothing; what was accepted before goes on."""
+
+    member_id: str
     effective_from: date
 
 
@@ -112,7 +136,15 @@ def register_member(unit: Unit, command: RegisterMember) -> dict[str, object]:
         terms = SettlementTerms(command.settlement_cycle, command.max_transfer_fen)
         facts = member.set_settlement_terms(unit.load(stream), today, terms, today)
         unit.record(stream, facts)
+    if isinstance(command.agreement, Terms):
+        _sign(unit, command.member_id, today, command.agreement)
     return {"member_id": command.member_id, "kind": command.kind}
+
+
+def _sign(unit: Unit, member_id: str, since: date, terms: Terms) -> None:
+    owner, stream = unit.load(member.stream(member_id)), agreement.stream(member_id)
+    today = shanghai_date(unit.at_us)
+    unit.record(stream, agreement.sign(owner, unit.load(stream), since, terms, today))
 
 
 def add_operator(unit: Unit, command: AddOperator) -> dict[str, object]:
@@ -132,7 +164,9 @@ def set_fee_rule(unit: Unit, command: SetFeeRule) -> dict[str, object]:
     stream = member.stream(checked_member_id(command.member_id))
     today = shanghai_date(unit.at_us)
     state = unit.load(stream)
-    unit.record(stream, member.set_fee_rule(state, command.effective_from, command.rule, today))
+    since, notice_days = command.effective_from, command.notice_days
+    facts = member.set_fee_rule(state, since, command.rule, today, command.consent, notice_days)
+    unit.record(stream, facts)
     return {"member_id": command.member_id, "effective_from": command.effective_from.isoformat()}
 
 
@@ -174,6 +208,19 @@ def _agreement(command: SignAgreement | EndAgreement) -> dict[str, object]:
         "product": command.product,
         "effective_from": command.effective_from.isoformat(),
     }
+
+
+def sign_merchant_agreement(unit: Unit, command: SignMerchantAgreement) -> dict[str, object]:
+    _sign(unit, checked_member_id(command.member_id), command.effective_from, command.terms)
+    return {"member_id": command.member_id, "effective_from": command.effective_from.isoformat()}
+
+
+def end_merchant_agreement(unit: Unit, command: EndMerchantAgreement) -> dict[str, object]:
+    owner = unit.load(member.stream(checked_member_id(command.member_id)))
+    stream, since = agreement.stream(command.member_id), command.effective_from
+    today = shanghai_date(unit.at_us)
+    unit.record(stream, agreement.end(owner, unit.load(stream), since, today))
+    return {"member_id": command.member_id, "effective_from": since.isoformat()}
 
 
 def set_debt_limit(unit: Unit, command: SetDebtLimit) -> dict[str, object]:

@@ -16,12 +16,17 @@ from msgspec.structs import astuple, replace
 
 from domain.kernel import Fact, Stream
 from domain.member.terms import (
+    MAX_TERMS,
+    Consent,
     Identity,
     SettlementTerms,
     Source,
+    check_effective,
+    check_notice,
     check_rule,
     check_settlement_terms,
     check_sources,
+    dated,
     retained_until,
 )
 from domain.money import MAX_FEN, FeeRule
@@ -32,14 +37,16 @@ Kind = Literal["personal", "enterprise"]
 Role = Literal["owner", "finance", "viewer"]
 Product = Literal["instant"]  # What a merchant may use only by agreement.
 MAX_OPERATORS = 100
-MAX_TERMS = 20
 RESTORED = "restored from a backup of before"
 
 
-class Registered(Fact, frozen=True):
+class Registered(Fact, frozen=True, omit_defaults=True):
+    """`needs_agreement`: a merchant that may use what it has signed alone; the older ones all."""
+
     member_id: str
     kind: Kind
     name: str
+    needs_agreement: bool = False
 
 
 class OperatorAdded(Fact, frozen=True):
@@ -51,9 +58,12 @@ class OperatorRemoved(Fact, frozen=True):
     operator_id: str
 
 
-class FeeRuleSet(Fact, frozen=True):
+class FeeRuleSet(Fact, frozen=True, omit_defaults=True):
+    """`consent`: the merchant's, with every change; the first rule needs none."""
+
     effective_from: date
     rule: FeeRule
+    consent: Consent | None = None
 
 
 class SettlementTermsSet(Fact, frozen=True, omit_defaults=True):
@@ -111,17 +121,9 @@ class Forgotten(Fact, frozen=True):
 
 
 Event = (
-    Registered
-    | OperatorAdded
-    | OperatorRemoved
-    | FeeRuleSet
-    | SettlementTermsSet
-    | AgreementSigned
-    | AgreementEnded
-    | DebtLimitSet
-    | Certified
-    | Forgotten
-)
+    Registered | OperatorAdded | OperatorRemoved | FeeRuleSet | SettlementTermsSet
+    | AgreementSigned | AgreementEnded | DebtLimitSet | Certified | Forgotten
+)  # fmt: skip
 
 
 class State(Struct, frozen=True, gc=False):
@@ -138,6 +140,7 @@ class State(Struct, frozen=True, gc=False):
     debt_limits: tuple[tuple[date, int | None], ...] = ()
     certified: tuple[Certified, ...] = ()
     forgotten: bool = False
+    needs_agreement: bool = False
 
     def certified_on(self, day: date) -> Certified | None:
         """To what the member's identity is certified on a date; None: it is not."""
@@ -193,7 +196,7 @@ def stream(member_id: str) -> "Stream[State]":
 def register(state: State, member_id: str, kind: Kind, name: str) -> list[Event]:
     """The same registration again returns []. Another one for the id is refused: MEMBER_EXISTS."""
     if state.kind is None:
-        return [Registered(member_id, kind, name)]
+        return [Registered(member_id, kind, name, kind == "enterprise")]
     if (state.kind, state.name) == (kind, name):
         return []
     raise Refused(
@@ -218,14 +221,26 @@ def remove_operator(state: State, operator_id: str) -> list[Event]:
     return [OperatorRemoved(operator_id)]
 
 
-def set_fee_rule(state: State, effective_from: date, rule: FeeRule, today: date) -> list[Event]:
-    """Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, TERMS_INVALID."""
+def set_fee_rule(
+    state: State,
+    effective_from: date,
+    rule: FeeRule,
+    today: date,
+    consent: Consent | None = None,
+    notice_days: int = 0,
+) -> list[Event]:
+    """A change needs so many days of notice, and consent; the first rule begins as it likes.
+
+    Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, TERMS_INVALID, CONSENT_MISSING, NOTICE_TOO_SHORT.
+    """
     need_enterprise(state)
     check_rule(rule)
     if (effective_from, rule) in state.fee_rules:
         return []
-    _check_effective(effective_from, today, [day for day, _ in state.fee_rules])
-    return [FeeRuleSet(effective_from, rule)]
+    check_effective(effective_from, today, [day for day, _ in state.fee_rules])
+    if state.fee_rules:
+        check_notice(effective_from, today, notice_days, consent)
+    return [FeeRuleSet(effective_from, rule, consent)]
 
 
 def set_settlement_terms(
@@ -236,7 +251,7 @@ def set_settlement_terms(
     check_settlement_terms(terms)
     if (effective_from, terms) in state.settlement_terms:
         return []
-    _check_effective(effective_from, today, [day for day, _ in state.settlement_terms])
+    check_effective(effective_from, today, [day for day, _ in state.settlement_terms])
     return [SettlementTermsSet(effective_from, *astuple(terms))]
 
 
@@ -247,7 +262,7 @@ def sign_agreement(
     need_enterprise(state)
     if (effective_from, product, True) in state.agreements:
         return []
-    _check_effective(effective_from, today, _dates_of(state, product))
+    check_effective(effective_from, today, _dates_of(state, product))
     return [AgreementSigned(product, effective_from)]
 
 
@@ -257,7 +272,7 @@ def end_agreement(state: State, product: Product, effective_from: date, today: d
     if (effective_from, product, False) in state.agreements:
         return []
     state.need_agreement(product, effective_from, "product")
-    _check_effective(effective_from, today, _dates_of(state, product))
+    check_effective(effective_from, today, _dates_of(state, product))
     return [AgreementEnded(product, effective_from)]
 
 
@@ -274,7 +289,7 @@ def set_debt_limit(
         raise Refused(Code.TERMS_INVALID, "limit_fen", f"{limit_fen}: 0 to {MAX_FEN} fen")
     if (effective_from, limit_fen) in state.debt_limits:
         return []
-    _check_effective(effective_from, today, [day for day, _ in state.debt_limits])
+    check_effective(effective_from, today, [day for day, _ in state.debt_limits])
     return [DebtLimitSet(effective_from, limit_fen)]
 
 
@@ -300,7 +315,7 @@ def certify(
         return []
     if any(one.holder != who.holder for one in state.certified):
         raise Refused(Code.HOLDER_DIFFERS, "name", "the member is certified as somebody else")
-    _check_effective(effective_from, today, [one.effective_from for one in state.certified])
+    check_effective(effective_from, today, [one.effective_from for one in state.certified])
     return [wanted]
 
 
@@ -326,14 +341,6 @@ def forget_again(state: State, last: date, years: int) -> list[Event]:
     return [Forgotten(last, years, RESTORED)]
 
 
-def _check_effective(effective_from: date, today: date, known: list[date]) -> None:
-    if effective_from < today:
-        raise Refused(Code.TERMS_INVALID, "effective_from", f"{effective_from} has passed")
-    # One place stays for the terms in force today: evolve drops the oldest beyond MAX_TERMS.
-    if sum(day > today for day in known) >= MAX_TERMS - 1:
-        raise Refused(Code.TERMS_INVALID, "effective_from", f"{MAX_TERMS} changes are waiting")
-
-
 def need(state: State) -> None:
     """Raises MEMBER_NOT_FOUND, MEMBER_FORGOTTEN."""
     if state.kind is None:
@@ -345,15 +352,15 @@ def need(state: State) -> None:
 def need_enterprise(state: State) -> None:
     need(state)
     if state.kind != "enterprise":
-        raise Refused(
-            Code.MEMBER_KIND_WRONG, "member_id", f"{state.member_id} is not an enterprise"
-        )
+        detail = f"{state.member_id} is not an enterprise"
+        raise Refused(Code.MEMBER_KIND_WRONG, "member_id", detail)
 
 
 def evolve(state: State, event: Event) -> State:
     match event:
         case Registered(member_id=member_id, kind=kind, name=name):
-            return replace(state, member_id=member_id, kind=kind, name=name)
+            known = replace(state, member_id=member_id, kind=kind, name=name)
+            return replace(known, needs_agreement=event.needs_agreement)
         case OperatorAdded(operator_id=operator_id, role=role):
             others = tuple(pair for pair in state.operators if pair[0] != operator_id)
             return replace(state, operators=(*others, (operator_id, role)))
@@ -361,22 +368,16 @@ def evolve(state: State, event: Event) -> State:
             others = tuple(pair for pair in state.operators if pair[0] != operator_id)
             return replace(state, operators=others)
         case FeeRuleSet(effective_from=day, rule=rule):
-            kept = [pair for pair in state.fee_rules if pair[0] != day]
-            rules = sorted([*kept, (day, rule)], key=lambda pair: pair[0])
-            return replace(state, fee_rules=tuple(rules[-MAX_TERMS:]))
+            return replace(state, fee_rules=dated(state.fee_rules, day, rule))
         case SettlementTermsSet(effective_from=day):
-            left = [pair for pair in state.settlement_terms if pair[0] != day]
             terms = SettlementTerms(*astuple(event)[1:])
-            all_terms = sorted([*left, (day, terms)], key=lambda pair: pair[0])
-            return replace(state, settlement_terms=tuple(all_terms[-MAX_TERMS:]))
+            return replace(state, settlement_terms=dated(state.settlement_terms, day, terms))
         case AgreementSigned(product=product, effective_from=day):
             return _agreed(state, product, day, True)
         case AgreementEnded(product=product, effective_from=day):
             return _agreed(state, product, day, False)
         case DebtLimitSet(effective_from=day, limit_fen=limit_fen):
-            others_left = [pair for pair in state.debt_limits if pair[0] != day]
-            limits = sorted([*others_left, (day, limit_fen)], key=lambda pair: pair[0])
-            return replace(state, debt_limits=tuple(limits[-MAX_TERMS:]))
+            return replace(state, debt_limits=dated(state.debt_limits, day, limit_fen))
         case Certified(effective_from=day):
             earlier = [one for one in state.certified if one.effective_from != day]
             levels = sorted([*earlier, event], key=lambda one: one.effective_from)

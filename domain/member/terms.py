@@ -12,21 +12,26 @@ the law wants data kept.
 """
 
 import re
+from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Literal
+from typing import Literal, TypeVar
 
 from msgspec import Struct
 
+from domain.fields import checked_text
 from domain.money import BASIS, MAX_FEN, FeeRule
 from domain.refusals import Code, Refused
 from domain.texts import quoted
 
+TermsT = TypeVar("TermsT")
 Level = Literal[1, 2, 3]
 Source = Literal[
     "police", "telecom", "bank_card", "social_security", "tax", "education", "in_person"
 ]
 # How many sources, independent of each other, a level needs (notice 2015-43, art. 11).
 SOURCES: dict[Level, int] = {1: 1, 2: 3, 3: 5}
+NOTICE_DAYS = 30  # Of a change of fees (order 2024-4, art. 62).
+MAX_TERMS = 20  # Changes of one term that are kept.
 RETENTION_YEARS = 10  # After the last transaction (AML law of 2025, art. 34).
 LONGEST_DAYS = 90  # Longer than any agreed term; a typing slip must not lock money up for years.
 LONGEST_RESERVE_DAYS = 540  # Card schemes let a buyer dispute for as long (18 months).
@@ -148,6 +153,54 @@ def check_rule(rule: FeeRule) -> None:
             raise Refused(Code.TERMS_INVALID, field, "fen, not negative")
     if rule.cap_fen is not None and not rule.min_fen <= rule.cap_fen <= MAX_FEN:
         raise Refused(Code.TERMS_INVALID, "cap_fen", "fen, not below min_fen")
+
+
+class Consent(Struct, frozen=True):
+    """That a merchant agreed to a change: who, on which day, and in which document (its reference,
+    or its SHA-256)."""
+
+    by: str
+    on: date
+    document: str
+
+
+def check_notice(
+    effective_from: date, today: date, notice_days: int, consent: Consent | None
+) -> None:
+    """A change of fees takes effect after a notice, and with consent (order 2024-4, art. 62).
+
+    Raises Refused(TERMS_INVALID | CONSENT_MISSING | NOTICE_TOO_SHORT).
+    """
+    if consent is None:
+        raise Refused(Code.CONSENT_MISSING, "consent", "a change needs the merchant's consent")
+    for field in ("by", "document"):
+        checked_text(getattr(consent, field), f"consent.{field}")
+    if consent.on > today:
+        raise Refused(Code.TERMS_INVALID, "consent.on", f"{consent.on} has not come")
+    first = today + timedelta(days=notice_days)
+    if effective_from < first:
+        detail = f"{notice_days} days of notice: not before {first}"
+        raise Refused(Code.NOTICE_TOO_SHORT, "effective_from", detail)
+
+
+def check_effective(effective_from: date, today: date, known: Sequence[date]) -> None:
+    """Whether a change of a term may begin on a date; `known` are the dates of those there are.
+
+    Raises Refused(TERMS_INVALID) for a date that has passed, or too many changes that wait.
+    """
+    if effective_from < today:
+        raise Refused(Code.TERMS_INVALID, "effective_from", f"{effective_from} has passed")
+    # One place stays for the terms in force today: what is kept drops the oldest beyond MAX_TERMS.
+    if sum(day > today for day in known) >= MAX_TERMS - 1:
+        raise Refused(Code.TERMS_INVALID, "effective_from", f"{MAX_TERMS} changes are waiting")
+
+
+def dated(
+    known: Sequence[tuple[date, TermsT]], day: date, terms: TermsT
+) -> tuple[tuple[date, TermsT], ...]:
+    """Terms by date with those of one more, which replace its own; the newest MAX_TERMS."""
+    others = [pair for pair in known if pair[0] != day]
+    return tuple(sorted([*others, (day, terms)], key=lambda pair: pair[0])[-MAX_TERMS:])
 
 
 class Identity(Struct, frozen=True):

@@ -6,11 +6,11 @@ from domain.accounting.rules.composite import composite_purchase
 from domain.accounting.rules.purchase import escrow_purchase
 from domain.fields import checked_member_id, checked_number, checked_reason, checked_text
 from domain.kernel import DAY_US, Command, Entry, Reaction, Unit, shanghai_date
-from domain.member import member
+from domain.member import agreement, member
 from domain.money import MAX_FEN, fen
 from domain.order import order
 from domain.order.order import MAX_ITEMS, MAX_LINES, Mode, OrderLine
-from domain.payment import payment
+from domain.payment import payment, signed
 from domain.payment.combined import Sold
 from domain.payment.commands import (
     LegAsked,
@@ -22,12 +22,15 @@ from domain.payment.commands import (
 )
 from domain.payment.outcomes import send_back
 from domain.payment.plan import Share, shares
-from domain.payment.protocol import PRODUCTS, ProductCode
+from domain.payment.protocol import PRODUCTS
 from domain.refusals import Code, Refused
 from domain.transaction import transaction
 
 CONFIRM_AFTER_US = 7 * DAY_US
-_PRODUCT_OF: dict[Mode, ProductCode] = {"escrow": "ESCROW_PURCHASE", "instant": "INSTANT_PURCHASE"}
+_PRODUCT_OF: dict[Mode, agreement.Product] = {
+    "escrow": "ESCROW_PURCHASE",
+    "instant": "INSTANT_PURCHASE",
+}
 
 
 class Checkout(Command, frozen=True):
@@ -56,7 +59,7 @@ class CloseOrder(Command, frozen=True):
 def checkout(unit: Unit, command: Checkout) -> dict[str, object]:
     """Place the order and create its transactions, each with its merchant's fee rule of today.
 
-    In mode instant every merchant needs the agreement for it, today; what is placed stays as it was
+    Every merchant needs an agreement that has the product, today; what is placed stays as it was
     agreed. Raises ORDER_LINES_INVALID, AMOUNT_*, MEMBER_NOT_FOUND, MEMBER_KIND_WRONG,
     TERMS_MISSING, AGREEMENT_MISSING, ORDER_EXISTS.
     """
@@ -103,8 +106,8 @@ def _create_transaction(unit: Unit, order_no: str, command: Checkout, line: Orde
         raise Refused(Code.MEMBER_KIND_WRONG, "merchant", f"{line.merchant} cannot sell")
     today = shanghai_date(unit.at_us)
     rule = merchant.fee_rule_on(today)
-    if command.mode == "instant":  # Nobody confirms: the merchant has the money at once.
-        merchant.need_agreement("instant", today, "mode")
+    agreed, product = unit.load(agreement.stream(line.merchant)), _PRODUCT_OF[command.mode]
+    terms = agreement.need_product(merchant, agreed, product, today, "mode")
     stream = transaction.stream(transaction.identity(line.merchant, order_no))
     created = transaction.create(
         unit.load(stream),
@@ -116,6 +119,7 @@ def _create_transaction(unit: Unit, order_no: str, command: Checkout, line: Orde
         items=line.items,
         mode=command.mode,
         fee_rule=rule,
+        refund_days=terms.refund_days,
     )
     unit.record(stream, created)
 
@@ -123,8 +127,9 @@ def _create_transaction(unit: Unit, order_no: str, command: Checkout, line: Orde
 def pay_order(unit: Unit, command: PayOrder) -> dict[str, object]:
     """Start paying an order by the plan that is asked for; the channels' answers come later.
 
-    Raises what `planned` raises, PAYMENT_EXISTS, what `order.start_payment` raises, and what a hold
-    on the wallet and posting to escrow would: money that could not be booked is not asked for.
+    Raises what `planned`, `signed.refuse_unsigned` and `order.start_payment` raise, PAYMENT_EXISTS,
+    and what a hold on the wallet and posting to escrow would: money that could not be booked is not
+    asked for.
     """
     payment_no = checked_number(command.payment_no, "payment_no")
     stream = order.stream(checked_number(command.order_no, "order_no"))
@@ -133,17 +138,20 @@ def pay_order(unit: Unit, command: PayOrder) -> dict[str, object]:
     placed = order.needed(state)
     product = PRODUCTS[_PRODUCT_OF[placed.mode]]
     legs = planned(unit, product, command.method, command.legs, placed.total_fen)
+    sold = [
+        Sold(transaction.identity(line.merchant, command.order_no), line.amount_fen)
+        for line in placed.lines
+    ]
     facts = order.start_payment(state, payment_no)
     if facts and unit.version(payment.stream(payment_no)):
         # Its instruction was carried out and will not be again: the order would wait for ever.
         raise Refused(Code.PAYMENT_EXISTS, "payment_no", f"{payment_no} was tried before")
     if facts:
+        uses = signed.refuse_unsigned(unit, legs, sold, by_legs=bool(command.legs))
         for line in placed.lines:
             refuse_unbookable(unit, account_id(ESCROW, line.merchant), line.amount_fen)
-    sold = [
-        Sold(transaction.identity(line.merchant, command.order_no), line.amount_fen)
-        for line in placed.lines
-    ]
+        facts = order.start_payment(state, payment_no, shanghai_date(unit.at_us), uses)
+        signed.count(unit, payment_no, uses)
     ids = start_payment(
         unit,
         payment_no,
@@ -188,8 +196,11 @@ def order_declined(unit: Unit, reaction: Reaction[payment.Declined, payment.Stat
     """The payment of an order was declined: the order may be paid anew."""
     stream = order.stream(reaction.fact.reference)
     payment_no = payment.number_of(reaction.stream)
-    declined = order.payment_declined(unit.load(stream), payment_no, reaction.fact.reason)
+    state = unit.load(stream)
+    declined = order.payment_declined(state, payment_no, reaction.fact.reason)
     unit.record(stream, declined)
+    if declined and state.day is not None:
+        signed.give_back(unit, payment_no, state.day, state.uses)
 
 
 def order_paid(unit: Unit, reaction: Reaction[payment.Succeeded, payment.State]) -> None:
@@ -235,7 +246,9 @@ def _pay_transactions(
     for line, paid_by in zip(placed.lines, parts, strict=True):
         sold = transaction.stream(transaction.identity(line.merchant, fact.reference))
         entry = _purchase(unit, line.merchant, placed.buyer, paid_by, fact.leg)
-        paid = transaction.pay(unit.load(sold), payment_no, paid_by, confirm_by_us, entry)
+        created = unit.load(sold)
+        until = transaction.refund_until(created, shanghai_date(unit.at_us))
+        paid = transaction.pay(created, payment_no, paid_by, confirm_by_us, entry, until)
         unit.record(sold, paid)
         if placed.mode == "instant":
             unit.record(sold, transaction.complete(unit.load(sold), "instant", unit.at_us))

@@ -9,12 +9,14 @@
 Only the payment that an order waits for pays it. Any other that succeeds is sent back.
 """
 
+from datetime import date
 from typing import Literal, assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.kernel import Fact, Stream
+from domain.payment.turnover import Use
 from domain.refusals import Code, Refused
 
 MAX_LINES = 100
@@ -38,8 +40,12 @@ class Placed(Fact, frozen=True):
     total_fen: int
 
 
-class PaymentStarted(Fact, frozen=True):
+class PaymentStarted(Fact, frozen=True, omit_defaults=True):
+    """`uses`: what it counts of limits that merchants have agreed for `day`."""
+
     payment_no: str
+    day: date | None = None
+    uses: tuple[Use, ...] = ()
 
 
 class PaymentDeclined(Fact, frozen=True):
@@ -62,6 +68,8 @@ class State(Struct, frozen=True, gc=False):
     status: Literal["none", "placed", "paying", "paid", "closed"] = "none"
     placed: Placed | None = None
     payment_no: str = ""
+    day: date | None = None
+    uses: tuple[Use, ...] = ()  # Of `day`, by the payment that it waits for.
 
 
 def stream(order_no: str) -> "Stream[State]":
@@ -83,7 +91,9 @@ def total_fen(lines: tuple[OrderLine, ...]) -> int:
     return sum(line.amount_fen for line in lines)
 
 
-def start_payment(state: State, payment_no: str) -> list[Event]:
+def start_payment(
+    state: State, payment_no: str, day: date | None = None, uses: tuple[Use, ...] = ()
+) -> list[Event]:
     """Raises ORDER_NOT_FOUND, ORDER_NOT_PAYABLE, PAYMENT_IN_PROGRESS."""
     needed(state)
     if state.status in ("paid", "closed"):
@@ -94,7 +104,7 @@ def start_payment(state: State, payment_no: str) -> list[Event]:
         if state.payment_no == payment_no:
             return []
         raise Refused(Code.PAYMENT_IN_PROGRESS, "order_no", f"payment {state.payment_no}")
-    return [PaymentStarted(payment_no)]
+    return [PaymentStarted(payment_no, day if uses else None, uses)]
 
 
 def is_waiting_for(state: State, payment_no: str) -> bool:
@@ -140,9 +150,10 @@ def evolve(state: State, event: Event) -> State:
         case Placed():
             return State("placed", event)
         case PaymentStarted(payment_no=payment_no):
-            return replace(state, status="paying", payment_no=payment_no)
+            started = replace(state, status="paying", payment_no=payment_no)
+            return replace(started, day=event.day, uses=event.uses)
         case PaymentDeclined():
-            return replace(state, status="placed", payment_no="")
+            return replace(state, status="placed", payment_no="", day=None, uses=())
         case Paid():
             return replace(state, status="paid")
         case Closed():

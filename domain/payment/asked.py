@@ -7,12 +7,14 @@ from msgspec import Struct
 from domain.channel.routing import Choice
 
 
-class Part(Struct, frozen=True, gc=False):
-    """One transaction's share of a combined order: `number` is its own at the channel."""
+class Part(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One transaction's share of a combined order: `number` is its own at the channel, `sub_mchid`
+    its merchant's there, "" where it has none."""
 
     transaction: str
     number: str
     amount_fen: int
+    sub_mchid: str = ""
 
 
 class Destination(Struct, frozen=True, gc=False):
@@ -41,3 +43,4 @@ class Details(TypedDict, total=False):
     product: str
     payee: str
     to: Destination | None
+    sub_mchid: str

@@ -31,6 +31,7 @@ from domain.payment.protocol import (
     payment_code,
     refuse_amount,
 )
+from domain.payment.signed import known_as
 from domain.payment.tried import Told
 from domain.refusals import Code, Refused
 
@@ -230,6 +231,7 @@ def start_payment(
             told: Details = {**more, "code": leg.code, "choice": routes.choice_of(unit, leg)}
             if parts := combined.parts_of(wanted, place, legs, sold):
                 told["parts"] = parts
+            told = known_as(unit, leg.channel, told)
             issue(unit, wanted, "payment", stream, leg.channel, leg.amount_fen, payer, **told)
     return ids
 

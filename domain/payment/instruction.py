@@ -20,7 +20,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.channel import network
-from domain.channel.network import PaidPart
 from domain.channel.port import Declined as ChannelDeclined
 from domain.channel.port import Purpose, Result
 from domain.channel.port import Succeeded as ChannelSucceeded
@@ -37,10 +36,10 @@ NO_SUCH_ORDER = "the channel has no such order, nor has had one for a while"
 
 class Issued(Fact, frozen=True, omit_defaults=True):
     """`reference`: the stream that asked, where the outcome goes. `number`: what the channel knows
-    it by, "" for its id; `code`: the payment code; `choice`: why this channel; `merchant`: whose
-    transaction it is. A refund names the instruction it is of, `original`, of a combined order the
-    transaction, `part`, and the charge, `serial` ("": the first), with what it moved (0: what the
-    original did). `payee`: what the money is for, a stream; `to`: a payout's account."""
+    it by, "" for its id; `choice`: why this channel; `merchant`: whose transaction it is, and its
+    number there, `sub_mchid`. A refund names the instruction it is of, `original`, of a combined
+    order the transaction, `part`, and the charge, `serial` ("": the first), with what it moved
+    (0: as the original). `payee`: what the money is for, a stream; `to`: a payout's account."""
 
     purpose: Purpose
     reference: str
@@ -61,6 +60,7 @@ class Issued(Fact, frozen=True, omit_defaults=True):
     payee: str = ""
     original_fen: int = 0
     to: Destination | None = None
+    sub_mchid: str = ""
 
 
 class Attempted(Fact, frozen=True, omit_defaults=True):
@@ -102,7 +102,7 @@ class Succeeded(Fact, frozen=True, omit_defaults=True):
     serial: str
     attempt: int = 0
     exchange: str = ""
-    parts: tuple[PaidPart, ...] = ()
+    parts: tuple[network.PaidPart, ...] = ()
 
 
 class Differed(Fact, frozen=True, omit_defaults=True):
@@ -113,7 +113,7 @@ class Differed(Fact, frozen=True, omit_defaults=True):
     amount_fen: int
     attempt: int = 0
     exchange: str = ""
-    parts: tuple[PaidPart, ...] = ()
+    parts: tuple[network.PaidPart, ...] = ()
 
 
 class Declined(Fact, frozen=True, omit_defaults=True):
@@ -180,7 +180,7 @@ class State(Struct, frozen=True, gc=False):
     moved_fen: int = 0  # What `answer` moved, once it has succeeded.
     asked: Issued | None = None
     tried: Tried = UNTRIED
-    paid: tuple[PaidPart, ...] = ()  # By transaction, of a combined order.
+    paid: tuple[network.PaidPart, ...] = ()  # By transaction, of a combined order.
 
 
 AnswerT = TypeVar("AnswerT", bound=Succeeded | Declined | Unknown | Answered, covariant=True)

@@ -3,8 +3,8 @@
 from domain.channel.network import Order
 from domain.channel.network import Part as OrderPart
 from domain.channel.port import ChannelRequest
-from domain.payment.asked import Part
 from domain.payment.instruction import State
+from domain.payment.plan import merchant_of
 from domain.payment.protocol import PRODUCTS
 from domain.refusals import Code, Refused
 
@@ -36,19 +36,20 @@ def network_order(
     INSTRUCTION_NOT_FOUND when the original is needed and does not exist."""
     asked = state.asked
     assert asked is not None
-    number, original_fen, merchant = "", 0, asked.merchant
+    number, original_fen, merchant, sub_mchid = "", 0, asked.merchant, asked.sub_mchid
     if asked.original:
         if original is None or original.asked is None:
             raise Refused(Code.INSTRUCTION_NOT_FOUND, "original", asked.original)
         number = number_at_channel(asked.original, original)
         original_fen = original.moved_fen or original.amount_fen
         merchant = merchant or original.asked.merchant
+        sub_mchid = original.asked.sub_mchid
         for part in original.asked.parts:
             if part.transaction == asked.part:
                 paid = {one.number: one.amount_fen for one in original.paid}
                 number = part.number
                 original_fen = paid.get(part.number, part.amount_fen)
-                merchant = _merchant(part)
+                merchant, sub_mchid = merchant_of(part.transaction), part.sub_mchid
         original_fen = asked.original_fen or original_fen
     # Channels take no order without one. It follows from facts alone: a send that is repeated must
     # be the same as the first.
@@ -67,13 +68,12 @@ def network_order(
         original=number,
         original_fen=original_fen,
         merchant=merchant,
+        sub_mchid=sub_mchid,
         serial=asked.serial or serial,
         parts=tuple(
-            OrderPart(one.number, _merchant(one), one.amount_fen, subject) for one in asked.parts
+            OrderPart(
+                one.number, merchant_of(one.transaction), one.amount_fen, subject, one.sub_mchid
+            )
+            for one in asked.parts
         ),
     )
-
-
-def _merchant(part: Part) -> str:
-    """A transaction is named after its merchant, whose id has no dash."""
-    return part.transaction.partition("-")[0]

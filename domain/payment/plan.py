@@ -122,6 +122,11 @@ def numbered(prefix: str, number: str, place: int, legs: int, part: int = 0, aga
     return f"{prefix}{leg}p{part}-{number}" if part else f"{prefix}{leg}-{number}"
 
 
+def merchant_of(transaction_id: str) -> str:
+    """A transaction is named after its merchant, whose id has no dash."""
+    return transaction_id.partition("-")[0]
+
+
 def place_of(instruction_id: str) -> int:
     """The place of the leg whose instruction this is."""
     found = _placed(instruction_id)

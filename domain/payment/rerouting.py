@@ -17,6 +17,7 @@ from domain.payment.commands import issue
 from domain.payment.instruction import Declined, Outcome, Unknown
 from domain.payment.plan import place_of
 from domain.payment.protocol import PAYMENT_CODES
+from domain.payment.signed import known_as
 
 
 def rerouted(unit: Unit, outcome: Outcome[Declined]) -> bool:
@@ -42,6 +43,7 @@ def rerouted(unit: Unit, outcome: Outcome[Declined]) -> bool:
         product=issued.product,
         payee=issued.payee,
     )
+    told = known_as(unit, choice.channel, told)
     issue(unit, wanted, "payment", stream, choice.channel, asked.amount_fen, asked.party, **told)
     return True
 

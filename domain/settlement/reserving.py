@@ -13,7 +13,7 @@ from domain.accounting.chart import (
 )
 from domain.accounting.commands import open_accounts
 from domain.accounting.rules import reserve as rules
-from domain.fields import checked_member_id, checked_number, checked_text
+from domain.fields import checked_member_id, checked_number, checked_reason
 from domain.kernel import Command, Unit
 from domain.member import member
 from domain.money import fen
@@ -60,7 +60,7 @@ def release_reserve(unit: Unit, command: ReleaseReserve) -> dict[str, object]:
 
 def release_reserve_early(unit: Unit, command: ReleaseReserveEarly) -> dict[str, object]:
     """Raises RESERVE_NOT_FOUND, and what posting raises."""
-    reason = checked_text(command.reason, "reason")
+    reason = checked_reason(command.reason)
     return _release(unit, command.member_id, command.release_on, reason)
 
 
@@ -92,7 +92,7 @@ def take_deposit(unit: Unit, command: TakeDeposit) -> dict[str, object]:
     number = checked_number(command.deposit_no, "deposit_no")
     merchant = checked_member_id(command.member_id)
     amount_fen = fen(command.amount_fen, "amount_fen")
-    reason = checked_text(command.reason, "reason")
+    reason = checked_reason(command.reason)
     member.need_enterprise(unit.load(member.stream(merchant)))
     stream, source = deposit.stream(number), command.source
     state = unit.load(stream)
@@ -110,7 +110,7 @@ def take_deposit(unit: Unit, command: TakeDeposit) -> dict[str, object]:
 def return_deposit(unit: Unit, command: ReturnDeposit) -> dict[str, object]:
     """Raises DEPOSIT_NOT_FOUND, and what posting raises."""
     number = checked_number(command.deposit_no, "deposit_no")
-    reason = checked_text(command.reason, "reason")
+    reason = checked_reason(command.reason)
     stream = deposit.stream(number)
     state = unit.load(stream)
     if deposit.is_to_give_back(state):

@@ -14,7 +14,7 @@ from domain.accounting.chart import (
     account_id,
 )
 from domain.kernel import Unit, shanghai_date
-from domain.member import member
+from domain.member import agreement, member
 from domain.transaction import transaction
 
 
@@ -45,7 +45,7 @@ def above_limit(unit: Unit, sold: transaction.State, amount_fen: int) -> Excess 
     that is advanced nothing never does, however low the limit is by now."""
     assert sold.created is not None
     merchant = sold.created.merchant
-    limit_fen = unit.load(member.stream(merchant)).debt_limit_in_force(shanghai_date(unit.at_us))
+    limit_fen = _limit_fen(unit, merchant)
     if limit_fen is None:
         return None
     debt = unit.load(account.stream(account_id(MERCHANT_DEBT, merchant)))
@@ -54,3 +54,12 @@ def above_limit(unit: Unit, sold: transaction.State, amount_fen: int) -> Excess 
     advanced_fen = shares_now(unit, sold, amount_fen).advanced_fen
     debt_fen = debt.balance_fen + advanced_fen
     return Excess(debt_fen, limit_fen) if advanced_fen and debt_fen > limit_fen else None
+
+
+def _limit_fen(unit: Unit, merchant: str) -> int | None:
+    """What a merchant may owe today: the lower of what is agreed and what the institution sets."""
+    today, owner = shanghai_date(unit.at_us), unit.load(member.stream(merchant))
+    terms = agreement.terms_on(owner, unit.load(agreement.stream(merchant)), today)
+    agreed_fen = None if terms is None else terms.debt_limit_fen
+    limits_fen = (owner.debt_limit_in_force(today), agreed_fen)
+    return min((one for one in limits_fen if one is not None), default=None)

@@ -7,7 +7,7 @@ from domain.accounting.open_items import suspense_of
 from domain.accounting.rules import refund as refund_rules
 from domain.channel.channels import PAYOUT_CHANNEL
 from domain.fields import checked_number, checked_reason
-from domain.kernel import Command, Stream, Unit
+from domain.kernel import Command, Stream, Unit, shanghai_date
 from domain.money import MAX_TAKEN_FEN, fen
 from domain.payment import instruction, payment
 from domain.payment.asked import Details
@@ -56,7 +56,7 @@ def refund_transaction(unit: Unit, command: RefundTransaction) -> dict[str, obje
     """Accept a refund and send it out: transaction guards the sum, the instruction pays the buyer.
     One that would bring the merchant's debt above its limit waits for an approval instead.
 
-    Raises what `transaction.refuse_refund` raises, REFUND_EXISTS, AMOUNT_INVALID.
+    Raises what `transaction.refuse_refund` raises, REFUND_TOO_LATE, REFUND_EXISTS, AMOUNT_INVALID.
     """
     refund_no = checked_number(command.refund_no, "refund_no")
     amount_fen = fen(command.amount_fen, "amount_fen", most=MAX_TAKEN_FEN)
@@ -66,6 +66,7 @@ def refund_transaction(unit: Unit, command: RefundTransaction) -> dict[str, obje
         return _answer(refund_no, asked)
     state = unit.load(stream)
     stage = transaction.refuse_refund(state, amount_fen)
+    transaction.refuse_late(state, shanghai_date(unit.at_us))
     sold, entry = state.created, None
     assert sold is not None
     parts = transaction.refund_parts(state, amount_fen)

@@ -12,7 +12,7 @@ sum never exceeds the amount, and this aggregate guards that. A refund that wait
 has its amount reserved here, so that no other refund takes it. Amounts are fen; state is totals.
 """
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal, NamedTuple, assert_never
 
 from msgspec import Struct
@@ -29,8 +29,9 @@ Mode = Literal["escrow", "instant"]
 Stage = Literal["escrow", "released"]
 
 
-class Created(Fact, frozen=True):
-    """`fee_rule` is the merchant's rule in force when the transaction was created."""
+class Created(Fact, frozen=True, omit_defaults=True):
+    """`fee_rule` is the merchant's rule in force when the transaction was created, `refund_days`
+    how many days after its payment it may be refunded (None: always)."""
 
     order_no: str
     merchant: str
@@ -40,16 +41,19 @@ class Created(Fact, frozen=True):
     items: int
     mode: Mode
     fee_rule: FeeRule
+    refund_days: int | None = None
 
 
-class Paid(Fact, frozen=True):
+class Paid(Fact, frozen=True, omit_defaults=True):
     """`legs`: what each leg of the payment paid of it, in the order a refund takes it back.
-    `confirm_by_us`: from then on the timer may confirm receipt (UTC µs)."""
+    `confirm_by_us`: from then on the timer may confirm receipt (UTC µs). `refund_until`: the last
+    date on which it may be refunded, None: there is none."""
 
     payment_no: str
     confirm_by_us: int
     legs: tuple[Share, ...]
     entry: Entry
+    refund_until: date | None = None
 
 
 class Completed(Fact, frozen=True):
@@ -134,6 +138,7 @@ class State(Struct, frozen=True, gc=False):
     refunded_fen: int = 0
     released: bool = False
     released_fen: int = 0  # What is released after later refunds.
+    refund_until: date | None = None
     reserved_fen: int = 0  # Of refunds after release that wait for an approval.
     withheld: ReserveShare | None = None  # What is in the reserve after later refunds.
 
@@ -174,9 +179,11 @@ def create(
     items: int,
     mode: Mode,
     fee_rule: FeeRule,
+    refund_days: int | None = None,
 ) -> list[Event]:
     """The same transaction again returns []. Another one under its id is refused: ORDER_EXISTS."""
-    wanted = Created(order_no, merchant, buyer, amount_fen, subject, items, mode, fee_rule)
+    sold = (order_no, merchant, buyer, amount_fen, subject, items, mode)
+    wanted = Created(*sold, fee_rule, refund_days)
     if state.created is None:
         return [wanted]
     if state.created == wanted:
@@ -184,13 +191,24 @@ def create(
     raise Refused(Code.ORDER_EXISTS, "order_no", f"{wanted.merchant} has {wanted.order_no} already")
 
 
+def refund_until(state: State, paid_on: date) -> date | None:
+    """The last date on which it may be refunded, when it is paid on a date; None: there is none."""
+    days = state.created.refund_days if state.created else None
+    return None if days is None else paid_on + timedelta(days=days)
+
+
 def pay(
-    state: State, payment_no: str, legs: tuple[Share, ...], confirm_by_us: int, entry: Entry
+    state: State,
+    payment_no: str,
+    legs: tuple[Share, ...],
+    confirm_by_us: int,
+    entry: Entry,
+    refund_until: date | None = None,
 ) -> list[Event]:
     _need(state)
     if state.status != "created":
         return []
-    return [Paid(payment_no, confirm_by_us, legs, entry)]
+    return [Paid(payment_no, confirm_by_us, legs, entry, refund_until)]
 
 
 def complete(state: State, by: Literal["buyer", "timer", "instant"], at_us: int) -> list[Event]:
@@ -227,6 +245,13 @@ def refuse_refund(state: State, amount_fen: int) -> Stage:
             detail += f"; {state.reserved_fen} fen wait for an approval"
         raise Refused(Code.REFUND_EXCEEDS_PAID, "amount_fen", detail)
     return "released" if state.released else "escrow"
+
+
+def refuse_late(state: State, today: date) -> None:
+    """Raises Refused(REFUND_TOO_LATE) when the days for a refund are over."""
+    if state.refund_until is not None and today > state.refund_until:
+        detail = f"it could be refunded until {state.refund_until}"
+        raise Refused(Code.REFUND_TOO_LATE, "transaction_id", detail)
 
 
 def accept_refund(
@@ -356,7 +381,7 @@ def evolve(state: State, event: Event) -> State:
             return State("created", event)
         case Paid(payment_no=payment_no, legs=legs, confirm_by_us=by_us):
             paid = replace(state, status="paid", payment_no=payment_no, legs=legs)
-            return replace(paid, confirm_by_us=by_us)
+            return replace(paid, confirm_by_us=by_us, refund_until=event.refund_until)
         case Completed():
             return replace(state, status="completed")
         case Cleared(gross_fen=gross_fen, withheld=withheld):

@@ -23,6 +23,7 @@ from domain.payment.commands import RechargeWallet, RecordOutcome, TransferMoney
 from domain.transaction.commands import ConfirmReceipt
 from migrations.run import migrate
 from tests.examples import MERCHANT, MERCHANT_NAME, PAID_AT, SUBJECT
+from tests.shops import shop
 
 BUYERS = 16
 FEE = FeeRule(60)
@@ -44,7 +45,7 @@ def open_market(url: str) -> None:
     migrate(url)
     commands: list[tuple[str, Command]] = [
         ("books", OpenBooks(OPENED)),
-        ("merchant", RegisterMember(MERCHANT, "enterprise", MERCHANT_NAME, FEE, "T+1")),
+        ("merchant", shop(MERCHANT, MERCHANT_NAME, FEE, "T+1")),
     ]
     for index in range(BUYERS):
         name = buyer(index)

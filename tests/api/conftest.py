@@ -32,6 +32,7 @@ from domain.vault.vault import Vault
 from migrations.run import migrate
 from tests.fresh import Filled, drop
 from tests.servers import with_query
+from tests.shops import USUAL_JSON
 
 VAULT_KEY = f"1:{b64encode(bytes(range(32))).decode()}"
 NOON = to_us(datetime(2026, 11, 23, 12, 0, tzinfo=SHANGHAI))
@@ -174,6 +175,7 @@ class Server:
                 "name": f"{member} Ltd",
                 "fee_rule": {"rate_bps": 60},
                 "settlement_cycle": "T+1",
+                "agreement": USUAL_JSON,
             }
             self.ok("POST", "/v1/members", body)
         for buyer in ("xiaoming", "xiaohong"):

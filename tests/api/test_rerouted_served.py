@@ -29,6 +29,7 @@ from domain.transaction import refund
 from domain.transaction.commands import RefundTransaction
 from tests.domain.channel.adapters.outside_process import Simulator
 from tests.examples import BUYER, BUYER_NAME, MERCHANT, MERCHANT_NAME
+from tests.shops import shop
 
 UNION, NETS = "UNIONPAY_CARD", "NETSUNION_CARD"
 
@@ -68,7 +69,7 @@ class House:
         for one in (UNION, NETS):
             self.do(RegisterChannel(one))
         self.do(RegisterMember(BUYER, "personal", BUYER_NAME))
-        self.do(RegisterMember(MERCHANT, "enterprise", MERCHANT_NAME, FeeRule(60), "T+1"))
+        self.do(shop(MERCHANT, MERCHANT_NAME, FeeRule(60), "T+1"))
 
     def do(self, command: Command) -> None:
         self.made += 1

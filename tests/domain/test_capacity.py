@@ -13,7 +13,6 @@ from domain.accounting.commands import HoldMoney, ReverseEntry
 from domain.clearing.commands import CutOffDay
 from domain.kernel import Command
 from domain.ledger import capacity
-from domain.member.commands import RegisterMember
 from domain.money import FeeRule
 from domain.order.commands import CloseOrder, PayOrder
 from domain.payment.commands import RechargeWallet, RecordOutcome, TransferMoney
@@ -29,6 +28,7 @@ from domain.transaction.commands import ConfirmReceipt, RefundTransaction
 from tests.books import TEA, Books, refusal
 from tests.days import Days, outstanding, right, tell
 from tests.examples import BUYER, CHECKER, FRIEND, MERCHANT
+from tests.shops import shop
 
 FREE = "FREE"  # Sells without a fee, is settled on the day.
 
@@ -36,7 +36,7 @@ FREE = "FREE"  # Sells without a fee, is settled on the day.
 def opened() -> Books:
     """Books in which every merchant may sell in mode instant."""
     books = Books().open()
-    books.do(RegisterMember(FREE, "enterprise", "免费", FeeRule(0), "D+0"))
+    books.do(shop(FREE, "免费", FeeRule(0), "D+0"))
     return books.agree(FREE, MERCHANT, TEA)
 
 

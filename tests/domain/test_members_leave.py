@@ -22,6 +22,7 @@ from domain.transaction.commands import ConfirmReceipt, RefundTransaction
 from tests.books import TEA, Books
 from tests.days import Days, outstanding, right, tell
 from tests.examples import BUYER, FRIEND, MERCHANT, PAY_DAY
+from tests.shops import shop as merchant
 
 BATCH = f"{TEA}-{PAY_DAY}"
 MEMBERS = (f"2241.01.{BUYER}", f"2241.01.{FRIEND}", f"2241.04.{MERCHANT}", f"2241.03.{TEA}")
@@ -158,9 +159,7 @@ class Lives:
         self.wish(CloseAccount(f"2241.01.{person}"))
         if self.books.state(f"account-2241.04.{shop}").status == "closed":
             self.shops.append(f"S{self.count}")
-            self.books.do(
-                RegisterMember(f"S{self.count}", "enterprise", "x", FeeRule(60), "D+0", 900)
-            )
+            self.books.do(merchant(f"S{self.count}", "x", FeeRule(60), "D+0", 900))
             self.books.agree(f"S{self.count}")
         if self.books.state(f"account-2241.01.{person}").status == "closed":
             self.people.append(f"B{self.count}")

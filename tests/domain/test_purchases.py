@@ -13,7 +13,6 @@ from domain.accounting.commands import (
 )
 from domain.kernel import DAY_US, Command
 from domain.member.commands import (
-    RegisterMember,
     SetFeeRule,
 )
 from domain.money import FeeRule
@@ -23,7 +22,8 @@ from domain.payment.commands import RechargeWallet, RecordOutcome, SendBackRecha
 from domain.refusals import Code
 from domain.transaction.commands import ConfirmReceipt, RefundTransaction
 from tests.books import TEA, Books, names, refusal
-from tests.examples import BUYER, FRIEND, MERCHANT, PAY_DAY
+from tests.examples import BUYER, CONSENT, FRIEND, MERCHANT, PAY_DAY
+from tests.shops import shop
 
 WALLET, ESCROW = f"2241.01.{BUYER}", f"2241.04.{MERCHANT}"
 PENDING, AVAILABLE, DEBT = f"2241.02.{TEA}", f"2241.03.{TEA}", f"1122.03.{TEA}"
@@ -38,11 +38,12 @@ def line(merchant: str = MERCHANT, fen: Any = 100, subject: str = "nuts", items:
 
 
 def test_a_registered_member_has_its_accounts_and_terms(books: Books) -> None:
-    command = RegisterMember("NEW", "enterprise", "新店", FeeRule(60), "T+1")
+    command = shop("NEW", "新店", FeeRule(60), "T+1")
     assert names(books, command) == [
         "member.registered.1",
         "member.fee_rule_set.1",
         "member.settlement_terms_set.1",
+        "agreement.signed.1",
         *["account.opened.1"] * 4,
     ]
     assert books.facts_of(command) == []
@@ -194,7 +195,7 @@ def test_the_timer_confirms_after_seven_days(books: Books) -> None:
 
 def test_the_fee_rule_of_the_checkout_stays_with_the_transaction(books: Books) -> None:
     books.place("O1", (MERCHANT, 10_000))
-    books.do(SetFeeRule(MERCHANT, PAY_DAY, FeeRule(500)))
+    books.do(SetFeeRule(MERCHANT, PAY_DAY, FeeRule(500), CONSENT, notice_days=0))
     books.do(PayOrder("P1", "O1", "JD_PAY"))
     books.do(RecordOutcome("pay-P1", succeeded="S1"))
     books.do(ConfirmReceipt(f"{MERCHANT}-O1", "buyer"))

@@ -40,6 +40,7 @@ from domain.settlement.commands import (
 from domain.transaction.commands import ConfirmReceipt, RefundTransaction
 from tests.books import TEA, Books, refusal
 from tests.examples import BUYER, FRIEND, MERCHANT, PAY_DAY
+from tests.shops import shop
 
 WALLET, ESCROW = f"2241.01.{BUYER}", f"2241.04.{MERCHANT}"
 PENDING, AVAILABLE, DEBT = f"2241.02.{TEA}", f"2241.03.{TEA}", f"1122.03.{TEA}"
@@ -61,9 +62,7 @@ REFUSED: list[Any] = [
     pytest.param(
         RegisterMember("NEW", "personal", "x", FeeRule(60)), Code.MEMBER_KIND_WRONG, id="terms"
     ),
-    pytest.param(
-        RegisterMember("NEW", "enterprise", "x", FeeRule(60), "M+1"), Code.TERMS_INVALID, id="cycle"
-    ),
+    pytest.param(shop("NEW", "x", FeeRule(60), "M+1"), Code.TERMS_INVALID, id="cycle"),
     pytest.param(AddOperator("NOBODY", "Z", "owner"), Code.MEMBER_NOT_FOUND, id="operator of none"),
     pytest.param(AddOperator("NOBODY", "a b", "owner"), Code.IDENTIFIER_INVALID, id="operator id"),
     pytest.param(RemoveOperator(BUYER, "Z"), Code.OPERATOR_NOT_FOUND, id="operator not there"),

@@ -49,6 +49,7 @@ from domain.settlement.commands import (
 from domain.transaction.commands import ConfirmReceipt, RefundTransaction
 from migrations.run import migrate
 from tests.examples import BUYER, CHECKER, FRIEND, MAKER, PAID_AT, PAY_DAY
+from tests.shops import shop
 
 MERCHANTS = {"NUTS": (60, 0, "T+1", None), "TEA": (100, 5, "D+0", 600)}
 PEOPLE = (BUYER, FRIEND)
@@ -113,7 +114,7 @@ class Market(RuleBasedStateMachine):
             self.do(RegisterMember(person, "personal", person))
         for name, (rate_bps, fixed_fen, cycle, most) in MERCHANTS.items():
             terms = FeeRule(rate_bps, fixed_fen)
-            self.do(RegisterMember(name, "enterprise", name, terms, cycle, most))
+            self.do(shop(name, name, terms, cycle, most))
             self.do(SignAgreement(name, "instant", PAY_DAY))
 
     def teardown(self) -> None:

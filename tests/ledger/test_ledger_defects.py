@@ -13,7 +13,6 @@ from eventsourcing.persistence import OperationalError
 from domain.eventstore.database import Database, parse_database_url
 from domain.kernel import Command, Request
 from domain.ledger.ledger import Ledger
-from domain.member.commands import RegisterMember
 from domain.payment.commands import TransferMoney
 from domain.refusals import Code, Refused
 from domain.transaction.commands import ConfirmReceipt
@@ -22,6 +21,7 @@ from tests.eventstore.test_postgres import DeafServer
 from tests.examples import BUYER, FRIEND, MAKER, PAID_AT
 from tests.ledger.requests import FRIENDS, balance, confirm, open_wallets, request, transfer
 from tests.servers import with_query
+from tests.shops import shop
 
 
 class Homeless(Command, frozen=True):
@@ -63,7 +63,7 @@ def test_a_backslash_before_u0000_is_just_text(ledger: Ledger) -> None:
 
 def test_a_defect_in_a_handler_is_its_own_callers_alone(ledger: Ledger) -> None:
     """A field of another type than declared stands in for a defect: only code can do that."""
-    broken = request(RegisterMember("NEW", "enterprise", "x", fee_rule=7))  # type: ignore[arg-type]
+    broken = request(shop("NEW", "x", fee_rule=7))  # type: ignore[arg-type]
     with ThreadPoolExecutor(3) as pool:
         good = [pool.submit(ledger.submit, transfer(f"X{n}", n)) for n in (1, 2)]
         bad = pool.submit(ledger.submit, broken)

@@ -17,7 +17,7 @@ from domain.kernel import Command
 from domain.ledger import capacity
 from domain.ledger.ledger import Ledger
 from domain.ledger.proof import verify_log
-from domain.member.commands import RegisterMember, SetDebtLimit, SignAgreement
+from domain.member.commands import SetDebtLimit, SignAgreement
 from domain.money import FeeRule
 from domain.order.commands import Checkout, PayOrder
 from domain.order.order import OrderLine
@@ -30,8 +30,9 @@ from domain.transaction.commands import RefundTransaction
 from tests.examples import BUYER, FRIEND, PAY_DAY
 from tests.ledger.conftest import LedgerOpener
 from tests.ledger.requests import FRIENDS, WALLET, balance, confirm, request, transfer
+from tests.shops import shop
 
-SHOP = RegisterMember("SHOP", "enterprise", "三只松鼠", FeeRule(60), "D+0")
+SHOP = shop("SHOP", "三只松鼠", FeeRule(60), "D+0")
 LINE = OrderLine("SHOP", 1_000, "每日坚果")
 
 

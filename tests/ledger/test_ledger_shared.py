@@ -16,7 +16,6 @@ from domain.kernel import Command
 from domain.ledger import codec
 from domain.ledger.ledger import Ledger
 from domain.ledger.states import fold_streams
-from domain.member.commands import RegisterMember
 from domain.money import FeeRule
 from domain.order.commands import Checkout, PayOrder
 from domain.order.order import OrderLine
@@ -28,6 +27,7 @@ from migrations.run import migrate
 from tests.examples import BUYER, FRIEND, PAID_AT, PAY_DAY
 from tests.ledger.conftest import LedgerOpener
 from tests.ledger.requests import FRIENDS, WALLET, balance, confirm, opening, request, transfer
+from tests.shops import shop
 
 # Two processes on one ledger.
 
@@ -148,7 +148,7 @@ def test_states_and_facts_survive_their_bytes(ledger: Ledger) -> None:
 # The same on both databases.
 
 STORY: list[Command] = [
-    RegisterMember("SHOP", "enterprise", "三只松鼠", FeeRule(60, 1, 2, 900), "D+0", 4_000),
+    shop("SHOP", "三只松鼠", FeeRule(60, 1, 2, 900), "D+0", 4_000),
     Checkout("O1", BUYER, (OrderLine("SHOP", 10_000, "每日坚果"),)),
     PayOrder("P1", "O1", "JD_PAY"),
     RecordOutcome("pay-P1", unknown="timeout"),

@@ -45,6 +45,7 @@ from migrations.run import migrate
 from tests.examples import (
     BUYER,
     BUYER_NAME,
+    CONSENT,
     FRIEND,
     MERCHANT,
     MERCHANT_NAME,
@@ -54,6 +55,7 @@ from tests.projections import story_authority
 from tests.projections.deciding import approvals
 from tests.projections.story_members import cards, withdrawals
 from tests.projections.story_reserves import reserves
+from tests.shops import shop
 
 FIRST = date(2010, 12, 1)
 TEA = "TEASHOP"
@@ -147,12 +149,12 @@ def _open(told: Story) -> None:
     told.do(members.RegisterMember(BUYER, "personal", BUYER_NAME))
     told.do(members.RegisterMember(FRIEND, "personal", "韩梅梅"))
     rule = FeeRule(60)
-    told.do(members.RegisterMember(MERCHANT, "enterprise", MERCHANT_NAME, rule, "T+1", 4_000))
-    told.do(members.RegisterMember(TEA, "enterprise", "茶叶店", FeeRule(100, 5), "D+1"))
+    told.do(shop(MERCHANT, MERCHANT_NAME, rule, "T+1", 4_000))
+    told.do(shop(TEA, "茶叶店", FeeRule(100, 5), "D+1"))
     told.do(members.AddOperator(MERCHANT, "ZHANG", "finance"))
     told.do(members.AddOperator(MERCHANT, "WANG", "viewer"))
     told.do(members.RemoveOperator(MERCHANT, "WANG"))
-    told.do(members.SetFeeRule(MERCHANT, date(2011, 1, 1), FeeRule(55, 0, 10, 2_000)))
+    told.do(members.SetFeeRule(MERCHANT, date(2011, 1, 1), FeeRule(55, 0, 10, 2_000), CONSENT))
     told.do(members.SetDebtLimit(MERCHANT, date(2011, 1, 1), 50_000))
     told.do(members.SignAgreement(TEA, "instant", date(2011, 1, 1)))
 
@@ -264,7 +266,7 @@ def _closed_accounts(told: Story) -> None:
         told.succeed(f"pay-W{member}")
     told.succeed("back-WLEFT")
     told.do(RecordOutcome("back-WLEFTTOO", declined="card closed"))
-    told.do(members.RegisterMember(GONE, "enterprise", "关店", FeeRule(60), "D+0", 300))
+    told.do(shop(GONE, "关店", FeeRule(60), "D+0", 300))
     told.sell("D1", (GONE, 1_000))
     told.confirm(f"{GONE}-D1")
     told.do(Checkout("D2", BUYER, (OrderLine(GONE, 400, SUBJECT), OrderLine(TEA, 60, SUBJECT))))

@@ -23,6 +23,7 @@ from domain.order.order import OrderLine
 from domain.payment.commands import RecordOutcome
 from projections.rebuilding.comparison import check
 from projections.registry import READ_MODELS
+from tests.shops import shop
 
 FIRST = date(2025, 11, 11)
 DAYS = [FIRST + timedelta(days=n) for n in range(6)]
@@ -76,7 +77,7 @@ def test_a_carry_is_paid_day_by_day(migrated_url: str) -> None:
         FIRST,
         OpenBooks(FIRST),
         RegisterMember("ANN", "personal", "Ann"),
-        RegisterMember("TEA", "enterprise", "Tea", FeeRule(100), "D+0", 4_000),
+        shop("TEA", "Tea", FeeRule(100), "D+0", 4_000),
         SignAgreement("TEA", "instant", FIRST),
         Checkout("1", "ANN", (OrderLine("TEA", 300_000, "tea"),), "instant"),
         PayOrder("P1", "1", "JD_PAY"),

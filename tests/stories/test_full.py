@@ -28,6 +28,7 @@ from projections.models.trial_balance import trial_balance
 from projections.rebuilding.comparison import check
 from projections.registry import READ_MODELS
 from tests.examples import BUYER, FRIEND, MERCHANT, PAID_AT, PAY_DAY
+from tests.shops import shop
 from tests.stories.books import import_feed, open_books, statement_of
 
 LARGE = 10**15
@@ -50,7 +51,7 @@ def ask(desk: Desk, commands: list[Command], at_us: int = PAID_AT) -> list[Answe
 def opened(desk: Desk) -> None:
     commands: list[Command] = [OpenBooks(PAY_DAY)]
     commands += [RegisterMember(one, "personal", one) for one in (BUYER, FRIEND)]
-    commands += [RegisterMember(one, "enterprise", one, FeeRule(60), "T+1") for one in SHOPS]
+    commands += [shop(one, one, FeeRule(60), "T+1") for one in SHOPS]
     for answer in ask(desk, commands):
         answer.unwrap()
 

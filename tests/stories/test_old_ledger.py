@@ -20,8 +20,10 @@ from api.cli.opening import open_desk
 from api.context import AppContext
 from api.operations.upgrade import bring_up_to_date
 from domain.eventstore.database import IMMEDIATE, parse_database_url, sqlalchemy_engine
-from domain.kernel import Request
+from domain.kernel import Request, shanghai_date
 from domain.ledger.proof import verify_log
+from domain.member.agreement import Method, Terms
+from domain.member.commands import EndMerchantAgreement, SignMerchantAgreement
 from domain.order.commands import Checkout, PayOrder
 from domain.order.order import OrderLine
 from domain.payment.commands import LegAsked, RecordOutcome, SendBackRecharge
@@ -153,4 +155,25 @@ def test_it_takes_a_payment_of_several_legs(desk: AppContext) -> None:
     do(desk, RecordOutcome("pay2-PNEW1", succeeded="S2"))
     do(desk, RecordOutcome("pay3-PNEW1", succeeded="S3"))
     do(desk, RefundTransaction("RNEW1", f"{TEA}-NEW1", 400))
+    sound(desk)
+
+
+def test_its_merchants_go_on_until_they_sign_and_then_as_they_have_signed(desk: AppContext) -> None:
+    """No agreement was ever recorded for them: that they registered without says what they may."""
+    for order_no in ("SIGN1", "SIGN2"):
+        do(desk, Checkout(order_no, BUYER, (OrderLine(TEA, 500, SUBJECT),)))
+    do(desk, PayOrder("PSIGN1", "SIGN1", "WECHAT_PAY"))
+    terms = Terms(("ESCROW_PURCHASE",), (Method("JD_PAY"),))
+    do(desk, SignMerchantAgreement(TEA, shanghai_date(AT_US), terms))
+    with pytest.raises(Refused) as no:
+        do(desk, PayOrder("PSIGN2", "SIGN2", "WECHAT_PAY"))
+    assert (no.value.code, no.value.field) == (Code.AGREEMENT_MISSING, "method")
+    do(desk, PayOrder("PSIGN2", "SIGN2", "JD_PAY"))
+    for number in ("PSIGN1", "PSIGN2"):
+        do(desk, RecordOutcome(f"pay-{number}", succeeded=f"S-{number}"))
+    do(desk, EndMerchantAgreement(TEA, shanghai_date(AT_US)))
+    with pytest.raises(Refused) as no:
+        do(desk, Checkout("SIGN3", BUYER, (OrderLine(TEA, 500, SUBJECT),)))
+    assert (no.value.code, no.value.field) == (Code.AGREEMENT_MISSING, "mode")
+    do(desk, RefundTransaction("RSIGN1", f"{TEA}-SIGN1", 500))
     sound(desk)

@@ -7,7 +7,7 @@ pass (an account that is frozen, a channel that declines) is not.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 from itertools import groupby, islice
 from typing import TypeVar
 
@@ -22,7 +22,7 @@ from domain.kernel import StateT, Stream, iso_time, shanghai_date
 from domain.ledger import codec
 from domain.ledger.ledger import Ledger
 from domain.ledger.states import fold_streams
-from domain.member import member
+from domain.member import agreement, member
 from domain.order import order
 from domain.order.commands import CONFIRM_AFTER_US
 from domain.order.order import OrderLine
@@ -81,6 +81,7 @@ class _Foreseeing:
         if ledger is not None:
             self._open_date = ledger.state(day.STREAM).open_date
         self._sellers = {row.merchant for row in feed.merchants}
+        self._merchants: dict[str, tuple[member.State, agreement.State]] = {}
         self._counts: Counter[tuple[str, str]] = Counter()
         self._items: Sorter[_Item] = Sorter(_Item, _place)
 
@@ -115,11 +116,53 @@ class _Foreseeing:
                 detail = f"{one.buyer} is a merchant"
                 self._refuse(one, Refused(Code.MEMBER_KIND_WRONG, "buyer", detail))
                 continue
+            if known.placed is None and (missing := self._unsigned(one)) is not None:
+                self._refuse(one, missing)
+                continue
             what = "known" if known.placed is not None else self._when(one.placed_at_us)
             self._counts[self._feed.orders_file, what] += len(one.lines)
             for line in one.lines:
                 sold = transaction.identity(line.merchant, one.order_no)
                 self._items.add(_Item(sold, one.placed_at_us, line.amount_fen))
+
+    def _unsigned(self, one: FeedOrder) -> Refused | None:
+        """Why merchants that have an agreement already cannot be paid so; the import signs for all
+        others what it needs."""
+        on = shanghai_date(one.placed_at_us)
+        for line in one.lines:
+            owner, signed = self._agreed(line.merchant)
+            if owner.kind is None or (
+                owner.needs_agreement and not agreement.has_begun(signed, on)
+            ):
+                continue
+            try:
+                agreement.need_product(owner, signed, "ESCROW_PURCHASE", on, "merchant")
+                agreed = agreement.need_method(owner, signed, one.method, on, "method")
+                agreement.refuse_amount(owner, agreed, line.amount_fen, "method")
+            except Refused as why:
+                return why
+        return None
+
+    def _refund_until(
+        self, sold: transaction.State, transaction_id: str, paid_us: int
+    ) -> date | None:
+        """The last date of a refund, by what the sale is or will be sold under."""
+        if sold.status not in ("none", "created"):
+            return sold.refund_until
+        if sold.created is not None:
+            return transaction.refund_until(sold, shanghai_date(paid_us))
+        owner, signed = self._agreed(transaction.merchant_of(transaction_id))
+        terms = agreement.terms_on(owner, signed, on := shanghai_date(paid_us))
+        days = None if terms is None else terms.refund_days
+        return None if days is None else on + timedelta(days=days)
+
+    def _agreed(self, merchant: str) -> tuple[member.State, agreement.State]:
+        """A merchant and its agreement, read once."""
+        if merchant not in self._merchants:
+            whose, signed = member.stream(merchant), agreement.stream(merchant)
+            owner = self._states([whose])[whose]
+            self._merchants[merchant] = (owner, self._states([signed])[signed])
+        return self._merchants[merchant]
 
     def _foresee_refunds(self, groups: Sequence[list[_Item]]) -> None:
         rows = [item.row for group in groups for item in group if item.row is not None]
@@ -131,6 +174,7 @@ class _Foreseeing:
             left_fen, paid_us = sold.refundable_fen, sold.confirm_by_us - CONFIRM_AFTER_US
             if sold.status in ("none", "created") and sale is not None:
                 left_fen, paid_us = sale.amount_fen, sale.at_us
+            until = self._refund_until(sold, group[0].transaction_id, paid_us)
             for item in group:
                 if item.row is None:
                     continue
@@ -141,6 +185,7 @@ class _Foreseeing:
                         raise Refused(Code.REFUND_REJECTED, "refund_no", asked.rejected)
                     if not is_known:
                         _refuse_refund(item, sold, sale, left_fen, paid_us)
+                        _refuse_late(item, until)
                         left_fen -= item.amount_fen
                 except Refused as why:
                     self._refuse(item.row, why)
@@ -186,6 +231,13 @@ def _refuse_refund(
     if item.amount_fen > left_fen:
         detail = f"{item.amount_fen} fen asked, {left_fen} fen left to refund"
         raise Refused(Code.REFUND_EXCEEDS_PAID, "amount", detail)
+
+
+def _refuse_late(item: _Item, until: date | None) -> None:
+    on = shanghai_date(item.at_us)
+    if until is not None and on > until:
+        detail = f"asked for on {on}, and possible until {until}"
+        raise Refused(Code.REFUND_TOO_LATE, "requested_at", detail)
 
 
 def _lines(checkout: FeedOrder) -> tuple[OrderLine, ...]:

@@ -28,9 +28,15 @@ from domain.clearing import day
 from domain.clearing.commands import OpenBooks
 from domain.kernel import DAY_US, Request, day_end_us, shanghai_date
 from domain.ledger.answer import Refusal
-from domain.member import member
-from domain.member.commands import RegisterMember, SetFeeRule, SetSettlementTerms
-from domain.member.terms import SettlementTerms
+from domain.member import agreement, member
+from domain.member.agreement import STANDARD
+from domain.member.commands import (
+    RegisterMember,
+    SetFeeRule,
+    SetSettlementTerms,
+    SignMerchantAgreement,
+)
+from domain.member.terms import Consent, SettlementTerms
 from domain.money import FeeRule
 from domain.order.commands import CONFIRM_AFTER_US
 from domain.refusals import Code, Refused
@@ -155,6 +161,8 @@ class Importer:
             agreed = self._terms.get(row.merchant)
             wanted = None if agreed is None else agreed.of(row)
             requests += _terms(row, wanted, version, known, first, since)
+            if known.needs_agreement and not self._has_signed(row.merchant, first):
+                requests.append(_signing(row, version, first))
         answers = self._tally.count(in_chunks(self._desk.ledger, requests))
         for one, answer in zip(requests, answers, strict=True):
             if (why := answer.refused) is not None:
@@ -163,6 +171,10 @@ class Importer:
                 reject = Reject(file, 0, why.code, why.field, why.detail, merchant)
                 self._feed.rejects.add(reject)
         refuse_merchants(None, self._feed)
+
+    def _has_signed(self, merchant: str, first: date) -> bool:
+        """Whether anything was signed, or ended, that has begun on the feed's first day."""
+        return agreement.has_begun(self._desk.ledger.state(agreement.stream(merchant)), first)
 
     def _take_up_timers(self) -> None:
         """Transactions of earlier feeds, or of live trade, that wait for their confirmation; after
@@ -321,7 +333,9 @@ def _terms(
     """
     rule, terms = FeeRule(row.fee_bps), wanted or SettlementTerms(row.settlement_cycle)
     if known.kind is None:
-        command = RegisterMember(row.merchant, "enterprise", row.name, rule, terms.cycle)
+        command = RegisterMember(
+            row.merchant, "enterprise", row.name, rule, terms.cycle, agreement=STANDARD
+        )
         requests = [request(f"register:{row.merchant}", _begins_us(first), command, ACTOR)]
         if terms != SettlementTerms(terms.cycle):
             requests.append(_settled(row.merchant, version, first, terms))
@@ -331,7 +345,9 @@ def _terms(
     if had is None or known.fee_rule_in_force(since) != rule:
         on = first if had is None else since
         number = f"fee:{row.merchant}:{version}"
-        requests.append(request(number, _begins_us(on), SetFeeRule(row.merchant, on, rule), ACTOR))
+        consent = Consent(row.merchant, on, "the merchants of the feed")
+        fees = SetFeeRule(row.merchant, on, rule, consent, notice_days=0)
+        requests.append(request(number, _begins_us(on), fees, ACTOR))
     agreed = known.settlement_terms_in_force(first)
     now = known.settlement_terms_in_force(since)
     if wanted is None and now is not None:
@@ -347,6 +363,12 @@ def _settled(merchant: str, version: int, on: date, terms: SettlementTerms) -> R
     later = [value or UNSET for value in more]
     change = SetSettlementTerms(merchant, on, cycle, most, *later)
     return request(f"cycle:{merchant}:{version}", _begins_us(on), change, ACTOR)
+
+
+def _signing(row: MerchantRow, version: int, first: date) -> Request:
+    """A merchant that has no agreement yet on the feed's first day signs what a feed needs."""
+    command = SignMerchantAgreement(row.merchant, first, STANDARD)
+    return request(f"agreement:{row.merchant}:{version}", _begins_us(first), command, ACTOR)
 
 
 def _begins_us(on: date) -> int:

@@ -26,6 +26,7 @@ from benchmarks.drills.channels.system import System
 from domain.channel.commands import RegisterChannel
 from domain.clearing.commands import OpenBooks
 from domain.kernel import Request, shanghai_date
+from domain.member.agreement import STANDARD
 from domain.member.commands import RegisterMember
 from domain.member.staffing import AppointOperator
 from domain.money import FeeRule
@@ -179,7 +180,12 @@ def _open(url: str, clock: Clock, payments: int) -> traffic.Keys:
         *(RegisterMember(traffic.buyer(one), "personal", "buyer") for one in range(traffic.BUYERS)),
         *(
             RegisterMember(
-                traffic.merchant(one), "enterprise", "shop", FeeRule(60), CYCLES[one % 2]
+                traffic.merchant(one),
+                "enterprise",
+                "shop",
+                FeeRule(60),
+                CYCLES[one % 2],
+                agreement=STANDARD,
             )
             for one in range(traffic.merchants(payments))
         ),

@@ -8,7 +8,7 @@
                                 "their_key_id", …}, …},
       "wechat": {"mchid", "appid", "merchant_serial", "merchant_private_pem",
                  "public_key_id", "public_key_pem", "platform_serial", "platform_certificate_pem",
-                 "apiv3_key", "sub_mchid", "sub_mchids", …},
+                 "apiv3_key", "sub_mchid", "sub_mchids", "partner", …},
       "payees": {"<member id>": "<account at the bank>", …}    to whom payouts go
     }
 
@@ -108,6 +108,7 @@ class _WeChat(_Channel, frozen=True, forbid_unknown_fields=True, kw_only=True):
     platform_certificate_pem: str = ""
     sub_mchid: str = ""
     sub_mchids: dict[str, str] | Literal["any"] = {}  # The simulator takes any.
+    partner: bool = False  # Agreements say the numbers.
 
 
 class _File(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -242,6 +243,7 @@ def _wechat(file: _File, row: _WeChat, notify_url: str) -> WeChatSettings:
         notify_url=f"{notify_url.rstrip('/')}/{WeChatPay.channel}",
         sub_mchid=row.sub_mchid,
         sub_mchids=subs,
+        by_agreement=row.partner,
         limits=_limits(row, "wechat"),
         pace=Pace(row.at_once, row.per_second, row.deadline_s),
     )

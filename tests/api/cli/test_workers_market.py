@@ -22,6 +22,7 @@ from domain.ledger.ledger import utc_us
 from tests.api.cli.several import send
 from tests.api.cli.terminal import Terminal
 from tests.api.cli.test_serve import first_answer
+from tests.shops import USUAL_JSON
 
 pytestmark = pytest.mark.timeout(240)
 SELLERS, SALES, DAYS = 6, 5, 2
@@ -138,6 +139,7 @@ class Market:
             "name": SHOP,
             "fee_rule": {"rate_bps": 60},
             "settlement_cycle": "D+0",
+            "agreement": USUAL_JSON,
         }
         ask("POST", "/v1/members", shop)
         limit = {"effective_from": str(self.day + timedelta(days=DAYS)), "limit_fen": 0}

@@ -59,6 +59,7 @@ from tests.examples import (
     SUBJECT,
 )
 from tests.servers import with_query
+from tests.shops import shop
 
 TEA = "TEASHOP"
 TEA_ORDERS = 25
@@ -199,8 +200,8 @@ def write_books(books: Books) -> None:
     books.do(
         OpenBooks(PAY_DAY),
         RegisterMember(BUYER, "personal", BUYER_NAME),
-        RegisterMember(MERCHANT, "enterprise", MERCHANT_NAME, FeeRule(60), "T+1"),
-        RegisterMember(TEA, "enterprise", "茶叶店", FeeRule(100, 5), "D+1"),
+        shop(MERCHANT, MERCHANT_NAME, FeeRule(60), "T+1"),
+        shop(TEA, "茶叶店", FeeRule(100, 5), "D+1"),
         AddOperator(MERCHANT, "ZHANG", "finance"),
         BindCard(MERCHANT, CARD, PARTICULARS, HOLDER, "7894"),
     )

@@ -19,6 +19,7 @@ from domain.money import FeeRule
 from domain.payment.commands import RechargeWallet, RecordOutcome
 from tests.api.graphql.conftest import STAFF, TEA, Books
 from tests.examples import BATCH_ID, BUYER, MERCHANT, PAY_DAY
+from tests.shops import shop
 
 
 class Probe(NamedTuple):
@@ -89,6 +90,7 @@ PROBES: dict[str, Probe] = {
     "clearingPositions": Probe(
         'clearingPositions(date: "2010-12-08") { channel }', institution=True
     ),
+    "agreements": Probe(f'agreements(memberId: "{MERCHANT}") {{ effectiveFrom }}', []),
     "cards": Probe(f'cards(memberId: "{MERCHANT}") {{ number }}', []),
     "desk": Probe("desk { day { accountingDate } }", institution=True),
     "trialBalance": Probe("trialBalance { balanced }", institution=True),
@@ -288,8 +290,8 @@ def test_no_merchant_reads_a_recharge_or_anothers_order_by_its_number(own_books:
     own_books.do(
         OpenBooks(PAY_DAY),
         RegisterMember(BUYER, "personal", "Li Lei"),
-        RegisterMember(MERCHANT, "enterprise", "Nuts", FeeRule(60), "T+1"),
-        RegisterMember(TEA, "enterprise", "Tea", FeeRule(60), "T+1"),
+        shop(MERCHANT, "Nuts", FeeRule(60), "T+1"),
+        shop(TEA, "Tea", FeeRule(60), "T+1"),
         RechargeWallet("W1", BUYER, "JD_PAY", 500),
         RecordOutcome("pay-W1", succeeded="S1"),
     )
@@ -329,9 +331,7 @@ def test_pages_do_not_lead_out_of_what_is_ones_own(books: Books) -> None:
 
 
 def test_a_merchant_named_like_a_channel_does_not_read_the_channel(own_books: Books) -> None:
-    own_books.do(
-        OpenBooks(PAY_DAY), RegisterMember("JD_PAY", "enterprise", "Jade", FeeRule(60), "T+1")
-    )
+    own_books.do(OpenBooks(PAY_DAY), shop("JD_PAY", "Jade", FeeRule(60), "T+1"))
     own_books.catch_up()
     own_books.keys["jade"] = create_key(
         own_books.context.writes, "merchant", "JD_PAY", own_books.context.clock

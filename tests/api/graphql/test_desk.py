@@ -23,6 +23,7 @@ from domain.settlement.commands import ReturnPayout
 from domain.transaction.commands import ConfirmReceipt
 from tests.api.cli.terminal import Terminal
 from tests.api.graphql.conftest import Books
+from tests.shops import shop as merchant
 
 FIRST = date(2026, 12, 21)  # A Monday; no working day is published beyond this year.
 
@@ -83,9 +84,9 @@ def shop(migrated_url: str) -> Iterator[Shop]:
         OpenBooks(FIRST),
         RegisterMember("ANN", "personal", "Ann"),
         RegisterMember("LEFT", "personal", "Bea"),
-        RegisterMember("SHOP", "enterprise", "Shop", FeeRule(60), "T+1"),
-        RegisterMember("FROZEN", "enterprise", "Frozen", FeeRule(60), "D+1"),
-        RegisterMember("FAR", "enterprise", "Far", FeeRule(60), "T+30"),
+        merchant("SHOP", "Shop", FeeRule(60), "T+1"),
+        merchant("FROZEN", "Frozen", FeeRule(60), "D+1"),
+        merchant("FAR", "Far", FeeRule(60), "T+30"),
     )
     yield opened
     opened.books.close()

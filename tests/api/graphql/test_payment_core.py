@@ -19,6 +19,7 @@ from domain.payment.commands import LegAsked, RechargeWallet, RecordOutcome
 from domain.transaction.commands import RefundTransaction
 from tests.api.graphql.conftest import TEA, Books
 from tests.examples import BUYER, MERCHANT, PAY_DAY, SUBJECT
+from tests.shops import shop
 
 LEGS = (
     LegAsked("WALLET_BALANCE", 800),
@@ -29,8 +30,8 @@ EXCHANGE = "ab" * 32
 STEPS: tuple[Command, ...] = (
     OpenBooks(PAY_DAY),
     RegisterMember(BUYER, "personal", "Li Lei"),
-    RegisterMember(MERCHANT, "enterprise", "Nuts", FeeRule(60), "T+1"),
-    RegisterMember(TEA, "enterprise", "Tea", FeeRule(60), "T+1"),
+    shop(MERCHANT, "Nuts", FeeRule(60), "T+1"),
+    shop(TEA, "Tea", FeeRule(60), "T+1"),
     RechargeWallet("W1", BUYER, "WECHAT_PAY", 2_000),
     RecordOutcome("pay-W1", succeeded="W"),
     # Nuts alone, by three legs; refunded by two of them, and by one.

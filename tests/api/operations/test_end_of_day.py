@@ -18,6 +18,7 @@ from domain.payment.commands import RecordOutcome
 from domain.refusals import Code
 from domain.transaction import transaction
 from domain.transaction.commands import ConfirmReceipt
+from tests.shops import shop
 from tests.stories.books import open_books
 
 OPENED = date(2025, 11, 11)
@@ -38,7 +39,7 @@ def test_a_timer_hindered_by_a_freeze_goes_on_when_it_is_lifted(database_url: st
             desk,
             OpenBooks(OPENED),
             RegisterMember("ANN", "personal", "Ann"),
-            RegisterMember("SHOP", "enterprise", "Shop", FeeRule(60), "T+1"),
+            shop("SHOP", "Shop", FeeRule(60), "T+1"),
             Checkout("1", "ANN", (OrderLine("SHOP", 10_000, "nuts"),)),
             PayOrder("P1", "1", "JD_PAY"),
             RecordOutcome("pay-P1", succeeded="S1"),

@@ -31,6 +31,7 @@ from projections.models.instruction_attempts import attempts, known_by
 from projections.models.instructions import instruction as row_of
 from tests.api.operations.scripted import ScriptedNetwork
 from tests.examples import BUYER, BUYER_NAME, PAID_AT, PAY_DAY
+from tests.shops import shop
 from tests.stories.books import open_books
 
 
@@ -349,7 +350,7 @@ def test_a_payout_is_not_sent_again_to_an_account_that_is_gone(desk: Desk) -> No
 
 def office_payout(office: Office) -> Any:
     """A merchant's batch, settled on the day of its sale: its payout is issued."""
-    office.do(RegisterMember("TEA", "enterprise", "Tea", FeeRule(100), "D+0"))
+    office.do(shop("TEA", "Tea", FeeRule(100), "D+0"))
     office.do(Checkout("O1", BUYER, (OrderLine("TEA", 10_000, "tea"),)))
     office.do(PayOrder("PO1", "O1", "JD_PAY"))
     office.do(RecordOutcome("pay-PO1", succeeded="S1"))

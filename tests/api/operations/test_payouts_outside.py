@@ -16,7 +16,6 @@ from domain.clearing.commands import CutOffDay
 from domain.kernel import DAY_US
 from domain.ledger.proof import verify_log
 from domain.ledger.states import fold_stream
-from domain.member.commands import RegisterMember
 from domain.money import FeeRule
 from domain.order.commands import Checkout, PayOrder
 from domain.order.order import OrderLine
@@ -36,6 +35,7 @@ from projections.models import instruction_attempts
 from tests.api.operations.test_outbox import Office
 from tests.domain.channel.adapters.outside_process import Simulator, wall_us
 from tests.examples import BUYER, PAID_AT, PAY_DAY
+from tests.shops import shop
 from tests.stories.books import open_books
 
 ACCOUNT = "6217000010001234567"
@@ -90,7 +90,7 @@ class Institution(Office):
 
     def paid_out(self) -> str:
         """A sale of 100.00 is confirmed and settled: its payout."""
-        self.do(RegisterMember("TEA", "enterprise", "Tea", FeeRule(100), "D+0"))
+        self.do(shop("TEA", "Tea", FeeRule(100), "D+0"))
         self.do(Checkout("O1", BUYER, (OrderLine("TEA", 10_000, "tea"),)))
         self.do(PayOrder("PO1", "O1", "JD_PAY"))
         asyncio.run(self.stepped())
@@ -145,7 +145,7 @@ def test_a_refund_and_a_payout_arrive_and_a_payout_that_returns_is_with_its_merc
     desk: Desk, simulator: Simulator
 ) -> None:
     ours = Institution(desk, simulator)
-    ours.do(RegisterMember("TEA", "enterprise", "Tea", FeeRule(100), "D+0"))
+    ours.do(shop("TEA", "Tea", FeeRule(100), "D+0"))
     ours.do(Checkout("O1", BUYER, (OrderLine("TEA", 10_000, "tea"),)))
     ours.do(PayOrder("PO1", "O1", "JD_PAY"))
     asyncio.run(ours.stepped())

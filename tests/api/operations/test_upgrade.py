@@ -23,6 +23,7 @@ from domain.refusals import Code
 from tests.api.cli.terminal import Terminal
 from tests.eventstore.test_sealing_began import migrate_to
 from tests.examples import BUYER, MAKER, PAID_AT, PAY_DAY
+from tests.shops import shop
 
 SHOPS = [f"SHOP{n}" for n in range(7)]
 
@@ -48,8 +49,7 @@ def old_url(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]
         patched.setattr(opening, "_refuse_unfinished", lambda *_, **__: None)  # It knew no such.
         ledger = Ledger.open(database_url)
     shops = [
-        (PAID_AT + n * DAY_US, RegisterMember(shop, "enterprise", shop, FeeRule(60), "T+1"))
-        for n, shop in enumerate(SHOPS)
+        (PAID_AT + n * DAY_US, shop(one, one, FeeRule(60), "T+1")) for n, one in enumerate(SHOPS)
     ]
     opened = [(PAID_AT, OpenBooks(PAY_DAY)), (PAID_AT, RegisterMember(BUYER, "personal", "Li"))]
     with closing(ledger):
@@ -101,7 +101,7 @@ def test_merchants_of_an_older_ledger_keep_mode_instant(old_url: str) -> None:
     assert signings(old_url) == signed
     with closing(Ledger.open(old_url)) as ledger:
         late = PAID_AT + 9 * DAY_US
-        new = RegisterMember("NEW", "enterprise", "New", FeeRule(60), "T+1")
+        new = shop("NEW", "New", FeeRule(60), "T+1")
         wanted = [(late, instant("SHOP6")), (late, new), (late, instant("NEW"))]
         kept, registered, refused = send(ledger, *wanted)
         assert kept.refused is None and registered.refused is None

@@ -24,6 +24,7 @@ from domain.payment import instruction
 from domain.payment.commands import RechargeWallet, RecordOutcome
 from domain.refusals import Code, Refused
 from domain.transaction import transaction
+from tests.shops import shop
 from tests.stories.books import open_books
 
 OPENED = date(2025, 11, 11)
@@ -42,7 +43,7 @@ def sell(desk) -> None:
     """Nuts, paid into escrow at 10:00 of the first day."""
     send(desk, "books", OpenBooks(OPENED))
     send(desk, "ann", RegisterMember("ANN", "personal", "Ann"))
-    send(desk, "shop", RegisterMember("SHOP", "enterprise", "Shop", FeeRule(60), "T+1"))
+    send(desk, "shop", shop("SHOP", "Shop", FeeRule(60), "T+1"))
     send(desk, "order", Checkout("1", "ANN", (OrderLine("SHOP", 500, "nuts"),)))
     send(desk, "pay", PayOrder("P1", "1", "JD_PAY"))
     send(desk, "paid", RecordOutcome("pay-P1", succeeded="S1"))

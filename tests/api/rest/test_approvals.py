@@ -74,7 +74,8 @@ def test_a_key_that_is_nobodys_neither_proposes_nor_decides(market: Server) -> N
 
 
 def test_each_kind_has_those_who_decide_on_it(market: Server) -> None:
-    rule = {"effective_from": "2026-11-24", "rule": {"rate_bps": 55}}
+    consent = {"by": "li", "on": "2026-11-23", "document": "FEE-7"}
+    rule = {"effective_from": "2026-12-23", "rule": {"rate_bps": 55}, "consent": consent}
     path = "/v1/members/SQUIRRELS/fee-rules"
     approval_id = market.propose("POST", path, rule, key="rule")
     response = decide(market, "approve", approval_id, "risk", "r")

@@ -15,6 +15,7 @@ from domain.payment.commands import RechargeWallet, RecordOutcome, SendBackRecha
 from domain.screening.commands import RecordMatches
 from domain.screening.entries import Hit
 from tests.api.conftest import Server
+from tests.shops import USUAL_JSON
 
 
 def test_the_examples_play_through(server: Server) -> None:
@@ -93,6 +94,8 @@ NOON_EXAMPLES = [
     "POST /v1/members/{member_id}/debt-limits",
     "POST /v1/members/{member_id}/agreements",
     "POST /v1/members/{member_id}/agreements/{product}/end",
+    "POST /v1/members/{member_id}/merchant-agreements",
+    "POST /v1/members/{member_id}/merchant-agreements/end",
     "POST /v1/orders",
     "POST /v1/cashier-sessions",
     "POST /v1/cashier-sessions/{session_no}/cancel",
@@ -183,6 +186,7 @@ def ask_for_approvals(server: Server) -> None:
         "name": "tea",
         "fee_rule": {"rate_bps": 60},
         "settlement_cycle": "T+1",
+        "agreement": USUAL_JSON,
     }
     server.ok("POST", "/v1/members", tea)
     limit = {"effective_from": "2026-11-23", "limit_fen": 0}

@@ -126,12 +126,14 @@ def test_terms_and_operators_of_a_member(market: Server) -> None:
     response = market.send("DELETE", f"{base}/operators/liaoyuan", role="merchant", key="c")
     problem(response, 404, "operator_not_found", "operator_id")
     tomorrow = shanghai_date(market.now_us) + timedelta(days=1)
-    rule = {"effective_from": str(tomorrow), "rule": {"rate_bps": 55, "min_fen": 1}}
+    in_a_month = tomorrow + timedelta(days=29)
+    consent = {"by": "liaoyuan", "on": str(tomorrow - timedelta(days=1)), "document": "FEE-7"}
+    rule = {"effective_from": str(in_a_month), "rule": {"rate_bps": 55}, "consent": consent}
     market.agreed("POST", f"{base}/fee-rules", rule, key="d")
     terms = {"effective_from": str(tomorrow), "settlement_cycle": "D+1"}
     market.agreed("POST", f"{base}/settlement-terms", terms, key="e")
     state = market.context.ledger.state("member-SQUIRRELS")
-    assert state.fee_rule_on(tomorrow).rate_bps == 55
+    assert state.fee_rule_on(in_a_month).rate_bps == 55
     assert state.settlement_terms_on(tomorrow).cycle == "D+1"
 
 

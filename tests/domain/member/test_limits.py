@@ -10,13 +10,13 @@ from domain.kernel import Fact
 from domain.member import member
 from domain.member.commands import EndAgreement
 from domain.member.member import (
-    MAX_TERMS,
     AgreementEnded,
     AgreementSigned,
     DebtLimitSet,
     Registered,
     State,
 )
+from domain.member.terms import MAX_TERMS
 from domain.money import MAX_FEN
 from domain.order.commands import Checkout
 from domain.order.order import OrderLine

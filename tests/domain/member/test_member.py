@@ -10,7 +10,6 @@ from domain.kernel import Fact
 from domain.member import member
 from domain.member.member import (
     MAX_OPERATORS,
-    MAX_TERMS,
     FeeRuleSet,
     OperatorAdded,
     OperatorRemoved,
@@ -19,13 +18,14 @@ from domain.member.member import (
     SettlementTermsSet,
     State,
 )
+from domain.member.terms import MAX_TERMS
 from domain.money import MAX_FEN, FeeRule
 from domain.refusals import Code, Refused
-from tests.examples import BUYER, MERCHANT, MERCHANT_NAME
+from tests.examples import BUYER, CONSENT, MERCHANT, MERCHANT_NAME
 from tests.scenario import Scenario
 
 given = Scenario(member.evolve, State()).given
-shop = Registered(MERCHANT, "enterprise", MERCHANT_NAME)
+shop = Registered(MERCHANT, "enterprise", MERCHANT_NAME, True)
 person = Registered(BUYER, "personal", "李雷")
 TODAY = date(2010, 12, 1)
 TOMORROW = date(2010, 12, 2)
@@ -164,7 +164,9 @@ def test_changes_that_wait_are_limited_and_those_in_force_are_kept() -> None:
     full = given(shop, *waiting)
     later = TODAY + timedelta(days=99)
     full.when(member.set_fee_rule, later, RULE, TODAY).refused(Code.TERMS_INVALID)
-    full.when(member.set_fee_rule, later, RULE, TOMORROW).then(FeeRuleSet(later, RULE))
+    full.when(member.set_fee_rule, later, RULE, TOMORROW, CONSENT).then(
+        FeeRuleSet(later, RULE, CONSENT)
+    )
     after = given(shop, *waiting, FeeRuleSet(later, RULE)).state
     assert after.fee_rule_on(TOMORROW) == FeeRule(1)
 

@@ -6,6 +6,7 @@ import pytest
 
 from domain.member import api_access, staff
 from domain.member.persons import refuse_same
+from domain.member.terms import MAX_TERMS
 from domain.refusals import Code, Refused
 from tests.examples import PAY_DAY, RELEASE_DAY, SETTLE_DAY
 from tests.scenario import Scenario
@@ -77,7 +78,7 @@ def test_commands_are_given_once_and_not_in_the_past():
 
 
 def test_only_so_many_changes_wait():
-    days = [RELEASE_DAY + timedelta(days=n) for n in range(api_access.MAX_TERMS)]
+    days = [RELEASE_DAY + timedelta(days=n) for n in range(MAX_TERMS)]
     full = of_api(*(api_access.CommandsGiven(day, ()) for day in days[:-1]))
     full.when(api_access.give, days[-1], None, PAY_DAY).refused(Code.TERMS_INVALID)
     full.when(api_access.give, days[-1], None, RELEASE_DAY).then(

@@ -145,6 +145,8 @@ class WeChatPay:
             body.must_be("out_trade_no", order.number)
             if order.serial:
                 body.must_be("transaction_id", order.serial)
+            if self._settings.partner:
+                body.must_be("sub_mchid", self._settings.sub(order))
             return answers.single(self._settings, body)
 
         return read

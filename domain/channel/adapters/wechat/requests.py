@@ -39,8 +39,8 @@ def refused_here(settings: WeChatSettings, order: Order) -> str:
             return f"a combined order has {least} to {most} transactions, not {len(order.parts)}"
         if sum(part.amount_fen for part in order.parts) != order.amount_fen:
             return "the transactions of a combined order must add up to it"
-    merchants = [part.merchant for part in order.parts] or [order.merchant]
-    if settings.partner and not all(settings.sub(merchant) for merchant in merchants):
+    payees: tuple[Order | Part, ...] = order.parts or (order,)
+    if settings.partner and not all(settings.sub(one) for one in payees):
         return "a merchant has no number at WeChat Pay (sub_mchid)"
     return ""
 
@@ -66,7 +66,7 @@ def send(settings: WeChatSettings, order: Order) -> Asked:
 def query(settings: WeChatSettings, order: Order) -> Asked:
     """Ask what became of an order, of one charge of it, or of a refund."""
     if order.purpose == "refund":
-        sub = f"?sub_mchid={settings.sub(order.merchant)}" if settings.partner else ""
+        sub = f"?sub_mchid={settings.sub(order)}" if settings.partner else ""
         return Asked("GET", f"{REFUNDS}/{order.number}{sub}")
     if order.parts:
         return Asked("GET", f"{COMBINED}/out-trade-no/{order.number}")
@@ -125,20 +125,20 @@ def _refund(settings: WeChatSettings, order: Order) -> dict[str, object]:
         },
     }
     if settings.partner:
-        body["sub_mchid"] = settings.sub(order.merchant)
+        body["sub_mchid"] = settings.sub(order)
     return body
 
 
 def _payee(settings: WeChatSettings, order: Order, *, app: bool = False) -> dict[str, str]:
     if settings.partner:
-        sub = settings.sub(order.merchant)
+        sub = settings.sub(order)
         names = {"sp_mchid": settings.mchid, "sub_mchid": sub}
         return {"sp_appid": settings.appid, **names} if app else names
     return {"appid": settings.appid, "mchid": settings.mchid} if app else {"mchid": settings.mchid}
 
 
 def _part_payee(settings: WeChatSettings, part: Part) -> dict[str, str]:
-    sub = settings.sub(part.merchant)
+    sub = settings.sub(part)
     return {"mchid": settings.mchid, **({"sub_mchid": sub} if sub else {})}
 
 

@@ -6,15 +6,16 @@ from msgspec import Struct
 
 from domain.channel.adapters.wechat.keys import Keys
 from domain.channel.adapters.wire import Limits
-from domain.channel.network import Pace
+from domain.channel.network import Order, Pace, Part
 
 
 class WeChatSettings(Struct, frozen=True):
     """Who we are at WeChat Pay, the keys, where it is and where it calls us.
 
-    Partner mode (服务商): `mchid` and `appid` are the partner's; `sub_mchids` gives the number of
-    each merchant of ours there, and `sub_mchid` that of all who are not listed. Both empty: we are
-    a merchant ourselves (直连).
+    Partner mode (服务商): `mchid` and `appid` are the partner's. A merchant's number there is what
+    its agreement says, which comes with the order; where it says none, what `sub_mchids` lists for
+    it, and for all who are not listed `sub_mchid`. `by_agreement`: partner mode though none is
+    given here. Without any of the three we are a merchant ourselves (直连).
     """
 
     mchid: str
@@ -24,16 +25,22 @@ class WeChatSettings(Struct, frozen=True):
     notify_url: str
     sub_mchid: str = ""
     sub_mchids: Mapping[str, str] = {}
+    by_agreement: bool = False
     limits: Limits = Limits()
     pace: Pace = Pace()
 
     @property
     def partner(self) -> bool:
-        return bool(self.sub_mchid or self.sub_mchids)
+        return bool(self.by_agreement or self.sub_mchid or self.sub_mchids)
 
-    def sub(self, merchant: str) -> str:
-        """The number of a merchant there; "" when it has none."""
-        return self.sub_mchids.get(merchant, self.sub_mchid)
+    def sub(self, of: Order | Part) -> str:
+        """The number there of an order's merchant, or of a part's; "" when it has none."""
+        if not self.partner:
+            return ""
+        return of.sub_mchid or self.sub_mchids.get(of.merchant, self.sub_mchid)
 
     def known(self, sub_mchid: str) -> bool:
+        """Whether it may be the number of a merchant of ours: with agreements, any."""
+        if self.by_agreement:
+            return bool(sub_mchid)
         return sub_mchid == self.sub_mchid or sub_mchid in self.sub_mchids.values()

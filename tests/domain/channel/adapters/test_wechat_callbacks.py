@@ -106,6 +106,8 @@ def test_a_partner_hears_of_its_merchants_only() -> None:
     headers, body = WeChatSide().callback(PAID, order | {"sub_mchid": "1900000099"})
     with pytest.raises(CallbackInvalid, match="none of our merchants"):
         _heard(headers, body, **PARTNER)
+    heard = _heard(headers, body, partner=True)  # Whose it is, the number of the order says.
+    assert heard.answer.said == Succeeded(SERIAL, 15_300)
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,43 @@ def test_a_partner_names_the_merchant_it_acts_for(do: Do, target: str, part: Jso
     assert {name: body[name] for name in part} == part
 
 
+AGREED = "1900000077"
+
+
+@pytest.mark.parametrize("settings", [PARTNER, {"partner": True}])
+def test_the_number_an_agreement_says_comes_first(settings: dict[str, object]) -> None:
+    order = replace(PAYMENT, sub_mchid=AGREED)
+    back = replace(REFUND, sub_mchid=AGREED)
+    parts = tuple(replace(one, sub_mchid=AGREED) for one in COMBINED.parts)
+    for do, named in (
+        (sends(order), lambda body: [body["sub_mchid"]]),
+        (closes(order), lambda body: [body["sub_mchid"]]),
+        (sends(back), lambda body: [body["sub_mchid"]]),
+        (
+            sends(replace(COMBINED, parts=parts)),
+            lambda body: [one["sub_mchid"] for one in body["sub_orders"]],
+        ),
+    ):
+        _, server = wechat(do, Reply(500), **settings)
+        assert set(named(json.loads(server.asked[0].body))) == {AGREED}
+    _, server = wechat(queries(order), Reply(500), **settings)
+    assert f"sub_mchid={AGREED}" in server.asked[0].target
+
+
+def test_a_merchant_of_its_own_names_no_number_whatever_is_agreed() -> None:
+    _, server = wechat(sends(replace(PAYMENT, sub_mchid=AGREED)), Reply(500))
+    body = json.loads(server.asked[0].body)
+    assert ("sub_mchid" in body, body["mchid"]) == (False, "1600000001")
+
+
+def test_an_answer_of_another_merchant_says_nothing() -> None:
+    order, said = replace(PAYMENT, sub_mchid=AGREED), single(sp_mchid="1600000001")
+    for sub_mchid, known in ((AGREED, True), ("1900000022", False)):
+        reply = (200, {**said, "sub_mchid": sub_mchid})
+        answer, _ = wechat(queries(order), reply, **PARTNER, partner=True)
+        assert isinstance(answer.said, Unknown) is not known
+
+
 @pytest.mark.parametrize(
     ("order", "changed", "reason"),
     [
