@@ -107,6 +107,7 @@ def _transfer(command: paying.TransferMoney) -> list[str]:
     return [
         account.stream(account_id(WALLET, command.payer)),
         account.stream(account_id(WALLET, command.payee)),
+        member.stream(command.payer),
     ]
 
 

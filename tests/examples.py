@@ -24,7 +24,16 @@ from domain.kernel import DAY_US, Fact, Recorded
 from domain.member import api_access, card, member, staff
 from domain.money import FeeRule
 from domain.order import order
-from domain.payment import allowance, contradiction, instruction, payment, suspense, withdrawal
+from domain.payment import (
+    allowance,
+    contradiction,
+    instruction,
+    payment,
+    spending,
+    suspense,
+    wallet_use,
+    withdrawal,
+)
 from domain.payment import transfer as transfers
 from domain.payment.asked import Destination
 from domain.payment.plan import Leg, Share
@@ -51,6 +60,7 @@ PAYOUT_NO, RETRY_NO = f"payout-{BATCH_ID}-1", f"payout-{BATCH_ID}-2"
 DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 REFERENCE = f"transaction-{TRANSACTION_ID}#2"
 CARD, PARTICULARS, HOLDER = "ca" * 16, "9a" * 16, "0d" * 16  # Tokens of the vault.
+CUSTOMER, PROOF = "c5" * 16, "7e" * 16
 TO_CARD = Destination(CARD, PARTICULARS, "7894")
 MAKER, CHECKER = "operator:lin", "operator:zhao"
 
@@ -73,8 +83,8 @@ EXAMPLES: dict[str, Fact] = {
     ),
     "staff.appointed.1": staff.Appointed("zhao", "reviewer"),
     "staff.dismissed.1": staff.Dismissed("zhao"),
-    "member.certified.1": member.Certified(
-        PAY_DAY, 2, ("police", "telecom", "bank_card"), HOLDER, PARTICULARS
+    "member.certified.2": member.Certified(
+        PAY_DAY, 2, ("police", "telecom", "bank_card"), HOLDER, PARTICULARS, CUSTOMER
     ),
     "member.forgotten.1": member.Forgotten(PAY_DAY, 10, "asked by the member"),
     "card.binding_requested.1": card.BindingRequested(
@@ -225,6 +235,22 @@ EXAMPLES: dict[str, Fact] = {
     ),
     "allowance.counted.1": allowance.Counted("W1001", PAY_DAY, AMOUNT, False),
     "allowance.ended.1": allowance.Ended("W1001", PAY_DAY, AMOUNT, False, True),
+    "use.counted.1": wallet_use.Counted(
+        "payment", BUYER, AMOUNT, PAY_DAY, 2, "two", ("password", "code"), PROOF, False
+    ),
+    "use.given_back.1": wallet_use.GivenBack(AMOUNT, "refunded to the wallet"),
+    "spending.counted.1": spending.Counted(
+        f"use-payment-{PAYMENT_NO}", PAY_DAY, AMOUNT, "two", False
+    ),
+    "spending.given_back.1": spending.GivenBack(
+        f"use-payment-{PAYMENT_NO}", PAY_DAY, AMOUNT, "two", False
+    ),
+    "spending.handed_over.1": spending.HandedOver(
+        f"c-{CUSTOMER}", spending.Sums(PAY_DAY, AMOUNT, AMOUNT, two_fen=AMOUNT)
+    ),
+    "spending.taken_over.1": spending.TakenOver(
+        BUYER, spending.Sums(PAY_DAY, AMOUNT, AMOUNT, two_fen=AMOUNT)
+    ),
     "transaction.created.1": transaction.Created(
         ORDER_NO, MERCHANT, BUYER, AMOUNT, SUBJECT, 2, "escrow", FEE_RULE
     ),

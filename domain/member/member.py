@@ -87,13 +87,14 @@ class DebtLimitSet(Fact, frozen=True):
 
 class Certified(Fact, frozen=True):
     """From a date on the member's identity is certified to a level, by these sources. `holder` and
-    `particulars` are tokens of the vault."""
+    `particulars` are tokens of the vault; members of one `customer` are one person, "": unknown."""
 
     effective_from: date
     level: int
     sources: tuple[Source, ...]
     holder: str
     particulars: str
+    customer: str = ""
 
 
 class Forgotten(Fact, frozen=True):
@@ -106,17 +107,9 @@ class Forgotten(Fact, frozen=True):
 
 
 Event = (
-    Registered
-    | OperatorAdded
-    | OperatorRemoved
-    | FeeRuleSet
-    | SettlementTermsSet
-    | AgreementSigned
-    | AgreementEnded
-    | DebtLimitSet
-    | Certified
-    | Forgotten
-)
+    Registered | OperatorAdded | OperatorRemoved | FeeRuleSet | SettlementTermsSet
+    | AgreementSigned | AgreementEnded | DebtLimitSet | Certified | Forgotten
+)  # fmt: skip
 
 
 class SettlementTerms(Struct, frozen=True):
@@ -142,6 +135,11 @@ class State(Struct, frozen=True, gc=False):
     def certified_on(self, day: date) -> Certified | None:
         """To what the member's identity is certified on a date; None: it is not."""
         return next((one for one in reversed(self.certified) if one.effective_from <= day), None)
+
+    @property
+    def customer(self) -> str:
+        """Which person the member is, once that was found out: it does not change."""
+        return next((one.customer for one in self.certified if one.customer), "")
 
     def debt_limit_in_force(self, day: date) -> int | None:
         """The most that may be owed for advances, in fen; None when there is no limit."""
@@ -298,7 +296,8 @@ def certify(
     if state.kind != "personal":
         raise Refused(Code.MEMBER_KIND_WRONG, "member_id", f"{state.member_id} is no person")
     check_sources(level, sources)
-    wanted = Certified(effective_from, level, sources, who.holder, who.particulars)
+    customer = state.customer or who.customer
+    wanted = Certified(effective_from, level, sources, who.holder, who.particulars, customer)
     if wanted in state.certified:
         return []
     if any(one.holder != who.holder for one in state.certified):

@@ -24,6 +24,7 @@ from domain.payment import combined, contradiction, instruction, payment, routes
 from domain.payment.asked import Details
 from domain.payment.combined import Sold
 from domain.payment.plan import Leg
+from domain.payment.proof import Proof
 from domain.payment.protocol import (
     COMBINES,
     PRODUCTS,
@@ -31,6 +32,7 @@ from domain.payment.protocol import (
     payment_code,
     refuse_amount,
 )
+from domain.payment.spent import spend
 from domain.payment.tried import Told
 from domain.refusals import Code, Refused
 
@@ -68,11 +70,15 @@ class SendBackRecharge(Command, frozen=True):
     reason: str
 
 
-class TransferMoney(Command, frozen=True):
+class TransferMoney(Command, frozen=True, omit_defaults=True):
+    """`proof`: how the payer agreed; `static`: by reading a code that does not change."""
+
     transfer_no: str
     payer: str
     payee: str
     amount_fen: int
+    proof: Proof | None = None
+    static: bool = False
 
 
 def outcome_command(instruction_id: str, result: Result) -> RecordOutcome:
@@ -385,5 +391,9 @@ def transfer_money(unit: Unit, command: TransferMoney) -> dict[str, object]:
     amount_fen = fen(command.amount_fen, "amount_fen")
     stream = transfer.stream(transfer_no)
     entry = internal_transfer(unit.accounting_date, payer, payee, amount_fen)
-    unit.record(stream, transfer.transfer(unit.load(stream), payer, payee, amount_fen, entry))
+    facts = transfer.transfer(unit.load(stream), payer, payee, amount_fen, entry)
+    unit.record(stream, facts)
+    if facts:
+        out = (transfer_no, payer, payee, amount_fen, command.proof)
+        spend(unit, "transfer", *out, static=command.static)
     return {"transfer_no": transfer_no}
