@@ -24,7 +24,16 @@ from domain.channel import channel
 from domain.channel import commands as channels
 from domain.clearing import commands as clearing
 from domain.kernel import Command
-from domain.member import api_access, binding, card, member, staff, staffing
+from domain.member import (
+    api_access,
+    binding,
+    card,
+    certificate,
+    certifying,
+    member,
+    staff,
+    staffing,
+)
 from domain.member import commands as membership
 from domain.order import commands as ordering
 from domain.order import order, surplus
@@ -156,6 +165,10 @@ def _cards(command: Any) -> list[str]:
     return [member.stream(command.member_id), card.stream(command.member_id)]
 
 
+def _certificates(command: Any) -> list[str]:
+    return [member.stream(command.member_id), certificate.stream(command.member_id)]
+
+
 def _binding(command: Any) -> list[str]:
     return [card.stream(command.member_id)]
 
@@ -220,6 +233,12 @@ COMMANDS: dict[type[Command], Handling] = {
     binding.ChooseCard: Handling("card.choose", binding.choose_card, _cards),
     binding.ClaimBinding: Handling("card.claim", binding.claim_binding, _binding),
     binding.RecordBinding: Handling("card.record", binding.record_binding, _binding),
+    certifying.RegisterCertificate: Handling(
+        "certificate.register", certifying.register_certificate, _certificates
+    ),
+    certifying.RevokeCertificate: Handling(
+        "certificate.revoke", certifying.revoke_certificate, _certificates
+    ),
     accounting.FreezeAccount: Handling("account.freeze", accounting.freeze_account, _account),
     accounting.UnfreezeAccount: Handling("account.unfreeze", accounting.unfreeze_account, _account),
     accounting.HoldMoney: Handling("account.hold", accounting.hold_money, _account),

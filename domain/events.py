@@ -11,7 +11,7 @@ from domain.approval import approval
 from domain.channel import channel
 from domain.clearing import day
 from domain.kernel import Fact
-from domain.member import api_access, card, member, staff
+from domain.member import api_access, card, certificate, member, staff
 from domain.order import order
 from domain.payment import (
     allowance,
@@ -52,6 +52,8 @@ EVENTS: dict[str, type[Fact]] = {
     "card.default_set.1": card.DefaultSet,
     "card.unbound.1": card.Unbound,
     "card.ended.1": card.Ended,
+    "certificate.registered.1": certificate.Registered,
+    "certificate.revoked.1": certificate.Revoked,
     "account.opened.1": account.Opened,
     "account.posted.1": account.Posted,
     "account.held.1": account.Held,
@@ -170,6 +172,7 @@ NAMES: dict[type[Fact], str] = {fact: name for name, fact in EVENTS.items()}
 AGGREGATES: dict[str, ModuleType] = {
     "member": member,
     "cards": card,
+    "certificates": certificate,
     "account": account,
     "reversal": reversal,
     "instruction": instruction,

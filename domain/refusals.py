@@ -87,7 +87,7 @@ class Code(StrEnum):
     METHOD_UNKNOWN = "method_unknown"
     LEGS_INVALID = "legs_invalid"
     WALLET_CAP = "wallet_cap"
-    PROOF_NOT_FOUND = "proof_not_found"
+    PROOF_INVALID = "proof_invalid"
     PROOF_UNFIT = "proof_unfit"
     PROOF_EXPIRED = "proof_expired"
     SUSPENSE_NOT_FOUND = "suspense_not_found"
@@ -208,7 +208,7 @@ MEANING: dict[Code, str] = {
     Code.METHOD_UNKNOWN: "No channel carries this payment method.",
     Code.LEGS_INVALID: "The legs are no plan for this payment.",
     Code.WALLET_CAP: "A cap of the customer's wallets does not leave so much.",
-    Code.PROOF_NOT_FOUND: "There is no proof of this number.",
+    Code.PROOF_INVALID: "It is no proof that was given here for this member.",
     Code.PROOF_UNFIT: "The proof was given for something else.",
     Code.PROOF_EXPIRED: "The proof is not good any more: the payer must agree anew.",
     Code.SUSPENSE_NOT_FOUND: "No suspense item has this id.",

@@ -21,7 +21,7 @@ from domain.channel import channel
 from domain.clearing import day
 from domain.events import NAMES
 from domain.kernel import DAY_US, Fact, Recorded
-from domain.member import api_access, card, member, staff
+from domain.member import api_access, card, certificate, member, staff
 from domain.money import FeeRule
 from domain.order import order
 from domain.payment import (
@@ -100,6 +100,8 @@ EXAMPLES: dict[str, Fact] = {
     "card.default_set.1": card.DefaultSet(CARD),
     "card.unbound.1": card.Unbound(1, CARD, "lost"),
     "card.ended.1": card.Ended(1),
+    "certificate.registered.1": certificate.Registered(DIGEST, "ed25519"),
+    "certificate.revoked.1": certificate.Revoked(DIGEST, "the key was lost"),
     "account.opened.1": account.Opened(f"2241.04.{MERCHANT}", "2241.04", MERCHANT, "CNY"),
     "account.posted.1": account.Posted(PAY_DAY, (account.PostedLine(REFERENCE, 0, AMOUNT),)),
     "account.held.1": account.Held(PAYOUT_NO, NET, "payout came back"),

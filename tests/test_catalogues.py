@@ -302,6 +302,7 @@ def test_states_hold_no_container_that_grows(  # The caps are proved with each a
     allowed = {
         ("account", "holds"),
         ("cards", "bindings"),
+        ("certificates", "certificates"),
         ("channel", "times"),
         ("channel", "reports"),
         ("contradiction", "items"),

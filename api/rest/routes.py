@@ -33,6 +33,7 @@ from api.rest import (
     accounts,
     approvals,
     cards,
+    certificates,
     channels,
     days,
     members,
@@ -55,6 +56,7 @@ from domain.refusals import MEANING, NUMBER_TAKEN, Code, Refused
 ENDPOINTS: tuple[Endpoint, ...] = (
     *members.ENDPOINTS,
     *cards.ENDPOINTS,
+    *certificates.ENDPOINTS,
     *orders.ENDPOINTS,
     *transactions.ENDPOINTS,
     *wallets.ENDPOINTS,

@@ -22,7 +22,7 @@ from domain.payment.commands import (
 )
 from domain.payment.outcomes import send_back
 from domain.payment.plan import Leg, Share, shares
-from domain.payment.proof import Proof
+from domain.payment.proof import Out, Proof
 from domain.payment.protocol import PRODUCTS, ProductCode
 from domain.payment.spent import spend
 from domain.refusals import Code, Refused
@@ -175,8 +175,8 @@ def _count_wallet(unit: Unit, command: PayOrder, buyer: str, legs: tuple[Leg, ..
     """What the wallet pays uses the buyer's caps from the moment it is held."""
     wallet = next((leg for leg in legs if leg.kind == "wallet"), None)
     if wallet is not None:
-        out = (command.payment_no, buyer, command.order_no, wallet.amount_fen)
-        spend(unit, "payment", *out, command.proof, static=command.static, field="legs")
+        out = Out("payment", buyer, command.payment_no, command.order_no, wallet.amount_fen)
+        spend(unit, out, command.proof, static=command.static, field="legs")
     elif command.proof is not None:
         raise Refused(Code.PROOF_UNFIT, "proof", "nothing is paid from the wallet")
 

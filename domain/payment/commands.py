@@ -24,7 +24,7 @@ from domain.payment import combined, contradiction, instruction, payment, routes
 from domain.payment.asked import Details
 from domain.payment.combined import Sold
 from domain.payment.plan import Leg
-from domain.payment.proof import Proof
+from domain.payment.proof import Out, Proof
 from domain.payment.protocol import (
     COMBINES,
     PRODUCTS,
@@ -394,6 +394,6 @@ def transfer_money(unit: Unit, command: TransferMoney) -> dict[str, object]:
     facts = transfer.transfer(unit.load(stream), payer, payee, amount_fen, entry)
     unit.record(stream, facts)
     if facts:
-        out = (transfer_no, payer, payee, amount_fen, command.proof)
-        spend(unit, "transfer", *out, static=command.static)
+        out = Out("transfer", payer, transfer_no, payee, amount_fen)
+        spend(unit, out, command.proof, static=command.static)
     return {"transfer_no": transfer_no}

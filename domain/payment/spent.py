@@ -15,7 +15,7 @@ from domain.member.member import Certified
 from domain.member.terms import SOURCES, Level
 from domain.payment import spending, wallet_use
 from domain.payment.caps import LOWEST, Band, Caps, band_of, caps_on
-from domain.payment.proof import Proof, refuse_unfit
+from domain.payment.proof import Out, Proof, refuse_unfit
 from domain.payment.spending import Kind, Sums, band_fen
 from domain.payment.wallet_use import Use
 from domain.refusals import Code, Refused
@@ -23,47 +23,26 @@ from domain.refusals import Code, Refused
 FIELD = "amount_fen"
 
 
-def spend(
-    unit: Unit,
-    kind: Kind,
-    number: str,
-    member_id: str,
-    payee: str,
-    amount_fen: int,
-    proof: Proof | None,
-    *,
-    static: bool,
-    field: str = FIELD,
-) -> None:
+def spend(unit: Unit, out: Out, proof: Proof | None, *, static: bool, field: str = FIELD) -> None:
     """A payment or transfer out of a wallet. Before there were caps, what has no proof is not
     counted. Raises PROOF_UNFIT, PROOF_EXPIRED, WALLET_CAP; `field` names the amount."""
     if proof is not None:
-        refuse_unfit(proof, member_id, number, payee, amount_fen, unit.at_us)
+        refuse_unfit(proof, out, unit.at_us)
     today = shanghai_date(unit.at_us)
     caps = caps_on(today)
     if caps is None and proof is None:
         return
     factors = () if proof is None else proof.factors
-    owner = unit.load(member.stream(member_id))
+    owner = unit.load(member.stream(out.member_id))
     count = unit.load(spending.stream(spending.customer_of(owner)))
     day = spending.day_counted(count, today)
-    level = _level(owner, day)
-    band = band_of(factors)
+    level, band = _level(owner, day), band_of(factors)
     if caps is not None:
-        _refuse_class(caps, level, count.on(day), amount_fen, field)
-        _refuse_day(caps, band, static, count.on(day), amount_fen, field)
-    used = Use(
-        kind,
-        member_id,
-        amount_fen,
-        day,
-        level,
-        band,
-        factors,
-        "" if proof is None else proof.proof,
-        static,
-    )
-    _count(unit, number, used)
+        _refuse_class(caps, level, count.on(day), out.amount_fen, field)
+        _refuse_day(caps, band, static, count.on(day), out.amount_fen, field)
+    name = "" if proof is None else proof.proof
+    what = (out.kind, out.member_id, out.amount_fen, day, level)
+    _count(unit, out.number, Use(*what, band, factors, name, static))
 
 
 def withdraw(unit: Unit, number: str, member_id: str, amount_fen: int) -> None:

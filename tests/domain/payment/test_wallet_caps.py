@@ -21,14 +21,14 @@ from domain.member.terms import Source
 from domain.order.commands import PayOrder
 from domain.payment import spending
 from domain.payment.commands import LegAsked, RecordOutcome, TransferMoney
-from domain.payment.proof import Proof
+from domain.payment.proof import Out, Proof
 from domain.refusals import Code, Refused
 from domain.settlement.withdrawing import RequestWithdrawal, quoted
 from domain.settlement.withdrawn import ReturnWithdrawal
 from domain.transaction.commands import RefundTransaction
 from tests.books import Books
 from tests.domain.withdrawing import bind, recharge
-from tests.examples import BUYER, FRIEND, HOLDER, MERCHANT, PARTICULARS
+from tests.examples import BUYER, FRIEND, HOLDER, MERCHANT, PARTICULARS, PROOF
 
 THIRD = "ZHAOLIU"
 WALLETS = (BUYER, FRIEND, THIRD)
@@ -135,10 +135,8 @@ class Caps(RuleBasedStateMachine):
         self.count += 1
         return f"{letter}{self.count}"
 
-    def proof(self, payer: str, number: str, payee: str, fen: int, by: Any) -> Proof | None:
-        if not by:
-            return None
-        return Proof("7e" * 16, payer, number, payee, fen, by, self.books.at_us + 1)
+    def proof(self, by: Any, *out: Any) -> Proof | None:
+        return Proof(PROOF, Out(*out), by, self.books.at_us + 1) if by else None
 
     def tried(self, command: Any, leaves_fen: int, fen: int) -> bool:
         """Whether it was done; the oracle must agree."""
@@ -176,7 +174,7 @@ class Caps(RuleBasedStateMachine):
         number = self.number("X")
         how = HOW[by]
         leaves = self.oracle.leaves(payer, self.today, how, static)
-        proof = self.proof(payer, number, payee, fen, by)
+        proof = self.proof(by, "transfer", payer, number, payee, fen)
         if self.tried(TransferMoney(number, payer, payee, fen, proof, static), leaves, fen):
             made = self.oracle.move(payer, self.today, fen, how, static)
             self.transferred.append((number, made))
@@ -201,7 +199,7 @@ class Caps(RuleBasedStateMachine):
         how, payment = HOW[by], f"P{number}"
         self.books.place(number, (MERCHANT, fen + more))
         leaves = self.oracle.leaves(BUYER, self.today, how, static)
-        proof = self.proof(BUYER, payment, number, fen, by)
+        proof = self.proof(by, "payment", BUYER, payment, number, fen)
         legs = (LegAsked("WALLET_BALANCE", fen), LegAsked("JD_PAY", more))
         wish = PayOrder(payment, number, "WALLET_BALANCE", (), proof, static)
         if more:
