@@ -23,6 +23,7 @@ from projections.models import (
     suspense_items,
     transactions,
     trial_balance,
+    wallets,
     withdrawals,
 )
 
@@ -49,6 +50,7 @@ READ_MODELS: dict[str, ReadModel] = {
     "withdrawals": withdrawals.MODEL,
     "approvals": approvals.MODEL,
     "permissions": permissions.MODEL,
+    "wallets": wallets.MODEL,
 }
 
 

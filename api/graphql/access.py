@@ -55,7 +55,9 @@ ACCESS: dict[str, FieldAccess] = {
     "member": FieldAccess(EVERYBODY, "own", ("members",)),
     "cards": FieldAccess(EVERYBODY, "own", ("cards", "members")),
     "ledger": FieldAccess(EVERYBODY, "shared", ()),
-    "wallet": FieldAccess(INSTITUTION, "shared", ("balances",)),
+    "wallet": FieldAccess(
+        INSTITUTION, "shared", ("balances", "wallets", "members", "business_days")
+    ),
     "channels": FieldAccess(
         INSTITUTION, "shared", ("balances", "channels", "instruction_attempts")
     ),

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from domain.kernel import Fact, Stream
 from domain.member.member import State as Member
-from domain.payment.caps import Band
+from domain.payment.caps import Band, Period
 
 Kind = Literal["payment", "transfer", "withdrawal"]
 
@@ -93,12 +93,22 @@ def stream(customer: str) -> "Stream[State]":
 
 def customer_of(owner: Member) -> str:
     """Whose count a member's payments are in. A member's id has no dash, so no two meet."""
-    return f"c-{owner.customer}" if owner.customer else owner.member_id
+    return counted_by(owner.customer) if owner.customer else owner.member_id
+
+
+def counted_by(customer: str) -> str:
+    """The count of a person that has been found."""
+    return f"c-{customer}"
 
 
 def band_fen(sums: Sums, band: Band) -> int:
     """What was paid on the day by a band, in fen."""
     return {"signed": sums.signed_fen, "two": sums.two_fen, "few": sums.few_fen}[band]
+
+
+def period_fen(sums: Sums, period: Period) -> int:
+    """What counts towards the cap of a class, in fen."""
+    return {"opening": sums.opening_fen, "year": sums.year_fen}[period]
 
 
 def day_counted(state: State, day: date) -> date:

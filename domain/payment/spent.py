@@ -16,7 +16,7 @@ from domain.member.terms import SOURCES, Level
 from domain.payment import spending, wallet_use
 from domain.payment.caps import LOWEST, Band, Caps, band_of, caps_on
 from domain.payment.proof import Out, Proof, refuse_unfit
-from domain.payment.spending import Kind, Sums, band_fen
+from domain.payment.spending import Kind, Sums, band_fen, period_fen
 from domain.payment.wallet_use import Use
 from domain.refusals import Code, Refused
 
@@ -147,7 +147,7 @@ def _level(owner: member.State, day: date) -> Level:
 
 def _refuse_class(caps: Caps, level: Level, sums: Sums, amount_fen: int, field: str) -> None:
     cap = caps.classes[level]
-    used_fen = sums.opening_fen if cap.period == "opening" else sums.year_fen
+    used_fen = period_fen(sums, cap.period)
     if used_fen + amount_fen > cap.most_fen:
         since = "since its opening" if cap.period == "opening" else "in a year"
         _refuse(

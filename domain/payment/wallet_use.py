@@ -13,7 +13,7 @@ from typing import Literal, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.kernel import Fact, Stream
+from domain.kernel import Fact, Stream, key
 from domain.member.terms import Level
 from domain.payment.caps import Band, Factor
 from domain.payment.spending import Kind
@@ -66,6 +66,11 @@ class State(Struct, frozen=True, gc=False):
 
 def stream(kind: Kind, number: str) -> "Stream[State]":
     return Stream(f"use-{kind}-{number}")
+
+
+def number_of(stream: str) -> str:
+    """The number of the payment, transfer or withdrawal, from its stream."""
+    return key(key(stream))
 
 
 def count(state: State, use: Use) -> list[Event]:
