@@ -44,8 +44,10 @@ from domain.payment import (
     forgetting,
     instruction,
     payment,
+    spending,
     suspense,
     transfer,
+    wallet_use,
     withdrawal,
 )
 from domain.payment import commands as paying
@@ -117,7 +119,13 @@ def _transfer(command: paying.TransferMoney) -> list[str]:
         account.stream(account_id(WALLET, command.payer)),
         account.stream(account_id(WALLET, command.payee)),
         member.stream(command.payer),
+        spending.stream(command.payer),
     ]
+
+
+def _transferred_by(command: paying.TransferMoney) -> list[str]:
+    number = command.transfer_no
+    return [transfer.stream(number), wallet_use.stream("transfer", number)]
 
 
 def _withdraws(command: withdrawing.RequestWithdrawal) -> list[str]:
@@ -271,7 +279,7 @@ COMMANDS: dict[type[Command], Handling] = {
         "transfer.transfer",
         paying.transfer_money,
         _transfer,
-        lambda command: [transfer.stream(command.transfer_no)],
+        _transferred_by,
     ),
     withdrawing.RequestWithdrawal: Handling(
         "withdrawal.request", withdrawing.request_withdrawal, _withdraws, _withdrawn_by

@@ -103,8 +103,11 @@ class Personal:
         retention_years: int = RETENTION_YEARS,
         *,
         wall: Callable[[], int] = utc_us,
+        factor: int = 1,
     ) -> None:
+        """The books' clock runs `factor` times as fast as the wall's."""
         self.ledger = ledger
+        self.factor = factor
         self.bank = bank
         self._reads = reads
         self._vault = vault

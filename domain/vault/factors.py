@@ -97,6 +97,15 @@ def begin(vault: Vault, key: MemberKey, kind: Kind, now_us: int, field: str) -> 
     return _opened(key, kind, row[0])
 
 
+def withdraw(vault: Vault, key: MemberKey, kind: Kind, plain: str) -> None:
+    """What was put there goes, if it is still there; tries are as they were."""
+    at = {"member": key.member_id, "kind": kind}
+    with vault.writing(key.member_id) as connection:
+        row = connection.execute(_GET, at).first()
+        if row is not None and row[0] is not None and _opened(key, kind, row[0]) == plain:
+            connection.execute(_USE_UP, at)
+
+
 def right(vault: Vault, key: MemberKey, kind: Kind, plain: str, *, used_up: bool = False) -> bool:
     """The try was right: the count begins anew; `used_up`: what was tried can be used once. Whether
     it was still there to be used."""
