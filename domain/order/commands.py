@@ -125,8 +125,9 @@ def _create_transaction(unit: Unit, order_no: str, command: Checkout, line: Orde
     unit.record(stream, created)
 
 
-def pay_order(unit: Unit, command: PayOrder) -> dict[str, object]:
-    """Start paying an order by the plan that is asked for; the channels' answers come later.
+def pay_order(unit: Unit, command: PayOrder, *, counts: bool = True) -> dict[str, object]:
+    """Start paying an order by the plan that is asked for; the channels' answers come later. What
+    the wallet pays `counts` towards the caps, unless it only passes through it.
 
     Raises what `planned` raises, PAYMENT_EXISTS, what `order.start_payment` raises, and what a hold
     on the wallet, posting to escrow and the caps would: what could not be booked is not asked for.
@@ -164,7 +165,7 @@ def pay_order(unit: Unit, command: PayOrder) -> dict[str, object]:
         merchant=placed.lines[0].merchant if len(sold) == 1 else "",
     )
     unit.record(stream, facts)
-    if facts:
+    if facts and counts:
         _count_wallet(unit, command, placed.buyer, legs)
     if len(legs) == 1 and ids:
         return {"payment_no": payment_no, "instruction_id": ids[0]}
