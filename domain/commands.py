@@ -47,7 +47,6 @@ from domain.payment import (
     spending,
     suspense,
     transfer,
-    wallet_use,
     withdrawal,
 )
 from domain.payment import commands as paying
@@ -121,11 +120,6 @@ def _transfer(command: paying.TransferMoney) -> list[str]:
         member.stream(command.payer),
         spending.stream(command.payer),
     ]
-
-
-def _transferred_by(command: paying.TransferMoney) -> list[str]:
-    number = command.transfer_no
-    return [transfer.stream(number), wallet_use.stream("transfer", number)]
 
 
 def _withdraws(command: withdrawing.RequestWithdrawal) -> list[str]:
@@ -279,7 +273,7 @@ COMMANDS: dict[type[Command], Handling] = {
         "transfer.transfer",
         paying.transfer_money,
         _transfer,
-        _transferred_by,
+        lambda command: [transfer.stream(command.transfer_no)],
     ),
     withdrawing.RequestWithdrawal: Handling(
         "withdrawal.request", withdrawing.request_withdrawal, _withdraws, _withdrawn_by

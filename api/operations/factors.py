@@ -108,11 +108,15 @@ class KeyShown(Wish, frozen=True, forbid_unknown_fields=True):
 
 
 class Sent(Struct, frozen=True):
-    """A code as it is kept, sealed, while it is good: for `about`, a movement or a reset."""
+    """A code as it is kept, sealed, while it is good: for `about`, a movement or a reset. Printed,
+    it shows nothing."""
 
     code: str
     about: str
     sent_us: int
+
+    def __repr__(self) -> str:
+        return "Sent(…)"
 
 
 # Passwords.
@@ -218,9 +222,10 @@ def _phone(personal: Personal, member_id: str) -> str:
 def _try_code(personal: Personal, key: MemberKey, given: str, about: str, now_us: int) -> str:
     """The code as it is kept. Raises Refused: FACTOR_MISSING, FACTOR_LOCKED, FACTOR_WRONG,
     CODE_EXPIRED, PARTICULARS_INVALID."""
+    code = checked_code(given)
     kept = factors.begin(personal.vault, key, CODE, now_us, "code")
     sent = _sent(kept)
-    if not hmac.compare_digest(sent.code.encode(), checked_code(given).encode()):
+    if not hmac.compare_digest(sent.code.encode(), code.encode()):
         raise Refused(Code.FACTOR_WRONG, "code", "it is not the code that was sent")
     if sent.about != about:
         raise Refused(Code.FACTOR_WRONG, "code", "it was sent for something else")
