@@ -125,9 +125,14 @@ def _create_transaction(unit: Unit, order_no: str, command: Checkout, line: Orde
     unit.record(stream, created)
 
 
-def pay_order(unit: Unit, command: PayOrder, *, counts: bool = True) -> dict[str, object]:
-    """Start paying an order by the plan that is asked for; the channels' answers come later. What
-    the wallet pays `counts` towards the caps, unless it only passes through it.
+def pay_order(unit: Unit, command: PayOrder) -> dict[str, object]:
+    """Start paying an order by the plan that is asked for; the channels' answers come later. Raises
+    what `pay` raises."""
+    return pay(unit, command, counts=True)
+
+
+def pay(unit: Unit, command: PayOrder, *, counts: bool) -> dict[str, object]:
+    """The same; what the wallet pays `counts` towards the caps, unless it only passes through it.
 
     Raises what `planned` raises, PAYMENT_EXISTS, what `order.start_payment` raises, and what a hold
     on the wallet, posting to escrow and the caps would: what could not be booked is not asked for.
