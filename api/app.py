@@ -31,7 +31,7 @@ from api.http.passing import Deciding, PassedOn
 from api.http.rates import Rates
 from api.http.shared import Place
 from api.http.straight import Handle, Straight
-from api.rest import blobs, documents, end_of_day, health, routes, withdrawals
+from api.rest import blobs, documents, end_of_day, factors, health, routes, withdrawals
 from api.rest.endpoint import Endpoint
 from api.rest.openapi import document
 from api.settings import Settings
@@ -124,7 +124,7 @@ def create_app(
     app.graphql = graphql_app(context, reads, hub)
     registered = documents.router(context, reads.registered, settings.query_cost)
     commands = routes.handlers(context)
-    shown = (end_of_day.router, blobs.router, withdrawals.router)
+    shown = (end_of_day.router, blobs.router, withdrawals.router, factors.router)
     routers = (routes.router(commands), *(make(context) for make in shown), registered)
     for router in (*routers, health.router(context, metrics)):
         app.include_router(router)

@@ -219,7 +219,7 @@ def _personal(desk: Desk, clocks: Clocks, keeping: Keeping) -> tuple[Personal, B
     """The doors to the vault, and who asks the banks; nobody does where there is no vault."""
     bank = keeping.bank or (lambda: SimulatedCardBank(clocks.books))
     vault, years = keeping.vault, keeping.retention_years
-    personal = Personal(desk.ledger, desk.engine, vault, bank(), years)
+    personal = Personal(desk.ledger, desk.engine, vault, bank(), years, factor=clocks.factor)
     if vault is None:
         return personal, None
     return personal, Binder(personal, bank(), desk.engine, clocks.books, factor=clocks.factor)

@@ -17,7 +17,7 @@ from domain.accounting.chart import (
     WALLET,
     account_id,
     split_id,
-)
+)  # fmt: skip
 from domain.approval import approval
 from domain.approval import commands as approving
 from domain.authority import commands as authorities
@@ -30,7 +30,17 @@ from domain.channel import channel
 from domain.channel import commands as channels
 from domain.clearing import commands as clearing
 from domain.kernel import Command
-from domain.member import agreement, api_access, binding, card, member, staff, staffing
+from domain.member import (
+    agreement,
+    api_access,
+    binding,
+    card,
+    certificate,
+    certifying,
+    member,
+    staff,
+    staffing,
+)  # fmt: skip
 from domain.member import commands as membership
 from domain.order import commands as ordering
 from domain.order import order, surplus
@@ -41,10 +51,11 @@ from domain.payment import (
     forgetting,
     instruction,
     payment,
+    spending,
     suspense,
     transfer,
     withdrawal,
-)
+)  # fmt: skip
 from domain.payment import commands as paying
 from domain.screening import commands as screening
 from domain.screening import lists, match
@@ -86,8 +97,26 @@ def _paid_by(command: Any) -> list[str]:
     return [payment.stream(number), instruction.stream(payment.instruction_id(number))]
 
 
-def _refund(command: trading.RefundTransaction) -> list[str]:
-    return [transaction.stream(command.transaction_id)]
+def _one(stream: Callable[[str], str], field: str) -> Hint:
+    """The stream of what a field of the command names."""
+    return lambda command: [stream(getattr(command, field))]
+
+
+_refund = _one(transaction.stream, "transaction_id")
+_waiting = _one(refund.stream, "refund_no")
+_instruction = _one(instruction.stream, "instruction_id")
+_withdrawal = _one(withdrawal.stream, "withdrawal_no")
+_session = _one(session.stream, "session_no")
+_order = _one(order.stream, "order_no")
+_member = _one(member.stream, "member_id")
+_approval = _one(approval.stream, "approval_id")
+_binding = _one(card.stream, "member_id")
+_account = _one(account.stream, "account")
+_channel = _one(channel.stream, "channel")
+_batch = _one(batch.stream, "batch_id")
+_deposit = _one(deposit.stream, "deposit_no")
+_authority = _one(authority_order.stream, "order_no")
+_deduction = _one(deduction.stream, "deduction_no")
 
 
 def _refunded_by(command: trading.RefundTransaction) -> list[str]:
@@ -95,16 +124,8 @@ def _refunded_by(command: trading.RefundTransaction) -> list[str]:
     return [refund.stream(number), instruction.stream(refund.instruction_id(number))]
 
 
-def _waiting(command: Any) -> list[str]:
-    return [refund.stream(command.refund_no)]
-
-
 def _instructed(command: trading.ApproveRefund) -> list[str]:
     return [instruction.stream(refund.instruction_id(command.refund_no))]
-
-
-def _instruction(command: Any) -> list[str]:
-    return [instruction.stream(command.instruction_id)]
 
 
 def _answered(command: asking.RecordAnswer) -> list[str]:
@@ -116,6 +137,8 @@ def _transfer(command: paying.TransferMoney) -> list[str]:
     return [
         account.stream(account_id(WALLET, command.payer)),
         account.stream(account_id(WALLET, command.payee)),
+        member.stream(command.payer),
+        spending.stream(command.payer),
     ]
 
 
@@ -130,31 +153,15 @@ def _withdrawn_by(command: withdrawing.RequestWithdrawal) -> list[str]:
     return [withdrawal.stream(number), instructed]
 
 
-def _withdrawal(command: Any) -> list[str]:
-    return [withdrawal.stream(command.withdrawal_no)]
-
-
-def _session(command: Any) -> list[str]:
-    return [session.stream(command.session_no)]
-
-
 def _chosen(command: cashier.PaySession) -> list[str]:
     number = session.payment_no(command.session_no, command.attempt)
     return [payment.stream(number), instruction.stream(payment.instruction_id(number))]
-
-
-def _order(command: Any) -> list[str]:
-    return [order.stream(command.order_no)]
 
 
 def _register(command: membership.RegisterMember) -> list[str]:
     codes = PERSONAL_ACCOUNTS + ENTERPRISE_ACCOUNTS
     accounts = [account.stream(account_id(code, command.member_id)) for code in codes]
     return [member.stream(command.member_id), *accounts]
-
-
-def _member(command: Any) -> list[str]:
-    return [member.stream(command.member_id)]
 
 
 def _agreement(command: Any) -> list[str]:
@@ -169,16 +176,12 @@ def _staff(_command: Any) -> list[str]:
     return [staff.STREAM]
 
 
-def _approval(command: Any) -> list[str]:
-    return [approval.stream(command.approval_id)]
-
-
 def _cards(command: Any) -> list[str]:
     return [member.stream(command.member_id), card.stream(command.member_id)]
 
 
-def _binding(command: Any) -> list[str]:
-    return [card.stream(command.member_id)]
+def _certificates(command: Any) -> list[str]:
+    return [member.stream(command.member_id), certificate.stream(command.member_id)]
 
 
 def _forgotten(command: forgetting.ForgetMember) -> list[str]:
@@ -186,41 +189,17 @@ def _forgotten(command: forgetting.ForgetMember) -> list[str]:
     return [*_cards(command), *map(account.stream, accounts)]
 
 
-def _account(command: Any) -> list[str]:
-    return [account.stream(command.account)]
-
-
 def _close(command: accounting.CloseAccount) -> list[str]:
     owner = split_id(command.account)[1]
     return [account.stream(account_id(code, owner)) for code in MEMBER_ACCOUNTS]
-
-
-def _channel(command: Any) -> list[str]:
-    return [channel.stream(command.channel)]
-
-
-def _batch(command: Any) -> list[str]:
-    return [batch.stream(command.batch_id)]
 
 
 def _bucket(command: Any) -> list[str]:
     return [reserve.stream(command.member_id, command.release_on)]
 
 
-def _deposit(command: Any) -> list[str]:
-    return [deposit.stream(command.deposit_no)]
-
-
 def _seal(command: settling.SealBatch) -> list[str]:
     return [batch.stream(command.batch_id), published.STREAM]
-
-
-def _authority(command: Any) -> list[str]:
-    return [authority_order.stream(command.order_no)]
-
-
-def _deduction(command: Any) -> list[str]:
-    return [deduction.stream(command.deduction_no)]
 
 
 def _lists(_command: Any) -> list[str]:
@@ -271,6 +250,12 @@ COMMANDS: dict[type[Command], Handling] = {
     binding.ChooseCard: Handling("card.choose", binding.choose_card, _cards),
     binding.ClaimBinding: Handling("card.claim", binding.claim_binding, _binding),
     binding.RecordBinding: Handling("card.record", binding.record_binding, _binding),
+    certifying.RegisterCertificate: Handling(
+        "certificate.register", certifying.register_certificate, _certificates
+    ),
+    certifying.RevokeCertificate: Handling(
+        "certificate.revoke", certifying.revoke_certificate, _certificates
+    ),
     accounting.FreezeAccount: Handling("account.freeze", accounting.freeze_account, _account),
     accounting.UnfreezeAccount: Handling("account.unfreeze", accounting.unfreeze_account, _account),
     accounting.HoldMoney: Handling("account.hold", accounting.hold_money, _account),

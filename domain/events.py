@@ -14,16 +14,18 @@ from domain.cashier import session
 from domain.channel import channel
 from domain.clearing import day
 from domain.kernel import Fact
-from domain.member import agreement, api_access, card, member, staff
+from domain.member import agreement, api_access, card, certificate, member, staff
 from domain.order import order
 from domain.payment import (
     allowance,
     contradiction,
     instruction,
     payment,
+    spending,
     suspense,
     transfer,
     turnover,
+    wallet_use,
     withdrawal,
 )
 from domain.screening import lists, match
@@ -44,7 +46,7 @@ EVENTS: dict[str, type[Fact]] = {
     "access.commands_given.1": api_access.CommandsGiven,
     "staff.appointed.1": staff.Appointed,
     "staff.dismissed.1": staff.Dismissed,
-    "member.certified.1": member.Certified,
+    "member.certified.2": member.Certified,
     "member.forgotten.1": member.Forgotten,
     "card.binding_requested.1": card.BindingRequested,
     "card.attempted.1": card.Attempted,
@@ -57,6 +59,8 @@ EVENTS: dict[str, type[Fact]] = {
     "card.default_set.1": card.DefaultSet,
     "card.unbound.1": card.Unbound,
     "card.ended.1": card.Ended,
+    "certificate.registered.1": certificate.Registered,
+    "certificate.revoked.1": certificate.Revoked,
     "account.opened.1": account.Opened,
     "account.posted.1": account.Posted,
     "account.held.1": account.Held,
@@ -119,6 +123,12 @@ EVENTS: dict[str, type[Fact]] = {
     "withdrawal.returned.1": withdrawal.Returned,
     "allowance.counted.1": allowance.Counted,
     "allowance.ended.1": allowance.Ended,
+    "use.counted.1": wallet_use.Counted,
+    "use.given_back.1": wallet_use.GivenBack,
+    "spending.counted.1": spending.Counted,
+    "spending.given_back.1": spending.GivenBack,
+    "spending.handed_over.1": spending.HandedOver,
+    "spending.taken_over.1": spending.TakenOver,
     "transaction.created.1": transaction.Created,
     "transaction.paid.2": transaction.Paid,
     "transaction.completed.1": transaction.Completed,
@@ -202,6 +212,7 @@ NAMES: dict[type[Fact], str] = {fact: name for name, fact in EVENTS.items()}
 AGGREGATES: dict[str, ModuleType] = {
     "member": member,
     "cards": card,
+    "certificates": certificate,
     "account": account,
     "reversal": reversal,
     "reserve": reserve,
@@ -213,6 +224,8 @@ AGGREGATES: dict[str, ModuleType] = {
     "withdrawal": withdrawal,
     "allowance": allowance,
     "turnover": turnover,
+    "use": wallet_use,
+    "spending": spending,
     "suspense": suspense,
     "transaction": transaction,
     "refund": refund,

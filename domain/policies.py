@@ -12,6 +12,7 @@ an outcome finds its owner here, and no reaction asks whether it is meant.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from domain.accounting import reversal
 from domain.accounting.commands import open_channel_accounts, open_member_accounts
 from domain.authority.outcomes import (
     deduction_declined,
@@ -28,6 +29,7 @@ from domain.order.commands import order_declined, order_paid
 from domain.payment import contradicted, contradiction, instruction, outcomes, payment
 from domain.payment.contradiction import Against, Kind
 from domain.payment.instruction import Answered, Declined, Outcome, Succeeded, Unknown
+from domain.payment.spent import same_person, transfer_reversed
 from domain.settlement.commands import collect_cleared, payout_declined, payout_succeeded
 from domain.settlement.contradicted import payout_late, payout_returned
 from domain.settlement.withdrawn import (
@@ -194,6 +196,7 @@ def payment_ends(
 
 POLICIES: tuple[tuple[type[Fact], Policy, str], ...] = (
     (member.Registered, open_member_accounts, "a member needs its accounts"),
+    (member.Certified, same_person, "caps are counted over all accounts of one person"),
     (channel.ChannelRegistered, open_channel_accounts, "a channel needs its accounts"),
     (instruction.Succeeded, outcome_finds_its_owner, "the channel did what was asked"),
     (instruction.Declined, outcome_finds_its_owner, "the channel will not do it"),
@@ -202,6 +205,7 @@ POLICIES: tuple[tuple[type[Fact], Policy, str], ...] = (
     (contradiction.Established, contradiction_finds_its_owner, "what the outside says is kept"),
     (payment.Succeeded, payment_ends, "it pays what it is for, or goes back"),
     (payment.Declined, payment_ends, "a declined order may be paid anew"),
+    (reversal.Reversed, transfer_reversed, "a transfer that is turned round uses no cap"),
     (transaction.Completed, split.release, "a confirmed transaction is released and split"),
     (transaction.RefundAccepted, split.take_back, "a refund after release takes money back"),
     (transaction.Cleared, collect_cleared, "a release is settled by its date's batch"),

@@ -49,6 +49,13 @@ class Code(StrEnum):
     CARD_STATE_WRONG = "card_state_wrong"
     CARD_LIMIT = "card_limit"
     CODE_EXPIRED = "code_expired"
+    # How a payer proves himself.
+    FACTOR_MISSING = "factor_missing"
+    FACTOR_ALREADY_SET = "factor_already_set"
+    FACTOR_WRONG = "factor_wrong"
+    FACTOR_LOCKED = "factor_locked"
+    CERTIFICATE_NOT_FOUND = "certificate_not_found"
+    CERTIFICATE_LIMIT = "certificate_limit"
     # Accounts.
     ACCOUNT_CODE_UNKNOWN = "account_code_unknown"
     ACCOUNT_NOT_FOUND = "account_not_found"
@@ -101,6 +108,10 @@ class Code(StrEnum):
     SESSION_OVER = "session_over"
     SESSION_STATE_WRONG = "session_state_wrong"
     LINK_INVALID = "link_invalid"
+    WALLET_CAP = "wallet_cap"
+    PROOF_INVALID = "proof_invalid"
+    PROOF_UNFIT = "proof_unfit"
+    PROOF_EXPIRED = "proof_expired"
     SUSPENSE_NOT_FOUND = "suspense_not_found"
     SUSPENSE_STATE_WRONG = "suspense_state_wrong"
     CHANNEL_UNKNOWN = "channel_unknown"
@@ -190,6 +201,12 @@ MEANING: dict[Code, str] = {
     Code.CARD_STATE_WRONG: "The card is not in the state this step needs.",
     Code.CARD_LIMIT: "The member has as many cards as it may have.",
     Code.CODE_EXPIRED: "The one-time code is not good any more: ask for the card anew.",
+    Code.FACTOR_MISSING: "The member has no such factor, or none was given.",
+    Code.FACTOR_ALREADY_SET: "The member has a payment password: change or reset it.",
+    Code.FACTOR_WRONG: "A payment password, a code or a signature is wrong.",
+    Code.FACTOR_LOCKED: "Too many wrong tries: it is locked for a time, or until it is reset.",
+    Code.CERTIFICATE_NOT_FOUND: "The member has no such certificate.",
+    Code.CERTIFICATE_LIMIT: "The member has as many certificates as it may have.",
     Code.ACCOUNT_CODE_UNKNOWN: "No such code in the chart, or an owner is missing or not due.",
     Code.ACCOUNT_NOT_FOUND: "No account has this id.",
     Code.ACCOUNT_CLOSED: "The account is closed.",
@@ -238,6 +255,10 @@ MEANING: dict[Code, str] = {
     Code.SESSION_OVER: "The cashier session's time is over, or it was cancelled.",
     Code.SESSION_STATE_WRONG: "The page is an old one: another choice was made meanwhile.",
     Code.LINK_INVALID: "The link to the cashier session is not one of ours.",
+    Code.WALLET_CAP: "A cap of the customer's wallets does not leave so much.",
+    Code.PROOF_INVALID: "It is no proof that was given here for this member.",
+    Code.PROOF_UNFIT: "The proof was given for something else.",
+    Code.PROOF_EXPIRED: "The proof is not good any more: the payer must agree anew.",
     Code.SUSPENSE_NOT_FOUND: "No suspense item has this id.",
     Code.SUSPENSE_STATE_WRONG: "The suspense item is not in the state this step needs.",
     Code.CHANNEL_UNKNOWN: "No channel has this name.",

@@ -8,10 +8,13 @@ stored then is the same payment in the words of today.
 """
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 from domain.channel.port import Purpose
 from domain.kernel import Entry, Fact
+from domain.member import member
+from domain.member.terms import Source
 from domain.payment import instruction, payment
 from domain.payment.plan import Leg, Share
 from domain.transaction import refund, transaction
@@ -78,6 +81,16 @@ class RefundRequested1(Fact, frozen=True):
     amount_fen: int
 
 
+class Certified1(Fact, frozen=True):
+    """While nobody looked for the person's other members."""
+
+    effective_from: date
+    level: int
+    sources: tuple[Source, ...]
+    holder: str
+    particulars: str
+
+
 class RefundApproved1(Fact, frozen=True):
     amount_fen: int
     checker: str
@@ -115,6 +128,11 @@ def _refund_requested(old: RefundRequested1) -> Fact:
     return refund.Requested(old.transaction_id, old.buyer, old.amount_fen, parts)
 
 
+def _certified(old: Certified1) -> Fact:
+    known = (old.effective_from, old.level, old.sources, old.holder, old.particulars)
+    return member.Certified(*known, customer="")
+
+
 def _refund_approved(old: RefundApproved1) -> Fact:
     return refund.Approved(old.amount_fen, old.checker, ())
 
@@ -128,5 +146,6 @@ UPCASTS: dict[str, tuple[type[Fact], Callable[[Any], Fact]]] = {
     "transaction.paid.1": (TransactionPaid1, _paid),
     "refund.requested.1": (RefundRequested1, _refund_requested),
     "refund.approved.1": (RefundApproved1, _refund_approved),
+    "member.certified.1": (Certified1, _certified),
     "instruction.issued.1": (IssuedV1, issued),
 }

@@ -28,6 +28,7 @@ from projections.models import (
     suspense_items,
     transactions,
     trial_balance,
+    wallets,
     withdrawals,
 )
 
@@ -59,6 +60,7 @@ READ_MODELS: dict[str, ReadModel] = {
     "reserves": reserves.MODEL,
     "deposits": deposits.MODEL,
     "agreements": agreements.MODEL,
+    "wallets": wallets.MODEL,
 }
 
 

@@ -49,6 +49,7 @@ def application(
         ("POST", "/bank/signings/{number}/confirm", signings.confirm),
         ("POST", "/bank/signings/{number}/end", signings.end),
         ("POST", "/bank/identities", signings.identity),
+        ("POST", "/bank/messages", signings.message),
         ("POST", "/{network}/orders", networks.place),
         ("GET", "/{network}/orders/{number}", networks.query),
         ("POST", "/{network}/orders/{number}/close", networks.close),

@@ -1,7 +1,8 @@
-"""Cards and accounts that a bank signs for the institution, and the registry of identities.
+"""Cards and accounts that a bank signs for the institution, the registry of identities, and words
+of the institution to telephones.
 
 POST /bank/signings · POST /bank/signings/{number}/confirm · POST /bank/signings/{number}/end
-POST /bank/identities
+POST /bank/identities · POST /bank/messages
 
     (none) ──▶ CODE_SENT ──right code──▶ SIGNED ──end──▶ ENDED
       │            │  └──── end ─────────────────────────▲
@@ -9,7 +10,8 @@ POST /bank/identities
 
 The bank compares name, identity and telephone with what it knows of the account; of one that nobody
 has set up it takes what it is told first. The code goes to the holder's telephone, which is here
-`GET /book/telephone`. An account is signed once: a new signing ends the one before.
+`GET /book/telephone`, and so does a message, once for each number. An account is signed once: a new
+signing ends the one before.
 """
 
 import sqlite3
@@ -65,6 +67,15 @@ class Identity(Struct, frozen=True, forbid_unknown_fields=True):
     identity: Annotated[str, Meta(pattern="^[0-9A-Z]{18}$")]
 
 
+class Message(Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of POST /bank/messages: words of the institution to a telephone."""
+
+    merchant: Short
+    number: Number
+    phone: Annotated[str, Meta(pattern="^1[0-9]{10}$")]
+    words: Annotated[str, Meta(min_length=1, max_length=300)]
+
+
 Carry = Callable[[sqlite3.Connection], Answer]
 NETWORK = "bank"
 
@@ -106,6 +117,13 @@ class Signings:
             return wish.merchant, wish.identity, lambda db: _identified(db, wish)
 
         return await self._exchange(request, "identity", read)
+
+    async def message(self, request: Request) -> Response:
+        def read(body: bytes) -> tuple[str, str, Carry]:
+            wish = msgspec.json.decode(body, type=Message)
+            return wish.merchant, wish.number, lambda db: _sent(db, wish)
+
+        return await self._exchange(request, "message", read)
 
     async def _exchange(
         self, request: Request, what: str, read: Callable[[bytes], tuple[str, str, Carry]]
@@ -196,12 +214,11 @@ class Signings:
 
 
 def telephone(db: sqlite3.Connection, phone: str) -> list[dict[str, object]]:
-    """The messages with codes that a telephone got, the newest first."""
-    rows = db.execute(
-        "SELECT number, code, state FROM signings WHERE phone = ? ORDER BY rowid DESC LIMIT 50",
-        (phone,),
-    )
-    return [dict(row) for row in rows]
+    """What a telephone got, the newest first: the institution's messages, then banks' codes."""
+    newest = "WHERE phone = ? ORDER BY rowid DESC LIMIT 50"
+    words = db.execute(f"SELECT number, words FROM messages {newest}", (phone,))  # noqa: S608
+    codes = db.execute(f"SELECT number, code, state FROM signings {newest}", (phone,))  # noqa: S608
+    return [dict(row) for row in (*words, *codes)]
 
 
 def _refused(db: sqlite3.Connection, account: accounts.Account, wish: Signing) -> str:
@@ -221,6 +238,16 @@ def _refused(db: sqlite3.Connection, account: accounts.Account, wish: Signing) -
         return "IDENTITY_WRONG"
     # A holder who has another telephone now has told the bank: `POST /simulate/holder`.
     return "" if row["phone"] == wish.phone else "PHONE_WRONG"
+
+
+def _sent(db: sqlite3.Connection, wish: Message) -> Answer:
+    """Once for each number: another message under it is a mistake."""
+    row = (wish.number, wish.phone, wish.words)
+    db.execute("INSERT OR IGNORE INTO messages (number, phone, words) VALUES (?, ?, ?)", row)
+    sql = "SELECT number, phone, words FROM messages WHERE number = ?"
+    if tuple(db.execute(sql, (wish.number,)).fetchone()) != row:
+        raise Problem(409, "NUMBER_REUSED", "the number stands for another message")
+    return Answer(200, {"merchant": wish.merchant, "number": wish.number, "state": "SENT"})
 
 
 def _identified(db: sqlite3.Connection, wish: Identity) -> Answer:

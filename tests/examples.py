@@ -23,7 +23,7 @@ from domain.channel import channel
 from domain.clearing import day
 from domain.events import NAMES
 from domain.kernel import DAY_US, Fact, Recorded
-from domain.member import agreement, api_access, card, member, staff
+from domain.member import agreement, api_access, card, certificate, member, staff
 from domain.member.agreement import STANDARD
 from domain.member.terms import Consent
 from domain.money import FeeRule
@@ -33,8 +33,10 @@ from domain.payment import (
     contradiction,
     instruction,
     payment,
+    spending,
     suspense,
     turnover,
+    wallet_use,
     withdrawal,
 )
 from domain.payment import transfer as transfers
@@ -66,6 +68,7 @@ PAYOUT_NO, RETRY_NO = f"payout-{BATCH_ID}-1", f"payout-{BATCH_ID}-2"
 DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 REFERENCE = f"transaction-{TRANSACTION_ID}#2"
 CARD, PARTICULARS, HOLDER = "ca" * 16, "9a" * 16, "0d" * 16  # Tokens of the vault.
+CUSTOMER, PROOF = "c5" * 16, "7e" * 16
 TO_CARD = Destination(CARD, PARTICULARS, "7894")
 MAKER, CHECKER = "operator:lin", "operator:zhao"
 
@@ -90,8 +93,8 @@ EXAMPLES: dict[str, Fact] = {
     ),
     "staff.appointed.1": staff.Appointed("zhao", "reviewer"),
     "staff.dismissed.1": staff.Dismissed("zhao"),
-    "member.certified.1": member.Certified(
-        PAY_DAY, 2, ("police", "telecom", "bank_card"), HOLDER, PARTICULARS
+    "member.certified.2": member.Certified(
+        PAY_DAY, 2, ("police", "telecom", "bank_card"), HOLDER, PARTICULARS, CUSTOMER
     ),
     "member.forgotten.1": member.Forgotten(PAY_DAY, 10, "asked by the member"),
     "card.binding_requested.1": card.BindingRequested(
@@ -107,6 +110,8 @@ EXAMPLES: dict[str, Fact] = {
     "card.default_set.1": card.DefaultSet(CARD),
     "card.unbound.1": card.Unbound(1, CARD, "lost"),
     "card.ended.1": card.Ended(1),
+    "certificate.registered.1": certificate.Registered(DIGEST, "ed25519"),
+    "certificate.revoked.1": certificate.Revoked(DIGEST, "the key was lost"),
     "account.opened.1": account.Opened(f"2241.04.{MERCHANT}", "2241.04", MERCHANT, "CNY"),
     "account.posted.1": account.Posted(PAY_DAY, (account.PostedLine(REFERENCE, 0, AMOUNT),)),
     "account.held.1": account.Held(PAYOUT_NO, NET, "payout came back"),
@@ -242,6 +247,22 @@ EXAMPLES: dict[str, Fact] = {
     ),
     "allowance.counted.1": allowance.Counted("W1001", PAY_DAY, AMOUNT, False),
     "allowance.ended.1": allowance.Ended("W1001", PAY_DAY, AMOUNT, False, True),
+    "use.counted.1": wallet_use.Counted(
+        "payment", BUYER, AMOUNT, PAY_DAY, 2, "two", ("password", "code"), PROOF, False
+    ),
+    "use.given_back.1": wallet_use.GivenBack(AMOUNT, "refunded to the wallet"),
+    "spending.counted.1": spending.Counted(
+        f"use-payment-{PAYMENT_NO}", PAY_DAY, AMOUNT, "two", False
+    ),
+    "spending.given_back.1": spending.GivenBack(
+        f"use-payment-{PAYMENT_NO}", PAY_DAY, AMOUNT, "two", False
+    ),
+    "spending.handed_over.1": spending.HandedOver(
+        f"c-{CUSTOMER}", spending.Sums(PAY_DAY, AMOUNT, AMOUNT, two_fen=AMOUNT)
+    ),
+    "spending.taken_over.1": spending.TakenOver(
+        BUYER, spending.Sums(PAY_DAY, AMOUNT, AMOUNT, two_fen=AMOUNT)
+    ),
     "transaction.created.1": transaction.Created(
         ORDER_NO, MERCHANT, BUYER, AMOUNT, SUBJECT, 2, "escrow", FEE_RULE
     ),

@@ -213,6 +213,7 @@ def test_what_was_stored_under_an_older_name_is_read_as_the_fact_of_today() -> N
     """The examples of superseded names stay for ever."""
     today = {
         **{name: EXAMPLES[f"{name[:-2]}.2"] for name in UPCASTS},
+        "member.certified.1": replace(EXAMPLES["member.certified.2"], customer=""),
         "refund.approved.1": replace(EXAMPLES["refund.approved.2"], parts=()),
     }
     assert set(today) == set(UPCASTS)
@@ -313,6 +314,7 @@ def test_states_hold_no_container_that_grows(  # The caps are proved with each a
         ("account", "holds"),
         ("account", "attached"),
         ("cards", "bindings"),
+        ("certificates", "certificates"),
         ("channel", "times"),
         ("channel", "reports"),
         ("contradiction", "items"),

@@ -56,7 +56,9 @@ ACCESS: dict[str, FieldAccess] = {
     "cards": FieldAccess(EVERYBODY, "own", ("cards", "members")),
     "agreements": FieldAccess(EVERYBODY, "own", ("agreements",)),
     "ledger": FieldAccess(EVERYBODY, "shared", ()),
-    "wallet": FieldAccess(INSTITUTION, "shared", ("balances",)),
+    "wallet": FieldAccess(
+        INSTITUTION, "shared", ("balances", "wallets", "members", "business_days")
+    ),
     "channels": FieldAccess(
         INSTITUTION, "shared", ("balances", "channels", "instruction_attempts")
     ),

@@ -76,8 +76,8 @@ def _of_recharge(purpose: str, reference: str) -> str | None:
 class Payment:
     """One attempt to pay an order (`orderNo`), or to recharge a member's wallet (`memberId`), by
     one leg or several; `channel` is the first that carries one. A merchant sees its own line;
-    `amount`, `legs` and `reason`, why it was declined or went back, are null for a merchant where
-    others are paid by it too."""
+    `amount`, `legs`, `reason`, why it was declined or went back, and `factors` are null for a
+    merchant where others are paid by it too."""
 
     no: ID = of("payment_no")
     purpose: PaymentPurpose
@@ -128,6 +128,12 @@ class Payment:
         empty=True,
         whole=True,
         description="Why it was declined, is unknown, or went back.",
+    )
+    factors: str | None = of(
+        "factors",
+        whole=True,
+        description="How the payer agreed to what the wallet pays: `password`, `code`, "
+        "`certificate`, with commas between, or empty; null where no wallet pays.",
     )
 
 

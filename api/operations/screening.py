@@ -248,7 +248,7 @@ def _tokens(vault: Vault, what: str, texts: Iterable[str]) -> frozenset[str]:
 
 def _token(vault: Vault, what: str, text: str) -> str:
     """ "" stays "": nothing is known."""
-    return vault.lookup(f"list-{what}", text) if text else ""
+    return vault.digest(f"list-{what}", text) if text else ""
 
 
 def _request(command: RecordMatches, at_us: int) -> Request:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from msgspec import Struct
 
 from api.http.errors import INTERNAL_ERROR, INTERNAL_MEANING, PROBLEM, REFUSALS_PAGE
 from api.rest.approvals import PROPOSED
@@ -146,15 +147,43 @@ def problems(*statuses: str) -> dict[str, Any]:
     return {status: {"$ref": f"#/components/responses/Problem{status}"} for status in statuses}
 
 
+def described(
+    asked: type[Struct], path: str, sample: Mapping[str, str], body: Any, answer: Any
+) -> dict[str, Any]:
+    """What OpenAPI says of a route that is no command: it reads `asked`, and answers like this."""
+    fields = {name: _plain(value) for name, value in answer.items()}
+    schema = {"type": "object", "properties": fields, "required": list(fields)}
+    content = {"schema": {**schema, "additionalProperties": False}, "example": dict(answer)}
+    wanted = {"schema": _schema(asked, path, {}), "example": dict(body)}
+    return {
+        "parameters": path_parameters(path, sample),
+        "requestBody": {"required": True, "content": {"application/json": wanted}},
+        "responses": {
+            "200": {"description": "Done", "content": {"application/json": content}},
+            **every_problem(),
+        },
+        "security": [{"bearer": []}],
+    }
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    texts = {"type": "array", "items": {"type": "string"}}
+    return texts if isinstance(value, list) else {"type": "string"}
+
+
 def _body_schema(endpoint: Endpoint) -> dict[str, Any]:
-    """The command's own schema without what stands in the path."""
-    _, components = msgspec.json.schema_components([endpoint.asked], ref_template=_SCHEMAS)
-    whole = components[endpoint.asked.__name__]
-    in_path = set(_PARAMETER.findall(endpoint.path))
-    optional = in_path | set(endpoint.defaults)
-    kind = endpoint.asked.__name__
+    return _schema(endpoint.asked, endpoint.path, endpoint.defaults)
+
+
+def _schema(asked: type[Struct], path: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """What is read, without what stands in the path."""
+    kind = asked.__name__
+    _, components = msgspec.json.schema_components([asked], ref_template=_SCHEMAS)
+    whole = components[kind]
+    in_path = set(_PARAMETER.findall(path))
+    optional = in_path | set(defaults)
     properties = {name: shaped(kind, name, x) for name, x in whole["properties"].items()}
-    for name, value in endpoint.defaults.items():
+    for name, value in defaults.items():
         properties[name] = {**properties[name], "default": value}
     one_of = {"oneOf": ONE_OF[kind]} if kind in ONE_OF else {}
     return {

@@ -1,7 +1,45 @@
 """Orders: check out, pay, close."""
 
+from typing import Any
+
+import anyio.to_thread
+from msgspec import Struct
+
+from api.operations.factors import proof_of
+from api.operations.personal import Personal
 from api.rest.endpoint import Endpoint
+from domain.fields import checked_number
+from domain.kernel import Command
+from domain.order import order
 from domain.order.commands import Checkout, CloseOrder, PayOrder
+from domain.payment.commands import LegAsked
+
+
+class PaymentWanted(Struct, frozen=True, forbid_unknown_fields=True):
+    """By one `method`, or by `legs`. `proof`: how the buyer agreed to what the wallet pays;
+    `static`: the buyer read a code that does not change."""
+
+    payment_no: str
+    order_no: str
+    method: str = ""
+    legs: tuple[LegAsked, ...] = ()
+    proof: str = ""
+    static: bool = False
+
+
+async def _proved(personal: Personal, wish: Any) -> Command:
+    return await anyio.to_thread.run_sync(_with_proof, personal, wish)
+
+
+def _with_proof(personal: Personal, wish: PaymentWanted) -> PayOrder:
+    """Raises Refused: ORDER_NOT_FOUND, and what `proof_of` raises."""
+    proof = None
+    if wish.proof:
+        number = checked_number(wish.order_no, "order_no")
+        buyer = order.needed(personal.ledger.state(order.stream(number))).buyer
+        proof = proof_of(personal, buyer, wish.proof)
+    return PayOrder(wish.payment_no, wish.order_no, wish.method, wish.legs, proof, wish.static)
+
 
 ENDPOINTS = (
     Endpoint(
@@ -35,6 +73,8 @@ ENDPOINTS = (
         method="POST",
         path="/v1/orders/{order_no}/payments",
         command=PayOrder,
+        wish=PaymentWanted,
+        tokenised=_proved,
         summary="Pay an order by one method, or by legs that come to its total, all or none; the "
         "outcome comes later. What the wallet pays alone is paid at once",
         sample={"order_no": "JD1001"},

@@ -36,6 +36,7 @@ from api.rest import (
     authorities,
     cards,
     cashier,
+    certificates,
     channels,
     days,
     matches,
@@ -60,6 +61,7 @@ from domain.refusals import MEANING, NUMBER_TAKEN, Code, Refused
 ENDPOINTS: tuple[Endpoint, ...] = (
     *members.ENDPOINTS,
     *cards.ENDPOINTS,
+    *certificates.ENDPOINTS,
     *orders.ENDPOINTS,
     *cashier.ENDPOINTS,
     *transactions.ENDPOINTS,

@@ -79,6 +79,8 @@ METHODS: Shape = {
 }
 MOST_LEGS = PRODUCTS["ESCROW_PURCHASE"].most_legs
 
+_PASSWORD: Shape = {"type": "string", "pattern": "^[0-9]{6}$", "description": "six digits, no row"}
+
 SHAPES: Mapping[str, Shape] = {
     **dict.fromkeys(("member_id", "operator_id", "buyer", "merchant", "payer", "payee"), MEMBER),
     **dict.fromkeys(("order_no", "payment_no", "refund_no", "transfer_no", "hold_id"), NUMBER),
@@ -119,6 +121,20 @@ SHAPES: Mapping[str, Shape] = {
     "identity": {"type": "string", "pattern": "^[0-9A-Z]{18}$"},
     "phone": {"type": "string", "pattern": "^1[3-9][0-9]{9}$"},
     "channel": {"type": "string", "enum": sorted(CHANNELS)},
+    "certificate": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+    "payment_password": _PASSWORD,
+    "new_payment_password": _PASSWORD,
+    "proof": {
+        "type": "string",
+        "pattern": "^([A-Za-z0-9_-]{40,460}\\.[0-9a-f]{32})?$",
+        "default": "",
+        "description": "what POST /v1/members/{member_id}/proofs gave; less may be paid without",
+    },
+    "static": {
+        "type": "boolean",
+        "default": False,
+        "description": "whether the payer read a code that does not change",
+    },
     "account": {"type": "string", "pattern": "^[0-9][0-9.]{0,30}(\\.[A-Za-z0-9_]{1,32})?$"},
     "transaction_id": {
         "type": "string",
@@ -144,6 +160,9 @@ _DAYS: Shape = {
     "maxItems": 366,
     "description": "days of that year, ascending; holidays are weekdays, makeup days are not",
 }
+_ABOUT: Shape = {"type": "string", "pattern": f"^({_NAME}{_INNER}{{0,63}})?$", "default": ""}
+_PAYEE = "the order that is paid, or the member that money goes to"
+_BASE64 = "^[A-Za-z0-9+/]*={0,2}$"
 # Named alike in several commands, and not the same in all of them; or too short to name one thing.
 OWN: Mapping[tuple[str, str], Shape] = {
     ("HoldMoney", "amount_fen"): {**_amount(1), "maximum": MAX_TAKEN_FEN},
@@ -196,6 +215,35 @@ OWN: Mapping[tuple[str, str], Shape] = {
         "default": "",
         "description": "the member's default where it is left out",
     },
+    ("TransferWanted", "payee"): {**MEMBER, "description": "another member than the payer"},
+    ("CodeWanted", "number"): {**_ABOUT, "description": "of the payment or transfer"},
+    ("ProofWanted", "number"): {**NUMBER, "description": "of the payment or transfer"},
+    ("CodeWanted", "payee"): {**_ABOUT, "description": _PAYEE},
+    ("ProofWanted", "payee"): {**NUMBER, "description": _PAYEE},
+    ("CodeWanted", "amount_fen"): {**_amount(0), "default": 0},
+    ("ProofWanted", "payment_password"): {**_PASSWORD, "pattern": "^([0-9]{6})?$", "default": ""},
+    ("ProofWanted", "code"): {"type": "string", "pattern": "^([0-9]{6})?$", "default": ""},
+    ("ProofWanted", "certificate"): {
+        "type": "string",
+        "pattern": "^([0-9a-f]{64})?$",
+        "default": "",
+        "description": "the certificate that signs",
+    },
+    ("ProofWanted", "signature"): {
+        "type": "string",
+        "pattern": _BASE64,
+        "maxLength": 200,
+        "default": "",
+        "description": "Base64 of the certificate's signature over the SHA-256 of the movement",
+    },
+    ("PasswordForgotten", "name"): {**TEXT, "maxLength": 64},
+    ("PasswordForgotten", "code"): {"type": "string", "pattern": "^[0-9]{6}$"},
+    ("KeyShown", "public_key"): {
+        "type": "string",
+        "pattern": _BASE64,
+        "maxLength": 400,
+        "description": "Base64 of a SubjectPublicKeyInfo: Ed25519, or ECDSA P-256",
+    },
     ("SetDebtLimit", "limit_fen"): {"anyOf": [_amount(0), {"type": "null"}]},
 }
 MORE: Mapping[str, Shape] = {
@@ -210,7 +258,6 @@ MORE: Mapping[str, Shape] = {
         "description": "sources of the money, each with a method of its own; their amounts come to "
         "what is to be paid. Channels pay first, the wallet what is left",
     },
-    "payee": {"description": "another member than the payer"},
 }
 
 
@@ -238,7 +285,7 @@ ONE_OF: Mapping[str, list[Shape]] = {
     "RecordOutcome": _exactly_one(
         dict.fromkeys(_OUTCOMES, TEXT), {name: {"type": "null"} for name in _OUTCOMES}
     ),
-    "PayOrder": _exactly_one(
+    "PaymentWanted": _exactly_one(
         {"method": METHODS, "legs": {"minItems": 1}},
         {"method": {"not": {}}, "legs": {"maxItems": 0}},
     ),

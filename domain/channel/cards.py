@@ -1,4 +1,5 @@
-"""The port to a bank that signs cards (签约), and to whoever knows identities.
+"""The port to a bank that signs cards (签约), to whoever knows identities, and to whoever carries
+messages to telephones.
 
 Asking twice under one number is asking once: a signing, the n-th code, an end may be repeated until
 an answer is heard. Nothing of an exchange is kept, masked or not: what counts of it is a fact.
@@ -51,6 +52,9 @@ class CardBank(Protocol):
 
     async def identify(self, name: str, identity: str, now_us: int) -> bool | None:
         """Whether name and identity belong together; None: nobody could say. It changes nothing."""
+
+    async def text(self, number: str, phone: str, words: str, now_us: int) -> bool:
+        """Send a message to a telephone, once for each number; whether that was taken on."""
 
     async def aclose(self) -> None:
         """Close its connections."""

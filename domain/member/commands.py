@@ -111,9 +111,9 @@ class SetApiCommands(Command, frozen=True):
     commands: api_access.Commands
 
 
-class CertifyMember(Command, frozen=True):
+class CertifyMember(Command, frozen=True, omit_defaults=True):
     """A person's identity was found right by these sources. `holder` and `particulars` are tokens
-    of the vault."""
+    of the vault; `customer` is what the vault calls this person, whichever member it is."""
 
     member_id: str
     level: int
@@ -121,6 +121,7 @@ class CertifyMember(Command, frozen=True):
     sources: tuple[Source, ...]
     holder: str
     particulars: str
+    customer: str = ""
 
 
 def register_member(unit: Unit, command: RegisterMember) -> dict[str, object]:
@@ -242,7 +243,7 @@ def set_api_commands(unit: Unit, command: SetApiCommands) -> dict[str, object]:
 
 def certify_member(unit: Unit, command: CertifyMember) -> dict[str, object]:
     stream = member.stream(checked_member_id(command.member_id))
-    who = Identity(command.holder, command.particulars)
+    who = Identity(command.holder, command.particulars, command.customer)
     since, level, sources = command.effective_from, command.level, command.sources
     today = shanghai_date(unit.at_us)
     facts = member.certify(unit.load(stream), since, level, sources, who, today)

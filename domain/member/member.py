@@ -15,20 +15,8 @@ from msgspec import Struct
 from msgspec.structs import astuple, replace
 
 from domain.kernel import Fact, Stream
-from domain.member.terms import (
-    MAX_TERMS,
-    Consent,
-    Identity,
-    SettlementTerms,
-    Source,
-    check_effective,
-    check_notice,
-    check_rule,
-    check_settlement_terms,
-    check_sources,
-    dated,
-    retained_until,
-)
+from domain.member import terms as agreed
+from domain.member.terms import MAX_TERMS, Consent, Identity, SettlementTerms, Source
 from domain.money import MAX_FEN, FeeRule
 from domain.refusals import Code, Refused
 from domain.texts import quoted
@@ -102,13 +90,14 @@ class DebtLimitSet(Fact, frozen=True):
 
 class Certified(Fact, frozen=True):
     """From a date on the member's identity is certified to a level, by these sources. `holder` and
-    `particulars` are tokens of the vault."""
+    `particulars` are tokens of the vault; members of one `customer` are one person, "": unknown."""
 
     effective_from: date
     level: int
     sources: tuple[Source, ...]
     holder: str
     particulars: str
+    customer: str = ""
 
 
 class Forgotten(Fact, frozen=True):
@@ -145,6 +134,11 @@ class State(Struct, frozen=True, gc=False):
     def certified_on(self, day: date) -> Certified | None:
         """To what the member's identity is certified on a date; None: it is not."""
         return next((one for one in reversed(self.certified) if one.effective_from <= day), None)
+
+    @property
+    def customer(self) -> str:
+        """Which person the member is, once that was found out: it does not change."""
+        return next((one.customer for one in self.certified if one.customer), "")
 
     def debt_limit_in_force(self, day: date) -> int | None:
         """The most that may be owed for advances, in fen; None when there is no limit."""
@@ -234,12 +228,12 @@ def set_fee_rule(
     Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, TERMS_INVALID, CONSENT_MISSING, NOTICE_TOO_SHORT.
     """
     need_enterprise(state)
-    check_rule(rule)
+    agreed.check_rule(rule)
     if (effective_from, rule) in state.fee_rules:
         return []
-    check_effective(effective_from, today, [day for day, _ in state.fee_rules])
+    agreed.check_effective(effective_from, today, [day for day, _ in state.fee_rules])
     if state.fee_rules:
-        check_notice(effective_from, today, notice_days, consent)
+        agreed.check_notice(effective_from, today, notice_days, consent)
     return [FeeRuleSet(effective_from, rule, consent)]
 
 
@@ -248,10 +242,10 @@ def set_settlement_terms(
 ) -> list[Event]:
     """Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, TERMS_INVALID."""
     need_enterprise(state)
-    check_settlement_terms(terms)
+    agreed.check_settlement_terms(terms)
     if (effective_from, terms) in state.settlement_terms:
         return []
-    check_effective(effective_from, today, [day for day, _ in state.settlement_terms])
+    agreed.check_effective(effective_from, today, [day for day, _ in state.settlement_terms])
     return [SettlementTermsSet(effective_from, *astuple(terms))]
 
 
@@ -262,7 +256,7 @@ def sign_agreement(
     need_enterprise(state)
     if (effective_from, product, True) in state.agreements:
         return []
-    check_effective(effective_from, today, _dates_of(state, product))
+    agreed.check_effective(effective_from, today, _dates_of(state, product))
     return [AgreementSigned(product, effective_from)]
 
 
@@ -272,7 +266,7 @@ def end_agreement(state: State, product: Product, effective_from: date, today: d
     if (effective_from, product, False) in state.agreements:
         return []
     state.need_agreement(product, effective_from, "product")
-    check_effective(effective_from, today, _dates_of(state, product))
+    agreed.check_effective(effective_from, today, _dates_of(state, product))
     return [AgreementEnded(product, effective_from)]
 
 
@@ -289,7 +283,7 @@ def set_debt_limit(
         raise Refused(Code.TERMS_INVALID, "limit_fen", f"{limit_fen}: 0 to {MAX_FEN} fen")
     if (effective_from, limit_fen) in state.debt_limits:
         return []
-    check_effective(effective_from, today, [day for day, _ in state.debt_limits])
+    agreed.check_effective(effective_from, today, [day for day, _ in state.debt_limits])
     return [DebtLimitSet(effective_from, limit_fen)]
 
 
@@ -309,13 +303,14 @@ def certify(
     need(state)
     if state.kind != "personal":
         raise Refused(Code.MEMBER_KIND_WRONG, "member_id", f"{state.member_id} is no person")
-    check_sources(level, sources)
-    wanted = Certified(effective_from, level, sources, who.holder, who.particulars)
+    agreed.check_sources(level, sources)
+    customer = state.customer or who.customer
+    wanted = Certified(effective_from, level, sources, who.holder, who.particulars, customer)
     if wanted in state.certified:
         return []
     if any(one.holder != who.holder for one in state.certified):
         raise Refused(Code.HOLDER_DIFFERS, "name", "the member is certified as somebody else")
-    check_effective(effective_from, today, [one.effective_from for one in state.certified])
+    agreed.check_effective(effective_from, today, [one.effective_from for one in state.certified])
     return [wanted]
 
 
@@ -327,7 +322,7 @@ def forget(state: State, last: date, years: int, reason: str, today: date) -> li
     if state.forgotten:
         return []
     need(state)
-    until = retained_until(last, years)
+    until = agreed.retained_until(last, years)
     if today < until:
         raise Refused(Code.RETENTION_NOT_OVER, "member_id", f"{state.member_id}: until {until}")
     return [Forgotten(last, years, reason)]
@@ -368,16 +363,16 @@ def evolve(state: State, event: Event) -> State:
             others = tuple(pair for pair in state.operators if pair[0] != operator_id)
             return replace(state, operators=others)
         case FeeRuleSet(effective_from=day, rule=rule):
-            return replace(state, fee_rules=dated(state.fee_rules, day, rule))
+            return replace(state, fee_rules=agreed.dated(state.fee_rules, day, rule))
         case SettlementTermsSet(effective_from=day):
             terms = SettlementTerms(*astuple(event)[1:])
-            return replace(state, settlement_terms=dated(state.settlement_terms, day, terms))
+            return replace(state, settlement_terms=agreed.dated(state.settlement_terms, day, terms))
         case AgreementSigned(product=product, effective_from=day):
             return _agreed(state, product, day, True)
         case AgreementEnded(product=product, effective_from=day):
             return _agreed(state, product, day, False)
         case DebtLimitSet(effective_from=day, limit_fen=limit_fen):
-            return replace(state, debt_limits=dated(state.debt_limits, day, limit_fen))
+            return replace(state, debt_limits=agreed.dated(state.debt_limits, day, limit_fen))
         case Certified(effective_from=day):
             earlier = [one for one in state.certified if one.effective_from != day]
             levels = sorted([*earlier, event], key=lambda one: one.effective_from)

@@ -205,10 +205,11 @@ def dated(
 
 class Identity(Struct, frozen=True):
     """A person as tokens of the vault: `holder` stands for name and identity number, `particulars`
-    is where they are kept."""
+    is where they are kept; `customer` is the same for all members that are this person."""
 
     holder: str
     particulars: str
+    customer: str = ""
 
 
 def check_sources(level: int, sources: tuple[Source, ...]) -> None:

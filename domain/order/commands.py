@@ -21,8 +21,10 @@ from domain.payment.commands import (
     start_payment,
 )
 from domain.payment.outcomes import send_back
-from domain.payment.plan import Share, shares
+from domain.payment.plan import Leg, Share, shares
+from domain.payment.proof import Out, Proof
 from domain.payment.protocol import PRODUCTS
+from domain.payment.spent import spend
 from domain.refusals import Code, Refused
 from domain.transaction import transaction
 
@@ -43,12 +45,15 @@ class Checkout(Command, frozen=True):
 
 
 class PayOrder(Command, frozen=True, omit_defaults=True):
-    """By one `method`, or by `legs`, whose amounts come to the order's total."""
+    """By one `method`, or by `legs`, whose amounts come to the order's total. `proof`: how the
+    buyer agreed to what the wallet pays; `static`: by reading a code that does not change."""
 
     payment_no: str
     order_no: str
     method: str = ""
     legs: tuple[LegAsked, ...] = ()
+    proof: Proof | None = None
+    static: bool = False
 
 
 class CloseOrder(Command, frozen=True):
@@ -125,11 +130,17 @@ def _create_transaction(unit: Unit, order_no: str, command: Checkout, line: Orde
 
 
 def pay_order(unit: Unit, command: PayOrder) -> dict[str, object]:
-    """Start paying an order by the plan that is asked for; the channels' answers come later.
+    """Start paying an order by the plan that is asked for; the channels' answers come later. Raises
+    what `pay` raises."""
+    return pay(unit, command, counts=True)
+
+
+def pay(unit: Unit, command: PayOrder, *, counts: bool) -> dict[str, object]:
+    """The same; what the wallet pays `counts` towards the caps, unless it only passes through it.
 
     Raises what `planned`, `signed.refuse_unsigned` and `order.start_payment` raise, PAYMENT_EXISTS,
-    and what a hold on the wallet and posting to escrow would: money that could not be booked is not
-    asked for.
+    and what a hold on the wallet, posting to escrow and the caps would: what could not be booked is
+    not asked for.
     """
     payment_no = checked_number(command.payment_no, "payment_no")
     stream = order.stream(checked_number(command.order_no, "order_no"))
@@ -167,9 +178,21 @@ def pay_order(unit: Unit, command: PayOrder) -> dict[str, object]:
         merchant=placed.lines[0].merchant if len(sold) == 1 else "",
     )
     unit.record(stream, facts)
+    if facts and counts:
+        _count_wallet(unit, command, placed.buyer, legs)
     if len(legs) == 1 and ids:
         return {"payment_no": payment_no, "instruction_id": ids[0]}
     return {"payment_no": payment_no, "instruction_ids": ids}
+
+
+def _count_wallet(unit: Unit, command: PayOrder, buyer: str, legs: tuple[Leg, ...]) -> None:
+    """What the wallet pays uses the buyer's caps from the moment it is held."""
+    wallet = next((leg for leg in legs if leg.kind == "wallet"), None)
+    if wallet is not None:
+        out = Out("payment", buyer, command.payment_no, command.order_no, wallet.amount_fen)
+        spend(unit, out, command.proof, static=command.static, field="legs")
+    elif command.proof is not None:
+        raise Refused(Code.PROOF_UNFIT, "proof", "nothing is paid from the wallet")
 
 
 def close_order(unit: Unit, command: CloseOrder) -> dict[str, object]:

@@ -7,7 +7,7 @@ and the wallet pays, both in one commit or neither. A refund of that order then 
 from domain.fields import checked_number
 from domain.kernel import Command, Unit
 from domain.order import order
-from domain.order.commands import PayOrder, pay_order
+from domain.order.commands import PayOrder, pay
 from domain.payment import contradicted, suspense
 from domain.payment.plan import WALLET_CODE
 from domain.refusals import Code, Refused
@@ -43,5 +43,6 @@ def place_surplus(unit: Unit, command: PlaceSurplus) -> dict[str, object]:
         detail = f"{surplus.waits_fen} fen do not pay an order of {placed.total_fen}"
         raise Refused(Code.REQUEST_INVALID, "order_no", detail)
     payment_no = payment_of(command.item)
-    pay_order(unit, PayOrder(payment_no, order_no, WALLET_CODE))
+    # A channel's money on its way to what it was paid for: no payment from a balance.
+    pay(unit, PayOrder(payment_no, order_no, WALLET_CODE), counts=False)
     return said | {"order_no": order_no, "payment_no": payment_no}

@@ -20,18 +20,13 @@ from domain.fields import checked_member_id, checked_number, checked_reason, che
 from domain.kernel import Command, Stream, Unit
 from domain.member import member
 from domain.money import fen
-from domain.payment import combined, contradiction, instruction, payment, routes, transfer
+from domain.payment import combined, contradiction, instruction, payment, protocol, routes, transfer
 from domain.payment.asked import Details
 from domain.payment.combined import Sold
 from domain.payment.plan import Leg
-from domain.payment.protocol import (
-    COMBINES,
-    PRODUCTS,
-    Product,
-    payment_code,
-    refuse_amount,
-)
+from domain.payment.proof import Out, Proof
 from domain.payment.signed import known_as
+from domain.payment.spent import spend
 from domain.payment.tried import Told
 from domain.refusals import Code, Refused
 
@@ -69,11 +64,15 @@ class SendBackRecharge(Command, frozen=True):
     reason: str
 
 
-class TransferMoney(Command, frozen=True):
+class TransferMoney(Command, frozen=True, omit_defaults=True):
+    """`proof`: how the payer agreed; `static`: by reading a code that does not change."""
+
     transfer_no: str
     payer: str
     payee: str
     amount_fen: int
+    proof: Proof | None = None
+    static: bool = False
 
 
 def outcome_command(instruction_id: str, result: Result) -> RecordOutcome:
@@ -147,24 +146,24 @@ def issue(
 def refuse_methods(method: str, asked: Sequence[LegAsked]) -> None:
     """What is wrong with the methods of a purchase whatever the books say: REQUEST_INVALID,
     METHOD_UNKNOWN."""
-    product = PRODUCTS["ESCROW_PURCHASE"]
+    product = protocol.PRODUCTS["ESCROW_PURCHASE"]
     if bool(method) == bool(asked):
         raise Refused(Code.REQUEST_INVALID, "method", "a method, or legs: one of them")
     for place, leg in enumerate(asked):
-        payment_code(product, leg.method, f"legs[{place}].method")
+        protocol.payment_code(product, leg.method, f"legs[{place}].method")
     if method:
-        payment_code(product, method)
+        protocol.payment_code(product, method)
 
 
 def planned(
-    unit: Unit, product: Product, method: str, asked: Sequence[LegAsked], amount_fen: int
+    unit: Unit, product: protocol.Product, method: str, asked: Sequence[LegAsked], amount_fen: int
 ) -> tuple[Leg, ...]:
     """The legs of a payment: one for a `method`, or those that are `asked` for.
 
     Raises REQUEST_INVALID, METHOD_UNKNOWN, AMOUNT_*, LEGS_INVALID, CHANNEL_NOT_REGISTERED,
     CHANNEL_UNAVAILABLE.
     """
-    refuse_amount(product, amount_fen, "amount_fen")
+    protocol.refuse_amount(product, amount_fen, "amount_fen")
     if not asked:
         return (_leg(unit, product, method, amount_fen, ""),)
     if len(asked) > product.most_legs:
@@ -183,16 +182,16 @@ def planned(
     return legs
 
 
-def _leg(unit: Unit, product: Product, method: str, amount_fen: int, where: str) -> Leg:
-    code = payment_code(product, method, f"{where}method")
-    refuse_amount(code, amount_fen, f"{where}amount_fen")
+def _leg(unit: Unit, product: protocol.Product, method: str, amount_fen: int, where: str) -> Leg:
+    code = protocol.payment_code(product, method, f"{where}method")
+    protocol.refuse_amount(code, amount_fen, f"{where}amount_fen")
     channel = ""
     if code.channels:
         channel = routes.channel_for(unit, code, amount_fen, f"{where}method")
     return Leg(code.kind, code.code, channel, amount_fen)
 
 
-def expiry_us(product: Product, at_us: int) -> int | None:
+def expiry_us(product: protocol.Product, at_us: int) -> int | None:
     """Until when a payer may act (UTC µs), None for no end."""
     return None if product.expiry_us is None else at_us + product.expiry_us
 
@@ -272,7 +271,7 @@ def recharge_wallet(unit: Unit, command: RechargeWallet) -> dict[str, object]:
     if owner.kind != "personal":
         raise Refused(Code.MEMBER_KIND_WRONG, "member_id", "only personal members have a wallet")
     amount_fen = fen(command.amount_fen, "amount_fen")
-    product = PRODUCTS["RECHARGE"]
+    product = protocol.PRODUCTS["RECHARGE"]
     legs = planned(unit, product, command.method, (), amount_fen)
     if not unit.version(payment.stream(payment_no)):
         refuse_unbookable(unit, account_id(WALLET, command.member_id), amount_fen)
@@ -374,7 +373,7 @@ def late_fen(unit: Unit, original: str, part: str) -> int:
 
 def payment_parts(unit: Unit, leg: Leg, instruction_id: str) -> list[Sold]:
     """The transactions of a combined order, [] of one that is none: it goes back by these."""
-    if leg.channel not in COMBINES:
+    if leg.channel not in protocol.COMBINES:
         return []
     asked = unit.load(instruction.stream(instruction_id)).asked
     return [Sold(one.transaction, one.amount_fen) for one in asked.parts] if asked else []
@@ -389,5 +388,9 @@ def transfer_money(unit: Unit, command: TransferMoney) -> dict[str, object]:
     amount_fen = fen(command.amount_fen, "amount_fen")
     stream = transfer.stream(transfer_no)
     entry = internal_transfer(unit.accounting_date, payer, payee, amount_fen)
-    unit.record(stream, transfer.transfer(unit.load(stream), payer, payee, amount_fen, entry))
+    facts = transfer.transfer(unit.load(stream), payer, payee, amount_fen, entry)
+    unit.record(stream, facts)
+    if facts:
+        out = Out("transfer", payer, transfer_no, payee, amount_fen)
+        spend(unit, out, command.proof, static=command.static)
     return {"transfer_no": transfer_no}

@@ -18,6 +18,7 @@ from domain.payment.commands import issue_send_backs, release_wallet
 from domain.payment.instruction import Answered, Declined, Outcome, Succeeded, Unknown
 from domain.payment.plan import Leg, place_of
 from domain.payment.rerouting import given_up, rerouted
+from domain.payment.spent import give_back
 
 
 def payment_succeeded(unit: Unit, outcome: Outcome[Succeeded]) -> None:
@@ -46,6 +47,7 @@ def payment_declined(unit: Unit, outcome: Outcome[Declined]) -> None:
     unit.record(stream, facts)
     if facts and state.started is not None and len(state.legs) > 1:
         release_wallet(unit, payment.number_of(stream), state.started.payer)
+        give_back(unit, "payment", payment.number_of(stream), None, "the payment was given up")
         issue_send_backs(unit, stream, facts)
 
 
@@ -118,6 +120,7 @@ def send_back(unit: Unit, stream: "Stream[payment.State]", reason: str) -> None:
     unit.record(stream, facts)
     if state.started is not None:
         release_wallet(unit, payment.number_of(stream), state.started.payer)
+        give_back(unit, "payment", payment.number_of(stream), None, "the payment went back")
     issue_send_backs(unit, stream, facts)
 
 

@@ -24,6 +24,7 @@ from domain.payment import allowance, withdrawal
 from domain.payment.asked import Destination
 from domain.payment.commands import issue
 from domain.payment.destination import bound_account, destination_of
+from domain.payment.spent import give_back, withdraw
 from domain.payment.withdrawal_terms import Speed, Terms, terms_on, withdrawal_fee_fen
 from domain.refusals import Code, Refused
 from domain.settlement import published
@@ -111,7 +112,7 @@ def _refuse_beyond(terms: Terms, amount_fen: int, used_fen: int) -> None:
 
 def request_withdrawal(unit: Unit, command: RequestWithdrawal) -> dict[str, object]:
     """Raises what `quoted` raises, FEE_DIFFERS, CARD_NOT_FOUND, HOLDER_DIFFERS, ACCOUNT_FROZEN,
-    WITHDRAWAL_EXISTS, and what posting raises."""
+    WALLET_CAP, WITHDRAWAL_EXISTS, and what posting raises."""
     number = checked_number(command.withdrawal_no, "withdrawal_no")
     member_id = checked_member_id(command.member_id)
     amount_fen = fen(command.amount_fen, "amount_fen")
@@ -128,6 +129,7 @@ def request_withdrawal(unit: Unit, command: RequestWithdrawal) -> dict[str, obje
         raise Refused(Code.FEE_DIFFERS, "fee_fen", f"it is {quote.fee_fen} fen")
     to = _destination(unit, member_id, command.card)
     _refuse_frozen(unit, member_id, both_ways=True)
+    withdraw(unit, number, member_id, amount_fen)
     used = allowance.count(number, today, amount_fen, free=quote.free)
     unit.record(allowance.stream(member_id), used)
     wish = withdrawal.Wish(
@@ -247,7 +249,7 @@ def given_back(unit: Unit, asked: withdrawal.Requested, channel: str) -> Entry:
 
 
 def over(unit: Unit, stream: "Stream[withdrawal.State]", *, given_back: bool) -> None:
-    """A withdrawal is under way no more: its member's allowance knows."""
+    """A withdrawal is under way no more: its member's allowance knows, and the caps do."""
     asked = withdrawal.needed(unit.load(stream))
     facts = allowance.end(
         withdrawal.number_of(stream),
@@ -257,6 +259,8 @@ def over(unit: Unit, stream: "Stream[withdrawal.State]", *, given_back: bool) ->
         given_back=given_back,
     )
     unit.record(allowance.stream(asked.member_id), facts)
+    if given_back:
+        give_back(unit, "withdrawal", withdrawal.number_of(stream), None, "no money has left")
 
 
 def _answer(unit: Unit, number: str) -> dict[str, object]:

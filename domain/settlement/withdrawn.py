@@ -18,6 +18,7 @@ from domain.payment import instruction, withdrawal
 from domain.payment.contradicted import ended, opened, paid_out_above
 from domain.payment.contradiction import Against
 from domain.payment.instruction import Declined, Outcome, Succeeded
+from domain.payment.spent import give_back, withdrawn_late
 from domain.settlement.withdrawing import given_back, over
 
 
@@ -61,6 +62,7 @@ def withdrawal_late(unit: Unit, against: Against) -> None:
     if state.status != "failed":
         paid_out_above(unit, against)
         return
+    withdrawn_late(unit, withdrawal.number_of(stream))
     amount_fen, fee_fen = asked.amount_fen, asked.fee_fen
     if state.suspense:
         kept = rules.withdrawal_succeeded_late_kept(on, channel, amount_fen, fee_fen)
@@ -134,7 +136,10 @@ def _come_back(
         home = partial(rules.withdrawal_returned, on, channel, asked.member_id, **whole)
         kept = partial(rules.withdrawal_returned_kept, on, channel, **whole)
     entry = home_or_suspense(unit, account_id(WALLET, asked.member_id), home, kept)
-    unit.record(stream, withdrawal.come_back(state, reason, fee_fen, entry))
+    facts = withdrawal.come_back(state, reason, fee_fen, entry)
+    unit.record(stream, facts)
+    if facts:
+        give_back(unit, "withdrawal", withdrawal.number_of(stream), None, "it came back")
 
 
 def _withdrawal(outcome: Outcome[Succeeded | Declined]) -> "Stream[withdrawal.State]":

@@ -15,6 +15,7 @@ from domain.payment.commands import issue, late_fen, payment_parts
 from domain.payment.instruction import Answered, Declined, Outcome, Succeeded, Unknown
 from domain.payment.outcomes import refund_kept
 from domain.payment.plan import Share, carrier, place_of
+from domain.payment.spent import give_back
 from domain.transaction import refund, transaction
 from domain.transaction.advance import above_limit
 
@@ -108,6 +109,8 @@ def _give_back(unit: Unit, refund_no: str) -> None:
             told, to = _of(unit, paid_by, sold, wanted.transaction_id, part), wanted.buyer
             issue(unit, instruction_id, "refund", stream, part.channel, amount_fen, to, **told)
             continue
+        back = "refunded to the wallet"
+        give_back(unit, "payment", sold.payment_no, part.amount_fen, back)
         kept_at = next((one.channel for one in parts if one.channel), PAYOUT_CHANNEL)
         entry = refund_kept(unit, kept_at, wanted.buyer, part.amount_fen)
         if suspense_of(entry):

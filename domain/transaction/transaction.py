@@ -117,16 +117,9 @@ class Closed(Fact, frozen=True):
 
 
 Event = (
-    Created
-    | Paid
-    | Completed
-    | Cleared
-    | RefundAccepted
-    | RefundCleared
-    | RefundReserved
-    | ReservationEnded
-    | Closed
-)
+    Created | Paid | Completed | Cleared | RefundAccepted | RefundCleared | RefundReserved
+    | ReservationEnded | Closed
+)  # fmt: skip
 
 
 class State(Struct, frozen=True, gc=False):

@@ -22,6 +22,7 @@ COLUMNS = {
     "member_keys": ("member_id", "key_version", "wrapped"),
     "items": ("member_id", "kind", "item", "field", "ciphertext", "found_by"),
     "forgotten": ("member_id", "at_us"),
+    "factors": ("member_id", "kind", "ciphertext", "wrong", "locked_until_us"),
 }
 BYTES = frozenset(("content", "wrapped", "ciphertext"))
 PAGE = 1_000
@@ -49,7 +50,7 @@ def _rows(connection: Connection, table: str) -> Iterator[list[Any]]:
     result = connection.execute(text(f"SELECT {', '.join(columns)} FROM {table}"))  # noqa: S608
     for row in result.yield_per(PAGE):
         yield [
-            b64encode(bytes(value)).decode() if column in BYTES else value
+            b64encode(bytes(value)).decode() if column in BYTES and value is not None else value
             for column, value in zip(columns, row, strict=True)
         ]
 
@@ -66,7 +67,7 @@ def restore(engine: Engine, path: Path, prove: Callable[[Connection], None]) -> 
             if table != "forgotten":
                 connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
         count = _put(connection, file)
-        for table in ("member_keys", "items"):
+        for table in ("member_keys", "items", "factors"):
             gone = f"DELETE FROM {table} WHERE member_id IN (SELECT member_id FROM forgotten)"  # noqa: S608
             connection.execute(text(gone))
         prove(connection)
@@ -104,7 +105,8 @@ def _row(value: Any, number: int) -> tuple[str, dict[str, Any]]:
         columns = COLUMNS[table]
         row = dict(zip(columns, values, strict=True))
         for name in BYTES & row.keys():
-            row[name] = b64decode(row[name], validate=True)
+            if row[name] is not None:
+                row[name] = b64decode(row[name], validate=True)
     except (ValueError, TypeError, KeyError):
         raise _wrong(f"line {number + 1} is no row of a vault") from None
     return table, row

@@ -35,7 +35,12 @@ TABLES = (
     "CREATE INDEX IF NOT EXISTS items_found ON items (found_by) WHERE found_by IS NOT NULL",
     "CREATE TABLE IF NOT EXISTS forgotten (member_id TEXT NOT NULL PRIMARY KEY, at_us BIGINT "
     "NOT NULL)",
+    # What a payer proves himself by; without a ciphertext: only the tries are remembered.
+    "CREATE TABLE IF NOT EXISTS factors (member_id TEXT NOT NULL, kind TEXT NOT NULL, ciphertext "
+    "{bytes}, wrong INTEGER NOT NULL, locked_until_us BIGINT NOT NULL, "
+    "PRIMARY KEY (member_id, kind))",
 )
+LAST_TABLE = "factors"
 
 
 def vault_database(ledger: Database, setting: str = "") -> Database:
@@ -79,7 +84,7 @@ def create_tables(engine: Engine, database: Database) -> None:
         os.close(os.open(database.path, os.O_RDWR | os.O_CREAT, 0o600))
     with to_write(engine) as connection:
         if server:  # Two that create at once meet here; whoever may not create finds them made.
-            if connection.execute(text("SELECT to_regclass('forgotten')")).scalar() is not None:
+            if connection.execute(text(f"SELECT to_regclass('{LAST_TABLE}')")).scalar() is not None:
                 return
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('zhangfang vault'))"))
             connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{database.schema}"'))
@@ -98,4 +103,4 @@ def overwrite_gone(engine: Engine) -> None:
             raw.close()
         return
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("VACUUM member_keys, items")
+        connection.exec_driver_sql("VACUUM member_keys, items, factors")

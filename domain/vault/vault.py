@@ -27,7 +27,7 @@ from domain.vault.keys import KeyRing
 from domain.vault.place import create_tables, overwrite_gone, vault_engine
 from domain.vault.sealing import Damaged, new_key, opened, sealed, token
 
-LOOKUP, ROTATION = "lookup", "rotation"
+LOOKUP, ROTATION, FACTOR = "lookup", "rotation", "factor"
 BATCH = 200  # Keys wrapped anew in one transaction.
 
 Told = Callable[[str, int, int | None], None]
@@ -72,6 +72,13 @@ class MemberKey:
         """Raises Damaged."""
         return opened(self._key, (self.member_id, kind, item, field), content).decode()
 
+    def open_kept(self, kind: str, item: str, field: str, content: bytes) -> str:
+        """The same for who answers callers. Raises Refused(VAULT_DAMAGED)."""
+        try:
+            return self.open(kind, item, field, content)
+        except Damaged as error:
+            raise _damaged(error) from None
+
 
 class Vault:
     """An open vault. `close()` it when done."""
@@ -106,11 +113,11 @@ class Vault:
     def key_of(self, member_id: str) -> MemberKey:
         """The member's key, made when there is none. Raises Refused: MEMBER_FORGOTTEN,
         VAULT_LOCKED, VAULT_DAMAGED."""
-        with self._writing(member_id) as connection:
-            found = self._key(connection, member_id)
+        with self.writing(member_id) as connection:
+            found = self.key_in(connection, member_id)
             if found is not None:
                 return found
-            _refuse_forgotten(connection, member_id)
+            refuse_forgotten(connection, member_id)
             key = new_key()
             row = {
                 "member": member_id,
@@ -140,12 +147,12 @@ class Vault:
                 "item": item,
                 "field": field,
                 "ciphertext": key.seal(kind, item, field, plain),
-                "found": self._digest(field, plain) if field in found_by else None,
+                "found": self.digest(field, plain) if field in found_by else None,
             }
             for field, plain in fields.items()
         ]
-        with self._writing(key.member_id) as connection:
-            _refuse_forgotten(connection, key.member_id)  # Since the key was opened.
+        with self.writing(key.member_id) as connection:
+            refuse_forgotten(connection, key.member_id)  # Since the key was opened.
             connection.execute(text(_ADD_ITEM), rows)
 
     def read(self, member_id: str, kind: str, item: str) -> dict[str, str] | None:
@@ -158,7 +165,7 @@ class Vault:
     def read_all(self, member_id: str, kind: str, items: list[str]) -> dict[str, dict[str, str]]:
         """Those of a member's items that are there, in clear. Raises as `read` does."""
         with self._engine.connect() as connection:
-            key = self._key(connection, member_id)
+            key = self.key_in(connection, member_id)
             if key is None:
                 return {}
             rows = connection.execute(text(_READ), {"member": member_id, "kind": kind}).all()
@@ -175,33 +182,26 @@ class Vault:
     def drop(self, member_id: str, kind: str, item: str) -> None:
         """An item goes; again: nothing happens."""
         row = {"member": member_id, "kind": kind, "item": item}
-        with self._writing(member_id) as connection:
+        with self.writing(member_id) as connection:
             connection.execute(text(_DROP), row)
 
     def find(self, field: str, plain: str) -> list[tuple[str, str, str]]:
         """(member, kind, item) of all that were kept to be found by this text, in order."""
-        digest = {"found": self._digest(field, plain)}
+        digest = {"found": self.digest(field, plain)}
         with self._engine.connect() as connection:
             return [(row[0], row[1], row[2]) for row in connection.execute(text(_FIND), digest)]
-
-    def lookup(self, what: str, plain: str) -> str:
-        """A digest under the lookup key, the same for every member: what lists are compared by."""
-        return self._digest(what, plain)
 
     def all_of(self, member_id: str, kinds: tuple[str, ...]) -> list[dict[str, str]]:
         """Every item of these kinds that is kept of a member, in clear. Raises as `read` does."""
         with self._engine.connect() as connection:
-            key = self._key(connection, member_id)
+            key = self.key_in(connection, member_id)
             if key is None:
                 return []
             found: dict[tuple[str, str], dict[str, str]] = {}
             for kind in kinds:
                 rows = connection.execute(text(_READ), {"member": member_id, "kind": kind})
                 for item, field, ciphertext in rows.all():
-                    try:
-                        plain = key.open(kind, item, field, bytes(ciphertext))
-                    except Damaged as error:
-                        raise _damaged(error) from None
+                    plain = key.open_kept(kind, item, field, bytes(ciphertext))
                     found.setdefault((kind, item), {})[field] = plain
         return list(found.values())
 
@@ -214,7 +214,7 @@ class Vault:
             self._list, member_id, at_us
         )  # First: it must outlive a crash, and restores.
         who = {"member": member_id, "at_us": at_us}
-        with self._writing(member_id) as connection:
+        with self.writing(member_id) as connection:
             gone = [connection.execute(text(sql), who).rowcount for sql in _FORGET]
         if any(gone):
             overwrite_gone(self._engine)
@@ -246,7 +246,7 @@ class Vault:
 
     def _rotate_some(self) -> int:
         newest = {"newest": self._keys.newest, "most": BATCH}
-        with self._writing(ROTATION) as connection:
+        with self.writing(ROTATION) as connection:
             rows = connection.execute(text(_OLD_KEYS), newest).all()
             for member_id, version, wrapped in rows:
                 place = _key_place(member_id)
@@ -271,15 +271,16 @@ class Vault:
     # Inside.
 
     @contextmanager
-    def _writing(self, about: str) -> Iterator[Connection]:
+    def writing(self, *about: str) -> Iterator[Connection]:
         """A transaction of which there is one at a time about a member: no key is made between
         looking for a tombstone and its coming."""
         with to_write(self._engine) as connection:
-            if self.database.dialect == "postgresql":
-                connection.execute(text(_LOCK), {"schema": self.database.schema, "about": about})
+            for one in about if self.database.dialect == "postgresql" else ():
+                connection.execute(text(_LOCK), {"schema": self.database.schema, "about": one})
             yield connection
 
-    def _key(self, connection: Connection, member_id: str) -> MemberKey | None:
+    def key_in(self, connection: Connection, member_id: str) -> MemberKey | None:
+        """A member's key; None when there is none. Raises VAULT_LOCKED, VAULT_DAMAGED."""
         row = connection.execute(text(_KEY), {"member": member_id}).first()
         if row is None:
             return None
@@ -291,12 +292,13 @@ class Vault:
         except Damaged as error:
             raise _damaged(error) from None
 
-    def _digest(self, field: str, plain: str) -> str:
+    def digest(self, field: str, plain: str) -> str:
+        """By what a text is found: nothing without the vault's own key."""
         return token(self._lookup, field, plain)
 
     def _lookup_key(self) -> bytes:
         """The key of searches: made once, wrapped like any other, the same through rotations."""
-        with self._writing(LOOKUP) as connection:
+        with self.writing(LOOKUP) as connection:
             row = connection.execute(text(_META), {"name": LOOKUP}).first()
             if row is not None:
                 return self._unwrapped(row[0], (LOOKUP,), bytes(row[1]))
@@ -309,7 +311,7 @@ class Vault:
     def _wrap_lookup(self) -> None:
         content = self._keys.wrapped((LOOKUP,), self._lookup)
         row = {"name": LOOKUP, "version": self._keys.newest, "content": content}
-        with self._writing(LOOKUP) as connection:
+        with self.writing(LOOKUP) as connection:
             connection.execute(text(_REWRAP_META), row)
 
 
@@ -328,6 +330,10 @@ def prove(connection: Connection, keys: KeyRing) -> None:
             if member_id not in members:
                 raise Damaged(f"{member_id}/{kind}/{item}/{field}")
             members[member_id].open(kind, item, field, bytes(content))
+        for member_id, kind, content in connection.execute(text(_ALL_FACTORS)):
+            if member_id not in members:
+                raise Damaged(f"{member_id}/{kind}")
+            members[member_id].open(FACTOR, kind, kind, bytes(content))
     except Damaged as error:
         raise _damaged(error) from None
 
@@ -336,7 +342,8 @@ def _key_place(member_id: str) -> tuple[str, ...]:
     return "key", member_id
 
 
-def _refuse_forgotten(connection: Connection, member_id: str) -> None:
+def refuse_forgotten(connection: Connection, member_id: str) -> None:
+    """Raises Refused(MEMBER_FORGOTTEN)."""
     sql = text("SELECT 1 FROM forgotten WHERE member_id = :member")
     if connection.execute(sql, {"member": member_id}).first() is not None:
         raise Refused(Code.MEMBER_FORGOTTEN, "member_id", member_id)
@@ -371,6 +378,7 @@ _FIND = "SELECT DISTINCT member_id, kind, item FROM items WHERE found_by = :foun
 _FORGET = (
     "DELETE FROM member_keys WHERE member_id = :member",
     "DELETE FROM items WHERE member_id = :member",
+    "DELETE FROM factors WHERE member_id = :member",
     "INSERT INTO forgotten (member_id, at_us) VALUES (:member, :at_us) "
     "ON CONFLICT (member_id) DO NOTHING",
 )
@@ -383,6 +391,7 @@ _REWRAP_META = (
 _ALL_META = "SELECT name, key_version, content FROM vault_meta"
 _ALL_KEYS = "SELECT member_id, key_version, wrapped FROM member_keys"
 _ALL_ITEMS = "SELECT member_id, kind, item, field, ciphertext FROM items"
+_ALL_FACTORS = "SELECT member_id, kind, ciphertext FROM factors WHERE ciphertext IS NOT NULL"
 _COUNTS = (
     "SELECT count(*) FROM member_keys",
     "SELECT count(*) FROM (SELECT DISTINCT member_id, kind, item FROM items) AS kept",

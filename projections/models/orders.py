@@ -23,6 +23,7 @@ from sqlalchemy import (
 from domain.kernel import Recorded, key
 from domain.order import order as facts
 from domain.payment import payment as payment_facts
+from domain.payment import wallet_use
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables, Writing
 from projections.models import payment_legs, payments
 from projections.tables.bulk import Lookup, Row, insert_rows
@@ -164,6 +165,13 @@ def _started(delta: Delta, recorded: Recorded) -> None:
     payment_legs.started(delta.legs, recorded)
 
 
+def _agreed(delta: Delta, recorded: Recorded) -> None:
+    """How the payer proved himself stands beside the payment, on a stream named after it."""
+    fact: wallet_use.Counted = recorded.fact
+    if fact.kind == "payment":
+        delta.payments.happened(wallet_use.number_of(recorded.stream), recorded)
+
+
 def _payment_changed(delta: Delta, recorded: Recorded) -> None:
     if type(recorded.fact) in payments.CHANGES:
         delta.payments.happened(key(recorded.stream), recorded)
@@ -217,6 +225,7 @@ MODEL = ReadModel(
         **dict.fromkeys(_CHANGES, _order_changed),
         payment_facts.Started: _started,
         **dict.fromkeys((*payments.CHANGES, *payment_legs.STEPS_OF), _payment_changed),
+        wallet_use.Counted: _agreed,
     },
     new_delta=_new_delta,
     write=_write,

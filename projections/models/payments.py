@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Index, Tab
 
 from domain.kernel import Recorded, key
 from domain.payment import payment as facts
+from domain.payment import wallet_use
 from domain.payment.plan import carrier
 from projections.engine.model import METADATA, TEXT
 from projections.tables.drafts import Change
@@ -46,6 +47,7 @@ PAYMENTS = Table(
     Column("started_position", BigInteger),
     Column("succeeded_position", BigInteger),
     Column("instruction_id", TEXT),
+    Column("factors", TEXT),
     Index("payments_started", "started_at_us", "payment_no"),
     Index("payments_reference", "reference", "started_at_us", "payment_no"),
 )
@@ -80,6 +82,7 @@ class PaymentDraft(Struct, gc=False):
     started_position: int | None = None
     succeeded_position: int | None = None
     instruction_id: str | None = None
+    factors: str | None = None
 
 
 # Msgspec lets a frozen struct extend one that is not; the checker thinks of dataclasses.
@@ -87,7 +90,8 @@ class Payment(PaymentDraft, frozen=True, gc=False):  # type: ignore[misc]
     """One payment. `reference` is its order, or the member whose wallet it recharges; `reason` says
     why it is not simply paid; `ended_at_us` is when it succeeded or was declined. `code` is the
     payment code of its one leg, None where there are several (`payment_legs.py`);
-    `instruction_id` what asks for that leg, None while it is the first. Fen, UTC µs."""
+    `instruction_id` what asks for that leg, None while it is the first; `factors` by what the payer
+    agreed to what the wallet pays, with commas, None where that was not counted. Fen, UTC µs."""
 
 
 def started(recorded: Recorded) -> PaymentDraft:
@@ -113,6 +117,10 @@ def _ended(row: PaymentDraft, recorded: Recorded) -> None:
     if isinstance(fact, facts.Succeeded):
         row.state, row.succeeded_position = "succeeded", recorded.position
     row.reason, row.ended_at_us = getattr(fact, "reason", ""), recorded.at_us
+
+
+def _agreed(row: PaymentDraft, recorded: Recorded) -> None:
+    row.factors = ",".join(recorded.fact.factors)
 
 
 def _leg_declined(row: PaymentDraft, recorded: Recorded) -> None:
@@ -158,6 +166,7 @@ CHANGES: dict[type, Change] = {
     facts.SendBackStarted: _leg_goes_back,
     facts.SentBack: _gone,
     facts.SendBackFailed: _gone,
+    wallet_use.Counted: _agreed,
 }
 
 

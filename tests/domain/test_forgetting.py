@@ -128,7 +128,7 @@ def test_a_level_needs_its_sources(level: Level) -> None:
     if needed > 1:
         assert refusal(books, certify(*ALL[: needed - 1])) is Code.TERMS_INVALID
     assert refusal(books, certify("police", "police")) is Code.TERMS_INVALID
-    assert names(books, certify(*ALL[:needed])) == ["member.certified.1"]
+    assert names(books, certify(*ALL[:needed])) == ["member.certified.2"]
     assert names(books, certify(*ALL[:needed])) == []
     other = CertifyMember(FRIEND, level, today, ALL, "ff" * 16, PARTICULARS)
     assert refusal(books, other) is Code.HOLDER_DIFFERS

@@ -36,6 +36,10 @@ class Bank(Member):
         messages = self.outside.get(f"/book/telephone?phone={phone}")["messages"]
         return next(str(one["code"]) for one in messages if one["number"] == number)
 
+    def words(self, phone: str) -> list[str]:
+        messages = self.outside.get(f"/book/telephone?phone={phone}")["messages"]
+        return [str(one["words"]) for one in messages if "words" in one]
+
     def confirm(self, number: str, entry: int, code: str) -> tuple[int, Any]:
         return self.say(f"/bank/signings/{number}/confirm", entry=entry, code=code)
 
@@ -109,3 +113,14 @@ def test_rubbish_is_answered_with_a_problem(bank: Bank) -> None:
         assert bank.asks("6222021234567894", **other)[1] == 400
     assert bank.ask("POST", "/bank/signings", {"merchant": "nobody"})[0] == 400
     assert bank.confirm("sign-ANN-1", 0, "123456")[0] == 400
+
+
+def test_a_message_goes_to_a_telephone_once(bank: Bank) -> None:
+    told = {"number": f"text-{next(_numbers)}-once", "phone": "13812340001", "words": "123456"}
+    for _ in range(2):
+        status, answer = bank.say("/bank/messages", **told)
+        assert (status, answer["number"], answer["state"]) == (200, told["number"], "SENT")
+    assert bank.words("13812340001") == ["123456"]
+    assert bank.say("/bank/messages", **{**told, "words": "654321"})[0] == 409
+    assert bank.say("/bank/messages", **{**told, "phone": "1"})[0] == 400
+    assert bank.words("13812340001") == ["123456"]

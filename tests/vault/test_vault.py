@@ -11,10 +11,10 @@ from sqlalchemy import text
 
 from domain.eventstore.database import parse_database_url
 from domain.refusals import Code, Refused
-from domain.vault import tombstones
+from domain.vault import backup, customers, factors, tombstones
 from domain.vault.keys import KeyRing, next_line, parse_keys
 from domain.vault.place import vault_database, vault_engine
-from domain.vault.vault import Vault
+from domain.vault.vault import Vault, prove
 
 CARD = "6222021234567894"
 FIELDS = {"number": CARD, "name": "韩梅梅", "phone": "13812345678"}
@@ -250,3 +250,76 @@ def test_the_vault_is_never_the_ledgers_own_database() -> None:
     assert vault_database(ledger, "sqlite:////elsewhere.db").path == "/elsewhere.db"
     refused(Code.REQUEST_INVALID, lambda: vault_database(ledger, "sqlite:////books.db"))
     refused(Code.REQUEST_INVALID, lambda: vault_database(ledger, "mysql://x"))
+
+
+# Customers, factors.
+
+
+def customer(vault: Vault, member: str, identity: str, item: str = "i1") -> str:
+    """As a door certifies a member: the identity is kept first."""
+    key = vault.key_of(member)
+    vault.keep(key, "identity", item, {"identity": identity}, found_by=("identity",))
+    return customers.customer_of(vault, key, "identity", item, "identity", identity)
+
+
+def test_members_of_one_person_have_one_word_and_others_another(opening: Open) -> None:
+    vault = opening()
+    word = customer(vault, "ANN", "N1")
+    assert customer(vault, "ANN", "N1") == word
+    assert customer(vault, "ANN2", "N1") == word
+    assert customer(vault, "BOB", "N2") != word
+    assert "N1" not in word
+    vault.forget("ANN", AT)  # Who made the word: it goes on standing for the other.
+    assert customer(vault, "ANN2", "N1") == customer(vault, "ANN3", "N1") == word
+    for member in ("ANN2", "ANN3"):
+        vault.forget(member, AT)
+    assert customer(vault, "ANN4", "N1") != word
+    refused(Code.MEMBER_FORGOTTEN, lambda: customer(vault, "ANN", "N1"))
+
+
+def test_two_that_are_certified_at_once_are_one_person(opening: Open) -> None:
+    vault = opening()
+    with ThreadPoolExecutor(4) as pool:
+        words = set(pool.map(lambda n: customer(vault, f"ANN{n}", "N1"), range(8)))
+    assert len(words) == 1
+
+
+def test_tries_are_counted_before_they_are_compared(opening: Open) -> None:
+    vault = opening()
+    key = vault.key_of("ANN")
+    refused(Code.FACTOR_MISSING, lambda: factors.begin(vault, key, "password", AT, "p"))
+    assert factors.put(vault, key, "password", "hash", instead=None)
+    assert not factors.put(vault, key, "password", "other", instead=None)
+    for _ in range(factors.TRIES):
+        assert factors.begin(vault, key, "password", AT, "p") == "hash"
+    refused(Code.FACTOR_LOCKED, lambda: factors.begin(vault, key, "password", AT, "p"))
+    after = AT + factors.LOCKED_US
+    assert factors.begin(vault, key, "password", after, "p") == "hash"
+    assert factors.right(vault, key, "password", "hash")
+    for _ in range(factors.TRIES):
+        factors.begin(vault, key, "password", after, "p")
+    factors.replace(vault, key, "password", "new", unlock=True)
+    assert factors.begin(vault, key, "password", after, "p") == "new"
+    assert not factors.right(vault, key, "password", "hash")
+
+
+def test_factors_are_in_the_backup_and_go_with_their_member(opening: Open, tmp_path: Path) -> None:
+    vault, path = opening(), tmp_path / "backup"
+    for member in ("ANN", "BOB"):
+        assert factors.put(vault, vault.key_of(member), "password", "hash", instead=None)
+    factors.begin(vault, vault.key_of("BOB"), "password", AT, "p")
+    factors.replace(vault, vault.key_of("BOB"), "code", "sealed", unlock=False)
+    factors.withdraw(vault, vault.key_of("BOB"), "code", "sealed")
+    engine = vault_engine(vault.database)
+    backup.write(engine, path)
+    assert "hash" not in path.read_text()
+    vault.forget("ANN", AT)
+    keys = parse_keys(ONE, "key")
+    backup.restore(engine, path, lambda connection: prove(connection, keys))
+    engine.dispose()
+    assert rows(vault, "SELECT member_id, kind, wrong FROM factors ORDER BY 2") == [
+        ("BOB", "code", 0),
+        ("BOB", "password", 1),
+    ]
+    assert factors.begin(vault, vault.key_of("BOB"), "password", AT, "p") == "hash"
+    refused(Code.FACTOR_MISSING, lambda: factors.begin(vault, vault.key_of("BOB"), "code", AT, "c"))

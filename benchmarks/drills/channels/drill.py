@@ -17,7 +17,7 @@ from api.cli.opening import open_desk
 from api.http.keys import create_key
 from benchmarks.drills.books import verified
 from benchmarks.drills.channels import traffic
-from benchmarks.drills.channels.binding import bind_all
+from benchmarks.drills.channels.binding import bind_all, prove_all, reset_some
 from benchmarks.drills.channels.clocked import Clock, Given, Hands
 from benchmarks.drills.channels.comparing import Ours, compare, read_ours
 from benchmarks.drills.channels.outside import Outside
@@ -107,7 +107,10 @@ def _ran(
                 system.url, keys, seed, lambda one: outside.kill() if one in plan.theirs else None
             )
             tell("cards are bound")
-            bind_all(_keyed(busy), outside, payments, seed)
+            keyed = _keyed(busy)
+            bind_all(keyed, outside, payments, seed)
+            prove_all(keyed, busy.tell, lambda: shanghai_date(hands.now_us()).isoformat())
+            reset_some(busy.tell, outside, seed)
             busy.run(payments)
             tell("at rest?")
             with closing(Resting(url, outside, hands, busy.post, seed)) as resting:

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 import httpx2
 
+from benchmarks.drills.channels.proving import Signer, out_of_a_wallet
+
 BUYERS = 12
 PAYMENTS_OF_A_MERCHANT, FEWEST_MERCHANTS = 20, 10
 METHODS = ("WECHAT_PAY", "JD_PAY", "CLOUD_QUICKPASS", "BANK_CARD")
@@ -85,8 +87,10 @@ class Traffic:
             return
         if number < self._payments:
             self._between(number)
-            for step in self._payment(number):
-                self._send(step)
+            order: dict[str, Any] = {}
+            for path, body in self._payment(number):
+                order = body if path == "/v1/orders" else order
+                self._send((path, self._agreed(path, body, order)))
             self._withdraw(number)
         if number >= LAG:
             self._afterwards(number - LAG)
@@ -125,6 +129,23 @@ class Traffic:
         total = sum(int(str(line["amount_fen"])) for line in lines)
         asked = {"payment_no": f"P{number}", **self._sources(draw, total)}
         yield f"/v1/orders/O{number}/payments", asked
+
+    def _agreed(self, path: str, body: dict[str, Any], order: dict[str, Any]) -> dict[str, Any]:
+        """With the proof that the owner of the wallet agrees, where one is asked for it."""
+        out = out_of_a_wallet(path, body, order)
+        if out is None:
+            return body
+        who, about = out
+        said = self.tell(f"/v1/members/{who}/proofs", Signer(who).agreed(about))
+        return {**body, "proof": said["proof"]} if said else body
+
+    def tell(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Send what is no command: the answer, {} where it is refused."""
+        answer = self._send((path, body))
+        if answer is None or answer.status_code >= 400:
+            return {}
+        found: dict[str, Any] = answer.json()
+        return found
 
     def _withdraw(self, number: int) -> None:
         """Money from a wallet to a card, at the fee that is shown."""

@@ -1,17 +1,19 @@
 """A bank in this process that signs every card: for serving without channels, and for tests.
 
 Its code is always CODE. Its book is in memory: a code or an end for a signing it has never seen
-(this process started anew) is taken as one that it holds would have been.
+(this process started anew) is taken as one that it holds would have been. Of messages to telephones
+it keeps the last ones.
 """
 
 import threading
+from collections import deque
 from collections.abc import Callable
 
 from domain.channel.cards import Particulars, Reply
 from domain.kernel import MICROSECONDS
 
 CODE = "246810"
-TRIES = 3
+TRIES, MESSAGES = 3, 50
 GOOD_FOR_US = 300 * MICROSECONDS
 
 
@@ -25,6 +27,7 @@ class SimulatedCardBank:
         self._lock = threading.Lock()
         self._wrong: dict[str, set[int]] = {}
         self._people: dict[str, str] = {}
+        self.messages: deque[tuple[str, str]] = deque(maxlen=MESSAGES)  # Telephone, words.
 
     async def sign(self, number: str, what: Particulars, now_us: int) -> Reply:
         reason = self.refuses.get(what.account)
@@ -50,6 +53,10 @@ class SimulatedCardBank:
         with self._lock:
             return self._people.setdefault(identity, name) == name
 
+    async def text(self, number: str, phone: str, words: str, now_us: int) -> bool:
+        self.messages.append((phone, words))
+        return True
+
     async def aclose(self) -> None:
         """There is nothing to close."""
 
@@ -68,6 +75,9 @@ class NoCardBank:
 
     async def identify(self, name: str, identity: str, now_us: int) -> bool | None:
         return None
+
+    async def text(self, number: str, phone: str, words: str, now_us: int) -> bool:
+        return False
 
     async def aclose(self) -> None:
         """There is nothing to close."""

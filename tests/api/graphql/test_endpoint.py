@@ -27,7 +27,7 @@ def test_no_float_and_no_money_as_int() -> None:
     """Figures are Money, positions BigInt; what may be an Int is listed, and none of it grows."""
     small = {
         *("rateBps", "feeRateBps", "reserveBps", "reserveDays", "answeredBps"),
-        *("lineNo", "number", "leg", "part", "level", "binding", "requests"),
+        *("lineNo", "number", "leg", "part", "level", "class", "binding", "requests"),
         "refundDays",
     }
     for kind in graphql_schema().type_map.values():

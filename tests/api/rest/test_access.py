@@ -7,7 +7,7 @@ import pytest
 
 from api.http.access import PERMISSIONS
 from api.http.keys import CAPACITIES
-from api.rest import documents, withdrawals
+from api.rest import documents, factors, withdrawals
 from api.rest.cards import TOKEN
 from api.rest.end_of_day import NAME as END_OF_DAY
 from api.rest.routes import ENDPOINTS
@@ -31,12 +31,14 @@ def example(name: str, **path: str) -> tuple[str, str, dict[str, Any]]:
     if name in documents.OPERATIONS:
         body = {"document": documents.TEXT} if method == "POST" else {}
         return method, template.format(document_id=documents.EXAMPLE["id"]), body
+    if name in factors.OPERATIONS:
+        return method, template.format(**{**factors.MEMBER, **path}), factors.OPERATIONS[name].body
     endpoint = BY_NAME[name]
     return method, template.format(**{**endpoint.sample, **path}), dict(endpoint.body)
 
 
 def test_every_endpoint_stands_in_the_table_and_no_other() -> None:
-    assert set(PERMISSIONS) == {*BY_NAME, END_OF_DAY, *documents.OPERATIONS}
+    assert set(PERMISSIONS) == {*BY_NAME, END_OF_DAY, *documents.OPERATIONS, *factors.OPERATIONS}
     assert len(ENDPOINTS) == len(BY_NAME)
     for name, permission in PERMISSIONS.items():
         assert "operator" in permission.roles, name

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from api.http.errors import STATUS
-from api.rest import documents, withdrawals
+from api.rest import documents, factors, withdrawals
 from api.rest.body import build
 from api.rest.routes import ENDPOINTS
 from domain.approval.commands import ExpireProposal, Propose
@@ -102,6 +102,8 @@ def test_every_operation_says_what_it_takes_and_answers(document: dict[str, Any]
             assert content["example"] == withdrawals.EXAMPLE
         elif name in documents.OPERATIONS:
             assert content["example"] == documents.OPERATIONS[name][1]
+        elif name in factors.OPERATIONS:
+            assert content["example"] == factors.OPERATIONS[name].answer
         else:
             assert set(content["example"]) == {"result", "position", "replayed"}
         refused = set(operation["responses"]) - set(accepted)

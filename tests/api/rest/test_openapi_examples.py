@@ -253,6 +253,9 @@ def withdraw(server: Server) -> None:
     confirm = f"{cards_of}/{answer['result']['card']}/confirm"
     server.ok("POST", confirm, {"code": CODE}, key="ann-code")
     server.ask_banks()
+    certify = "POST /v1/members/{member_id}/certifications"
+    today = {**BY_NAME[certify].body, "effective_from": "2026-11-23"}
+    server.ok("POST", "/v1/members/xiaoming/certifications", today, key="today")
     for number in ("W7002", "W7003"):
         asked = {"withdrawal_no": number, "member_id": "xiaoming", "amount_fen": 2_500_000}
         server.ok("POST", "/v1/withdrawals", {**asked, "fee_fen": 0}, role="checker")

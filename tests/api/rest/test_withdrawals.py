@@ -19,10 +19,19 @@ LARGE = 2_000_001
 
 @pytest.fixture
 def saver(market: Server) -> Server:
-    """A card is bound, and there are 50,000.00 in the wallet."""
+    """A card is bound, there are 50,000.00 in the wallet, and it is of class 2."""
     bind(market)
+    certify(market)
     recharge(market, 5_000_000)
     return market
+
+
+def certify(server: Server, level: int = 2, member_id: str = "xiaoming") -> None:
+    """By who came in person, from today on."""
+    who = {"name": ANN["name"], "identity": ANN["identity"]}
+    how = {"level": level, "effective_from": "2026-11-23", "sources": ["in_person"]}
+    path = f"/v1/members/{member_id}/certifications"
+    server.ok("POST", path, {**who, **how}, key=f"class-{level}")
 
 
 def recharge(server: Server, fen: int) -> None:
@@ -95,20 +104,19 @@ def test_who_may_not_be_shown_a_quote(market: Server) -> None:
     problem(market.send("GET", other), 422, "member_kind_wrong", "member_id")
 
 
-def test_two_in_a_race_for_the_same_money(saver: Server) -> None:
+def test_two_in_a_race_for_the_same_money(market: Server) -> None:
     """Of eight at once, each for a third of what is there, three leave; no fen twice."""
-    saver.ok("POST", "/v1/transfers", {
-        "transfer_no": "T1", "payer": "xiaoming", "payee": "xiaohong", "amount_fen": 4_970_000,
-    })  # fmt: skip
+    bind(market)
+    recharge(market, 30_000)
 
     def ask(n: int) -> int:
-        fee = saver.ok("GET", f"{QUOTE}?amount_fen=10000")["fee_fen"]
-        return int(saver.send("POST", "/v1/withdrawals", wish(f"R{n}", fee=fee)).status_code)
+        fee = market.ok("GET", f"{QUOTE}?amount_fen=10000")["fee_fen"]
+        return int(market.send("POST", "/v1/withdrawals", wish(f"R{n}", fee=fee)).status_code)
 
     with ThreadPoolExecutor(8) as pool:
         answers = sorted(pool.map(ask, range(8)))
     assert answers == [201] * 3 + [409] * 5
-    assert (balance(saver), balance(saver, "2241.05")) == (0, 30_000)
+    assert (balance(market), balance(market, "2241.05")) == (0, 30_000)
 
 
 def test_without_a_card_or_beyond_the_day(market: Server) -> None:
@@ -116,6 +124,9 @@ def test_without_a_card_or_beyond_the_day(market: Server) -> None:
     none = market.send("POST", "/v1/withdrawals", wish())
     problem(none, 404, "card_not_found", "card")
     bind(market)
+    capped = market.send("POST", "/v1/withdrawals", wish("D0", 100_001), key="class-1")
+    problem(capped, 409, "wallet_cap", "amount_fen")
+    certify(market)
     for n in range(2):
         market.ok("POST", "/v1/withdrawals", wish(f"D{n}", 5_000_000))
     beyond = market.send("POST", "/v1/withdrawals", wish("D2", 100))

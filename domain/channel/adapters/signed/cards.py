@@ -58,6 +58,15 @@ class SignedCardBank:
             log.warning("bank: the answer about an identity: %s", error)
             return None
 
+    async def text(self, number: str, phone: str, words: str, now_us: int) -> bool:
+        body: dict[str, object] = {"number": number, "phone": phone, "words": words}
+        status, read = await self._ask(number, "/bank/messages", body, now_us)
+        try:
+            return status == 200 and read is not None and read.text("number", 64) == number
+        except Wrong as error:
+            log.warning("bank: the answer to %s: %s", number, error)
+            return False
+
     async def aclose(self) -> None:
         await self._wire.aclose()
 
