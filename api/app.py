@@ -30,7 +30,7 @@ from api.http.passing import Deciding, PassedOn
 from api.http.rates import Rates
 from api.http.shared import Place
 from api.http.straight import Handle, Straight
-from api.rest import blobs, documents, end_of_day, health, routes, withdrawals
+from api.rest import blobs, documents, end_of_day, health, hearing, routes, withdrawals
 from api.rest.endpoint import Endpoint
 from api.rest.openapi import document
 from api.settings import Settings
@@ -122,7 +122,7 @@ def create_app(
     app.graphql = graphql_app(context, reads)
     registered = documents.router(context, reads.registered, settings.query_cost)
     commands = routes.handlers(context)
-    shown = (end_of_day.router, blobs.router, withdrawals.router)
+    shown = (end_of_day.router, blobs.router, withdrawals.router, hearing.router)
     routers = (routes.router(commands), *(make(context) for make in shown), registered)
     for router in (*routers, health.router(context, metrics)):
         app.include_router(router)
@@ -155,7 +155,9 @@ def _configured(context: AppContext, settings: Settings, place: Place) -> AppCon
     passed_on = None if place.first else PassedOn(context.ledger, place, place.ends[0])
     limits = Limits(settings.refund_alone, settings.approval_hours * HOUR_US)
     rates = Rates(settings.rate, place.counted)
-    return replace(context, rates=rates, limits=limits, passed_on=passed_on)
+    return replace(
+        context, rates=rates, limits=limits, passed_on=passed_on, hooks_to=settings.webhooks
+    )
 
 
 def _pages() -> list[BaseRoute]:

@@ -17,6 +17,10 @@ from api.operations.desk import Desk
 from api.operations.outbox import Outbox
 from api.operations.personal import Keeping, Personal
 from api.operations.watching import Watch, Watched
+from api.operations.webhooks.addresses import Allow
+from api.operations.webhooks.deliverer import Deliverer
+from api.operations.webhooks.sending import Sender
+from api.operations.webhooks.signing import Secrets
 from api.operations.worker import FEW_DAYS, Worker
 from domain.approval.kinds import Limits
 from domain.channel.adapters.simulated_cards import SimulatedCardBank
@@ -76,7 +80,7 @@ class AppContext(Struct, frozen=True):
     ask; `arrivals` wakes who waits for the read models. `passed_on`: another process of the server
     decides commands. `callbacks` are the adapters that verify what channels tell of themselves;
     `watch` says how channels are doing; `limits` what needs two persons. `personal` has the vault,
-    and the way to it.
+    and the way to it; `hooks_to` says where members may want to hear.
     """
 
     desk: Desk
@@ -91,6 +95,7 @@ class AppContext(Struct, frozen=True):
     callbacks: Mapping[str, Adapter] = {}
     watch: Watch = Watch()
     limits: Limits = Limits()
+    hooks_to: Allow = "public"
 
     async def submit(self, request: Request) -> Answer:
         """Decide one request, durably. Raises as `Ledger.submit_async` does."""
@@ -116,6 +121,11 @@ class AppContext(Struct, frozen=True):
     def outbox(self) -> Outbox | None:
         """The outbox that runs here, if one does."""
         return next((one for one in self.background if isinstance(one, Outbox)), None)
+
+    @property
+    def deliverer(self) -> Deliverer | None:
+        """The deliverer of webhooks that runs here, if one does."""
+        return next((one for one in self.background if isinstance(one, Deliverer)), None)
 
     @property
     def projector(self) -> Projector:
@@ -147,6 +157,7 @@ def open_context(
     payees: Mapping[str, str] | None = None,
     factor: int = 1,
     keeping: Keeping = NOTHING_KEPT,
+    hooks_to: Allow = "public",
 ) -> AppContext:
     """Open a migrated ledger. `start()` begins what runs beside it, `close()` ends everything.
 
@@ -155,7 +166,8 @@ def open_context(
     days back. `clock` is UTC µs, `factor` times as fast as the wall's. `network` makes adapters to
     channels over a network: then instructions go through those, from an outbox beside the worker,
     and `channel` carries nothing; `payees` are merchants' accounts at the bank, by member.
-    `keeping`: the vault, and the bank that signs cards. Raises what `open_recorder` raises.
+    `keeping`: the vault, and the bank that signs cards; with a vault webhooks are delivered, to
+    addresses that `hooks_to` allows. Raises what `open_recorder` raises.
     """
     ledger, clocks = Ledger.open(database_url, clock=clock), Clocks(clock, factor)
     reads = sqlalchemy_engine(ledger.database, read_only=True)
@@ -180,9 +192,13 @@ def open_context(
     if worker and binder is not None:
         background.append(binder)
         told.append(lambda _: binder.wake())
+    if worker and personal.is_open:
+        hooks = _deliverer(desk, writes, personal, clocks, hooks_to)
+        background.append(hooks)
+        told.append(lambda _: hooks.wake())
     heard = network() if network is not None else {}
     watch = _watch(desk, clocks, None if network is None else frozenset(heard))
-    seen = (tuple(background), Rates(), arrivals, None, heard, watch)
+    seen = (tuple(background), Rates(), arrivals, None, heard, watch, Limits(), hooks_to)
     return AppContext(desk, KeyRing(reads, ledger.state), clock, writes, personal, *seen)
 
 
@@ -241,6 +257,15 @@ def _outbox(
         waits=lambda: worker.status.beside,
         days_behind=days_behind,
     )
+
+
+def _deliverer(
+    desk: Desk, writes: Engine, personal: Personal, clocks: Clocks, hooks_to: Allow
+) -> Deliverer:
+    """Who sends events; without a vault there is nothing to sign them with."""
+    secrets, sender = Secrets(personal), Sender(hooks_to)
+    books, factor = clocks
+    return Deliverer(desk.ledger, desk.engine, writes, secrets, sender, books, factor=factor)
 
 
 def _tell(listeners: Sequence[Callable[[States], None]], states: States) -> None:

@@ -24,7 +24,7 @@ from domain.channel import channel
 from domain.channel import commands as channels
 from domain.clearing import commands as clearing
 from domain.kernel import Command
-from domain.member import api_access, binding, card, member, staff, staffing
+from domain.member import api_access, binding, card, hooking, member, staff, staffing, webhook
 from domain.member import commands as membership
 from domain.order import commands as ordering
 from domain.order import order, surplus
@@ -164,6 +164,10 @@ def _forgotten(command: forgetting.ForgetMember) -> list[str]:
     return [*_cards(command), *map(account.stream, accounts)]
 
 
+def _hooks(command: Any) -> list[str]:
+    return [member.stream(command.member_id), webhook.stream(command.member_id)]
+
+
 def _account(command: Any) -> list[str]:
     return [account.stream(command.account)]
 
@@ -219,6 +223,16 @@ COMMANDS: dict[type[Command], Handling] = {
     binding.ChooseCard: Handling("card.choose", binding.choose_card, _cards),
     binding.ClaimBinding: Handling("card.claim", binding.claim_binding, _binding),
     binding.RecordBinding: Handling("card.record", binding.record_binding, _binding),
+    hooking.AddEndpoint: Handling("webhook.add", hooking.add_endpoint, _hooks),
+    hooking.ChangeEndpoint: Handling("webhook.change", hooking.change_endpoint, _hooks),
+    hooking.RotateSecret: Handling("webhook.rotate", hooking.rotate_secret, _hooks),
+    hooking.PauseEndpoint: Handling("webhook.pause", hooking.pause_endpoint, _hooks),
+    hooking.StopEndpoint: Handling("webhook.stop", hooking.stop_endpoint, _hooks),
+    hooking.ResumeEndpoint: Handling("webhook.resume", hooking.resume_endpoint, _hooks),
+    hooking.RemoveEndpoint: Handling("webhook.remove", hooking.remove_endpoint, _hooks),
+    hooking.RedeliverEvent: Handling("webhook.redeliver", hooking.redeliver_event, _hooks),
+    hooking.RedeliverEvents: Handling("webhook.redeliver_range", hooking.redeliver_events, _hooks),
+    hooking.PingEndpoint: Handling("webhook.ping", hooking.ping_endpoint, _hooks),
     accounting.FreezeAccount: Handling("account.freeze", accounting.freeze_account, _account),
     accounting.UnfreezeAccount: Handling("account.unfreeze", accounting.unfreeze_account, _account),
     accounting.HoldMoney: Handling("account.hold", accounting.hold_money, _account),

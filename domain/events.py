@@ -11,7 +11,7 @@ from domain.approval import approval
 from domain.channel import channel
 from domain.clearing import day
 from domain.kernel import Fact
-from domain.member import api_access, card, member, staff
+from domain.member import api_access, card, member, staff, webhook
 from domain.order import order
 from domain.payment import (
     allowance,
@@ -39,6 +39,14 @@ EVENTS: dict[str, type[Fact]] = {
     "staff.dismissed.1": staff.Dismissed,
     "member.certified.1": member.Certified,
     "member.forgotten.1": member.Forgotten,
+    "webhook.endpoint_added.1": webhook.EndpointAdded,
+    "webhook.endpoint_changed.1": webhook.EndpointChanged,
+    "webhook.secret_rotated.1": webhook.SecretRotated,
+    "webhook.paused.1": webhook.Paused,
+    "webhook.resumed.1": webhook.Resumed,
+    "webhook.endpoint_removed.1": webhook.EndpointRemoved,
+    "webhook.redelivery_asked.1": webhook.RedeliveryAsked,
+    "webhook.pinged.1": webhook.Pinged,
     "card.binding_requested.1": card.BindingRequested,
     "card.attempted.1": card.Attempted,
     "card.unanswered.1": card.Unanswered,
@@ -181,5 +189,6 @@ AGGREGATES: dict[str, ModuleType] = {
     "calendar": published,
     "staff": staff,
     "access": api_access,
+    "webhooks": webhook,
     "approval": approval,
 }

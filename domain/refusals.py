@@ -46,6 +46,12 @@ class Code(StrEnum):
     CARD_STATE_WRONG = "card_state_wrong"
     CARD_LIMIT = "card_limit"
     CODE_EXPIRED = "code_expired"
+    # Webhooks.
+    WEBHOOK_INVALID = "webhook_invalid"
+    WEBHOOK_TAKEN = "webhook_taken"
+    WEBHOOK_NOT_FOUND = "webhook_not_found"
+    WEBHOOK_STATE_WRONG = "webhook_state_wrong"
+    WEBHOOK_LIMIT = "webhook_limit"
     # Accounts.
     ACCOUNT_CODE_UNKNOWN = "account_code_unknown"
     ACCOUNT_NOT_FOUND = "account_not_found"
@@ -160,6 +166,11 @@ MEANING: dict[Code, str] = {
     Code.CARD_STATE_WRONG: "The card is not in the state this step needs.",
     Code.CARD_LIMIT: "The member has as many cards as it may have.",
     Code.CODE_EXPIRED: "The one-time code is not good any more: ask for the card anew.",
+    Code.WEBHOOK_INVALID: "No events can be sent to this address, or it is not allowed here.",
+    Code.WEBHOOK_TAKEN: "The member has another endpoint under this id.",
+    Code.WEBHOOK_NOT_FOUND: "The member has no endpoint of this id.",
+    Code.WEBHOOK_STATE_WRONG: "Another secret signs now than the one that was to be replaced.",
+    Code.WEBHOOK_LIMIT: "The member has as many endpoints as it may have.",
     Code.ACCOUNT_CODE_UNKNOWN: "No such code in the chart, or an owner is missing or not due.",
     Code.ACCOUNT_NOT_FOUND: "No account has this id.",
     Code.ACCOUNT_CLOSED: "The account is closed.",

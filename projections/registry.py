@@ -14,6 +14,7 @@ from projections.models import (
     instructions,
     journal,
     members,
+    merchant_events,
     merchant_statements,
     orders,
     permissions,
@@ -23,6 +24,7 @@ from projections.models import (
     suspense_items,
     transactions,
     trial_balance,
+    webhook_endpoints,
     withdrawals,
 )
 
@@ -49,6 +51,8 @@ READ_MODELS: dict[str, ReadModel] = {
     "withdrawals": withdrawals.MODEL,
     "approvals": approvals.MODEL,
     "permissions": permissions.MODEL,
+    "merchant_events": merchant_events.MODEL,
+    "webhook_endpoints": webhook_endpoints.MODEL,
 }
 
 

@@ -60,6 +60,7 @@ def open_serving(
             network=partial(network_of, channels) if channels else None,
             payees=payees_of(channels) if channels else None,
             keeping=keeping(database_url, settings),
+            hooks_to=settings.webhooks,
         )
     if background and context.personal.is_open:
         agree(context.ledger, context.engine, context.personal.vault, clock())

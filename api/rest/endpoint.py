@@ -22,7 +22,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
     Where personal data comes in, `wish` is what the caller says in clear, and `tokenised` puts it
     into the vault and makes the command, which holds tokens alone. `afterwards` is what has to
-    happen beside the books once it is decided, in a thread.
+    happen beside the books once it is decided, in a thread; what it returns is shown beside the
+    answer, once, and kept nowhere. `beforehand` refuses what the settings do not allow, likewise.
     """
 
     method: str
@@ -38,7 +39,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     also: tuple[Mapping[str, Any], ...] = ()
     wish: type[Struct] | None = None
     tokenised: Callable[[Personal, Any], Awaitable[Command]] | None = None
-    afterwards: Callable[[AppContext, Request, Answer], None] | None = None
+    beforehand: Callable[[AppContext, Any], None] | None = None
+    afterwards: Callable[[AppContext, Request, Answer], Mapping[str, Any] | None] | None = None
 
     @property
     def asked(self) -> type[Struct]:
