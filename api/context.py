@@ -48,6 +48,12 @@ class Background(Protocol):
         """End what runs and wait for it; calling it again does nothing."""
 
 
+class Woken(Background, Protocol):
+    """What is told whenever the read models have gone on."""
+
+    def wake(self) -> None: ...
+
+
 class ProjectionThread:
     """Keeps the read models up to the log, whichever process writes it."""
 
@@ -157,7 +163,6 @@ def open_context(
     payees: Mapping[str, str] | None = None,
     factor: int = 1,
     keeping: Keeping = NOTHING_KEPT,
-    hooks_to: Allow = "public",
 ) -> AppContext:
     """Open a migrated ledger. `start()` begins what runs beside it, `close()` ends everything.
 
@@ -166,8 +171,7 @@ def open_context(
     days back. `clock` is UTC µs, `factor` times as fast as the wall's. `network` makes adapters to
     channels over a network: then instructions go through those, from an outbox beside the worker,
     and `channel` carries nothing; `payees` are merchants' accounts at the bank, by member.
-    `keeping`: the vault, and the bank that signs cards; with a vault webhooks are delivered, to
-    addresses that `hooks_to` allows. Raises what `open_recorder` raises.
+    `keeping`: the vault, and what needs it. Raises what `open_recorder` raises.
     """
     ledger, clocks = Ledger.open(database_url, clock=clock), Clocks(clock, factor)
     reads = sqlalchemy_engine(ledger.database, read_only=True)
@@ -181,24 +185,20 @@ def open_context(
     background: list[Background] = [_follower(desk, arrivals, follows=not projections)]
     if projections:
         background.append(ProjectionThread(projector, ledger))
-    personal, binder = _personal(desk, clocks, keeping)
+    personal, asking = _personal(desk, writes, clocks, keeping)
+    woken: list[Woken] = []
     if worker:
         working = Worker(desk, clock, auto_day=auto_day, days_behind=days_behind)
         background.append(working)
         if network is not None:
-            out = _outbox(desk, writes, network(), (payees, personal), clocks, working, days_behind)
-            background.append(out)
-            told.append(lambda _: out.wake())
-    if worker and binder is not None:
-        background.append(binder)
-        told.append(lambda _: binder.wake())
-    if worker and personal.is_open:
-        hooks = _deliverer(desk, writes, personal, clocks, hooks_to)
-        background.append(hooks)
-        told.append(lambda _: hooks.wake())
+            paying = (payees, personal)
+            woken.append(_outbox(desk, writes, network(), paying, clocks, working, days_behind))
+        woken += asking
+    background += woken
+    told += [partial(_wake, one) for one in woken]
     heard = network() if network is not None else {}
     watch = _watch(desk, clocks, None if network is None else frozenset(heard))
-    seen = (tuple(background), Rates(), arrivals, None, heard, watch, Limits(), hooks_to)
+    seen = (tuple(background), Rates(), arrivals, None, heard, watch)
     return AppContext(desk, KeyRing(reads, ledger.state), clock, writes, personal, *seen)
 
 
@@ -217,14 +217,21 @@ class Clocks(NamedTuple):
     factor: int
 
 
-def _personal(desk: Desk, clocks: Clocks, keeping: Keeping) -> tuple[Personal, Binder | None]:
-    """The doors to the vault, and who asks the banks; nobody does where there is no vault."""
+def _personal(
+    desk: Desk, writes: Engine, clocks: Clocks, keeping: Keeping
+) -> tuple[Personal, list[Woken]]:
+    """The doors to the vault, and who needs it to ask banks and to sign what members hear; nobody
+    does where there is no vault."""
     bank = keeping.bank or (lambda: SimulatedCardBank(clocks.books))
     vault, years = keeping.vault, keeping.retention_years
     personal = Personal(desk.ledger, desk.engine, vault, bank(), years)
     if vault is None:
-        return personal, None
-    return personal, Binder(personal, bank(), desk.engine, clocks.books, factor=clocks.factor)
+        return personal, []
+    books, factor = clocks
+    binder = Binder(personal, bank(), desk.engine, books, factor=factor)
+    secrets, sender = Secrets(personal), Sender(keeping.hooks_to)
+    hooks = Deliverer(desk.ledger, desk.engine, writes, secrets, sender, books, factor=factor)
+    return personal, [binder, hooks]
 
 
 def _watch(desk: Desk, clocks: Clocks, asked: frozenset[str] | None) -> Watch:
@@ -259,13 +266,8 @@ def _outbox(
     )
 
 
-def _deliverer(
-    desk: Desk, writes: Engine, personal: Personal, clocks: Clocks, hooks_to: Allow
-) -> Deliverer:
-    """Who sends events; without a vault there is nothing to sign them with."""
-    secrets, sender = Secrets(personal), Sender(hooks_to)
-    books, factor = clocks
-    return Deliverer(desk.ledger, desk.engine, writes, secrets, sender, books, factor=factor)
+def _wake(one: Woken, _states: States) -> None:
+    one.wake()
 
 
 def _tell(listeners: Sequence[Callable[[States], None]], states: States) -> None:

@@ -51,7 +51,7 @@ from tests.examples import (
     SUBJECT,
 )
 from tests.projections.deciding import approvals
-from tests.projections.story_members import cards, withdrawals
+from tests.projections.story_members import cards, endpoints, withdrawals
 
 FIRST = date(2010, 12, 1)
 TEA = "TEASHOP"
@@ -133,6 +133,7 @@ def story(path: Path) -> list[Recorded]:
         _over_a_network(told)
         cards(told)
         withdrawals(told)
+        endpoints(told)
         return list(told.facts())
     finally:
         told.ledger.close()

@@ -1,22 +1,18 @@
 """Webhooks end to end: a merchant's endpoint, the deliverer, and a receiver that misbehaves."""
 
 import asyncio
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from standardwebhooks import Webhook
 
-from api.operations.webhooks import deliveries
 from api.operations.webhooks.deliverer import Deliverer
-from api.operations.webhooks.plan import DELAYS_S, MOST_TRIES
 from api.operations.webhooks.sending import Sender
 from api.operations.webhooks.signing import Secrets
 from api.settings import Settings
 from domain.kernel import MICROSECONDS
 from tests.api.conftest import Server
-from tests.api.operations.receiver import CLOSE, ENDLESS, HANG, Got, Receiver
+from tests.api.operations.receiver import Receiver
 
 HOOKS = "/v1/members/SQUIRRELS/webhooks"
 SHOP = f"{HOOKS}/shop"
