@@ -71,6 +71,12 @@ EXAMPLE_ATTEMPT = {
     "result": "delivered",
 }
 
+EXAMPLES: Mapping[str, Mapping[str, Any]] = {
+    f"GET {EVENTS}": {"events": [EXAMPLE_EVENT], "next_after": 42, "has_more": False},
+    f"GET {HOOKS}": {"endpoints": [EXAMPLE_HOOK]},
+    f"GET {ATTEMPTS}": {"attempts": [EXAMPLE_ATTEMPT]},
+}
+
 Read = Callable[[AppContext, str, Request], Any]
 
 
@@ -219,13 +225,12 @@ def _of_events() -> dict[str, Any]:
         _parameter("kinds", {"type": "string", "enum": [*KINDS, PING]}, "payment.succeeded"),
         _parameter("member_id", {"type": "string", "pattern": "^[A-Za-z0-9_]{1,32}$"}, "SQUIRRELS"),
     ]
-    example = {"events": [EXAMPLE_EVENT], "next_after": 42, "has_more": False}
-    return _described(given, example, "The events, in order of their positions")
+    return _described(given, EXAMPLES[f"GET {EVENTS}"], "The events, in order of their positions")
 
 
 def _of_hooks() -> dict[str, Any]:
     given = path_parameters(HOOKS, {"member_id": "SQUIRRELS"})
-    return _described(given, {"endpoints": [EXAMPLE_HOOK]}, "The endpoints")
+    return _described(given, EXAMPLES[f"GET {HOOKS}"], "The endpoints")
 
 
 def _of_attempts() -> dict[str, Any]:
@@ -235,4 +240,4 @@ def _of_attempts() -> dict[str, Any]:
         _parameter("before", _whole(1, 2**53), 1_795_406_401_000_000),
         _parameter("limit", _whole(1, MOST), USUAL),
     ]
-    return _described(given, {"attempts": [EXAMPLE_ATTEMPT]}, "The attempts, the newest first")
+    return _described(given, EXAMPLES[f"GET {ATTEMPTS}"], "The attempts, the newest first")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from api.http.errors import STATUS
-from api.rest import documents, withdrawals
+from api.rest import documents, hearing, withdrawals
 from api.rest.body import build
 from api.rest.routes import ENDPOINTS
 from domain.approval.commands import ExpireProposal, Propose
@@ -89,6 +89,8 @@ def test_every_operation_says_what_it_takes_and_answers(document: dict[str, Any]
         content = operation["responses"][accepted[0]]["content"]["application/json"]
         if name == withdrawals.NAME:
             assert content["example"] == withdrawals.EXAMPLE
+        elif name in hearing.EXAMPLES:
+            assert content["example"] == hearing.EXAMPLES[name]
         elif name in documents.OPERATIONS:
             assert content["example"] == documents.OPERATIONS[name][1]
         else:
