@@ -183,7 +183,7 @@ def _asked(request: Request, known: set[str]) -> dict[str, str]:
     asked = parameters(request)
     if unknown := set(asked) - known:
         told = ", ".join(sorted(known)) or "no parameter"
-        raise Refused(Code.REQUEST_INVALID, ascii(min(unknown))[1:41], f"{told} may be given")
+        raise Refused(Code.REQUEST_INVALID, ascii(min(unknown))[1:-1][:40], f"{told} may be given")
     return asked
 
 

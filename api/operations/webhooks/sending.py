@@ -8,7 +8,7 @@ that there is nothing it could fill.
 import asyncio
 import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from ssl import SSLContext
@@ -73,10 +73,16 @@ class Pinned(httpcore2.AsyncNetworkBackend):
 
 class Sender:
     """`allow`: "public" sends by https to public addresses alone; "local" anywhere, for development
-    and tests."""
+    and tests. `resolve` gives a name's addresses, and raises OSError for one that has none."""
 
-    def __init__(self, allow: Allow = "public", deadline_s: float = DEADLINE_S) -> None:
+    def __init__(
+        self,
+        allow: Allow = "public",
+        deadline_s: float = DEADLINE_S,
+        resolve: Callable[[str, int], list[str]] | None = None,
+    ) -> None:
         self.allow = allow
+        self._resolve = resolve or _resolved
         self._deadline_s = deadline_s
         # Names are asked for in threads of their own: one that is slow to be found slows no other.
         self._names = ThreadPoolExecutor(NAMES_AT_ONCE, "webhook-names")
@@ -108,12 +114,11 @@ class Sender:
         """What the name means; one that is not public speaks against all of them."""
         addresses = [to.host]
         if parsed(to.host) is None:
-            ask = partial(socket.getaddrinfo, to.host, to.port, type=socket.SOCK_STREAM)
+            ask = partial(self._resolve, to.host, to.port)
             try:
-                found = await asyncio.get_running_loop().run_in_executor(self._names, ask)
+                addresses = await asyncio.get_running_loop().run_in_executor(self._names, ask)
             except (OSError, UnicodeError):
                 return Outcome("not_found")
-            addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
         for text in addresses:
             address = parsed(text)
             if self.allow != "local" and (address is None or not is_public(address)):
@@ -137,6 +142,11 @@ class Sender:
             return Outcome("broken")
         finally:
             await connection.aclose()
+
+
+def _resolved(host: str, port: int) -> list[str]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(one[4][0]) for one in found))
 
 
 def _request(to: Target, headers: Mapping[str, str], body: bytes) -> httpcore2.Request:
