@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from api.cli.approvals import approval_json, say_approvals
 from api.cli.opening import open_desk
 from api.cli.output import DatabaseOption, JsonOption, Say, answering
+from api.cli.webhooks import endpoint_json, say_endpoints
 from api.cli.withdrawals import say_withdrawals, withdrawal_json
 from api.operations import attention
 from api.operations.attention import MOST, Hindrance, OpenInstruction, Some, Suspense
@@ -27,7 +28,7 @@ from projections.registry import READ_MODELS
 
 def desk(database: DatabaseOption = None, as_json: JsonOption = False) -> None:
     """What waits for a person: hindrances, open instructions, failed payouts, refunds, withdrawals
-    and proposals to approve, suspense, paused read models."""
+    and proposals to approve, webhooks that are paused, suspense, paused read models."""
     with answering(database, as_json) as say, open_desk(say.database_url) as context:
         context.projector.catch_up()  # One that is paused is what is told, and no reason to stop.
         tables = [table for model in READ_MODELS.values() for table in model.tables]
@@ -52,6 +53,7 @@ class Found:
         self.refunds = attention.refunds(view)
         self.withdrawals = attention.withdrawals(view)
         self.approvals = attention.approvals(view)
+        self.webhooks = attention.webhooks(view)
         self.suspense = attention.suspense(view)
         self.paused = attention.paused(view)
 
@@ -68,6 +70,7 @@ class Found:
             "refunds": _some_json(self.refunds, _refund_json),
             "withdrawals": _some_json(self.withdrawals, withdrawal_json),
             "approvals": _some_json(self.approvals, approval_json),
+            "webhooks": _some_json(self.webhooks, endpoint_json),
             "suspense": [_suspense_json(one) for one in self.suspense],
             "paused_read_models": [
                 {"name": one.name, "position": one.position, "reason": one.reason}
@@ -111,13 +114,14 @@ class Found:
         _say_refunds(say, self.refunds)
         say_withdrawals(say, self.withdrawals, _table)
         say_approvals(say, self.approvals, _table)
+        say_endpoints(say, self.webhooks, _table)
         for one in self.suspense:
             _say_suspense(say, one)
         rows = [(one.name, str(one.position), one.reason or "") for one in self.paused]
         _table(say, "Paused read models", ("name", "at", "why"), rows, False)
         lists: tuple[Some[Any], ...] = (self.hindrances, self.instructions, self.contradictions)
         lists = (*lists, self.suspense_items, self.unknown_numbers, self.payouts, self.refunds)
-        lists = (*lists, self.withdrawals, self.approvals)
+        lists = (*lists, self.withdrawals, self.approvals, self.webhooks)
         if not any((*(one.items for one in lists), self.suspense, self.paused)):
             say.line("Nothing waits for anybody.")
 

@@ -27,6 +27,7 @@ from projections.models import (
     settlement_batches,
     settlement_payouts,
     transactions,
+    webhook_endpoints,
 )
 from projections.models.approvals import Approval
 from projections.models.approvals import waiting as waiting_approvals
@@ -42,6 +43,7 @@ from projections.models.settlement_batches import SettlementBatch
 from projections.models.settlement_payouts import Payout
 from projections.models.suspense_items import SuspenseItem
 from projections.models.suspense_items import waiting as waiting_items
+from projections.models.webhook_endpoints import Endpoint
 from projections.models.withdrawals import Withdrawal, unapproved
 from projections.registry import READ_MODELS
 
@@ -186,6 +188,11 @@ def refunds(connection: Connection) -> Some[Refund]:
 def withdrawals(connection: Connection) -> Some[Withdrawal]:
     """Withdrawals above the limit, which wait for a second person, the oldest first."""
     return _some(unapproved, connection)
+
+
+def webhooks(connection: Connection) -> Some[Endpoint]:
+    """Endpoints that hear nothing any more: tries ran out, or the receiver said it is gone."""
+    return _some(webhook_endpoints.paused, connection)
 
 
 def approvals(connection: Connection) -> Some[Approval]:

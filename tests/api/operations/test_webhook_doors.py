@@ -198,3 +198,33 @@ def test_an_address_that_is_not_everybodys_is_refused(market: Server, url: str) 
     body = {"endpoint_id": "shop", "url": url}
     response = market.send("POST", HOOKS, body, role="merchant", key="add")
     assert (response.status_code, response.json()["code"]) == (422, "webhook_invalid"), url
+
+
+def test_graphql_shows_an_endpoint_and_its_attempts(hooks: Hooks) -> None:
+    query = """{ webhookEndpoints(merchantId: "SQUIRRELS") { id merchantId kinds paused why
+        secretNumber position waiting failing attempts(first: 5) { position status result } } }"""
+    with Receiver(lambda got: 503) as receiver:
+        hooks.add(receiver.url, ["payment.succeeded"])
+        hooks.paid()
+        hooks.step()
+        for role in ("merchant", "auditor"):
+            answer = hooks.server.ok("POST", "/graphql", {"query": query}, role=role)
+            (shown,) = answer["data"]["webhookEndpoints"]
+            (attempt,) = shown.pop("attempts")
+            position = receiver.positions()[0]
+            assert attempt == {"position": str(position), "status": 503, "result": "answered"}
+            assert shown == {
+                "id": "shop",
+                "merchantId": "SQUIRRELS",
+                "kinds": ["payment.succeeded"],
+                "paused": False,
+                "why": None,
+                "secretNumber": "1",
+                "position": str(position),
+                "waiting": "1",
+                "failing": "1",
+            }
+        foreign = hooks.server.ok("POST", "/graphql", {"query": query}, role="stranger")
+        assert foreign["data"]["webhookEndpoints"] == []
+        figures = hooks.server.send("GET", "/metrics").text
+        assert "zhangfang_webhook_waiting 1.0" in figures
