@@ -14,7 +14,7 @@ import msgspec
 import typer
 from rich.console import Console
 
-from benchmarks import feeds, floor, library, lifecycles, rebuild, transfers, visible
+from benchmarks import feeds, floor, library, lifecycles, rebuild, transfers, visible, webhooks
 from benchmarks.databases import Databases, databases
 from benchmarks.ending import terminated_like_interrupted
 from benchmarks.figures import BACKENDS, Backend, Report
@@ -40,10 +40,12 @@ class Kind(StrEnum):
     LIBRARY = "library"
     GRAPHQL = "graphql"
     PAYMENTS = "payments"
+    WEBHOOKS = "webhooks"
 
 
-# The first imports a quarter of trade, and ten times as much; the second starts an outside.
-ON_REQUEST = (Kind.GRAPHQL, Kind.PAYMENTS)
+# The first imports a quarter of trade, and ten times as much; the second starts an outside; the
+# third makes ten thousand events that wait.
+ON_REQUEST = (Kind.GRAPHQL, Kind.PAYMENTS, Kind.WEBHOOKS)
 
 
 class BackendName(StrEnum):
@@ -115,6 +117,10 @@ def run(
                     found, beside = paying.measure(url, backend, seconds, tell)
                 report.payments += found
                 report.beside.append(beside)
+        if Kind.WEBHOOKS in kinds:
+            for backend in wanted:
+                with made.ledger(backend) as url:
+                    report.webhooks.append(webhooks.measure(url, backend, seconds, tell))
     return report
 
 
@@ -185,7 +191,7 @@ def command(
     ] = None,
 ) -> None:
     """Measure what is asked for, beside the floor and the plain library; graphql, which imports a
-    quarter and more, and payments, which start an outside, only when they are named."""
+    quarter and more, payments, which start an outside, and webhooks only when they are named."""
     progress = Console(stderr=True)
     backends: list[Backend] = [one.value for one in backend or ()]
     try:

@@ -58,6 +58,7 @@ FIELDS = {
     "queries": set(),  # On request only: test_graphql.py.
     "payments": set(),  # On request only: test_payments.py.
     "beside": set(),
+    "webhooks": set(),  # On request only: test_webhooks.py.
 }
 SINGLE = ("lifecycles", "visible", "rebuild", "feed", "floor", "library")  # One line a backend.
 TEXTS = {"backend", "shape"}
