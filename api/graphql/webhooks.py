@@ -37,9 +37,9 @@ class WebhookAttempt:
 @shape()
 class WebhookEndpoint:
     """Where a member hears its events. `kinds`: none means all there are. It may be `paused`, and
-    `why`: asked, tries (the last one failed, of the event at `stoppedBy`) or gone. All events up to
-    `position` were taken; `waiting` of them have not arrived, `failing` of those have failed
-    before. `secretNumber` is the number of the secret that signs."""
+    `why`: asked, tries (the last one failed, of the event at `stoppedBy`) or gone. Events up to
+    `position` were taken; the member's `newest` is there. Of those taken, `waiting` have not
+    arrived, and `failing` have failed before. `secretNumber` is that of the secret that signs."""
 
     id: ID = of("endpoint_id")
     merchant_id: ID = of("member")
@@ -52,6 +52,7 @@ class WebhookEndpoint:
     secret_number: BigInt = of("secret")
     added_at: Instant
     position: BigInt
+    newest: BigInt
     waiting: BigInt
     failing: BigInt
 
@@ -68,6 +69,7 @@ class Row(model.Endpoint, frozen=True):  # type: ignore[misc]
     """A row, and how far the sender is."""
 
     position: int = 0
+    newest: int = 0
     waiting: int = 0
     failing: int = 0
 

@@ -57,6 +57,7 @@ EXAMPLE_HOOK = {
     "why": "",
     "secret_number": 1,
     "position": 42,
+    "newest": 42,
     "waiting": 0,
     "failing": 0,
 }
@@ -158,6 +159,7 @@ def _hooks(context: AppContext, member: str, request: Request) -> Any:
                 "why": one.why,
                 "secret_number": one.secret,
                 "position": at.position,
+                "newest": at.newest,
                 "waiting": at.waiting,
                 "failing": at.failing,
             }

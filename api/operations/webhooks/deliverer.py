@@ -5,7 +5,7 @@
                                              └──── due again, by the plan ◀──────┘
 
 Each endpoint has its own requests under way and its own pauses: a slow one slows itself. One that
-fails gets one request at a time, and all that fail together no more than half of what there is.
+fails gets one request at a time, and all that fail together no more than a quarter of all there is.
 Nothing is held while a network is waited for. Of several processes one delivers, by a lease; one
 that dies between a request and its record sends it again: at least once, and a receiver knows an
 event by its id. After the last try the endpoint is paused by a command, before that is recorded, so
@@ -17,7 +17,6 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from typing import TypeVar
 
 from msgspec import Struct
@@ -30,13 +29,13 @@ from api.operations.webhooks.plan import next_try_us, quiet_us
 from api.operations.webhooks.sending import GONE, Outcome, Sender
 from api.operations.webhooks.signing import Secrets, signed
 from domain.channel.adapters.deadline import within
-from domain.eventstore.database import to_write
 from domain.kernel import DAY_US, Request
 from domain.ledger.ledger import Ledger, utc_us
 from domain.member.hooking import StopEndpoint
 from domain.member.webhook import Why
 from domain.refusals import Refused
-from projections.engine.lease import Lease, LeaseLost, LeaseTaken, lease
+from projections.engine.lease import Lease, LeaseTaken, lease
+from projections.engine.writing import writing
 from projections.models.webhook_endpoints import Endpoint
 
 log = logging.getLogger("zhangfang.webhooks")
@@ -45,9 +44,9 @@ T = TypeVar("T")
 DELIVERER = "system:webhooks"
 LEASE = "webhooks"
 POLL_S = 0.5  # How long a hint may be lost, and how late a try may be.
-GATHER_S = 0.05  # After a hint: what happens until then is one turn.
-AT_ONCE = 128  # Requests under way, of all endpoints,
-AT_ONCE_EACH = 4  # of one,
+GATHER_S = 0.02  # After a hint: what happens until then is one turn.
+AT_ONCE = 256  # Requests under way, of all endpoints,
+AT_ONCE_EACH = 16  # of one,
 AT_ONCE_FAILING = 64  # and of all that have failed and not been well since.
 END_S = 10.0
 THREADS = 2  # For the database.
@@ -154,17 +153,14 @@ class Deliverer:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         while not self._stop.is_set():
-            with ExitStack() as held:
-                try:
-                    mine = held.enter_context(lease(self._reads, LEASE))
-                except LeaseTaken:
-                    await within(self._hint.wait(), POLL_S)
-                    self._hint.clear()
-                    continue
-                try:
+            try:
+                with lease(self._reads, LEASE) as mine:
                     await self._deliver(mine)
-                except LeaseLost:
-                    log.warning("another process may deliver now: the lease was lost")
+            except LeaseTaken:  # By another process.
+                await self._pause_for_a_while()
+            except Exception as error:  # The database, or the lease is lost: it tries again.
+                self._in_trouble(error)
+                await self._pause_for_a_while()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=END_S)
         for task in self._tasks:
@@ -172,23 +168,26 @@ class Deliverer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _deliver(self, mine: Lease) -> None:
-        """While the lease is held. Raises LeaseLost."""
+        """While the lease is held. Raises LeaseLost, and the database's errors."""
         while not self._stop.is_set():
             self._hint.clear()
-            begun = 0
-            try:
-                await self._in_thread(mine.check)
-                begun = await self.turn()
-                self.status.trouble_at_us, self.status.trouble = None, ""
-            except LeaseLost:
-                raise
-            except Exception as error:  # Operators see what hinders it; it goes on.
-                self.status.trouble_at_us = self._clock()
-                self.status.trouble = f"{type(error).__name__}: {error}"
-                log.exception("a turn of the deliverer failed; it tries again")
+            await self._in_thread(mine.check)
+            begun = await self.turn()
+            self.status.trouble_at_us, self.status.trouble = None, ""
             if not begun:
                 await within(self._hint.wait(), POLL_S)
             await asyncio.sleep(GATHER_S)
+
+    def _in_trouble(self, error: Exception) -> None:
+        """Operators see what hinders it; it goes on."""
+        self.status.trouble_at_us = self._clock()
+        self.status.trouble = f"{type(error).__name__}: {error}"
+        log.error("the deliverer cannot go on; it tries again", exc_info=error)
+
+    async def _pause_for_a_while(self) -> None:
+        await within(self._hint.wait(), POLL_S)
+        self._hint.clear()
+        await asyncio.sleep(GATHER_S)
 
     # A turn.
 
@@ -237,7 +236,7 @@ class Deliverer:
 
     def _sweep(self, now_us: int) -> None:
         """What endpoints that were removed have left, and old attempts."""
-        with to_write(self._writes) as connection:
+        with writing(self._writes) as connection:
             deliveries.forget(connection)
             deliveries.drop_old(connection, now_us - KEPT_DAYS * DAY_US)
         self._swept_us = now_us
@@ -254,7 +253,7 @@ class Deliverer:
     def _of_endpoint(self, one: Work, free: int, now_us: int) -> list[Wanted]:
         endpoint, under_way = one.endpoint, self._of(one.endpoint.name).under_way
         if self._has_new(one, now_us):
-            with to_write(self._writes) as connection:
+            with writing(self._writes) as connection:
                 cursor = deliveries.settled(connection, one, now_us)
                 deliveries.take(connection, endpoint, cursor, now_us)
         with self._reads.connect() as connection:
@@ -373,7 +372,7 @@ class Deliverer:
                     future.set_exception(failed)
 
     def _write(self, made: list[Made]) -> None:
-        with to_write(self._writes) as connection:
+        with writing(self._writes) as connection:
             deliveries.record(connection, made)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:

@@ -336,10 +336,11 @@ def attempts(connection: Connection, name: Name, before_us: int | None, most: in
 
 
 class Progress(Struct, frozen=True):
-    """How far an endpoint is: up to which position everything was taken; how many deliveries wait,
-    how many of them have failed before."""
+    """How far an endpoint is: up to which position everything was taken, and where its member's
+    newest event is; how many of those taken wait, how many of them have failed before."""
 
     position: int
+    newest: int
     waiting: int
     failing: int
 
@@ -350,7 +351,9 @@ def progress(connection: Connection, name: Name) -> Progress:
     counts = select(func.count(), func.coalesce(failing, 0)).where(_of(DELIVERIES, name))
     waiting, failed = connection.execute(counts).one()
     position = connection.execute(select(_C.position).where(_of(CURSORS, name))).scalar()
-    return Progress(position or 0, waiting, failed)
+    ends = merchant_events.ENDS.c
+    newest = connection.execute(select(ends.position).where(ends.member == name[0])).scalar()
+    return Progress(position or 0, newest or 0, waiting, failed)
 
 
 def waiting(connection: Connection) -> int:

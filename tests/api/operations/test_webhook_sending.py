@@ -1,7 +1,13 @@
 """Where events are sent to, and how they are signed: by tables, and a published vector."""
 
 import asyncio
+import os
+import re
+import shutil
+import subprocess
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +16,7 @@ from api.operations.webhooks.plan import DELAYS_S, MOST_TRIES, next_try_us, quie
 from api.operations.webhooks.sending import Outcome, Sender
 from api.operations.webhooks.signing import new_secret, signed
 from domain.kernel import MICROSECONDS, to_us
+from domain.ledger.ledger import utc_us
 from tests.api.operations.receiver import Receiver
 
 # Of the specification and of every reference library (standard-webhooks, test_webhooks).
@@ -190,3 +197,49 @@ def test_an_endpoint_that_fails_is_left_alone_for_no_longer_than_the_first_delay
     waits = [quiet_us(failures) // MICROSECONDS for failures in (1, 2, 15, 16, 10_000)]
     assert waits == [1, 2, 15, 15, 15]
     assert waits[-1] <= min(DELAYS_S), "one event alone is tried by the plan"
+
+
+DOCS = Path(__file__).parent.parent.parent.parent / "docs/webhooks.md"
+BODY = '{"test": 2432232314}'
+ID = "msg_p5jXN8AQM9LWM0D4loKWxJek"
+
+
+def block(language: str, mark: str) -> str:
+    found = re.findall(rf"```{language}\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    return next(one for one in found if mark in one)
+
+
+def test_what_the_docs_say_in_python_verifies() -> None:
+    """Run as it stands there."""
+    shown: dict[str, Any] = {}
+    exec(block("python", "def verified"), shown)
+    now_us = utc_us()
+    headers = signed([new_secret(), SECRET], ID, BODY, now_us)
+    assert shown["verified"](SECRET, headers, BODY.encode())
+    assert not shown["verified"](SECRET, headers, b"{}")
+    assert not shown["verified"](new_secret(), headers, BODY.encode())
+    old = signed([SECRET], ID, BODY, now_us - 301 * MICROSECONDS)
+    assert not shown["verified"](SECRET, old, BODY.encode())
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not here")
+def test_what_the_docs_say_in_a_shell_signs_the_same(tmp_path: Path) -> None:
+    (tmp_path / "body.json").write_text(BODY)
+    done = subprocess.run(
+        ["sh", "-c", block("sh", "openssl")],
+        cwd=tmp_path,
+        env={**os.environ, "SECRET": SECRET, "ID": ID, "TIMESTAMP": "1614265330"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"v1,{done.stdout.strip()}" == SIGNATURE
+
+
+def test_the_plan_of_the_docs_is_the_plan() -> None:
+    """15 s, 15 s, 30 s, 3 min …: as the page says them."""
+    units = {"s": 1, "min": 60, "h": 3600}
+    line = re.search(r"It is tried again after (.*?): the first", DOCS.read_text(), re.DOTALL)
+    assert line is not None
+    said = re.findall(r"(\d+) (s|min|h)\b", line[1])
+    assert tuple(int(number) * units[unit] for number, unit in said) == DELAYS_S
