@@ -32,6 +32,11 @@ class Got(Struct, frozen=True):
         return int(self.event["position"])
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
 class Receiver:
     """`answers` says what follows a request; None: 204, always."""
 
@@ -50,8 +55,7 @@ class Receiver:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", port), Handler)
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
@@ -66,8 +70,12 @@ class Receiver:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def close(self) -> None:
+    def let_go(self) -> None:
+        """Whoever hangs is left without an answer."""
         self._over.set()
+
+    def close(self) -> None:
+        self.let_go()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -86,7 +94,7 @@ class Receiver:
         self.got.append(got)
         answer = self.answers(got)
         if answer == HANG:
-            self._over.wait(30)
+            self._over.wait(120)
             return
         if answer == CLOSE:
             handler.close_connection = True
