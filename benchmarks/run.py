@@ -106,22 +106,36 @@ def run(
             for backend in wanted:
                 with made.ledger(backend) as url:
                     report.feed.append(feeds.measure(url, backend, seconds, tell))
-        if Kind.GRAPHQL in kinds:
-            for backend in wanted:
-                report.queries += measuring.measure(
-                    made, backend, seconds, tell, scale=scale, feed=feed
-                )
-        if Kind.PAYMENTS in kinds:
-            for backend in wanted:
-                with made.ledger(backend) as url:
-                    found, beside = paying.measure(url, backend, seconds, tell)
-                report.payments += found
-                report.beside.append(beside)
-        if Kind.WEBHOOKS in kinds:
-            for backend in wanted:
-                with made.ledger(backend) as url:
-                    report.webhooks.append(webhooks.measure(url, backend, seconds, tell))
+        _asked_for(report, kinds, wanted, made, seconds, tell, scale, feed)
     return report
+
+
+def _asked_for(
+    report: Report,
+    kinds: Sequence[Kind],
+    wanted: Sequence[Backend],
+    made: Databases,
+    seconds: float,
+    tell: Tell,
+    scale: int,
+    feed: Path | None,
+) -> None:
+    """What is measured on request only."""
+    if Kind.GRAPHQL in kinds:
+        for backend in wanted:
+            report.queries += measuring.measure(
+                made, backend, seconds, tell, scale=scale, feed=feed
+            )
+    if Kind.PAYMENTS in kinds:
+        for backend in wanted:
+            with made.ledger(backend) as url:
+                found, beside = paying.measure(url, backend, seconds, tell)
+            report.payments += found
+            report.beside.append(beside)
+    if Kind.WEBHOOKS in kinds:
+        for backend in wanted:
+            with made.ledger(backend) as url:
+                report.webhooks.append(webhooks.measure(url, backend, seconds, tell))
 
 
 def _cases(

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from api.rest import cards, end_of_day, webhooks
+from api.rest import cards, end_of_day
 from api.rest.routes import ENDPOINTS
 from domain.approval.kinds import KINDS
 from domain.channel.adapters.simulated_cards import CODE
@@ -29,8 +29,6 @@ def test_the_examples_play_through(server: Server) -> None:
     for name in WAITING_EXAMPLES:
         play(server, name)
     play_cards(server)
-    for name in WEBHOOK_EXAMPLES:
-        play(server, name)
     for endpoint in ENDPOINTS:
         if endpoint.name not in ORDERED:  # An example of today's books needs no place of its own.
             play(server, endpoint.name)
@@ -132,7 +130,6 @@ SETTLEMENT_EXAMPLES = [
     "POST /v1/settlement-batches/{batch_id}/settle",
     "POST /v1/calendars",
 ]
-WEBHOOK_EXAMPLES = [endpoint.name for endpoint in webhooks.ENDPOINTS]
 ORDERED = {
     OPENING,
     PLACING,
@@ -146,7 +143,6 @@ ORDERED = {
     WITHDRAWN,
     *WITHDRAWING_EXAMPLES,
     *CARD_EXAMPLES,
-    *WEBHOOK_EXAMPLES,
     *NOON_EXAMPLES,
     *DECIDING_EXAMPLES,
     *WAITING_EXAMPLES,
