@@ -13,6 +13,7 @@ from domain.approval.commands import ExpireProposal, Propose
 from domain.channel.commands import ReportUnknownNumber
 from domain.commands import COMMANDS
 from domain.member.binding import ClaimBinding, RecordBinding
+from domain.member.hooking import StopEndpoint
 from domain.member.staffing import AppointOperator, DismissOperator
 from domain.payment.asking import ClaimAttempt, RecordAnswer, WithholdInstruction
 from domain.payment.forgetting import ForgetAgain
@@ -36,7 +37,7 @@ def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def test_every_command_of_the_domain_has_an_endpoint() -> None:
-    """But for those of outbox, banks, callbacks and timers, which nobody sends from outside; what a
+    """But for those of outbox, banks, deliverer, callbacks and timers, which nobody sends from outside; what a
     command becomes that needs two persons, its end; and who is appointed, at the machine."""
     ours = {
         ClaimAttempt,
@@ -47,6 +48,7 @@ def test_every_command_of_the_domain_has_an_endpoint() -> None:
         RecordBinding,
         ForgetAgain,
         InstructWithdrawal,
+        StopEndpoint,
     }
     ours |= {Propose, ExpireProposal, AppointOperator, DismissOperator}
     assert {endpoint.command for endpoint in ENDPOINTS} == set(COMMANDS) - ours
