@@ -37,8 +37,9 @@ def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def test_every_command_of_the_domain_has_an_endpoint() -> None:
-    """But for those of outbox, banks, deliverer, callbacks and timers, which nobody sends from outside; what a
-    command becomes that needs two persons, its end; and who is appointed, at the machine."""
+    """But for those of outbox, banks, deliverer, callbacks and timers, which nobody sends from
+    outside; what a command becomes that needs two persons, its end; and who is appointed, at the
+    machine."""
     ours = {
         ClaimAttempt,
         RecordAnswer,
