@@ -142,7 +142,8 @@ def test_an_address_is_taken_as_it_is_written(url: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "shop.example", "ftp://shop.example", "https://", "https://a b/", "https://shop.example:0/",
+    ["", "shop.example", "ftp://shop.example", "https://", "https://a b/",
+     "https://shop.example:0/",
      "https://shop.example:65536/", "https://u@shop.example/", "https://shop.example/#a",
      "https://shop.example\\a", "https://商.example/",
      "https://shop.example/\n", "https://[::1/"],
