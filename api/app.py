@@ -31,7 +31,16 @@ from api.http.passing import Deciding, PassedOn
 from api.http.rates import Rates
 from api.http.shared import Place
 from api.http.straight import Handle, Straight
-from api.rest import blobs, documents, end_of_day, factors, health, routes, withdrawals
+from api.rest import (
+    blobs,
+    documents,
+    end_of_day,
+    factors,
+    health,
+    hearing,
+    routes,
+    withdrawals,
+)
 from api.rest.endpoint import Endpoint
 from api.rest.openapi import document
 from api.settings import Settings
@@ -124,7 +133,7 @@ def create_app(
     app.graphql = graphql_app(context, reads, hub)
     registered = documents.router(context, reads.registered, settings.query_cost)
     commands = routes.handlers(context)
-    shown = (end_of_day.router, blobs.router, withdrawals.router, factors.router)
+    shown = (end_of_day.router, blobs.router, withdrawals.router, factors.router, hearing.router)
     routers = (routes.router(commands), *(make(context) for make in shown), registered)
     for router in (*routers, health.router(context, metrics)):
         app.include_router(router)
@@ -158,7 +167,9 @@ def _configured(context: AppContext, settings: Settings, place: Place) -> AppCon
     open_us = settings.approval_hours * HOUR_US
     limits = Limits(settings.refund_alone, open_us, settings.fee_notice_days)
     rates = Rates(settings.rate, place.counted)
-    return replace(context, rates=rates, limits=limits, passed_on=passed_on)
+    return replace(
+        context, rates=rates, limits=limits, passed_on=passed_on, hooks_to=settings.webhooks
+    )
 
 
 def _pages() -> list[BaseRoute]:

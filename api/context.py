@@ -18,6 +18,10 @@ from api.operations.outbox import Outbox
 from api.operations.personal import Keeping, Personal
 from api.operations.screening import Screening
 from api.operations.watching import Watch, Watched
+from api.operations.webhooks.addresses import Allow
+from api.operations.webhooks.deliverer import Deliverer
+from api.operations.webhooks.sending import Sender
+from api.operations.webhooks.signing import Secrets
 from api.operations.worker import FEW_DAYS, Worker
 from domain.approval.kinds import Limits
 from domain.channel.adapters.simulated_cards import SimulatedCardBank
@@ -43,6 +47,12 @@ class Background(Protocol):
 
     def stop(self) -> None:
         """End what runs and wait for it; calling it again does nothing."""
+
+
+class Woken(Background, Protocol):
+    """What is told whenever the read models have gone on."""
+
+    def wake(self) -> None: ...
 
 
 class ProjectionThread:
@@ -77,7 +87,7 @@ class AppContext(Struct, frozen=True):
     ask; `arrivals` wakes who waits for the read models. `passed_on`: another process of the server
     decides commands. `callbacks` are the adapters that verify what channels tell of themselves;
     `watch` says how channels are doing; `limits` what needs two persons. `personal` has the vault,
-    and the way to it.
+    and the way to it; `hooks_to` says where members may want to hear.
     """
 
     desk: Desk
@@ -92,6 +102,7 @@ class AppContext(Struct, frozen=True):
     callbacks: Mapping[str, Adapter] = {}
     watch: Watch = Watch()
     limits: Limits = Limits()
+    hooks_to: Allow = "public"
 
     async def submit(self, request: Request) -> Answer:
         """Decide one request, durably. Raises as `Ledger.submit_async` does."""
@@ -117,6 +128,11 @@ class AppContext(Struct, frozen=True):
     def outbox(self) -> Outbox | None:
         """The outbox that runs here, if one does."""
         return next((one for one in self.background if isinstance(one, Outbox)), None)
+
+    @property
+    def deliverer(self) -> Deliverer | None:
+        """The deliverer of webhooks that runs here, if one does."""
+        return next((one for one in self.background if isinstance(one, Deliverer)), None)
 
     @property
     def projector(self) -> Projector:
@@ -156,7 +172,7 @@ def open_context(
     days back. `clock` is UTC µs, `factor` times as fast as the wall's. `network` makes adapters to
     channels over a network: then instructions go through those, from an outbox beside the worker,
     and `channel` carries nothing; `payees` are merchants' accounts at the bank, by member.
-    `keeping`: the vault, and the bank that signs cards. Raises what `open_recorder` raises.
+    `keeping`: the vault, and what needs it. Raises what `open_recorder` raises.
     """
     ledger, clocks = Ledger.open(database_url, clock=clock), Clocks(clock, factor)
     reads = sqlalchemy_engine(ledger.database, read_only=True)
@@ -170,17 +186,17 @@ def open_context(
     background: list[Background] = [_follower(desk, arrivals, follows=not projections)]
     if projections:
         background.append(ProjectionThread(projector, ledger))
-    personal, binder = _personal(desk, clocks, keeping)
+    personal, asking = _personal(desk, writes, clocks, keeping)
+    woken: list[Woken] = []
     if worker:
         working = Worker(desk, clock, auto_day=auto_day, days_behind=days_behind)
         background.append(working)
         if network is not None:
-            out = _outbox(desk, writes, network(), (payees, personal), clocks, working, days_behind)
-            background.append(out)
-            told.append(lambda _: out.wake())
-    if worker and binder is not None:
-        background.append(binder)
-        told.append(lambda _: binder.wake())
+            paying = (payees, personal)
+            woken.append(_outbox(desk, writes, network(), paying, clocks, working, days_behind))
+        woken += asking
+    background += woken
+    told += [partial(_wake, one) for one in woken]
     heard = network() if network is not None else {}
     watch = _watch(desk, clocks, None if network is None else frozenset(heard))
     seen = (tuple(background), Rates(), arrivals, None, heard, watch)
@@ -215,14 +231,21 @@ class Clocks(NamedTuple):
     factor: int
 
 
-def _personal(desk: Desk, clocks: Clocks, keeping: Keeping) -> tuple[Personal, Binder | None]:
-    """The doors to the vault, and who asks the banks; nobody does where there is no vault."""
+def _personal(
+    desk: Desk, writes: Engine, clocks: Clocks, keeping: Keeping
+) -> tuple[Personal, list[Woken]]:
+    """The doors to the vault, and who needs it to ask banks and to sign what members hear; nobody
+    does where there is no vault."""
     bank = keeping.bank or (lambda: SimulatedCardBank(clocks.books))
     vault, years = keeping.vault, keeping.retention_years
     personal = Personal(desk.ledger, desk.engine, vault, bank(), years, factor=clocks.factor)
     if vault is None:
-        return personal, None
-    return personal, Binder(personal, bank(), desk.engine, clocks.books, factor=clocks.factor)
+        return personal, []
+    books, factor = clocks
+    binder = Binder(personal, bank(), desk.engine, books, factor=factor)
+    secrets, sender = Secrets(personal), Sender(keeping.hooks_to)
+    hooks = Deliverer(desk.ledger, desk.engine, writes, secrets, sender, books, factor=factor)
+    return personal, [binder, hooks]
 
 
 def _watch(desk: Desk, clocks: Clocks, asked: frozenset[str] | None) -> Watch:
@@ -255,6 +278,10 @@ def _outbox(
         waits=lambda: worker.status.beside,
         days_behind=days_behind,
     )
+
+
+def _wake(one: Woken, _states: States) -> None:
+    one.wake()
 
 
 def _tell(listeners: Sequence[Callable[[States], None]], states: States) -> None:

@@ -141,6 +141,8 @@ class Settings(BaseSettings):
     vault_forgotten: str = ""
     # How many years personal data is kept after a member's last transaction.
     retention_years: Annotated[int, _whole(5, 100, "a number of years from 5 to 100")] = 10
+    # Where webhooks may be sent: "public" is https to public addresses; "local" anywhere.
+    webhooks: Annotated[Literal["public", "local"], _one_of("public", "local")] = "public"
     # The most values that one GraphQL query may ask for.
     query_cost: Annotated[int, _whole(100, 10_000_000, "a number from 100 to 10000000")] = 25_000
     # A folder of GraphQL documents that are registered at the start; none when empty.

@@ -172,6 +172,23 @@ class GraphQL(Struct, frozen=True):
     aim_ms: float | None
 
 
+class Webhooks(Struct, frozen=True):
+    """What one payment takes, three commits one after another (ms): while nobody delivers events;
+    while as many as `pending` wait for an endpoint that refuses connections; and for one that never
+    answers. `tried` requests were made; `waiting` were taken and have not arrived."""
+
+    backend: Backend
+    pending: int
+    p50_ms: float
+    p99_ms: float
+    dead_p50_ms: float
+    dead_p99_ms: float
+    silent_p50_ms: float
+    silent_p99_ms: float
+    tried: int
+    waiting: int
+
+
 class Report(Struct):
     """One run. What was not asked for is empty."""
 
@@ -186,6 +203,7 @@ class Report(Struct):
     payments: list[Payments] = field(default_factory=list)
     beside: list[Beside] = field(default_factory=list)
     subscriptions: list[Listening] = field(default_factory=list)
+    webhooks: list[Webhooks] = field(default_factory=list)
 
 
 def quantiles(found_ms: Sequence[float]) -> tuple[float, float]:

@@ -76,6 +76,24 @@ def _listening(report: Report, console: Console) -> None:
         columns = ("backend", "listeners", "KiB each", "CPU ms/s of one", "of all", "answered")
         waits = ("one told p50", "p99 ms", "all told p50", "p99 ms")
         _table(console, "Subscriptions: at rest, and told of an order", columns + waits, rows)
+    _webhooks(report, console)
+
+
+def _webhooks(report: Report, console: Console) -> None:
+    rows = [
+        (
+            one.backend,
+            f"{one.p50_ms} / {one.p99_ms}",
+            f"{one.dead_p50_ms} / {one.dead_p99_ms}",
+            f"{one.silent_p50_ms} / {one.silent_p99_ms}",
+            f"{one.pending:,}",
+            f"{one.tried:,}",
+        )
+        for one in report.webhooks
+    ]
+    if rows:
+        columns = ("backend", "nobody delivers", "refuses", "never answers", "wait", "requests")
+        _table(console, "A payment, ms p50 / p99, beside a dead endpoint", columns, rows)
 
 
 def _payments(report: Report, console: Console) -> None:

@@ -14,7 +14,7 @@ import msgspec
 import typer
 from rich.console import Console
 
-from benchmarks import feeds, floor, library, lifecycles, rebuild, transfers, visible
+from benchmarks import feeds, floor, library, lifecycles, rebuild, transfers, visible, webhooks
 from benchmarks.databases import Databases, databases
 from benchmarks.ending import terminated_like_interrupted
 from benchmarks.figures import BACKENDS, Backend, Report
@@ -42,11 +42,12 @@ class Kind(StrEnum):
     GRAPHQL = "graphql"
     PAYMENTS = "payments"
     SUBSCRIPTIONS = "subscriptions"
+    WEBHOOKS = "webhooks"
 
 
 # The first imports a quarter of trade, and ten times as much; the second starts an outside; the
-# third opens some thousand connections.
-ON_REQUEST = (Kind.GRAPHQL, Kind.PAYMENTS, Kind.SUBSCRIPTIONS)
+# third opens some thousand connections; the fourth makes ten thousand events that wait.
+ON_REQUEST = (Kind.GRAPHQL, Kind.PAYMENTS, Kind.SUBSCRIPTIONS, Kind.WEBHOOKS)
 
 
 class BackendName(StrEnum):
@@ -135,6 +136,10 @@ def _measure_servers(
         for backend in wanted:
             with made.ledger(backend) as url:
                 report.subscriptions.append(listening.measure(url, backend, *how))
+    if Kind.WEBHOOKS in kinds:
+        for backend in wanted:
+            with made.ledger(backend) as url:
+                report.webhooks.append(webhooks.measure(url, backend, *how))
 
 
 def _cases(
@@ -204,7 +209,8 @@ def command(
     ] = None,
 ) -> None:
     """Measure what is asked for, beside the floor and the plain library; graphql, which imports a
-    quarter and more, payments, which start an outside, and subscriptions, only when named."""
+    quarter and more, payments, which start an outside, subscriptions and webhooks: only when named.
+    """
     progress = Console(stderr=True)
     backends: list[Backend] = [one.value for one in backend or ()]
     try:

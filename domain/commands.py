@@ -37,9 +37,11 @@ from domain.member import (
     card,
     certificate,
     certifying,
+    hooking,
     member,
     staff,
     staffing,
+    webhook,
 )  # fmt: skip
 from domain.member import commands as membership
 from domain.order import commands as ordering
@@ -189,6 +191,10 @@ def _forgotten(command: forgetting.ForgetMember) -> list[str]:
     return [*_cards(command), *map(account.stream, accounts)]
 
 
+def _hooks(command: Any) -> list[str]:
+    return [member.stream(command.member_id), webhook.stream(command.member_id)]
+
+
 def _close(command: accounting.CloseAccount) -> list[str]:
     owner = split_id(command.account)[1]
     return [account.stream(account_id(code, owner)) for code in MEMBER_ACCOUNTS]
@@ -256,6 +262,16 @@ COMMANDS: dict[type[Command], Handling] = {
     certifying.RevokeCertificate: Handling(
         "certificate.revoke", certifying.revoke_certificate, _certificates
     ),
+    hooking.AddEndpoint: Handling("webhook.add", hooking.add_endpoint, _hooks),
+    hooking.ChangeEndpoint: Handling("webhook.change", hooking.change_endpoint, _hooks),
+    hooking.RotateSecret: Handling("webhook.rotate", hooking.rotate_secret, _hooks),
+    hooking.PauseEndpoint: Handling("webhook.pause", hooking.pause_endpoint, _hooks),
+    hooking.StopEndpoint: Handling("webhook.stop", hooking.stop_endpoint, _hooks),
+    hooking.ResumeEndpoint: Handling("webhook.resume", hooking.resume_endpoint, _hooks),
+    hooking.RemoveEndpoint: Handling("webhook.remove", hooking.remove_endpoint, _hooks),
+    hooking.RedeliverEvent: Handling("webhook.redeliver", hooking.redeliver_event, _hooks),
+    hooking.RedeliverEvents: Handling("webhook.redeliver_range", hooking.redeliver_events, _hooks),
+    hooking.PingEndpoint: Handling("webhook.ping", hooking.ping_endpoint, _hooks),
     accounting.FreezeAccount: Handling("account.freeze", accounting.freeze_account, _account),
     accounting.UnfreezeAccount: Handling("account.unfreeze", accounting.unfreeze_account, _account),
     accounting.HoldMoney: Handling("account.hold", accounting.hold_money, _account),

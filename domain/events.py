@@ -14,7 +14,7 @@ from domain.cashier import session
 from domain.channel import channel
 from domain.clearing import day
 from domain.kernel import Fact
-from domain.member import agreement, api_access, card, certificate, member, staff
+from domain.member import agreement, api_access, card, certificate, member, staff, webhook
 from domain.order import order
 from domain.payment import (
     allowance,
@@ -48,6 +48,14 @@ EVENTS: dict[str, type[Fact]] = {
     "staff.dismissed.1": staff.Dismissed,
     "member.certified.2": member.Certified,
     "member.forgotten.1": member.Forgotten,
+    "webhook.endpoint_added.1": webhook.EndpointAdded,
+    "webhook.endpoint_changed.1": webhook.EndpointChanged,
+    "webhook.secret_rotated.1": webhook.SecretRotated,
+    "webhook.paused.1": webhook.Paused,
+    "webhook.resumed.1": webhook.Resumed,
+    "webhook.endpoint_removed.1": webhook.EndpointRemoved,
+    "webhook.redelivery_asked.1": webhook.RedeliveryAsked,
+    "webhook.pinged.1": webhook.Pinged,
     "card.binding_requested.1": card.BindingRequested,
     "card.attempted.1": card.Attempted,
     "card.unanswered.1": card.Unanswered,
@@ -238,6 +246,7 @@ AGGREGATES: dict[str, ModuleType] = {
     "staff": staff,
     "agreement": agreement,
     "access": api_access,
+    "webhooks": webhook,
     "approval": approval,
     "cashier": session,
     "authority": authority_order,

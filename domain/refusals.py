@@ -56,6 +56,12 @@ class Code(StrEnum):
     FACTOR_LOCKED = "factor_locked"
     CERTIFICATE_NOT_FOUND = "certificate_not_found"
     CERTIFICATE_LIMIT = "certificate_limit"
+    # Webhooks.
+    WEBHOOK_INVALID = "webhook_invalid"
+    WEBHOOK_TAKEN = "webhook_taken"
+    WEBHOOK_NOT_FOUND = "webhook_not_found"
+    WEBHOOK_STATE_WRONG = "webhook_state_wrong"
+    WEBHOOK_LIMIT = "webhook_limit"
     # Accounts.
     ACCOUNT_CODE_UNKNOWN = "account_code_unknown"
     ACCOUNT_NOT_FOUND = "account_not_found"
@@ -207,6 +213,11 @@ MEANING: dict[Code, str] = {
     Code.FACTOR_LOCKED: "Too many wrong tries: it is locked for a time, or until it is reset.",
     Code.CERTIFICATE_NOT_FOUND: "The member has no such certificate.",
     Code.CERTIFICATE_LIMIT: "The member has as many certificates as it may have.",
+    Code.WEBHOOK_INVALID: "No events can be sent to this address, or it is not allowed here.",
+    Code.WEBHOOK_TAKEN: "The member has another endpoint under this id.",
+    Code.WEBHOOK_NOT_FOUND: "The member has no endpoint of this id.",
+    Code.WEBHOOK_STATE_WRONG: "Another secret signs now than the one that was to be replaced.",
+    Code.WEBHOOK_LIMIT: "The member has as many endpoints as it may have.",
     Code.ACCOUNT_CODE_UNKNOWN: "No such code in the chart, or an owner is missing or not due.",
     Code.ACCOUNT_NOT_FOUND: "No account has this id.",
     Code.ACCOUNT_CLOSED: "The account is closed.",

@@ -18,6 +18,7 @@ from projections.models import (
     journal,
     list_matches,
     members,
+    merchant_events,
     merchant_statements,
     orders,
     permissions,
@@ -29,6 +30,7 @@ from projections.models import (
     transactions,
     trial_balance,
     wallets,
+    webhook_endpoints,
     withdrawals,
 )
 
@@ -61,6 +63,8 @@ READ_MODELS: dict[str, ReadModel] = {
     "deposits": deposits.MODEL,
     "agreements": agreements.MODEL,
     "wallets": wallets.MODEL,
+    "merchant_events": merchant_events.MODEL,
+    "webhook_endpoints": webhook_endpoints.MODEL,
 }
 
 

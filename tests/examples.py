@@ -23,7 +23,7 @@ from domain.channel import channel
 from domain.clearing import day
 from domain.events import NAMES
 from domain.kernel import DAY_US, Fact, Recorded
-from domain.member import agreement, api_access, card, certificate, member, staff
+from domain.member import agreement, api_access, card, certificate, member, staff, webhook
 from domain.member.agreement import STANDARD
 from domain.member.terms import Consent
 from domain.money import FeeRule
@@ -97,6 +97,18 @@ EXAMPLES: dict[str, Fact] = {
         PAY_DAY, 2, ("police", "telecom", "bank_card"), HOLDER, PARTICULARS, CUSTOMER
     ),
     "member.forgotten.1": member.Forgotten(PAY_DAY, 10, "asked by the member"),
+    "webhook.endpoint_added.1": webhook.EndpointAdded(
+        "shop", "https://squirrels.example/hooks", ("payment.succeeded", "refund.succeeded"), 1
+    ),
+    "webhook.endpoint_changed.1": webhook.EndpointChanged(
+        "shop", "https://squirrels.example/events", ()
+    ),
+    "webhook.secret_rotated.1": webhook.SecretRotated("shop", 2, 1, PAID_AT + 86_400_000_000),
+    "webhook.paused.1": webhook.Paused("shop", "tries", 42),
+    "webhook.resumed.1": webhook.Resumed("shop"),
+    "webhook.endpoint_removed.1": webhook.EndpointRemoved("shop"),
+    "webhook.redelivery_asked.1": webhook.RedeliveryAsked("shop", 41, 42),
+    "webhook.pinged.1": webhook.Pinged("shop"),
     "card.binding_requested.1": card.BindingRequested(
         1, "personal", CARD, PARTICULARS, HOLDER, "7894", "", ""
     ),

@@ -31,6 +31,7 @@ from api.cli import (
     staff,
     vault,
     verifying,
+    webhooks,
 )
 from api.cli.output import (
     GIVEN,
@@ -91,6 +92,7 @@ app.add_typer(keys.app, name="key")
 app.add_typer(staff.app, name="staff")
 app.add_typer(vault.app, name="vault")
 app.add_typer(membership.app, name="member")
+app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(documents.app, name="document")
 app.add_typer(calendars.app, name="calendar")
 app.add_typer(lists.app, name="lists")

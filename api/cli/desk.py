@@ -10,6 +10,7 @@ from api.cli.approvals import approval_json, say_approvals
 from api.cli.authorities import deduction_json, match_json, order_json, say_matches, say_orders
 from api.cli.opening import open_desk
 from api.cli.output import DatabaseOption, JsonOption, Say, answering
+from api.cli.webhooks import endpoint_json, say_endpoints
 from api.cli.withdrawals import say_withdrawals, withdrawal_json
 from api.operations import attention
 from api.operations.attention import MOST, Hindrance, OpenInstruction, Some, Suspense
@@ -28,7 +29,7 @@ from projections.registry import READ_MODELS
 
 def desk(database: DatabaseOption = None, as_json: JsonOption = False) -> None:
     """What waits for a person: hindrances, open instructions, failed payouts, refunds, withdrawals
-    and proposals to approve, suspense, paused read models."""
+    and proposals to approve, webhooks that are paused, suspense, paused read models."""
     with answering(database, as_json) as say, open_desk(say.database_url) as context:
         context.projector.catch_up()  # One that is paused is what is told, and no reason to stop.
         tables = [table for model in READ_MODELS.values() for table in model.tables]
@@ -56,6 +57,7 @@ class Found:
         self.deductions = attention.deductions(view)
         self.ending_orders = attention.ending_orders(view)
         self.list_matches = attention.list_matches(view)
+        self.webhooks = attention.webhooks(view)
         self.suspense = attention.suspense(view)
         self.paused = attention.paused(view)
 
@@ -75,6 +77,7 @@ class Found:
             "deductions": _some_json(self.deductions, deduction_json),
             "ending_orders": _some_json(self.ending_orders, order_json),
             "list_matches": _some_json(self.list_matches, match_json),
+            "webhooks": _some_json(self.webhooks, endpoint_json),
             "suspense": [_suspense_json(one) for one in self.suspense],
             "paused_read_models": [
                 {"name": one.name, "position": one.position, "reason": one.reason}
@@ -120,6 +123,7 @@ class Found:
         say_approvals(say, self.approvals, _table)
         say_orders(say, self.deductions, self.ending_orders, _table)
         say_matches(say, self.list_matches, _table)
+        say_endpoints(say, self.webhooks, _table)
         for one in self.suspense:
             _say_suspense(say, one)
         rows = [(one.name, str(one.position), one.reason or "") for one in self.paused]
@@ -127,7 +131,7 @@ class Found:
         lists: tuple[Some[Any], ...] = (self.hindrances, self.instructions, self.contradictions)
         lists = (*lists, self.suspense_items, self.unknown_numbers, self.payouts, self.refunds)
         lists = (*lists, self.withdrawals, self.approvals, self.deductions, self.ending_orders)
-        lists = (*lists, self.list_matches)
+        lists = (*lists, self.list_matches, self.webhooks)
         if not any((*(one.items for one in lists), self.suspense, self.paused)):
             say.line("Nothing waits for anybody.")
 

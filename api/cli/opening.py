@@ -73,9 +73,8 @@ def keeping(database_url: str, settings: Settings) -> Keeping:
     """
     channels = settings.channels
     vault = open_vault(database_url, settings) if vault_keys(settings) else None
-    return Keeping(
-        vault, partial(_bank_of, channels) if channels else None, settings.retention_years
-    )
+    bank = partial(_bank_of, channels) if channels else None
+    return Keeping(vault, bank, settings.retention_years, settings.webhooks)
 
 
 def vault_keys(settings: Settings) -> str:

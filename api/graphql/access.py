@@ -97,6 +97,7 @@ ACCESS: dict[str, FieldAccess] = {
     "trialBalance": FieldAccess(INSTITUTION, "shared", ("trial_balance",)),
     "projections": FieldAccess(INSTITUTION, "shared", ()),
     "approvals": FieldAccess(EVERYBODY, "own", ("approvals",)),
+    "webhookEndpoints": FieldAccess(EVERYBODY, "own", ("webhook_endpoints",)),
     "permissions": FieldAccess(EVERYBODY, "shared", ("permissions",)),  # The caller's own.
 }
 # The fields of Subscription. `models` are those whose positions it tells of, () for all.

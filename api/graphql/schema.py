@@ -35,6 +35,7 @@ from api.graphql.statements import merchant_statement
 from api.graphql.transactions import transaction, transactions
 from api.graphql.trial import trial_balance
 from api.graphql.wallets import wallet
+from api.graphql.webhooks import webhook_endpoints
 from api.graphql.withdrawals import withdrawal, withdrawals
 
 
@@ -79,6 +80,7 @@ class Query:
     approvals = root(approvals)
     permissions = root(permissions)
     agreements = root(agreements)
+    webhook_endpoints = root(webhook_endpoints)
 
 
 class PreparedDocument(SchemaExtension):

@@ -34,7 +34,7 @@ from api.http.keys import Caller
 from projections.engine import checkpoints
 from projections.registry import READ_MODELS
 
-UNSTEADY = frozenset({"ledger", "projections", "desk", "health"})
+UNSTEADY = frozenset({"ledger", "projections", "desk", "health", "webhookEndpoints"})
 # A ledger restored from a backup comes to positions that it had before, with other facts: whatever
 # a tag does not know of lasts for an hour at most.
 LASTING_US = 3_600_000_000

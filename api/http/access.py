@@ -106,6 +106,17 @@ PERMISSIONS: dict[str, Permission] = {
     "POST /v1/members/{member_id}/cards/{card}/default": _merchant(own_member, "owner"),
     "POST /v1/members/{member_id}/cards/{card}/unbind": _merchant(own_member, "owner"),
     "POST /v1/members/{member_id}/certifications": OPERATOR,
+    "POST /v1/members/{member_id}/webhooks": _merchant(own_member, "owner"),
+    "POST /v1/members/{member_id}/webhooks/{endpoint_id}": _merchant(own_member, "owner"),
+    "DELETE /v1/members/{member_id}/webhooks/{endpoint_id}": _merchant(own_member, "owner"),
+    "POST /v1/members/{member_id}/webhooks/{endpoint_id}/rotate": _merchant(own_member, "owner"),
+    "POST /v1/members/{member_id}/webhooks/{endpoint_id}/pause": _merchant(own_member, "owner"),
+    "POST /v1/members/{member_id}/webhooks/{endpoint_id}/resume": _merchant(own_member, "owner"),
+    "POST /v1/members/{member_id}/webhooks/{endpoint_id}/redeliver": _merchant(own_member, "owner"),
+    "POST /v1/members/{member_id}/webhooks/{endpoint_id}/redeliver-range": _merchant(
+        own_member, "owner"
+    ),
+    "POST /v1/members/{member_id}/webhooks/{endpoint_id}/ping": _merchant(own_member, "owner"),
     "POST /v1/members/{member_id}/forget": OPERATOR,
     "POST /v1/members/{member_id}/certificates": OPERATOR,
     "POST /v1/members/{member_id}/certificates/{certificate}/revoke": OPERATOR,

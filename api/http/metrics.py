@@ -27,6 +27,7 @@ from api.context import AppContext
 from api.http import shared
 from api.http.connections import Crowd
 from api.http.shared import BUCKETS, CODES, GUARDED, Place
+from api.operations.webhooks import deliveries
 from domain.eventstore.recorder import PersistenceError
 from domain.ledger.answer import Answer
 from domain.ledger.ledger import Batched
@@ -40,6 +41,7 @@ _LABELS = [*map(floatToGoString, BUCKETS), "+Inf"]
 
 
 _ANSWERS = {"plan": shared.PLANNED, "stock": shared.STOCK}
+_SENT = {"delivered": shared.DELIVERED, "failed": shared.NOT_DELIVERED, "paused": shared.STOPPED}
 
 
 class Metrics:
@@ -54,6 +56,7 @@ class Metrics:
         self.crowd = crowd
         self._context = context
         self._rounds_before = self.place.row[shared.ROUNDS]  # Of a process that died.
+        self._sent_before = [self.place.row[at] for at in _SENT.values()]
         self.queries: Callable[[], Mapping[str, int]] | None = None
         self.listeners: Callable[[], int] | None = None  # How many subscriptions there are.
         self._answers_before = [self.place.row[at] for at in _ANSWERS.values()]
@@ -72,6 +75,9 @@ class Metrics:
         if worker is not None:
             row[shared.WORKER] = shared.WORKER_STATES.index(worker.status.state)
             row[shared.ROUNDS] = self._rounds_before + worker.status.rounds
+        if (deliverer := self._context.deliverer) is not None:
+            for (what, at), before in zip(_SENT.items(), self._sent_before, strict=True):
+                row[at] = before + getattr(deliverer.status, what)
         if self.queries is not None:
             counts = self.queries()
             for (by, at), before in zip(_ANSWERS.items(), self._answers_before, strict=True):
@@ -113,7 +119,7 @@ class _Looked(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield from self._counted()
-        for look in (self._ledger, self._read_models, self._instructions):
+        for look in (self._ledger, self._read_models, self._instructions, self._webhooks):
             try:
                 yield from list(look())
             except (SQLAlchemyError, PersistenceError):
@@ -173,6 +179,19 @@ class _Looked(Collector):
             for state, count in count_open(connection).items():
                 found.add_metric([state], count)
         yield found
+
+    def _webhooks(self) -> Iterator[Metric]:
+        delivered, failed, paused = self._place.figures.sums(shared.DELIVERED, 3)
+        requests = CounterMetricFamily(
+            "zhangfang_webhook_requests", "Made to endpoints.", labels=["result"]
+        )
+        requests.add_metric(["delivered"], delivered)
+        requests.add_metric(["failed"], failed)
+        yield requests
+        yield _counter("zhangfang_webhook_pauses", "Endpoints paused by the deliverer.", paused)
+        with self._context.engine.connect() as connection:
+            found = deliveries.waiting(connection)
+        yield _gauge("zhangfang_webhook_waiting", "Deliveries begun and not arrived.", found)
 
     def _worker(self) -> Iterator[Metric]:
         """Only the first process has one."""

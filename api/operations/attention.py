@@ -29,6 +29,7 @@ from projections.models import (
     settlement_batches,
     settlement_payouts,
     transactions,
+    webhook_endpoints,
 )
 from projections.models.approvals import Approval
 from projections.models.approvals import waiting as waiting_approvals
@@ -46,6 +47,7 @@ from projections.models.settlement_batches import SettlementBatch
 from projections.models.settlement_payouts import Payout
 from projections.models.suspense_items import SuspenseItem
 from projections.models.suspense_items import waiting as waiting_items
+from projections.models.webhook_endpoints import Endpoint
 from projections.models.withdrawals import Withdrawal, unapproved
 from projections.registry import READ_MODELS
 
@@ -222,6 +224,11 @@ def ending_orders(connection: Connection) -> Some[AuthorityOrder]:
 def list_matches(connection: Connection) -> Some[ListMatch]:
     """Members that match a list and that no person has looked at, the oldest first."""
     return _some(open_matches, connection)
+
+
+def webhooks(connection: Connection) -> Some[Endpoint]:
+    """Endpoints that hear nothing any more: tries ran out, or the receiver said it is gone."""
+    return _some(webhook_endpoints.paused, connection)
 
 
 def approvals(connection: Connection) -> Some[Approval]:

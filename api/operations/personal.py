@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy import Engine
 
+from api.operations.webhooks.addresses import Allow
 from domain.channel.cards import CardBank, Particulars
 from domain.fields import checked_member_id, checked_text
 from domain.kernel import Command, shanghai_date
@@ -84,11 +85,13 @@ class ForgetWanted(Wish, frozen=True, forbid_unknown_fields=True):
 
 class Keeping(Struct, frozen=True):
     """What a process is given: the vault, None without a key; what makes a way to the bank, for
-    each event loop its own; and how long data is kept after the last transaction."""
+    each event loop its own; how long data is kept after the last transaction; and where events may
+    be sent to, which secrets of the vault sign."""
 
     vault: Vault | None = None
     bank: Callable[[], CardBank] | None = None
     retention_years: int = RETENTION_YEARS
+    hooks_to: Allow = "public"
 
 
 class Personal:

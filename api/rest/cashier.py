@@ -1,22 +1,23 @@
 """The cashier: sessions, whose pages a payer opens by their link."""
 
-from msgspec.structs import replace
+from collections.abc import Mapping
+from typing import Any
 
 from api.context import AppContext
 from api.http.links import LABEL, Links
 from api.rest.endpoint import Endpoint
 from domain.cashier.commands import CancelSession, OpenSession
+from domain.kernel import Request
 from domain.ledger.answer import Answer
 
 
-def _linked(context: AppContext, answer: Answer) -> Answer:
-    """The answer with the session's link, which stands in no receipt. Raises VAULT_LOCKED."""
+def _linked(context: AppContext, _request: Request, answer: Answer) -> Mapping[str, Any] | None:
+    """The session's link, which no receipt holds: a retry hears the same. Raises VAULT_LOCKED."""
     if answer.result is None:
-        return answer
+        return None
     links = Links(context.personal.derived(LABEL))
     session_no = str(answer.result["session_no"])
-    path = f"/pay/{session_no}/{links.token(session_no)}"
-    return replace(answer, result={**answer.result, "path": path})
+    return {"path": f"/pay/{session_no}/{links.token(session_no)}"}
 
 
 ENDPOINTS = (
@@ -24,7 +25,7 @@ ENDPOINTS = (
         method="POST",
         path="/v1/cashier-sessions",
         command=OpenSession,
-        shown=_linked,
+        afterwards=_linked,
         summary="Open a cashier session for an order, or to fill a wallet: `path`, at this server, "
         "is the link for its payer, and for nobody else",
         sample={},

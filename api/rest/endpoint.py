@@ -24,7 +24,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     Where personal data comes in, `wish` is what the caller says in clear, and `tokenised` puts it
     into the vault and makes the command, which holds tokens alone; `settled` makes it of a wish and
     of what settings say. `afterwards` is what has to happen beside the books once it is decided, in
-    a thread. `shown` adds to an answer what no receipt may hold.
+    a thread; what it returns is shown beside the answer, and stands in no receipt. `beforehand`
+    refuses what the settings do not allow, likewise.
     """
 
     method: str
@@ -41,8 +42,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     wish: type[Struct] | None = None
     tokenised: Callable[[Personal, Any], Awaitable[Command]] | None = None
     settled: Callable[[Limits, Any], Command] | None = None
-    afterwards: Callable[[AppContext, Request, Answer], None] | None = None
-    shown: Callable[[AppContext, Answer], Answer] | None = None
+    beforehand: Callable[[AppContext, Any], None] | None = None
+    afterwards: Callable[[AppContext, Request, Answer], Mapping[str, Any] | None] | None = None
 
     @property
     def asked(self) -> type[Struct]:

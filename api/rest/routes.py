@@ -6,7 +6,7 @@ is 202; then the ledger decides. A handler knows no business.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import anyio.to_thread
@@ -46,6 +46,7 @@ from api.rest import (
     settlement,
     transactions,
     wallets,
+    webhooks,
     withdrawals,
 )
 from api.rest.body import build, check_text, read_object
@@ -75,6 +76,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *reserves.ENDPOINTS,
     *channels.ENDPOINTS,
     *approvals.ENDPOINTS,
+    *webhooks.ENDPOINTS,
 )
 
 REPLAYED = "Idempotent-Replayed"
@@ -125,6 +127,8 @@ def _handler(context: AppContext, endpoint: Endpoint) -> Handle:
             await anyio.to_thread.run_sync(refuse_unfit, asked, caller, state)
         number = request_number(request, caller, endpoint, asked)
         made = asked
+        if endpoint.beforehand is not None:
+            await anyio.to_thread.run_sync(endpoint.beforehand, context, asked)
         if endpoint.tokenised is not None:
             made = await endpoint.tokenised(context.personal, asked)
         if endpoint.settled is not None:
@@ -137,11 +141,10 @@ def _handler(context: AppContext, endpoint: Endpoint) -> Handle:
             wish = proposal(number, made, context.limits.open_us, caller.member or "")
         wanted = Request(number, at_us, caller.actor, wish)
         answer = await context.submit(wanted)
+        shown = None
         if endpoint.afterwards is not None:
-            await anyio.to_thread.run_sync(endpoint.afterwards, context, wanted, answer)
-        if endpoint.shown is not None:
-            answer = endpoint.shown(context, answer)
-        return respond(endpoint.status, answer, made, caller)
+            shown = await anyio.to_thread.run_sync(endpoint.afterwards, context, wanted, answer)
+        return respond(endpoint.status, answer, made, caller, shown)
 
     return command
 
@@ -189,14 +192,21 @@ def request_number(
     return f"by:{caller.member}:{prefix}:{own}" if caller.member else f"{prefix}:{own}"
 
 
-def respond(status: int, answer: Answer, command: Command, caller: Caller) -> Response:
-    """The ledger's answer as HTTP. Raises Problem for a refusal."""
+def respond(
+    status: int,
+    answer: Answer,
+    command: Command,
+    caller: Caller,
+    shown: Mapping[str, Any] | None = None,
+) -> Response:
+    """The ledger's answer as HTTP, and what is `shown` beside it. Raises Problem for a refusal."""
     headers = {REPLAYED: "true"} if answer.replayed else {}
     if answer.refused is not None:
         raise _problem(answer, command, caller, headers)
     if type(command) in KINDS and answer.result and "approval_id" in answer.result:
         status = PROPOSED
-    return reply(status, answer.result, answer.position, replayed=answer.replayed)
+    result = {**(answer.result or {}), **shown} if shown else answer.result
+    return reply(status, result, answer.position, replayed=answer.replayed)
 
 
 def reply(status: int, result: Any, position: int, *, replayed: bool) -> Response:

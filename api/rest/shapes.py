@@ -12,6 +12,7 @@ from domain.authority.order import LONGEST_DOCUMENT
 from domain.channel.channels import CHANNELS
 from domain.member.member import Product
 from domain.member.terms import LONGEST_RESERVE_DAYS, WEEKDAYS, Source
+from domain.member.webhook import KINDS
 from domain.money import BASIS, MAX_FEN, MAX_TAKEN_FEN
 from domain.order.order import MAX_LINES
 from domain.payment.commands import LONGEST_ID
@@ -146,6 +147,21 @@ SHAPES: Mapping[str, Shape] = {
     },
     "item": {"type": "string", "pattern": "^[0-9a-f]{24}$"},
     "approval_id": NUMBER,
+    "endpoint_id": _number(32),
+    "url": {
+        "type": "string",
+        "maxLength": 400,
+        "pattern": "^https://[a-z0-9]{1,20}\\.example(/[a-z0-9/]{0,100})?$",
+        "description": "https, a public address; no user, no fragment",
+    },
+    "kinds": {
+        "type": "array",
+        "items": {"type": "string", "enum": list(KINDS)},
+        "uniqueItems": True,
+        "default": [],
+        "description": "none named: all there are, those that come later too",
+    },
+    "position": {"type": "integer", "minimum": 1, "maximum": 2**53},
     "payout_no": _number(LONGEST_ID),
     "instruction_id": _number(LONGEST_ID),
     "reference": {
@@ -243,6 +259,15 @@ OWN: Mapping[tuple[str, str], Shape] = {
         "pattern": _BASE64,
         "maxLength": 400,
         "description": "Base64 of a SubjectPublicKeyInfo: Ed25519, or ECDSA P-256",
+    },
+    ("RotateSecret", "replaces"): {"type": "integer", "minimum": 1, "maximum": 2**53},
+    ("RotateSecret", "hours"): {"type": "integer", "minimum": 0, "maximum": 168, "default": 24},
+    ("RedeliverEvents", "after"): {"type": "integer", "minimum": 0, "maximum": 2**53 - 1},
+    ("RedeliverEvents", "until"): {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 2**53,
+        "description": "above `after`",
     },
     ("SetDebtLimit", "limit_fen"): {"anyOf": [_amount(0), {"type": "null"}]},
 }

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from migrations.tables import create_table
 
 revision = "0020"
-down_revision = "0017"
+down_revision = "0019"
 branch_labels = None
 depends_on = None
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from migrations.tables import add_column, create_index, create_table
 
 revision = "0021"
-down_revision = "0017"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 

@@ -3,7 +3,7 @@
 from migrations.tables import create_index
 
 revision = "0023"
-down_revision = "0017"
+down_revision = "0022"
 branch_labels = None
 depends_on = None
 

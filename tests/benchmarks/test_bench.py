@@ -59,6 +59,7 @@ FIELDS = {
     "payments": set(),  # On request only: test_payments.py.
     "beside": set(),
     "subscriptions": set(),  # On request only: test_listening.py.
+    "webhooks": set(),  # On request only: test_webhooks.py.
 }
 SINGLE = ("lifecycles", "visible", "rebuild", "feed", "floor", "library")  # One line a backend.
 TEXTS = {"backend", "shape"}

@@ -53,7 +53,7 @@ from tests.examples import (
 )
 from tests.projections import story_authority
 from tests.projections.deciding import approvals
-from tests.projections.story_members import cards, withdrawals
+from tests.projections.story_members import cards, endpoints, withdrawals
 from tests.projections.story_reserves import reserves
 from tests.shops import shop
 
@@ -139,6 +139,7 @@ def story(path: Path) -> list[Recorded]:
         withdrawals(told)
         story_authority.orders(told)
         reserves(told)
+        endpoints(told)
         return list(told.facts())
     finally:
         told.ledger.close()

@@ -5,6 +5,18 @@ from typing import TYPE_CHECKING
 from domain.kernel import day_end_us
 from domain.member import commands as members
 from domain.member.binding import BindCard, ClaimBinding, ConfirmCard, RecordBinding, UnbindCard
+from domain.member.hooking import (
+    AddEndpoint,
+    ChangeEndpoint,
+    PauseEndpoint,
+    PingEndpoint,
+    RedeliverEvent,
+    RedeliverEvents,
+    RemoveEndpoint,
+    ResumeEndpoint,
+    RotateSecret,
+    StopEndpoint,
+)
 from domain.member.signing import Said
 from domain.payment import asking
 from domain.payment.commands import (
@@ -30,6 +42,25 @@ from tests.examples import (
 
 if TYPE_CHECKING:
     from tests.projections.story import Story
+
+
+def endpoints(told: "Story") -> None:
+    """One that is changed, rotated, paused and resumed; one paused for good; one removed, and added
+    again under its name."""
+    for name in ("shop", "backup", "old"):
+        told.do(
+            AddEndpoint(MERCHANT, name, f"https://{name}.example/hooks", ("payment.succeeded",))
+        )
+    told.do(ChangeEndpoint(MERCHANT, "shop", "https://shop.example/events"))
+    told.do(RotateSecret(MERCHANT, "shop", 1))
+    told.do(PauseEndpoint(MERCHANT, "shop"))
+    told.do(RemoveEndpoint(MERCHANT, "old"))
+    told.do(ResumeEndpoint(MERCHANT, "shop"))
+    told.do(StopEndpoint(MERCHANT, "backup", 0, "tries", 42))
+    told.do(RedeliverEvents(MERCHANT, "shop", 0, 40))
+    told.do(RedeliverEvent(MERCHANT, "shop", 42))
+    told.do(PingEndpoint(MERCHANT, "shop"))
+    told.do(AddEndpoint(MERCHANT, "old", "https://new.example/hooks"))
 
 
 def withdrawals(told: "Story") -> None:

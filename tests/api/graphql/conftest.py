@@ -32,6 +32,7 @@ from domain.eventstore.database import parse_database_url, sqlalchemy_engine
 from domain.kernel import DAY_US, Command, Request
 from domain.member.binding import BindCard
 from domain.member.commands import AddOperator, RegisterMember, SetApiCommands
+from domain.member.hooking import AddEndpoint
 from domain.member.staff import Office
 from domain.member.staffing import AppointOperator
 from domain.money import FeeRule
@@ -193,6 +194,8 @@ def write_persons(books: Books) -> None:
     books.do(SetApiCommands(MERCHANT, date(2011, 1, 1), ("order.checkout", "order.close")))
     wished = proposal("n9", RefundTransaction("R9", f"{MERCHANT}-JD1002", 4_000), HOUR_US, MERCHANT)
     books.do(wished, actor=f"merchant:{MERCHANT}")
+    hears = ("payment.succeeded", "refund.succeeded")
+    books.do(AddEndpoint(MERCHANT, "shop", "https://squirrels.example/hooks", hears))
 
 
 def write_books(books: Books) -> None:

@@ -99,6 +99,7 @@ PROBES: dict[str, Probe] = {
     "approvals": Probe(
         f'approvals(merchantId: "{MERCHANT}") {{ edges {{ node {{ id }} }} }}', EMPTY_PAGE
     ),
+    "webhookEndpoints": Probe(f'webhookEndpoints(merchantId: "{MERCHANT}") {{ id url }}', []),
     "permissions": Probe("permissions { capacity commands fields }"),
 }
 

@@ -29,6 +29,7 @@ def test_no_float_and_no_money_as_int() -> None:
         *("rateBps", "feeRateBps", "reserveBps", "reserveDays", "answeredBps"),
         *("lineNo", "number", "leg", "part", "level", "class", "binding", "requests"),
         "refundDays",
+        *("attempt", "status", "tookMs"),
     }
     for kind in graphql_schema().type_map.values():
         if kind.name.startswith("__"):

@@ -7,7 +7,7 @@ import pytest
 
 from api.http.access import PERMISSIONS
 from api.http.keys import CAPACITIES
-from api.rest import documents, factors, withdrawals
+from api.rest import documents, factors, hearing, withdrawals
 from api.rest.cards import TOKEN
 from api.rest.end_of_day import NAME as END_OF_DAY
 from api.rest.routes import ENDPOINTS
@@ -51,7 +51,14 @@ def test_every_endpoint_stands_in_the_table_and_no_other() -> None:
         assert ("merchant" in permission.roles) == (permission.own is not None), name
 
 
-READ = ("GET /health", "GET /ready", "GET /metrics", "GET /v1/blobs/{sha256}", withdrawals.NAME)
+READ = (
+    "GET /health",
+    "GET /ready",
+    "GET /metrics",
+    "GET /v1/blobs/{sha256}",
+    withdrawals.NAME,
+    *hearing.EXAMPLES,
+)
 
 
 def test_the_table_is_all_that_can_be_called(server: Server) -> None:
@@ -154,6 +161,9 @@ def test_the_merchant_itself_gets_through(market: Server, name: str) -> None:
         market.ok("POST", "/v1/members/SQUIRRELS/operators", added, key="first")
     if name == "POST /v1/orders":
         body["order_no"] = "JD7"
+    if "{endpoint_id}" in name:
+        added = BY_NAME["POST /v1/members/{member_id}/webhooks"]
+        market.ok("POST", "/v1/members/SQUIRRELS/webhooks", dict(added.body), key="hook")
     if name.endswith("/cards"):
         body["name"] = "SQUIRRELS Ltd"
     if "/cards/" in name:
@@ -198,7 +208,7 @@ def test_what_is_foreign_and_what_does_not_exist_look_the_same(market: Server) -
         *(
             (name, {"member_id": "SQUIRRELS"}, {"member_id": "NO"})
             for name in FOR_MERCHANTS
-            if name.startswith("POST /v1/members/{member_id}/cards")
+            if "/v1/members/{member_id}/cards" in name or "{member_id}/webhooks" in name
         ),
     ]
     assert {name for name, _, _ in pairs} == set(FOR_MERCHANTS) - {"POST /v1/orders"}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from api.http.errors import STATUS
-from api.rest import documents, factors, withdrawals
+from api.rest import documents, factors, hearing, withdrawals
 from api.rest.body import build
 from api.rest.routes import ENDPOINTS
 from domain.approval.commands import ExpireProposal, Propose
@@ -15,6 +15,7 @@ from domain.cashier.commands import PaySession
 from domain.channel.commands import ReportUnknownNumber
 from domain.commands import COMMANDS
 from domain.member.binding import ClaimBinding, RecordBinding
+from domain.member.hooking import StopEndpoint
 from domain.member.staffing import AppointOperator, DismissOperator
 from domain.payment.asking import ClaimAttempt, RecordAnswer, WithholdInstruction
 from domain.payment.forgetting import ForgetAgain
@@ -40,9 +41,9 @@ def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def test_every_command_of_the_domain_has_an_endpoint() -> None:
-    """But for those of outbox, banks, callbacks and timers, which nobody sends from outside; what a
-    payer chooses on a page of the cashier; what a command becomes that needs two persons, its end;
-    and who is appointed, at the machine."""
+    """But for those of outbox, banks, deliverer, callbacks and timers, which nobody sends from
+    outside; what a payer chooses on a page of the cashier; what a command becomes that needs two
+    persons, its end; and who is appointed, at the machine."""
     ours = {
         ClaimAttempt,
         RecordAnswer,
@@ -58,6 +59,7 @@ def test_every_command_of_the_domain_has_an_endpoint() -> None:
         ReachScan,
         RecordMatches,
         ReleaseReserve,
+        StopEndpoint,
     }
     ours |= {Propose, ExpireProposal, AppointOperator, DismissOperator}
     assert {endpoint.command for endpoint in ENDPOINTS} == set(COMMANDS) - ours
@@ -100,6 +102,8 @@ def test_every_operation_says_what_it_takes_and_answers(document: dict[str, Any]
         content = operation["responses"][accepted[0]]["content"]["application/json"]
         if name == withdrawals.NAME:
             assert content["example"] == withdrawals.EXAMPLE
+        elif name in hearing.EXAMPLES:
+            assert content["example"] == hearing.EXAMPLES[name]
         elif name in documents.OPERATIONS:
             assert content["example"] == documents.OPERATIONS[name][1]
         elif name in factors.OPERATIONS:
