@@ -24,6 +24,7 @@ from benchmarks.payments.wire import Client, post
 from domain.clearing.commands import OpenBooks
 from domain.kernel import Command, Request, shanghai_date
 from domain.ledger.ledger import utc_us
+from domain.member.agreement import STANDARD
 from domain.member.commands import RegisterMember
 from domain.money import FeeRule
 
@@ -142,10 +143,11 @@ def prepared(url: str, shops: int) -> tuple[str, str]:
         commands: list[Command] = [
             OpenBooks(shanghai_date(utc_us())),
             RegisterMember(BUYER, "personal", "buyer"),
-            RegisterMember(SHOP, "enterprise", "shop", fee, "T+1"),
+            RegisterMember(SHOP, "enterprise", "shop", fee, "T+1", agreement=STANDARD),
         ]
         commands += [
-            RegisterMember(f"{SHOP}{one}", "enterprise", "shop", fee, "T+1") for one in range(shops)
+            RegisterMember(f"{SHOP}{one}", "enterprise", "shop", fee, "T+1", agreement=STANDARD)
+            for one in range(shops)
         ]
         requests = [
             Request(f"bench-{number}", utc_us(), "system:bench", one)

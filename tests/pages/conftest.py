@@ -24,6 +24,7 @@ from benchmarks.drills.served import running
 from domain.clearing.commands import OpenBooks
 from domain.kernel import Request, shanghai_date
 from domain.ledger.ledger import utc_us
+from tests.shops import USUAL_JSON
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 PHONE = {"width": 360, "height": 720}
@@ -55,7 +56,11 @@ class Shop:
 
     def open_market(self) -> None:
         for member_id, name in (("SQUIRRELS", "三只松鼠"), ("TEA", "龙井茶庄")):
-            terms = {"fee_rule": {"rate_bps": 60}, "settlement_cycle": "T+1"}
+            terms = {
+                "fee_rule": {"rate_bps": 60},
+                "settlement_cycle": "T+1",
+                "agreement": USUAL_JSON,
+            }
             body = {"member_id": member_id, "kind": "enterprise", "name": name, **terms}
             self.post("/v1/members", body)
         self.post("/v1/members", {"member_id": "ann", "kind": "personal", "name": "Ann"})

@@ -14,13 +14,14 @@ from domain.settlement.reserving import (
     ReturnDeposit,
     TakeDeposit,
 )
+from tests.shops import shop
 
 KEPT = "KEPTSHOP"
 
 
 def reserves(told: Any) -> None:
     first = told.day
-    told.do(members.RegisterMember(KEPT, "enterprise", "留款店", FeeRule(60), "T+1"))
+    told.do(shop(KEPT, "留款店", FeeRule(60), "T+1"))
     terms = members.SetSettlementTerms(KEPT, first, "weekly:mon:D", None, 500, 1_000, 5)
     told.do(terms)
     for order, fen in (("K1", 10_000), ("K2", 3_000)):

@@ -17,6 +17,7 @@ from domain.settlement.reserving import (
 from domain.transaction.commands import ConfirmReceipt
 from tests.api.graphql.conftest import TEA, Books
 from tests.examples import BUYER, BUYER_NAME, CHECKER, MERCHANT, MERCHANT_NAME, PAY_DAY
+from tests.shops import shop
 
 DAY = timedelta(days=1)
 IN_A_WEEK = PAY_DAY + 7 * DAY
@@ -32,8 +33,8 @@ def written(books: Books) -> Books:
     books.do(
         OpenBooks(PAY_DAY),
         RegisterMember(BUYER, "personal", BUYER_NAME),
-        RegisterMember(MERCHANT, "enterprise", MERCHANT_NAME, FeeRule(60), "T+1"),
-        RegisterMember(TEA, "enterprise", "茶叶店", FeeRule(60), "D+1"),
+        shop(MERCHANT, MERCHANT_NAME, FeeRule(60), "T+1"),
+        shop(TEA, "茶叶店", FeeRule(60), "D+1"),
         SetSettlementTerms(MERCHANT, PAY_DAY, "weekly:thu", None, 100, 1_000, 7),
         SetSettlementTerms(TEA, PAY_DAY, "D+1", None, 0, 2_000, 1),
     )

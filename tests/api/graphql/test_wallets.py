@@ -26,6 +26,7 @@ from tests.examples import (
     PAY_DAY,
     PROOF,
 )
+from tests.shops import shop
 
 DAY = date(2019, 12, 31)
 QUERY = f"""{{ wallet(memberId: "{BUYER}") {{ class balance {{ minor }} available {{ minor }}
@@ -38,7 +39,7 @@ def written(books: Books, day: date) -> None:
     """Two members of one person, money in both wallets."""
     books.day = day
     books.do(OpenBooks(day))
-    books.do(RegisterMember(MERCHANT, "enterprise", "nuts", FeeRule(60), "T+1"))
+    books.do(shop(MERCHANT, "nuts", FeeRule(60), "T+1"))
     for who in (BUYER, FRIEND):
         books.do(RegisterMember(who, "personal", BUYER_NAME))
         books.do(RechargeWallet(f"W{who}", who, "JD_PAY", 900_000))

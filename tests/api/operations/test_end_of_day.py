@@ -61,7 +61,7 @@ def test_a_reserve_hindered_by_a_freeze_is_listed_and_goes_on_when_it_is_lifted(
             desk,
             OpenBooks(OPENED),
             RegisterMember("ANN", "personal", "Ann"),
-            RegisterMember("SHOP", "enterprise", "Shop", FeeRule(60), "T+1"),
+            shop("SHOP", "Shop", FeeRule(60), "T+1"),
             SetSettlementTerms("SHOP", OPENED, "T+1", None, UNSET, 1_000, 2),
             Checkout("1", "ANN", (OrderLine("SHOP", 10_000, "nuts"),)),
             PayOrder("P1", "1", "JD_PAY"),

@@ -31,6 +31,7 @@ from tests.days import right
 from tests.domain.settlement.test_withdrawn import all_explained
 from tests.domain.withdrawing import SHORT, WALLET, recharge
 from tests.examples import BUYER, BUYER_NAME, FRIEND, MERCHANT, MERCHANT_NAME, PAY_DAY
+from tests.shops import shop
 
 ENDS = PAY_DAY + timedelta(days=3)
 AMOUNT = 5_000
@@ -75,7 +76,7 @@ class Told:
 
     def __init__(self) -> None:
         self.books = fresh()
-        self.books.do(RegisterMember(MERCHANT, "enterprise", MERCHANT_NAME, None, "T+1"))
+        self.books.do(shop(MERCHANT, MERCHANT_NAME, None, "T+1"))
         self.count = 0
         self.payments: list[str] = []
         self.deductions: list[str] = []
