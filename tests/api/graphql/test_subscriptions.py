@@ -19,7 +19,7 @@ from domain.payment.commands import RecordOutcome
 from tests.api.graphql.conftest import STAFF, TEA, Books
 from tests.api.graphql.listening import Client, Event, Wire, listen
 from tests.examples import BUYER, MERCHANT, PAY_DAY, SUBJECT
-from tests.shops import shop
+from tests.shops import shop as merchant
 
 OF = "subscription ($m: ID, $after: BigInt) "
 OF_MERCHANT = OF + "{ transactionChanged(merchantId: $m, after: $after) { id state } }"
@@ -34,8 +34,8 @@ def shop(own_books: Books) -> Books:
     own_books.do(
         OpenBooks(PAY_DAY),
         RegisterMember(BUYER, "personal", "Xiao Ming"),
-        shop(MERCHANT, "Squirrels", FeeRule(60), "T+1"),
-        shop(TEA, "茶叶店", FeeRule(100, 5), "D+1"),
+        merchant(MERCHANT, "Squirrels", FeeRule(60), "T+1"),
+        merchant(TEA, "茶叶店", FeeRule(100, 5), "D+1"),
         *(AppointOperator(one, office) for one, office in STAFF.items()),
         AddOperator(MERCHANT, "LIAO", "owner"),
         AddOperator(MERCHANT, "ZHANG", "finance"),
