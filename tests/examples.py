@@ -17,13 +17,11 @@ from domain.accounting.rules import refund as refund_rules
 from domain.accounting.rules import reserve as reserve_rules
 from domain.accounting.rules import suspense as suspense_rules
 from domain.accounting.rules import withdrawal as withdrawal_rules
-from domain.approval import approval
-from domain.cashier import session
 from domain.channel import channel
 from domain.clearing import day
 from domain.events import NAMES
 from domain.kernel import DAY_US, Fact, Recorded
-from domain.member import agreement, api_access, card, certificate, member, staff, webhook
+from domain.member import agreement, api_access, member, staff
 from domain.member.agreement import STANDARD
 from domain.member.terms import Consent
 from domain.money import FeeRule
@@ -44,19 +42,19 @@ from domain.payment.asked import Destination
 from domain.payment.plan import Leg, Share
 from domain.settlement import batch, carry, published
 from domain.transaction import refund, transaction
-from tests import authority_examples
+from tests import authority_examples, member_examples
+from tests.member_examples import BUYER, CARD, DIGEST, HOLDER, ORDER_NO, PAID_AT, PARTICULARS
 
 MERCHANT, MERCHANT_NAME = "SQUIRRELS", "三只松鼠旗舰店"
-BUYER, BUYER_NAME = "LILEI", "李雷"
+BUYER_NAME = "李雷"
 FRIEND = "HANMEIMEI"
-ORDER_NO, PAYMENT_NO, REFUND_NO, TRANSFER_NO = "JD1001", "P1001", "R1001", "X1001"
+PAYMENT_NO, REFUND_NO, TRANSFER_NO = "P1001", "R1001", "X1001"
 TRANSACTION_ID = f"{MERCHANT}-{ORDER_NO}"
 SUBJECT = "每日坚果 750g"
 CHANNEL, PAYOUT_CHANNEL = "JD_PAY", "BANK_TRANSFER"
 
 PAY_DAY, RELEASE_DAY, SETTLE_DAY = date(2010, 12, 1), date(2010, 12, 8), date(2010, 12, 9)
 RESERVE_DAY = date(2011, 1, 7)  # 30 days after the release.
-PAID_AT = 1_291_168_800_000_000  # 2010-12-01T10:00:00+08:00
 CONFIRM_BY = PAID_AT + 7 * DAY_US
 SETTLED_AT = PAID_AT + 8 * DAY_US
 
@@ -65,9 +63,7 @@ FEE_RULE = FeeRule(60)
 CONSENT = Consent("ZHANG", PAY_DAY, "FEE-2010-7")
 BATCH_ID = f"{MERCHANT}-{RELEASE_DAY}"
 PAYOUT_NO, RETRY_NO = f"payout-{BATCH_ID}-1", f"payout-{BATCH_ID}-2"
-DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 REFERENCE = f"transaction-{TRANSACTION_ID}#2"
-CARD, PARTICULARS, HOLDER = "ca" * 16, "9a" * 16, "0d" * 16  # Tokens of the vault.
 CUSTOMER, PROOF = "c5" * 16, "7e" * 16
 TO_CARD = Destination(CARD, PARTICULARS, "7894")
 MAKER, CHECKER = "operator:lin", "operator:zhao"
@@ -97,33 +93,7 @@ EXAMPLES: dict[str, Fact] = {
         PAY_DAY, 2, ("police", "telecom", "bank_card"), HOLDER, PARTICULARS, CUSTOMER
     ),
     "member.forgotten.1": member.Forgotten(PAY_DAY, 10, "asked by the member"),
-    "webhook.endpoint_added.1": webhook.EndpointAdded(
-        "shop", "https://squirrels.example/hooks", ("payment.succeeded", "refund.succeeded"), 1
-    ),
-    "webhook.endpoint_changed.1": webhook.EndpointChanged(
-        "shop", "https://squirrels.example/events", ()
-    ),
-    "webhook.secret_rotated.1": webhook.SecretRotated("shop", 2, 1, PAID_AT + 86_400_000_000),
-    "webhook.paused.1": webhook.Paused("shop", "tries", 42),
-    "webhook.resumed.1": webhook.Resumed("shop"),
-    "webhook.endpoint_removed.1": webhook.EndpointRemoved("shop"),
-    "webhook.redelivery_asked.1": webhook.RedeliveryAsked("shop", 41, 42),
-    "webhook.pinged.1": webhook.Pinged("shop"),
-    "card.binding_requested.1": card.BindingRequested(
-        1, "personal", CARD, PARTICULARS, HOLDER, "7894", "", ""
-    ),
-    "card.attempted.1": card.Attempted(1, 1, "sign", PAID_AT + 60_000_000),
-    "card.unanswered.1": card.Unanswered(1, 1, "no_answer", PAID_AT + 5_000_000),
-    "card.code_sent.1": card.CodeSent(1, "ICBC", "DEBIT", PAID_AT + 300_000_000),
-    "card.code_given.1": card.CodeGiven(1, 1, "c0" * 16),
-    "card.code_wrong.1": card.CodeWrong(1, 2),
-    "card.bound.1": card.Bound(1, CARD, "ICBC20101201000001", 0),
-    "card.binding_refused.1": card.BindingRefused(1, "NAME_WRONG"),
-    "card.default_set.1": card.DefaultSet(CARD),
-    "card.unbound.1": card.Unbound(1, CARD, "lost"),
-    "card.ended.1": card.Ended(1),
-    "certificate.registered.1": certificate.Registered(DIGEST, "ed25519"),
-    "certificate.revoked.1": certificate.Revoked(DIGEST, "the key was lost"),
+    **member_examples.EXAMPLES,
     "account.opened.1": account.Opened(f"2241.04.{MERCHANT}", "2241.04", MERCHANT, "CNY"),
     "account.posted.1": account.Posted(PAY_DAY, (account.PostedLine(REFERENCE, 0, AMOUNT),)),
     "account.held.1": account.Held(PAYOUT_NO, NET, "payout came back"),
@@ -395,24 +365,6 @@ EXAMPLES: dict[str, Fact] = {
     ),
     "channel.maintenance_withdrawn.1": channel.MaintenanceWithdrawn(1, "done early"),
     **authority_examples.EXAMPLES,
-    "approval.proposed.1": approval.Proposed(
-        "payout_retry",
-        PAYOUT_NO,
-        f'{{"batch_id":"{BATCH_ID}","payout_no":"{PAYOUT_NO}"}}',
-        "staff:lin",
-        SETTLED_AT + 3 * DAY_US,
-        "",
-        None,
-    ),
-    "approval.approved.1": approval.Approved("staff:zhao"),
-    "approval.refused.1": approval.TurnedDown("staff:zhao", "the account is not verified"),
-    "approval.withdrawn.1": approval.Withdrawn(),
-    "approval.expired.1": approval.Expired(),
-    "cashier.opened.1": session.Opened(
-        "order", ORDER_NO, BUYER, 10_000, "https://shop.example/orders/JD1001", PAID_AT
-    ),
-    "cashier.attempted.1": session.Attempted(1, "S1001-1", "JD_PAY", (), 10_000),
-    "cashier.cancelled.1": session.Cancelled("the shop has closed"),
     "channel.unknown_number_reported.1": channel.UnknownNumberReported(
         1, "pay-P9999", "payment", "succeeded", "JD20101201000009", 8_900
     ),

@@ -3,7 +3,7 @@
 import re
 
 from domain.cashier import session
-from domain.cashier.session import LONGEST_NO, Attempted, Opened
+from domain.cashier.session import LONGEST_NO, Choice, Opened, Wish
 from domain.fields import checked_member_id, checked_number, checked_reason
 from domain.kernel import Command, Stream, Unit, iso_time
 from domain.member import member
@@ -55,32 +55,31 @@ def open_session(unit: Unit, command: OpenSession) -> dict[str, object]:
         raise Refused(Code.REQUEST_INVALID, "return_url", "an address with http or https")
     if bool(command.order_no) == bool(command.member_id):
         raise Refused(Code.REQUEST_INVALID, "order_no", "an order, or a member: one of them")
-    opened = _for_order(unit, command) if command.order_no else _for_wallet(unit, command)
+    wish = _for_order(unit, command) if command.order_no else _for_wallet(unit, command)
     stream = session.stream(number)
-    facts = session.open_for(unit.load(stream), opened, unit.at_us, command.seconds)
+    facts = session.open_for(unit.load(stream), wish, unit.at_us, command.seconds)
     unit.record(stream, facts)
     kept = session.needed(unit.load(stream))
     return {"session_no": number, "expires_at": iso_time(kept.expires_us)}
 
 
-def _for_order(unit: Unit, command: OpenSession) -> Opened:
+def _for_order(unit: Unit, command: OpenSession) -> Wish:
     if command.amount_fen is not None:
         raise Refused(Code.REQUEST_INVALID, "amount_fen", "an order has its own")
     state = unit.load(order.stream(checked_number(command.order_no, "order_no")))
     placed = order.needed(state)
     if state.status in ("paid", "closed") and not unit.version(session.stream(command.session_no)):
         raise Refused(Code.ORDER_NOT_PAYABLE, "order_no", f"it is {state.status}")
-    return Opened(
+    return Wish(
         purpose="order",
         reference=command.order_no,
         payer=placed.buyer,
         amount_fen=placed.total_fen,
         return_url=command.return_url,
-        expires_us=0,
     )
 
 
-def _for_wallet(unit: Unit, command: OpenSession) -> Opened:
+def _for_wallet(unit: Unit, command: OpenSession) -> Wish:
     owner = unit.load(member.stream(checked_member_id(command.member_id)))
     if owner.kind is None:
         raise Refused(Code.MEMBER_NOT_FOUND, "member_id", command.member_id)
@@ -88,13 +87,12 @@ def _for_wallet(unit: Unit, command: OpenSession) -> Opened:
         raise Refused(Code.MEMBER_KIND_WRONG, "member_id", "only personal members have a wallet")
     if command.amount_fen is not None:
         fen(command.amount_fen, "amount_fen")
-    return Opened(
+    return Wish(
         purpose="recharge",
         reference=command.member_id,
         payer=command.member_id,
         amount_fen=command.amount_fen,
         return_url=command.return_url,
-        expires_us=0,
     )
 
 
@@ -105,23 +103,18 @@ def pay_session(unit: Unit, command: PaySession) -> dict[str, object]:
     stream = session.stream(number)
     state = unit.load(stream)
     opened = session.needed(state)
-    payment_no = session.payment_no(number, command.attempt)
-    wanted = Attempted(
-        attempt=command.attempt,
-        payment_no=payment_no,
-        method=command.method,
-        legs=command.legs,
-        amount_fen=_amount(opened, command.amount_fen),
-    )
+    choice = Choice(command.method, command.legs, _amount(opened, command.amount_fen))
     for method in (*filter(None, [command.method]), *(leg.method for leg in command.legs)):
         code = PAYMENT_CODES.get(method)
         if code is not None and not code.proved_there:
             detail = "who has the link has not proved to be its owner"
             raise Refused(Code.METHOD_UNKNOWN, "method", detail)
-    facts = session.attempt(state, wanted, unit.at_us, ended=_has_ended(unit, state))
+    ended = _has_ended(unit, state)
+    facts = session.attempt(state, number, command.attempt, choice, unit.at_us, ended=ended)
     unit.record(stream, facts)
+    payment_no = session.payment_no(number, command.attempt)
     if facts:
-        _start(unit, opened, wanted)
+        _start(unit, opened, payment_no, choice)
     return {"session_no": number, "attempt": command.attempt, "payment_no": payment_no}
 
 
@@ -143,15 +136,13 @@ def _has_ended(unit: Unit, state: session.State) -> bool:
     return unit.load(paid).status in ENDED
 
 
-def _start(unit: Unit, opened: Opened, wanted: Attempted) -> None:
+def _start(unit: Unit, opened: Opened, payment_no: str, choice: Choice) -> None:
     if opened.purpose == "order":
-        pay = PayOrder(wanted.payment_no, opened.reference, wanted.method, wanted.legs)
-        pay_order(unit, pay)
+        pay_order(unit, PayOrder(payment_no, opened.reference, choice.method, choice.legs))
         return
-    if wanted.legs:
+    if choice.legs:
         raise Refused(Code.LEGS_INVALID, "legs", "a wallet is filled by one method")
-    amount_fen = wanted.amount_fen
-    recharge = RechargeWallet(wanted.payment_no, opened.reference, wanted.method, amount_fen)
+    recharge = RechargeWallet(payment_no, opened.reference, choice.method, choice.amount_fen)
     recharge_wallet(unit, recharge)
 
 

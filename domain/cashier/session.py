@@ -10,7 +10,7 @@ the session's time is over. A page that was loaded before names an attempt that 
 a second click, another tab nor a page from the history can pay twice.
 """
 
-from typing import Literal, assert_never
+from typing import Literal, NamedTuple, assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -57,6 +57,24 @@ class Cancelled(Fact, frozen=True):
 Event = Opened | Attempted | Cancelled
 
 
+class Wish(NamedTuple):
+    """What a session is to be opened for; the fields are those of `Opened`."""
+
+    purpose: Purpose
+    reference: str
+    payer: str
+    amount_fen: int | None
+    return_url: str
+
+
+class Choice(NamedTuple):
+    """How a payer wants to pay; the fields are those of `Attempted`."""
+
+    method: str
+    legs: tuple[LegAsked, ...]
+    amount_fen: int
+
+
 class State(Struct, frozen=True, gc=False):
     """`last` is the newest attempt; `attempts` how many there were."""
 
@@ -81,21 +99,24 @@ def payment_no(session_no: str, attempt: int) -> str:
     return f"{session_no}-{attempt}"
 
 
-def open_for(state: State, wanted: Opened, at_us: int, seconds: int) -> list[Event]:
-    """Open a session for so many seconds; `wanted` without its end. The same again returns [].
+def open_for(state: State, wish: Wish, at_us: int, seconds: int) -> list[Event]:
+    """Open a session for so many seconds. The same again returns [].
 
     Raises SESSION_EXISTS, REQUEST_INVALID for a time that is too short or too long.
     """
+    wanted = Opened(*wish, expires_us=at_us + seconds * MICROSECONDS)
     if state.opened is not None:
-        if replace(state.opened, expires_us=0) == replace(wanted, expires_us=0):
+        if replace(wanted, expires_us=state.opened.expires_us) == state.opened:
             return []
         raise Refused(Code.SESSION_EXISTS, "session_no")
     if not LEAST_S <= seconds <= MOST_S:
         raise Refused(Code.REQUEST_INVALID, "seconds", f"{LEAST_S} to {MOST_S}")
-    return [replace(wanted, expires_us=at_us + seconds * MICROSECONDS)]
+    return [wanted]
 
 
-def attempt(state: State, wanted: Attempted, at_us: int, *, ended: bool) -> list[Event]:
+def attempt(
+    state: State, session_no: str, number: int, choice: Choice, at_us: int, *, ended: bool
+) -> list[Event]:
     """The payer's choice. `ended`: the last attempt's payment is over without money. The same
     attempt again returns [].
 
@@ -103,17 +124,18 @@ def attempt(state: State, wanted: Attempted, at_us: int, *, ended: bool) -> list
     that was made before with another choice.
     """
     needed(state)
-    if state.last is not None and wanted.attempt == state.attempts:
+    wanted = Attempted(number, payment_no(session_no, number), *choice)
+    if state.last is not None and number == state.attempts:
         if wanted == state.last:
             return []
         raise Refused(Code.SESSION_STATE_WRONG, "attempt", "this attempt was made otherwise before")
-    if wanted.attempt != state.attempts + 1:
+    if number != state.attempts + 1:
         detail = f"attempt {state.attempts + 1} comes next: the page is an old one"
         raise Refused(Code.SESSION_STATE_WRONG, "attempt", detail)
     refuse_over(state, at_us)
     if state.last is not None and not ended:
         raise Refused(Code.PAYMENT_IN_PROGRESS, "attempt", f"payment {state.last.payment_no}")
-    if wanted.attempt > MOST_ATTEMPTS:
+    if number > MOST_ATTEMPTS:
         raise Refused(Code.SESSION_OVER, "attempt", f"{MOST_ATTEMPTS} attempts were made")
     return [wanted]
 
