@@ -23,6 +23,7 @@ from api.http.keys import Caller
 from api.http.parameters import parameters
 from api.operations.webhooks import deliveries
 from api.rest.openapi import every_problem, path_parameters
+from api.rest.shapes import MEMBER
 from domain.fields import checked_member_id, checked_number
 from domain.kernel import iso_time
 from domain.member.webhook import KINDS, PING
@@ -225,7 +226,11 @@ def _of_events() -> dict[str, Any]:
         _parameter("after", _whole(0, 2**53), 0),
         _parameter("limit", _whole(1, MOST), USUAL),
         _parameter("kinds", {"type": "string", "enum": [*KINDS, PING]}, "payment.succeeded"),
-        _parameter("member_id", {"type": "string", "pattern": "^[A-Za-z0-9_]{1,32}$"}, "SQUIRRELS"),
+        {
+            **_parameter("member_id", MEMBER, "SQUIRRELS"),
+            "required": True,
+            "description": "whose events; a merchant's key may leave it out, they are its own",
+        },
     ]
     return _described(given, EXAMPLES[f"GET {EVENTS}"], "The events, in order of their positions")
 

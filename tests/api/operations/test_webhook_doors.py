@@ -2,6 +2,7 @@
 
 import socket
 
+import msgspec
 import pytest
 
 from api.operations.webhooks import deliveries
@@ -231,3 +232,23 @@ def test_graphql_shows_an_endpoint_and_its_attempts(hooks: Hooks) -> None:
         assert foreign["data"]["webhookEndpoints"] == []
         figures = hooks.server.send("GET", "/metrics").text
         assert "zhangfang_webhook_waiting 1.0" in figures
+
+
+def test_a_secret_is_shown_once(hooks: Hooks) -> None:
+    """A repeated request gets the same answer, but for the secret: receipts never held it."""
+    body = {"endpoint_id": "shop", "url": "https://shop.example/hooks"}
+    first = hooks.server.ok("POST", HOOKS, body, role="merchant", key="add")
+    assert first["result"]["secret"].startswith("whsec_")
+    again = hooks.server.ok("POST", HOOKS, body, role="merchant", key="add")
+    assert again["replayed"]
+    assert again["result"] == {k: v for k, v in first["result"].items() if k != "secret"}
+    other = hooks.server.ok("POST", HOOKS, body, role="merchant", key="add-again")
+    assert "secret" not in other["result"], "a wish that changed nothing"
+    shown = hooks.server.send("GET", HOOKS, role="merchant").text
+    secret = first["result"]["secret"].encode()
+    assert "whsec_" not in shown
+    for recorded in hooks.server.context.ledger.facts(0, 500):
+        assert b"whsec_" not in msgspec.json.encode(recorded.fact)
+    with hooks.server.context.engine.connect() as view:
+        for (outcome,) in view.exec_driver_sql("SELECT outcome FROM receipts"):
+            assert secret not in bytes(outcome)
