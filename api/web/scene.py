@@ -10,7 +10,7 @@ The same for every device that has the session open: a page holds nothing of its
 from typing import Literal, NamedTuple
 
 from domain.cashier import session
-from domain.cashier.methods import Method, methods
+from domain.cashier.methods import Method, Part, methods
 from domain.kernel import States
 from domain.member import member
 from domain.order import order
@@ -68,7 +68,7 @@ def scene(states: States, session_no: str, at_us: int) -> Scene:
     if kind == "choose":
         mode = "INSTANT_PURCHASE" if placed and _is_instant(placed) else "ESCROW_PURCHASE"
         product = PRODUCTS[mode if opened.purpose == "order" else "RECHARGE"]
-        offered = methods(states, product, amount_fen or 1, at_us)
+        offered = methods(states, product, _parts(placed), amount_fen or 1, at_us)
     return Scene(
         session_no=session_no,
         kind=kind,
@@ -84,6 +84,12 @@ def scene(states: States, session_no: str, at_us: int) -> Scene:
         code=code,
         failed=last is not None and last.status in _FAILED,
     )
+
+
+def _parts(state: order.State | None) -> list[Part]:
+    if state is None or state.placed is None:
+        return []
+    return [Part(one.merchant, one.amount_fen) for one in state.placed.lines]
 
 
 def _is_instant(state: order.State) -> bool:

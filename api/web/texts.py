@@ -63,13 +63,15 @@ TEXTS: dict[str, tuple[str, str]] = {
     "no_channel_unavailable": ("该方式暂不可用", "this method is not available now"),
     "no_order_not_payable": ("订单已支付或已关闭", "the order is paid or closed"),
     "no_payment_in_progress": ("另一笔支付尚无结果", "another payment has no outcome yet"),
+    "no_agreement_missing": ("商户未开通该方式", "a shop does not take this method"),
+    "no_agreement_limit": ("超过商户的限额", "it is above what a shop takes by this method"),
     "no_session_over": ("本次收银已结束", "this session is over"),
     "no_other": ("请选择其他方式", "please choose another method"),
     "why_too_small": ("低于该方式的最低金额", "below what this method takes"),
     "why_too_large": ("超过该方式的限额", "above what this method takes"),
     "why_maintenance": ("维护中", "under maintenance"),
-    "why_wallet_too_small": ("余额不足", "not enough money in it"),
-    "why_wallet_frozen": ("钱包已冻结", "the wallet is frozen"),
+    "why_not_agreed": ("商户未开通", "a shop does not take it"),
+    "why_agreed_limit": ("超过商户的限额", "above what a shop takes by it"),
 }
 
 

@@ -332,3 +332,30 @@ def test_without_a_vault_there_is_no_cashier(market: Server, payer: Payer) -> No
         "ZHANGFANG_VAULT_KEY",
     )
     assert payer.get("/pay/S1").status_code == 404
+
+
+def test_what_a_merchant_has_not_signed_is_shown_with_its_reason(market: Server) -> None:
+    terms = {"products": ["ESCROW_PURCHASE"], "methods": [{"code": "JD_PAY", "most_fen": 5_000}]}
+    body = {
+        "member_id": "BOOKS",
+        "kind": "enterprise",
+        "name": "Books",
+        "fee_rule": {"rate_bps": 60},
+        "settlement_cycle": "T+1",
+        "agreement": terms,
+    }
+    market.ok("POST", "/v1/members", body)
+    for order_no, amount_fen in (("B1", 5_000), ("B2", 5_001)):
+        market.sell(order_no, "BOOKS", amount_fen)
+    page = Payer(market).follow(opened(market, "operator", order_no="B1")).text
+    assert re.findall(r'value="([A-Z_]+)" required( disabled)?', page) == [
+        ("WECHAT_PAY", " disabled"),
+        ("JD_PAY", ""),
+        ("CLOUD_QUICKPASS", " disabled"),
+    ]
+    assert page.count("商户未开通") == 2
+    second = Payer(market, "S2")
+    page = second.follow(opened(market, "operator", session_no="S2", order_no="B2")).text
+    assert "超过商户的限额" in page
+    told = second.choose(page, method="WECHAT_PAY").text  # Whatever the page allows.
+    assert 'role="alert"' in told and "商户未开通该方式" in told
