@@ -138,7 +138,7 @@ class Sender:
             return _read(response.status)
         except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
             return Outcome("not_connected")
-        except (*BROKEN, OSError):
+        except BROKEN:
             return Outcome("broken")
         finally:
             await connection.aclose()

@@ -33,6 +33,8 @@ BROKEN = (
     httpcore2.NetworkError,
     httpcore2.ProtocolError,
     httpcore2.ConnectionNotAvailable,
+    OSError,
+    AttributeError,  # The library's, of a socket that was closed while it connected.
 )
 # A compressed answer could be small outside and huge inside.
 ALWAYS = ((b"Accept-Encoding", b"identity"), (b"User-Agent", b"zhangfang"), (b"Accept", b"*/*"))
@@ -111,7 +113,7 @@ class Wire:
             return reply
         except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
             return self._lost(request, f"no connection: {_told(error)}", sent=False)
-        except (*BROKEN, OSError) as error:
+        except BROKEN as error:
             return self._lost(request, f"the connection broke: {_told(error)}")
         finally:
             if connection.is_idle():

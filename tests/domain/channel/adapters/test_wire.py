@@ -131,6 +131,21 @@ def test_a_full_channel_says_that_nothing_was_sent_and_slows_no_other() -> None:
     assert any("all 1 connections are busy" in str(answer.said) for answer in answers)
 
 
+@pytest.mark.parametrize(("channel", "side"), BOTH, ids=["signed", "wechat"])
+def test_a_socket_that_is_closed_while_it_connects(
+    channel: str, side: type[Scripted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library asks the socket for its address, and there is none any more."""
+
+    def gone(*_: object) -> None:
+        raise AttributeError("'NoneType' object has no attribute 'getpeername'")
+
+    monkeypatch.setattr("httpcore2._backends.anyio.AnyIOStream.get_extra_info", gone)
+    answer, _ = ask(side(Reply(500)), channel, sends(PAYMENT), **FAST)
+    assert isinstance(answer.said, Unknown)
+    assert answer.said.reason.startswith("the connection broke")
+
+
 def test_connections_that_timed_out_are_given_back() -> None:
     async def story() -> Answer:
         quick = SignedSide(*(Silence() for _ in range(6)), Reply(500))
