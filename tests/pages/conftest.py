@@ -94,7 +94,7 @@ class Shop:
         return str(self.query(f'{{ order(no: "{order_no}") {{ state }} }}')["order"]["state"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Its loop runs in this thread: no other test may find it.
 def browser() -> Iterator[Browser]:
     found = next((path for name in NAMES if (path := shutil.which(name))), None)
     if found is None:
