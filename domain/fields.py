@@ -4,6 +4,7 @@ Each `checked_…` returns the value itself when it is right. Otherwise it raise
 names the field and the reason.
 """
 
+import ipaddress
 import re
 import unicodedata
 from datetime import datetime
@@ -18,6 +19,11 @@ LATEST_US = 4_102_415_999 * MICROSECONDS  # 2099-12-31 in Shanghai
 _is_member_id = re.compile(r"[A-Za-z0-9_]{1,32}", re.ASCII).fullmatch
 _is_moment = re.compile(
     r"20[0-9]{2}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+).fullmatch
+_is_url = re.compile(
+    r"https?://([A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[1-9][0-9]{0,4})?"
+    r"([/?#][!-\[\]-~]*)?",  # No backslash, which some take for a slash.
+    re.ASCII,
 ).fullmatch
 _digits = re.compile(r"(?<![0-9A-Za-z])[0-9](?:[ -]?[0-9])*[Xx]?(?![0-9A-Za-z])").findall
 _is_mobile = re.compile(r"(?:86)?1[3-9][0-9]{9}", re.ASCII).fullmatch
@@ -77,6 +83,20 @@ def is_luhn(digits: str) -> bool:
     """Whether the last digit of a card's number fits the others (ISO/IEC 7812-1)."""
     doubled = (sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
     return (sum(doubled) + sum(int(digit) for digit in digits[-1::-2])) % 10 == 0
+
+
+def is_web_address(text: object, longest: int) -> bool:
+    """Whether it is a URL of http or https with a host, and without user: of the characters that
+    may stand there, so that nobody who splits it later stumbles."""
+    found = _is_url(text) if isinstance(text, str) and len(text) <= longest else None
+    if found is None or int((found[2] or ":443")[1:]) > 65_535:
+        return False
+    if found[1].startswith("["):
+        try:
+            ipaddress.IPv6Address(found[1][1:-1])
+        except ValueError:
+            return False
+    return True
 
 
 def checked_instant(at_us: int, field: str = "at") -> int:

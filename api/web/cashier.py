@@ -21,15 +21,18 @@ from urllib.parse import parse_qsl
 import anyio.to_thread
 import segno
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from limits import parse
+from limits.strategies import FixedWindowRateLimiter
 from starlette.requests import Request as HttpRequest
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from api.context import AppContext
 from api.http.links import LABEL, Links
+from api.http.rates import Counters
 from api.web import returning
 from api.web.returning import Returns
-from api.web.scene import Scene, scene
+from api.web.scene import Scene, scene, usable
 from api.web.texts import Words, preferred
 from domain.cashier.commands import PaySession
 from domain.fields import checked_number
@@ -46,6 +49,8 @@ POLICY = (
 COOKIE, LANGUAGE = "zf_pay", "zf_lang"
 PAYER = "payer:cashier"
 MOST_BYTES = 4_096  # Of a form.
+ENDED = ("paid", "over")
+TRIES = parse("30/minute")  # Choices of one session; whoever has the link may send them.
 _environment = Environment(
     loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
 )
@@ -74,6 +79,7 @@ class Cashier:
         self._context = context
         self._links = links
         self._returns = returns
+        self._tries = FixedWindowRateLimiter(Counters())
 
     async def open(self, request: HttpRequest) -> Response:
         """The link: it opens its session on this device, and is out of the address then."""
@@ -102,10 +108,16 @@ class Cashier:
         if not self._is_let_in(request, session_no):
             return _page("link.html", _words(request), status=403)
         form = await _form(request)
-        attempt = int(form["attempt"]) if form.get("attempt", "").isdigit() else 0
-        nonce = form.get("page", "")
+        attempt, nonce = _counted(form.get("attempt", "")), form.get("page", "")
         if not self._links.sent(session_no, attempt, nonce, form.get("token", "")):
             return _on(session_no, "old_page")
+        if not self._tries.hit(TRIES, session_no):
+            return _on(session_no, "slow")
+        found = await self._found(session_no)
+        if found.kind in ("paid", "over"):
+            return _on(session_no)
+        if found.kind == "choose" and form.get("method") not in usable(found):
+            return _on(session_no, "refused")  # Nothing that is kept for ever is needed to say so.
         try:
             command = PaySession(session_no, attempt, **_choice(form))
             number = f"cashier:{session_no}:{attempt}:{nonce}"
@@ -124,9 +136,7 @@ class Cashier:
         if not self._is_let_in(request, session_no):
             return _page("link.html", words, status=403)
         now_us, nonce = self._context.clock(), secrets.token_hex(8)
-        found = await anyio.to_thread.run_sync(
-            scene, self._context.ledger.state, session_no, now_us
-        )
+        found = await self._found(session_no)
         given: dict[str, Any] = {
             "scene": found,
             "page": nonce,  # A second click of this page is the same request.
@@ -135,13 +145,17 @@ class Cashier:
             "until": iso_time(found.expires_us)[:16].replace("T", " "),
             "note": request.query_params.get("note", ""),
             "why": request.query_params.get("why", ""),
-            "back": self._returns.address(found, now_us),
+            "back": self._returns.address(found, now_us) if found.kind in ENDED else "",
             "polls": found.kind in ("waiting", "unknown"),
         }
         answer = _page(template, words, **given)
         if request.query_params.get("lang"):
             answer.set_cookie(LANGUAGE, words.language, path="/pay", samesite="lax", httponly=True)
         return answer
+
+    async def _found(self, session_no: str) -> Scene:
+        states, now_us = self._context.ledger.state, self._context.clock()
+        return await anyio.to_thread.run_sync(scene, states, session_no, now_us)
 
     def _is_let_in(self, request: HttpRequest, session_no: str) -> bool:
         try:
@@ -183,6 +197,11 @@ async def _form(request: HttpRequest) -> dict[str, str]:
         return dict(parse_qsl(body.decode("ascii"), max_num_fields=20))
     except ValueError:
         raise Refused(Code.REQUEST_INVALID, "body", "a form is needed") from None
+
+
+def _counted(text: str) -> int:
+    """A small number, 0 for what is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 4 else 0
 
 
 def _choice(form: dict[str, str]) -> dict[str, Any]:

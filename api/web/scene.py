@@ -86,6 +86,11 @@ def scene(states: States, session_no: str, at_us: int) -> Scene:
     )
 
 
+def usable(found: Scene) -> set[str]:
+    """The methods that may be chosen."""
+    return {one.code for one in found.methods if not one.why}
+
+
 def _parts(state: order.State | None) -> list[Part]:
     if state is None or state.placed is None:
         return []

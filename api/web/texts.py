@@ -44,6 +44,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "页面已过期，下面是当前状态。",
         "That page was an old one. This is how things stand.",
     ),
+    "slow": ("操作过于频繁，请稍候。", "That was often. Please wait a moment."),
     "refused": ("无法支付：", "It cannot be paid this way: "),
     "link_wrong": ("链接无效", "This link is not valid"),
     "link_wrong_why": (

@@ -1,10 +1,8 @@
 """Commands of the cashier: open a session, pay by one of its methods, cancel it."""
 
-import re
-
 from domain.cashier import session
 from domain.cashier.session import LONGEST_NO, Choice, Opened, Wish
-from domain.fields import checked_member_id, checked_number, checked_reason
+from domain.fields import checked_member_id, checked_number, checked_reason, is_web_address
 from domain.kernel import Command, Stream, Unit, iso_time
 from domain.member import member
 from domain.money import fen
@@ -17,7 +15,7 @@ from domain.refusals import Code, Refused
 
 TWO_HOURS_S = 7200
 ENDED = frozenset({"declined", "sent_back", "kept"})  # Payments that leave the payer as it was.
-_is_url = re.compile(r"https?://[!-~]{1,400}", re.ASCII).fullmatch
+MAX_URL = 400
 
 
 class OpenSession(Command, frozen=True):
@@ -51,7 +49,7 @@ def open_session(unit: Unit, command: OpenSession) -> dict[str, object]:
     """Raises REQUEST_INVALID, SESSION_EXISTS, ORDER_NOT_FOUND, ORDER_NOT_PAYABLE,
     MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, AMOUNT_*."""
     number = checked_number(command.session_no, "session_no", longest=LONGEST_NO)
-    if command.return_url and not _is_url(command.return_url):
+    if command.return_url and not is_web_address(command.return_url, MAX_URL):
         raise Refused(Code.REQUEST_INVALID, "return_url", "an address with http or https")
     if bool(command.order_no) == bool(command.member_id):
         raise Refused(Code.REQUEST_INVALID, "order_no", "an order, or a member: one of them")

@@ -1,8 +1,6 @@
 """Commands about webhooks: a member's endpoints, their secrets, and what is to be sent again."""
 
-import re
-
-from domain.fields import checked_member_id, checked_number
+from domain.fields import checked_member_id, checked_number, is_web_address
 from domain.kernel import MICROSECONDS, Command, Stream, Unit
 from domain.member import member, webhook
 from domain.refusals import Code, Refused
@@ -10,11 +8,6 @@ from domain.refusals import Code, Refused
 MAX_URL = 400
 MAX_HOURS = 168  # A week in which two secrets sign.
 LONGEST_ID = 32
-_is_url = re.compile(
-    r"https?://([A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[1-9][0-9]{0,4})?"
-    r"([/?][!-\[\]-~]*)?",  # No backslash, which some take for a slash.
-    re.ASCII,
-).fullmatch
 
 
 class AddEndpoint(Command, frozen=True):
@@ -95,8 +88,7 @@ def checked_url(url: str, field: str = "url") -> str:
 
     Raises WEBHOOK_INVALID.
     """
-    found = _is_url(url) if isinstance(url, str) and len(url) <= MAX_URL else None
-    if found is None or int((found[2] or ":443")[1:]) > 65_535 or "#" in url:
+    if not is_web_address(url, MAX_URL) or "#" in url:
         detail = "an address as in https://shop.example/hooks is needed, without user or fragment"
         raise Refused(Code.WEBHOOK_INVALID, field, f"{detail}, up to {MAX_URL} long")
     return url

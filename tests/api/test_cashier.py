@@ -298,6 +298,11 @@ def test_who_may_open_a_session(market: Server, payer: Payer) -> None:
     [
         ({"return_url": "javascript:alert(1)"}, "request_invalid", "return_url"),
         ({"return_url": "https://x.example/\r\nSet-Cookie: a=b"}, "text_invalid", "return_url"),
+        ({"return_url": "https://[shop"}, "request_invalid", "return_url"),
+        ({"return_url": "https://shop.example]/"}, "request_invalid", "return_url"),
+        ({"return_url": "https://[1:2]/x"}, "request_invalid", "return_url"),
+        ({"return_url": "https://shop.example:99999/"}, "request_invalid", "return_url"),
+        ({"return_url": "https://a@b.example/"}, "request_invalid", "return_url"),
         ({"seconds": 59}, "request_invalid", "seconds"),
         ({"seconds": 86_401}, "request_invalid", "seconds"),
         ({"member_id": "xiaoming"}, "request_invalid", "order_no"),
@@ -358,4 +363,34 @@ def test_what_a_merchant_has_not_signed_is_shown_with_its_reason(market: Server)
     page = second.follow(opened(market, "operator", session_no="S2", order_no="B2")).text
     assert "超过商户的限额" in page
     told = second.choose(page, method="WECHAT_PAY").text  # Whatever the page allows.
-    assert 'role="alert"' in told and "商户未开通该方式" in told
+    assert 'role="alert"' in told
+    assert market.context.ledger.version(payment.stream("S2-1")) == 0
+
+
+@pytest.mark.parametrize("attempt", ["\u00b2", "-1", "1e3", "9" * 30, "", "\uff11", "0x1", " 1"])
+def test_an_attempt_that_is_no_number_is_an_old_page(
+    market: Server, payer: Payer, attempt: str
+) -> None:
+    page = payer.follow(opened(market)).text
+    assert "页面已过期" in payer.choose(page, method="JD_PAY", attempt=attempt).text
+
+
+def test_who_has_the_link_cannot_fill_the_ledger(market: Server, payer: Payer) -> None:
+    page = payer.follow(opened(market)).text
+    before = market.context.ledger.head()
+    for _ in range(3):  # What is not offered is refused without a receipt.
+        page = payer.choose(page, method="BANK_CARD").text
+    assert market.context.ledger.head() == before
+    told = [payer.choose(page, method="BANK_CARD").text for _ in range(30)]
+    assert "操作过于频繁" in told[-1] and "操作过于频繁" not in told[0]
+    market.sell("JD2")  # Another session is not held up by that.
+    second = Payer(market, "S2")
+    fresh = second.follow(opened(market, session_no="S2", order_no="JD2")).text
+    assert 'class="scene waiting"' in second.choose(fresh, method="JD_PAY").text
+
+
+def test_an_address_with_a_bracket_may_be_gone_back_to(market: Server, payer: Payer) -> None:
+    page = payer.follow(opened(market, seconds=60, return_url="http://[::1]:8080/o?a=1"))
+    assert page.status_code == 200
+    market.now_us += 61 * MICROSECONDS
+    assert "http://[::1]:8080/o?a=1&amp;session_no=S1" in payer.get().text

@@ -146,7 +146,8 @@ def test_an_address_is_taken_as_it_is_written(url: str) -> None:
      "https://shop.example:0/",
      "https://shop.example:65536/", "https://u@shop.example/", "https://shop.example/#a",
      "https://shop.example\\a", "https://商.example/",
-     "https://shop.example/\n", "https://[::1/"],
+     "https://shop.example/\n", "https://[::1/", "https://[1:2]/hooks", "https://[1.2.3.4]/",
+     "https://[..]/x", "https://[:::]/x"],
 )  # fmt: skip
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(Refused) as no:
