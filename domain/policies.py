@@ -32,6 +32,7 @@ from domain.payment.instruction import Answered, Declined, Outcome, Succeeded, U
 from domain.payment.spent import same_person, transfer_reversed
 from domain.settlement.commands import collect_cleared, payout_declined, payout_succeeded
 from domain.settlement.contradicted import payout_late, payout_returned
+from domain.settlement.reserving import terms_came
 from domain.settlement.withdrawn import (
     withdrawal_declined,
     withdrawal_late,
@@ -197,6 +198,7 @@ def payment_ends(
 POLICIES: tuple[tuple[type[Fact], Policy, str], ...] = (
     (member.Registered, open_member_accounts, "a member needs its accounts"),
     (member.Certified, same_person, "caps are counted over all accounts of one person"),
+    (member.SettlementTermsSet, terms_came, "what is payable needs a batch"),
     (channel.ChannelRegistered, open_channel_accounts, "a channel needs its accounts"),
     (instruction.Succeeded, outcome_finds_its_owner, "the channel did what was asked"),
     (instruction.Declined, outcome_finds_its_owner, "the channel will not do it"),

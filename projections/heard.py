@@ -13,11 +13,19 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
+from domain.accounting import deposit, reserve
+from domain.accounting.chart import (
+    MERCHANT_AVAILABLE,
+    MERCHANT_DEPOSIT,
+    MERCHANT_PENDING,
+    split_id,
+)
+from domain.authority import deduction
 from domain.clearing.split import merchant_of_batch
 from domain.kernel import Fact, Recorded, iso_time, key
 from domain.member import webhook
 from domain.order import order
-from domain.payment import withdrawal
+from domain.payment import suspense, withdrawal
 from domain.settlement import batch
 from domain.transaction import refund, transaction
 
@@ -241,6 +249,24 @@ def _payee(recorded: Recorded) -> str:
     return merchant_of_batch(batch.id_of(recorded.stream))
 
 
+def _reserver(recorded: Recorded) -> str:
+    return merchant_of_batch(reserve.id_of(recorded.stream))
+
+
+def _of_entry(*codes: str) -> Callable[[Recorded], str]:
+    """Whose account of these its entry moves; "" where it is nobody's: a person's wallet, or money
+    on its way."""
+
+    def owner(recorded: Recorded) -> str:
+        owned = (split_id(line.account) for line in recorded.fact.entry.lines)
+        return next((owner for code, owner in owned if code in codes), "")
+
+    return owner
+
+
+_own = _of_entry(MERCHANT_PENDING, MERCHANT_AVAILABLE)
+_deposit = _of_entry(MERCHANT_DEPOSIT)
+
 # Whose statement a fact moves, on the date of its entry: those of `merchant_statements.py`.
 MOVES: Mapping[type[Fact], Callable[[Recorded], str]] = {
     transaction.Paid: _seller,
@@ -250,6 +276,14 @@ MOVES: Mapping[type[Fact], Callable[[Recorded], str]] = {
     batch.Matured: _payee,
     batch.Instructed: _payee,
     batch.PayoutRetried: _payee,
+    batch.PayoutSucceeded: _own,
     batch.PayoutFailed: _payee,
     batch.PayoutReturned: _payee,
+    deduction.Asked: _own,
+    deduction.Failed: _own,
+    deduction.Returned: _own,
+    suspense.Opened: _own,
+    reserve.Released: _reserver,
+    deposit.Taken: _deposit,
+    deposit.Returned: _deposit,
 }

@@ -7,7 +7,12 @@ does not fall due. What becomes of a deduction is in `outcomes.py`.
 from datetime import date
 
 from domain.accounting import account
-from domain.accounting.chart import MERCHANT_PENDING, STOPPABLE_ACCOUNTS, split_id
+from domain.accounting.chart import (
+    MERCHANT_AVAILABLE,
+    MERCHANT_PENDING,
+    STOPPABLE_ACCOUNTS,
+    split_id,
+)
 from domain.accounting.rules.deduction import deduction_asked
 from domain.authority import deduction, order
 from domain.channel.channels import PAYOUT_CHANNEL
@@ -21,6 +26,7 @@ from domain.payment.commands import issue
 from domain.refusals import Code, Refused
 from domain.settlement import carry
 from domain.settlement.opening import open_next
+from domain.settlement.reserving import make_payable, taken_from_available
 
 
 class PlaceOrder(Command, frozen=True):
@@ -213,9 +219,13 @@ def _destination(command: DeductMoney) -> Destination:
 
 
 def carry_along(unit: Unit, reference: str, terms: order.Terms, by_fen: int) -> None:
-    """Pending money that leaves, or comes back, is in no batch: the merchant's carry says so, and
-    what is back has a batch to fall due in."""
+    """Merchants' money that leaves, or comes back, is in no batch: the carry says so. What is back
+    of pending money has a batch to fall due in; what is back of available money is payable."""
     code, merchant = split_id(terms.account)
+    if code == MERCHANT_AVAILABLE and by_fen < 0:
+        taken_from_available(unit, merchant, deduction.stream(reference), -by_fen)
+    elif code == MERCHANT_AVAILABLE:
+        make_payable(unit, merchant, deduction.stream(reference), by_fen)
     if code != MERCHANT_PENDING:
         return
     stream = carry.stream(merchant)

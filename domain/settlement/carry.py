@@ -7,8 +7,9 @@ Negative: a batch was negative and later ones must make up for it. Positive: a b
 all it was sealed for: refunds had taken the pending money since, a part of it is on hold, or it is
 more than the transfers of one batch can carry, or less than the merchant's least payout.
 
-Payable is what lies in the available account for a batch to pay: reserve that was released and
-deposits given back. Money of payouts that came back lies there too, and is paid by their retries.
+Payable is what lies in the available account for a batch to pay: reserve that was released,
+deposits given back, deductions that the bank did not pay or returned. Money of payouts that came
+back lies there too, and is paid by their retries.
 """
 
 from typing import assert_never
@@ -25,7 +26,8 @@ class Changed(Fact, frozen=True):
 
 
 class PayableChanged(Fact, frozen=True):
-    """`of` is what changed it: a reserve's or deposit's stream, a refund's fact, a batch's id."""
+    """`of` is what changed it: a reserve's, deposit's or deduction's stream, a refund's fact, a
+    batch's id, or its stream for a payout of it that no hold kept the money for."""
 
     of: str
     payable_fen: int

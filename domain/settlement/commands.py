@@ -222,10 +222,13 @@ def retry_payout(unit: Unit, command: RetryPayout) -> dict[str, object]:
         raise Refused(Code.ACCOUNT_CLOSED, "payout_no", detail)
     owner = account.stream(available)
     held = unit.load(owner)
-    if any(hold_id == payout.payout_no for hold_id, _ in held.holds):
+    kept = any(hold_id == payout.payout_no for hold_id, _ in held.holds)
+    if kept:
         unit.record(owner, account.release_hold(held, payout.payout_no))
     entry = rules.payout_instructed(unit.accounting_date, state.merchant, payout.amount_fen)
     unit.record(stream, batch.retry(state, command.batch_id, payout.payout_no, entry))
+    if not kept:
+        taken_from_available(unit, state.merchant, stream, payout.amount_fen)
     again = batch.replacement_of(unit.load(stream), payout.payout_no)
     _issue(unit, stream, state.merchant, again, payout.amount_fen)
     return _retried(command, again)

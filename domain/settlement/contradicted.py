@@ -12,6 +12,7 @@ from domain.payment.contradiction import Against
 from domain.settlement import batch
 from domain.settlement.commands import hold_returned
 from domain.settlement.payouts import PayoutStatus
+from domain.settlement.reserving import taken_from_available
 
 
 def _is(state: batch.State, payout_no: str, status: PayoutStatus) -> bool:
@@ -39,6 +40,8 @@ def payout_late(unit: Unit, against: Against) -> None:
     on, channel = unit.accounting_date, against.asked.channel
     entry = rules.payout_succeeded_late(on, channel, state.merchant, amount_fen)
     unit.record(stream, batch.payout_succeeded(state, payout_no, entry, "failed"))
+    if not mine_fen:
+        taken_from_available(unit, state.merchant, stream, amount_fen)
     ended(unit, against, "paid")
 
 

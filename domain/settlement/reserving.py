@@ -14,7 +14,7 @@ from domain.accounting.chart import (
 from domain.accounting.commands import open_accounts
 from domain.accounting.rules import reserve as rules
 from domain.fields import checked_member_id, checked_number, checked_reason
-from domain.kernel import Command, Unit
+from domain.kernel import Command, Reaction, Unit, shanghai_date
 from domain.member import member
 from domain.money import fen
 from domain.settlement import carry
@@ -87,16 +87,18 @@ def _release(
 
 
 def take_deposit(unit: Unit, command: TakeDeposit) -> dict[str, object]:
-    """Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, DEPOSIT_EXISTS, BALANCE_INSUFFICIENT, and what
-    else posting raises."""
+    """Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, DEPOSIT_EXISTS, TERMS_MISSING,
+    BALANCE_INSUFFICIENT, and what else posting raises."""
     number = checked_number(command.deposit_no, "deposit_no")
     merchant = checked_member_id(command.member_id)
     amount_fen = fen(command.amount_fen, "amount_fen")
     reason = checked_reason(command.reason)
-    member.need_enterprise(unit.load(member.stream(merchant)))
+    owner = unit.load(member.stream(merchant))
+    member.need_enterprise(owner)
     stream, source = deposit.stream(number), command.source
     state = unit.load(stream)
     if deposit.is_to_take(state, merchant, amount_fen, source):
+        owner.settlement_terms_on(shanghai_date(unit.at_us))  # A batch is to pay it, given back.
         open_accounts(unit, (MERCHANT_DEPOSIT,), merchant)
         taken = rules.deposit_taken if source == "available" else rules.deposit_paid_in
         entry = taken(unit.accounting_date, merchant, amount_fen)
@@ -129,13 +131,25 @@ def recovered_of(unit: Unit, merchant: str, amount_fen: int) -> int:
 
 
 def make_payable(unit: Unit, merchant: str, of: str, amount_fen: int) -> None:
-    """More of the available money is for a batch to pay; one is sure to come."""
+    """More of the available money is for a batch to pay; one is sure to come, now or with terms."""
     if not amount_fen:
         return
     stream = carry.stream(merchant)
     state = unit.load(stream)
     unit.record(stream, carry.make_payable(state, of, state.payable_fen + amount_fen))
-    open_next(unit, merchant)
+    _open_for_payable(unit, merchant)
+
+
+def terms_came(unit: Unit, reaction: Reaction[member.SettlementTermsSet, member.State]) -> None:
+    """What was payable while there were no terms to open a batch under has one now."""
+    _open_for_payable(unit, unit.load(reaction.stream).member_id)
+
+
+def _open_for_payable(unit: Unit, merchant: str) -> None:
+    """Older ledgers have deposits of merchants without terms: they are given back all the same."""
+    terms = unit.load(member.stream(merchant)).settlement_terms_in_force(shanghai_date(unit.at_us))
+    if terms is not None and unit.load(carry.stream(merchant)).payable_fen:
+        open_next(unit, merchant)
 
 
 def taken_from_available(unit: Unit, merchant: str, of: str, amount_fen: int) -> None:

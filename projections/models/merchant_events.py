@@ -77,8 +77,9 @@ def _say(delta: Delta, recorded: Recorded) -> None:
 
 def _move(delta: Delta, recorded: Recorded) -> None:
     entry = recorded.fact.entry
-    if entry is not None:
-        delta.moved.add((entry.date, MOVES[type(recorded.fact)](recorded)))
+    member = MOVES[type(recorded.fact)](recorded) if entry is not None else ""
+    if member:
+        delta.moved.add((entry.date, member))
 
 
 def _fold(delta: Delta, recorded: Recorded) -> None:

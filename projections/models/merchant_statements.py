@@ -8,7 +8,8 @@ The net position is what we owe the merchant less what it owes us: 2241.02 + 224
     refunds    the refund                        −         RefundCleared
     fees       the fee; minus what is given back −         Cleared, RefundCleared
     settled    the payouts; minus what failed    −         Instructed, PayoutRetried; PayoutFailed,
-               or came back to the merchant                PayoutReturned
+               or came back to the merchant                PayoutReturned; PayoutSucceeded of one
+                                                           that was declined before
                what an authority took, likewise            deduction.Asked; Failed, Returned; and a
                                                            suspense item of one paid late
     recovered  the debt a settlement took back   0         Matured
@@ -210,8 +211,9 @@ def _came_back(delta: Delta, recorded: Recorded) -> None:
     _add(delta, merchant, recorded, ("settled", -back_fen))
 
 
-def _deducted(delta: Delta, recorded: Recorded) -> None:
-    """What an authority takes is paid out for the merchant; what comes back is its own again."""
+def _taken(delta: Delta, recorded: Recorded) -> None:
+    """What an authority takes is paid out for the merchant; what comes back is its own again. So is
+    what a payout takes that was paid after it was declined; others took theirs when instructed."""
     taken: dict[str, int] = {}
     for line in recorded.fact.entry.lines:
         code, owner = split_id(line.account)
@@ -326,12 +328,13 @@ MODEL = ReadModel(
         batch.Matured: _matured,
         batch.Instructed: _instructed,
         batch.PayoutRetried: _paid_again,
+        batch.PayoutSucceeded: _taken,
         batch.PayoutFailed: _came_back,
         batch.PayoutReturned: _came_back,
-        deduction.Asked: _deducted,
-        deduction.Failed: _deducted,
-        deduction.Returned: _deducted,
-        suspense.Opened: _deducted,
+        deduction.Asked: _taken,
+        deduction.Failed: _taken,
+        deduction.Returned: _taken,
+        suspense.Opened: _taken,
         reserve.Released: _released,
         deposit.Taken: _deposited,
         deposit.Returned: _deposit_back,

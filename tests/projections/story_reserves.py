@@ -22,7 +22,8 @@ KEPT = "KEPTSHOP"
 def reserves(told: Any) -> None:
     first = told.day
     told.do(shop(KEPT, "留款店", FeeRule(60), "T+1"))
-    terms = members.SetSettlementTerms(KEPT, first, "weekly:mon:D", None, 500, 1_000, 5)
+    today = first + timedelta(days=2)  # By the clock, which went on while the books stayed open.
+    terms = members.SetSettlementTerms(KEPT, today, "weekly:mon:D", None, 500, 1_000, 5)
     told.do(terms)
     for order, fen in (("K1", 10_000), ("K2", 3_000)):
         told.sell(order, (KEPT, fen))

@@ -5,9 +5,15 @@ from typing import Any
 
 import pytest
 
-from domain.accounting.commands import CloseAccount
+from domain.accounting import deposit as deposits
+from domain.accounting.chart import MERCHANT_DEPOSIT
+from domain.accounting.commands import CloseAccount, open_accounts
 from domain.accounting.reserve import released_on
+from domain.accounting.rules.reserve import deposit_paid_in
+from domain.kernel import Unit
 from domain.ledger.capacity import DEPOSIT_SHARES
+from domain.member.commands import SetSettlementTerms
+from domain.money import FeeRule
 from domain.refusals import Code, Refused
 from domain.settlement import carry
 from domain.settlement.reserving import (
@@ -16,8 +22,9 @@ from domain.settlement.reserving import (
     TakeDeposit,
 )
 from tests.books import TEA, Books, refusal
-from tests.examples import CHECKER, MAKER, MERCHANT
+from tests.examples import CHECKER, MAKER, MERCHANT, PAY_DAY
 from tests.keeping import (
+    DAY,
     FIRST,
     HELD,
     PENDING,
@@ -28,6 +35,7 @@ from tests.keeping import (
     right,
     sold,
 )
+from tests.shops import shop
 
 # Deposits.
 
@@ -99,6 +107,46 @@ def test_a_deposit_that_is_given_back_covers_a_debt_first(books: Books) -> None:
 def test_a_person_has_no_deposit(books: Books) -> None:
     wanted = TakeDeposit("B1", "LILEI", 900, "statement", "agreed")
     assert refusal(books, wanted) is Code.MEMBER_KIND_WRONG
+
+
+def test_a_deposit_is_taken_of_who_has_terms_to_be_paid_under(books: Books) -> None:
+    books.do(shop("NEWSHOP", "新店", FeeRule(60)))
+    with pytest.raises(Refused) as no:
+        books.do(TakeDeposit("B1", "NEWSHOP", 900, "statement", "agreed"), MAKER)
+    assert (no.value.code, no.value.field) == (Code.TERMS_MISSING, "member_id")
+    later = SetSettlementTerms("NEWSHOP", PAY_DAY + DAY, "T+1", None)
+    books.do(later)
+    assert refusal(books, TakeDeposit("B1", "NEWSHOP", 9, "statement", "agreed")) is (
+        Code.TERMS_MISSING
+    )
+    books.next_day()
+    books.do(TakeDeposit("B1", "NEWSHOP", 900, "statement", "agreed"), MAKER)
+
+
+def test_a_deposit_that_was_taken_without_terms_is_given_back_and_paid_when_there_are(
+    books: Books,
+) -> None:
+    books.do(shop("NEWSHOP", "新店", FeeRule(60)))
+
+    def taken(unit: Unit) -> None:
+        """As an older version took it."""
+        stream = deposits.stream("B1")
+        open_accounts(unit, (MERCHANT_DEPOSIT,), "NEWSHOP")
+        entry = deposit_paid_in(unit.accounting_date, "NEWSHOP", 900)
+        state = unit.load(stream)
+        unit.record(stream, deposits.take(state, "NEWSHOP", 900, "statement", "-", "-", entry))
+
+    books.decide(taken)
+    assert books.facts_of(TakeDeposit("B1", "NEWSHOP", 900, "statement", "agreed")) == []
+    books.do(ReturnDeposit("B1", "not needed"))
+    assert books.balance("2241.03.NEWSHOP") == 900
+    assert books.state(carry.stream("NEWSHOP")).payable_fen == 900
+    end_days(books, 2)
+    on = books.state("day-books").open_date
+    books.do(SetSettlementTerms("NEWSHOP", on, "T+1", None))
+    assert books.state(f"settlement-NEWSHOP-{on}").status == "collecting"
+    end_days(books, 4)
+    assert books.balance("2241.03.NEWSHOP") == 0
 
 
 # Leaving.

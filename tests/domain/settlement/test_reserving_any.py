@@ -10,8 +10,12 @@ from hypothesis import strategies as st
 
 from domain.accounting import reserve
 from domain.accounting.rules import reserve as reserve_rules
+from domain.authority import deduction, order
+from domain.authority.commands import DeductMoney, LiftOrder
+from domain.authority.outcomes import ReturnDeduction
 from domain.ledger.controls import CHANGES, ItemBook
 from domain.member.commands import SetSettlementTerms
+from domain.payment.commands import RecordOutcome
 from domain.refusals import Code, Refused
 from domain.settlement import batch
 from domain.settlement.reserving import ReleaseReserveEarly, ReturnDeposit, TakeDeposit
@@ -25,6 +29,9 @@ EXPECTED = {
     Code.TRANSACTION_CLOSED,
     Code.BALANCE_INSUFFICIENT,
     Code.RESERVE_NOT_FOUND,
+    Code.DEDUCTION_BEYOND,
+    Code.DEDUCTION_STATE_WRONG,
+    Code.ACCOUNT_FROZEN,
 }
 cycles = st.sampled_from(["T+1", "D+0", "D+3", "weekly:mon", "weekly:fri:D", "monthly:4"])
 reserved = st.one_of(
@@ -42,6 +49,10 @@ steps = st.one_of(
         st.just("deposit"), st.integers(1, 5_000), st.sampled_from(["available", "statement"])
     ),
     st.tuples(st.just("back"), st.integers(0, 3)),
+    st.tuples(st.just("deduct"), st.sampled_from([AVAILABLE, PENDING]), st.integers(1, 3_000)),
+    st.tuples(
+        st.just("told"), st.integers(0, 3), st.sampled_from(["paid", "declined", "returned"])
+    ),
 )
 
 
@@ -50,7 +61,7 @@ class Trade:
 
     def __init__(self) -> None:
         self.books = Books().open()
-        self.sold = self.refunds = self.deposits = 0
+        self.sold = self.refunds = self.deposits = self.deductions = 0
 
     def step(self, kind: str, *what: Any) -> None:
         try:
@@ -90,6 +101,21 @@ class Trade:
         if number > 0 and self.books.state(f"deposit-B{number}").status != "none":
             self.books.do(ReturnDeposit(f"B{number}", "not needed"))
 
+    def deduct(self, leaf: str, fen: int) -> None:
+        """By a document that takes at once what is there."""
+        self.deductions += 1
+        no, tokens = f"K{self.deductions}", ("ab" * 16, "cd" * 16, "6677")
+        self.books.do(DeductMoney(no, f"F{no}", f"扣{no}号", fen, *tokens, "COURT", leaf))
+
+    def told(self, before: int, how: str) -> None:
+        """The bank did, or did not; what it said before stands."""
+        no = f"K{self.deductions - before}"
+        if self.books.state(deduction.stream(no)).status == "instructed" and how != "returned":
+            said = {"succeeded": f"S{no}"} if how == "paid" else {"declined": "no"}
+            self.books.do(RecordOutcome(f"deduct-{no}", **said))
+        elif self.books.state(deduction.stream(no)).status == "succeeded" and how == "returned":
+            self.books.do(ReturnDeduction(no, "closed"))
+
     @property
     def today(self) -> date:
         on: date = self.books.state("day-books").open_date
@@ -98,6 +124,9 @@ class Trade:
     def end(self) -> None:
         """Deposits go back, nothing holds a payout up any more, and everything is paid out."""
         self.terms("D+0", 0, (0, 0))
+        for number in range(1, self.deductions + 1):
+            if self.books.state(order.stream(f"FK{number}")).status == "in_force":
+                self.books.do(LiftOrder(f"FK{number}", "解号"))
         for number in range(self.deposits):
             self.back(number)
         for _ in range(45):

@@ -2,16 +2,22 @@
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
+from domain.accounting.reversal import Reversed
+from domain.accounting.rules.deduction import deduction_asked
+from domain.authority import deduction
 from domain.clearing import day
 from domain.kernel import Fact, Recorded
+from domain.member.member import Registered
 from domain.member.webhook import KINDS, PING
 from domain.order import order
+from domain.payment import suspense
+from domain.settlement import batch
 from domain.transaction import refund
 from projections.heard import HEARD, MOVES
 from projections.models import merchant_events as model
@@ -25,6 +31,7 @@ from tests.examples import (
     MERCHANT,
     MERCHANT_NAME,
     ORDER_NO,
+    PAY_DAY,
     SUBJECT,
     TRANSACTION_ID,
     log,
@@ -164,7 +171,50 @@ def test_nothing_of_a_person_is_in_what_is_sent(books: Connection) -> None:
 
 
 def test_whose_statement_moves_is_what_the_statements_say() -> None:
-    assert set(MOVES) < set(merchant_statements.MODEL.folds)
+    assert set(MOVES) == set(merchant_statements.MODEL.folds) - {Registered, Reversed}
+
+
+def on(account: str, of: type[Fact]) -> Any:
+    """An entry that takes from an account, in a fact of a kind."""
+    entry = deduction_asked(PAY_DAY, account, 5)
+    found = next(one for one in EXAMPLES.values() if type(one) is of)
+    return replace(cast(Any, found), entry=entry)
+
+
+HELD, SAID = f"reserve-{MERCHANT}-2011-01-07", f"2241.03.{MERCHANT}"
+
+
+@pytest.mark.parametrize(
+    ("stream", "fact", "members"),
+    [
+        (HELD, EXAMPLES["reserve.released.1"], [MERCHANT]),
+        ("deposit-B1", EXAMPLES["deposit.taken.1"], [MERCHANT]),
+        ("deposit-B1", EXAMPLES["deposit.returned.1"], [MERCHANT]),
+        *(
+            (stream, on(account, of), members)
+            for stream, of in (
+                ("deduction-K1", deduction.Asked),
+                ("deduction-K1", deduction.Failed),
+                ("deduction-K1", deduction.Returned),
+                ("suspense-a-late-b", suspense.Opened),
+                (BATCH, batch.PayoutSucceeded),
+            )
+            for account, members in ((SAID, [MERCHANT]), (f"2241.01.{BUYER}", []))
+        ),
+    ],
+)
+def test_a_day_on_which_other_money_moved_has_a_statement(
+    books: Connection, stream: str, fact: Any, members: list[str]
+) -> None:
+    """Whose lines the statement gets, hears that it is ready; nobody else does."""
+    closed = replace(cast(Any, EXAMPLES["clearing.day_closed.1"]), date=fact.entry.date)
+    facts = log((f"member-{MERCHANT}", EXAMPLES["member.registered.1"]), (stream, fact))
+    apply(books, merchant_statements.MODEL, facts)
+    ends = select(merchant_statements.DAYS.c.merchant)
+    assert list(books.execute(ends).scalars()) == members
+    apply(books, MODEL, log((stream, fact), ("day-books", closed)), 1)
+    ready = [one for one in (MERCHANT, TEA, BUYER) if "statement.ready" in kinds(books, one)]
+    assert ready == members
 
 
 def test_the_pages_of_events_go_on_where_the_last_ended(books: Connection) -> None:

@@ -12,8 +12,13 @@ from domain.accounting.entry import reversed_entry
 from domain.accounting.reversal import Reversed
 from domain.accounting.rules import settlement, transfer
 from domain.kernel import Entry
+from domain.payment.asking import RecordAnswer
+from domain.settlement.payouts import payout_number
+from domain.transaction.commands import ConfirmReceipt
 from projections.models.merchant_statements import MODEL
 from projections.models.statements import Statement, StatementLine, lines, statement
+from tests.books import TEA, Books
+from tests.days import Days
 from tests.examples import (
     BATCH_ID,
     BUYER,
@@ -133,6 +138,24 @@ def test_what_came_back_to_a_closed_account_is_not_the_merchants_again(
     facts = [(one.stream, one.fact) for one in FACTS[:7]]
     apply(books, MODEL, log(*facts, (BATCH, late)))
     assert lines(books, MERCHANT).items == LINES[:6]
+
+
+def test_what_was_declined_and_paid_after_all_is_settled(books: Connection) -> None:
+    """A command tells it; the statement closes where the merchant's accounts do."""
+    told = Books().open()
+    told.sell("O1", (TEA, 1_000))
+    told.do(ConfirmReceipt(f"{TEA}-O1", "buyer"))
+    Days(told).end(lambda _: None)
+    payout = payout_number(f"{TEA}-{PAY_DAY}", 1)
+    for said, settled_fen in (("declined", 0), ("succeeded", 985)):
+        told.do(RecordAnswer(payout, said, serial="B1", reason="name differs"))
+        with books.begin_nested() as savepoint:
+            apply(books, MODEL, log(*told.log))
+            found = statement(books, TEA)
+            savepoint.rollback()
+        assert found is not None
+        own = sum(told.balance(f"{code}.{TEA}") for code in ("2241.02", "2241.03"))
+        assert (found.settled_fen, found.closing_fen) == (settled_fen, own)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ FIRST = date(2010, 12, 1)
 OWN = {f"{code}.{MERCHANT}" for code in ("2241.02", "2241.03", "1122.03")}
 FEN = st.integers(0, 10**12)
 # What happens, amounts in fen, days since.
-STEP = st.tuples(st.integers(0, 11), st.tuples(FEN, FEN, FEN), st.integers(0, 2))
+STEP = st.tuples(st.integers(0, 13), st.tuples(FEN, FEN, FEN), st.integers(0, 2))
 
 
 def money(kind: int, on: date, fen: tuple[int, int, int]) -> Fact:
@@ -72,6 +72,12 @@ def money(kind: int, on: date, fen: tuple[int, int, int]) -> Fact:
         case 11:
             entry = deductions.deduction_returned_kept(on, PAYOUT_CHANNEL, whole)
             return deduction.Returned("no", whole, entry)
+        case 12:
+            entry = settlement.payout_succeeded_late(on, PAYOUT_CHANNEL, MERCHANT, whole)
+            return batch.PayoutSucceeded("p-1", whole, entry)
+        case 13:
+            entry = settlement.payout_succeeded(on, PAYOUT_CHANNEL, whole)
+            return batch.PayoutSucceeded("p-1", whole, entry)
         case _:
             entry = settlement.payout_instructed(on, MERCHANT, whole)
             return batch.PayoutRetried("p-1", "p-3", whole, entry)
@@ -83,7 +89,7 @@ def history(steps: Sequence[tuple[int, tuple[int, int, int], int]]) -> list[tupl
     for kind, fen, days in steps:
         on += timedelta(days=days)
         stream = f"transaction-{TRANSACTION_ID}" if kind < 2 else f"settlement-{BATCH_ID}"
-        stream = "deduction-K1" if kind > 8 else stream
+        stream = "deduction-K1" if 8 < kind < 12 else stream
         facts.append((stream, money(kind, on, fen)))
     return facts
 
