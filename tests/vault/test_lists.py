@@ -25,6 +25,8 @@ from tests.vault.needles import everything, found
 WANTED = {"name": "欧阳通缉", "identity": "110105200001010008"}
 OTHER = {"name": "司马清白", "identity": "11010519491231002X"}
 COMPANY = {"name": "黑名单（北京）贸易有限公司", "identity": "91110000600037341L"}
+DAMAGE = "UPDATE items SET field = field || 'x' WHERE member_id = :member"
+REPAIR = "UPDATE items SET field = rtrim(field, 'x') WHERE member_id = :member"
 LINES = (
     Line("W-1", "person", WANTED["name"], WANTED["identity"]),
     Line("W-2", "person", OTHER["name"]),
@@ -149,7 +151,7 @@ def test_one_who_cannot_be_looked_up_stops_neither_scan_nor_timers(market: Serve
     market.sell("JD1")
     market.pay("JD1", "P2")
     market.now_us += CONFIRM_AFTER_US  # The timer of the sale runs out on the open day.
-    damage(market, "xiaohong", "field || 'x'")
+    damage(market, "xiaohong")
     load(market)
     market.context.projector.catch_up()
     worker = Worker(market.context.desk, lambda: market.now_us, days_behind=1_000)
@@ -161,7 +163,7 @@ def test_one_who_cannot_be_looked_up_stops_neither_scan_nor_timers(market: Serve
     assert "in the lists, xiaohong: vault_damaged" in worker.status.waiting
     body = {"transfer_no": "T1", "payer": "xiaohong", "payee": "xiaoming", "amount_fen": 100}
     assert market.send("POST", "/v1/transfers", body).json()["code"] == "vault_damaged"
-    damage(market, "xiaohong", "rtrim(field, 'x')")
+    damage(market, "xiaohong", repair=True)
     market.now_us += 60 * MICROSECONDS
     worker.round()
     assert (worker.status.waiting, matches(market, "xiaohong")) == ("", ["W-2 stop open"])
@@ -184,12 +186,12 @@ def test_a_list_that_is_gone_hinders_the_scan_and_no_timer(
     assert market.context.ledger.state("transaction-SQUIRRELS-JD1").status == "completed"
 
 
-def damage(server: Server, member_id: str, field: str) -> None:
-    """Its rows are moved to another field of theirs, and cannot be opened."""
+def damage(server: Server, member_id: str, *, repair: bool = False) -> None:
+    """Its rows are moved to another field of theirs, and cannot be opened; or moved back."""
     engine = vault_engine(vault_database(parse_database_url(server.url)))
     with engine.begin() as connection:
-        changed = f"UPDATE items SET field = {field} WHERE member_id = :member"
-        assert connection.execute(text(changed), {"member": member_id}).rowcount
+        sql = REPAIR if repair else DAMAGE
+        assert connection.execute(text(sql), {"member": member_id}).rowcount
     engine.dispose()
 
 
