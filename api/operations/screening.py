@@ -184,8 +184,10 @@ class Screening:
         requests.append(Request(number, at_us, SYSTEM, reached))
         *matched, said = self._ledger.submit_all(requests)
         for one, answer in zip((one for one in found if one is not None), matched, strict=True):
-            if answer.refused is not None:
-                self._pass_over(one.member_id, answer.refused)
+            try:
+                answer.unwrap()
+            except Refused as no:
+                self._pass_over(one.member_id, no)
         said.unwrap()
         return len(page)
 
