@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain.accounting.commands import HoldMoney
+from domain.approval.commands import ApproveProposal, proposal
 from domain.clearing.split import after_own_cut_off
 from domain.kernel import DAY_US, day_end_us
 from domain.member.agreement import STANDARD, SubMerchant, debt_limit_on
@@ -47,6 +48,28 @@ def test_a_sale_is_refunded_until_so_many_days_after_its_payment(market: Books, 
     books.sell("O2", (NEW, 1_000))
     books.at_us += 10_000 * DAY_US
     books.do(RefundTransaction("R3", f"{NEW}-O2", 100))
+
+
+def test_a_refund_is_in_time_by_the_day_it_was_asked_for(market: Books) -> None:
+    """And not by the day somebody else approved it on; asked for a day late it is no proposal."""
+    books = market
+    sign(books, NEW, replace(STANDARD, refund_days=1))
+    books.sell("O1", (NEW, 1_000))
+    end_us = day_end_us(PAY_DAY + timedelta(days=1))
+    wished = [RefundTransaction(f"R{n}", f"{NEW}-O1", 100) for n in range(3)]
+    first, second, late = (proposal(f"n{n}", one, 9 * DAY_US, "") for n, one in enumerate(wished))
+    books.at_us = end_us - 1
+    for one in (first, second):
+        books.do(one, "staff:lin")
+    books.at_us = end_us + DAY_US
+    done = books.do(ApproveProposal(first.approval_id), "staff:zhao")["done"]
+    assert done == {"refund_no": "R0", "instruction_id": "refund-R0"}
+    assert refused(books, late) == (Code.REFUND_TOO_LATE, "transaction_id")
+    assert refused(books, wished[2]) == (Code.REFUND_TOO_LATE, "transaction_id")
+    books.at_us = first.open_us + end_us - 1
+    assert refusal(books, ApproveProposal(second.approval_id), "staff:zhao") is (
+        Code.APPROVAL_EXPIRED
+    )
 
 
 def test_days_for_a_refund_count_from_the_payment_and_not_from_the_order(market: Books) -> None:
