@@ -140,6 +140,11 @@ class Unit(Protocol):
         """Business time of the command, UTC µs."""
 
     @property
+    def asked_at_us(self) -> int:
+        """When what is decided was asked for, UTC µs: `at_us`, or before it, when it waited for
+        somebody's approval."""
+
+    @property
     def actor(self) -> str:
         """Who asked."""
 
@@ -164,6 +169,10 @@ class Unit(Protocol):
 
     def fact(self, reference: str) -> Fact | None:
         """The committed fact at `<stream>#<version>`, or None."""
+
+    def decide_what_was_asked(self, reference: str) -> None:
+        """From here on `asked_at_us` is when the committed fact at `<stream>#<version>` was
+        recorded."""
 
     def rehearse(self, wish: "Callable[[Unit], object]") -> None:
         """Do something on a copy of this unit, with all that follows from it, and forget it: what

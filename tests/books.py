@@ -12,7 +12,7 @@ import pytest
 from domain.clearing.commands import CloseDay, OpenBooks
 from domain.commands import COMMANDS
 from domain.events import NAMES
-from domain.kernel import Command, Fact, Unit, shanghai_date, split_reference
+from domain.kernel import Command, Fact, Recorded, Unit, shanghai_date
 from domain.ledger import codec
 from domain.ledger.unit import Held, Overlay, UnitOfWork
 from domain.member.commands import RegisterMember, SignAgreement
@@ -43,6 +43,7 @@ class Books:
     def __init__(self) -> None:
         self.states: dict[str, Held] = {}
         self.log: list[tuple[str, Fact]] = []
+        self._recorded: dict[str, Recorded] = {}  # By reference.
         self.at_us = PAID_AT
         self.actor = MAKER
         self.promised_fen = 0
@@ -60,7 +61,9 @@ class Books:
         unit.react()
         overlay.accept(unit)
         for row in overlay.rows(len(self.log))[0]:
-            self.log.append((row.stream, codec.decode(row).fact))
+            recorded = codec.decode(row)
+            self.log.append((row.stream, recorded.fact))
+            self._recorded[recorded.reference] = recorded
         self.promised_fen = overlay.promised_fen
         for stream, (version, state, _) in overlay.changed.items():
             self.states[stream] = (version, state, None)
@@ -81,12 +84,8 @@ class Books:
     def _fetch(self, stream: str) -> Held:
         return self.states.get(stream) or (0, codec.aggregate_of(stream).State(), None)
 
-    def _fact_at(self, reference: str) -> Fact | None:
-        found = split_reference(reference)
-        if found is None:
-            return None
-        facts = [fact for name, fact in self.log if name == found[0]]
-        return facts[found[1] - 1] if found[1] <= len(facts) else None
+    def _fact_at(self, reference: str) -> Recorded | None:
+        return self._recorded.get(reference)
 
     # Steps that many tests begin with.
 

@@ -5,7 +5,6 @@ from datetime import date
 
 from api.operations.desk import Desk, in_chunks, request
 from domain.kernel import MICROSECONDS
-from domain.refusals import Refused
 from domain.settlement.withdrawing import InstructWithdrawal
 from projections.models import withdrawals
 
@@ -17,7 +16,8 @@ HOUR_US = 3600 * MICROSECONDS
 
 def instruct_due(desk: Desk, on: date, at_us: int) -> int:
     """Instruct every withdrawal that may leave on an accounting date: how many did. One that is
-    refused (a frozen wallet) is tried again once an hour. The read models are up to date."""
+    refused (a frozen wallet) is tried again once an hour; one whose member cannot be looked up in
+    the lists waits until it can be. The read models are up to date."""
     made, after = 0, 0
     while True:
         with desk.engine.connect() as connection:
@@ -25,12 +25,8 @@ def instruct_due(desk: Desk, on: date, at_us: int) -> int:
         if not due:
             return made
         after = due[-1].position
-        try:
-            if desk.screening is not None:
-                desk.screening.look_again((one.member_id for one in due), at_us)
-        except Refused as no:
-            log.warning("withdrawals wait: %s", no)
-            return made
+        waiting = _unseen(desk, {one.member_id for one in due}, at_us)
+        due = [one for one in due if one.member_id not in waiting]
         requests = [
             request(
                 f"withdraw:{one.withdrawal_no}:{at_us // HOUR_US}",
@@ -43,3 +39,14 @@ def instruct_due(desk: Desk, on: date, at_us: int) -> int:
             made += answer.refused is None and not answer.replayed
             if answer.refused is not None and not answer.replayed:
                 log.warning("withdrawal %s: %s", one.withdrawal_no, answer.refused)
+
+
+def _unseen(desk: Desk, member_ids: set[str], at_us: int) -> set[str]:
+    """Whose money may not leave now: they cannot be looked up in the lists."""
+    if desk.screening is None:
+        return set()
+    tried = [(one, desk.screening.tried(one, at_us)) for one in sorted(member_ids)]
+    refused = {member_id: no for member_id, no in tried if no is not None}
+    for member_id, no in list(refused.items())[:1]:
+        log.warning("withdrawals of %d members wait: %s: %s", len(refused), member_id, no)
+    return set(refused)

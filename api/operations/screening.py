@@ -91,10 +91,29 @@ class Screening:
         self._vault = vault
         self._index: tuple[tuple[str, ...], Index] = ((), Index(()))
         self._seen: tuple[int, set[str]] = (0, set())  # Of which load, and who.
+        self._unseen: dict[str, str] = {}  # Who could not be looked up, and why.
 
     @property
     def can_look(self) -> bool:
         return self._vault is not None
+
+    @property
+    def unseen(self) -> dict[str, str]:
+        """Whom this process could not look up, and why. Their own money stays: `before` refuses."""
+        return dict(self._unseen)
+
+    def try_unseen(self, at_us: int) -> None:
+        """Look up again who could not be."""
+        for member_id in list(self._unseen)[:PAGE]:
+            self.tried(member_id, at_us)
+
+    def tried(self, member_id: str, at_us: int) -> Refused | None:
+        """As `look_again` of one member; why it could not be looked up, if so."""
+        try:
+            self.look_again((member_id,), at_us)
+        except Refused as no:
+            return no
+        return None
 
     def before(self, command: Command, at_us: int) -> None:
         """Look at whose money a command would move, unless that was done since the lists changed:
@@ -126,9 +145,13 @@ class Screening:
         state = self._ledger.state(lists.STREAM)
         if not state.lists:
             return False
-        found = self._matches(state, member_id)
-        if found is not None:
-            self._ledger.submit(_request(found, at_us)).unwrap()
+        try:
+            found = self._matches(state, member_id)
+            if found is not None:
+                self._ledger.submit(_request(found, at_us)).unwrap()
+        except Refused as no:
+            self._unseen[member_id] = str(no)
+            raise
         self._remember(state, member_id)
         return found is not None
 
@@ -144,21 +167,28 @@ class Screening:
         return looked
 
     def scan_some(self, at_us: int) -> int | None:
-        """The next page of members: how many were looked at; None when every one was."""
+        """The next page of members: how many were looked at; None when every one was. Who cannot be
+        looked up is passed over, and `unseen`: the others are not to wait. Raises LIST_INVALID."""
         state = self._ledger.state(lists.STREAM)
         if state.done or self._vault is None:
             return None
         with self._reads.connect() as view:
             page = members.ids_after(view, state.after, PAGE)
-        found = [self._matches(state, one) for one in page]
+        self._lists(state)  # Without them nobody could be looked up: then the scan waits.
+        found = [self._found(state, one) for one in page]
         requests = [_request(one, at_us) for one in found if one is not None]
         last = page[-1] if page else state.after
         done = len(page) < PAGE
         reached = ReachScan(state.loads, last, len(page), done)
         number = f"lists.reach:{state.loads}:{last}:{len(page)}:{done}"
         requests.append(Request(number, at_us, SYSTEM, reached))
-        for answer in self._ledger.submit_all(requests):
-            answer.unwrap()
+        *matched, said = self._ledger.submit_all(requests)
+        for one, answer in zip((one for one in found if one is not None), matched, strict=True):
+            try:
+                answer.unwrap()
+            except Refused as no:
+                self._pass_over(one.member_id, no)
+        said.unwrap()
         return len(page)
 
     def tokenised(self, list_name: str, version: int, lines: Sequence[Line]) -> bytes:
@@ -186,6 +216,18 @@ class Screening:
         return {**result, "blob": blob, "replayed": answer.replayed}
 
     # Inside.
+
+    def _found(self, state: lists.State, member_id: str) -> RecordMatches | None:
+        """The same as `_matches`, for a scan: it goes on."""
+        try:
+            return self._matches(state, member_id)
+        except Refused as no:
+            self._pass_over(member_id, no)
+            return None
+
+    def _pass_over(self, member_id: str, no: Refused) -> None:
+        self._unseen[member_id] = str(no)
+        log.warning("%s could not be looked up: %s", member_id, no)
 
     def _matches(self, state: lists.State, member_id: str) -> RecordMatches | None:
         """What is new of a member, as the command that records it."""
@@ -239,6 +281,7 @@ class Screening:
         if self._seen[0] != state.loads or len(self._seen[1]) >= MOST_REMEMBERED:
             self._seen = (state.loads, set())
         self._seen[1].add(member_id)
+        self._unseen.pop(member_id, None)
 
 
 def _tokens(vault: Vault, what: str, texts: Iterable[str]) -> frozenset[str]:

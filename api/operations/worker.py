@@ -72,6 +72,7 @@ class Worker:
         self._auto_day = auto_day
         self._days_behind = days_behind
         self._queried_us = 0
+        self._screened_us = 0
         self._refused_us: dict[str, int] = {}  # Instruction -> when its answer was refused.
         self._wake = threading.Event()
         self._stop = threading.Event()
@@ -119,8 +120,7 @@ class Worker:
             self._carry_out(now_us, now_us - self._days_behind * DAY_US if far_back else 0)
             expire_overdue(self._desk, now_us)
             end_over(self._desk, now_us)
-            if self._desk.screening is not None:  # What a load has begun, and did not end.
-                self._desk.screening.scan_some(now_us)
+            failed = self._screen(now_us)
             # By the books, not ahead of them: what a timer confirms on the open day must not run
             # before what an operator or an import still brings for the days up to today.
             if open_date is not None and open_date >= shanghai_date(now_us):
@@ -128,6 +128,28 @@ class Worker:
                 confirm_due(self._desk, at_us)
                 instruct_due(self._desk, open_date, at_us)
             self.status.rounds += 1
+            if failed is not None:  # Told last: nobody's timers wait for it.
+                raise failed
+
+    def _screen(self, now_us: int) -> Exception | None:
+        """Go on with what a load of lists has begun, and did not end; what hinders that. Members
+        that cannot be looked up are told as what the worker waits for."""
+        screening = self._desk.screening
+        if screening is None:
+            return None
+        try:
+            if now_us - self._screened_us >= REFUSED_FOR_US:
+                self._screened_us = now_us
+                screening.try_unseen(now_us)
+            screening.scan_some(now_us)
+        except Exception as error:
+            return error
+        finally:
+            for member_id, why in list(screening.unseen.items())[:1]:
+                many = f"{len(screening.unseen)} members cannot be looked up in the lists"
+                told = (self.status.waiting, f"{many}, {member_id}: {why}")
+                self.status.waiting = "; ".join(one for one in told if one)
+        return None
 
     def _is_far_back(self, open_date: date, now_us: int) -> bool:
         return (shanghai_date(now_us) - open_date).days > self._days_behind

@@ -82,8 +82,8 @@ def propose(unit: Unit, command: Propose) -> dict[str, object]:
 
 
 def approve_proposal(unit: Unit, command: ApproveProposal) -> dict[str, object]:
-    """Let it happen, now. Raises what `approval.approve` raises, and what the command itself does:
-    the proposal waits on then."""
+    """Let it happen, now; what was proposed in time is in time. Raises what `approval.approve`
+    raises, and what the command itself does: the proposal waits on then."""
     stream = approval.stream(command.approval_id)
     state = unit.load(stream)
     facts = approval.approve(state, unit.actor, unit.at_us)
@@ -93,6 +93,7 @@ def approve_proposal(unit: Unit, command: ApproveProposal) -> dict[str, object]:
     assert state.proposed is not None
     unit.record(stream, facts)
     kind, wished = _wished(state.proposed.kind, state.proposed.body)
+    unit.decide_what_was_asked(f"{stream}#1")  # It was proposed by its first fact.
     return {**answer, "done": kind.handler(unit, wished)}
 
 

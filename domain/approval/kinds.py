@@ -15,6 +15,7 @@ from msgspec import Struct
 from domain.accounting import commands as accounting
 from domain.authority import commands as authorities
 from domain.authority import outcomes as deducted
+from domain.fields import checked_number
 from domain.kernel import Command, States
 from domain.member import commands as membership
 from domain.member.staff import Office
@@ -24,7 +25,7 @@ from domain.screening import commands as screening
 from domain.settlement import commands as settling
 from domain.settlement import reserving, withdrawn
 from domain.transaction import commands as trading
-from domain.transaction import transaction
+from domain.transaction import refund, transaction
 
 HOUR_US = 3_600_000_000
 
@@ -71,12 +72,16 @@ def _account(command: Any) -> str:
 
 
 def _above(command: trading.RefundTransaction, limits: Limits, states: States) -> bool:
-    """Many small refunds of one transaction are one large one."""
+    """Many small refunds of one transaction are one large one. One that is there already is asked
+    for again: it does nothing, and is not counted twice."""
     fen, most, stream = command.amount_fen, limits.refund_fen, str(command.transaction_id)
     if most is None or not isinstance(fen, int):
         return False
     before = states(transaction.stream(stream))
-    return before.refunded_fen + before.reserved_fen + fen > most
+    if before.refunded_fen + before.reserved_fen + fen <= most:
+        return False
+    refund_no = checked_number(command.refund_no, "refund_no")
+    return states(refund.stream(refund_no)).status == "none"
 
 
 def _order(command: Any) -> str:

@@ -34,7 +34,7 @@ from domain.eventstore.recorder import (
     Session,
 )
 from domain.fields import checked_instant
-from domain.kernel import Fact, Request, split_reference
+from domain.kernel import Recorded, Request, split_reference
 from domain.ledger import answer as answers
 from domain.ledger import codec, promised
 from domain.ledger.answer import Answer, Refusal
@@ -313,7 +313,7 @@ class Committer:
             return Failed(error)
         return result
 
-    def _fact_at(self, reference: str) -> Fact | None:
+    def _fact_at(self, reference: str) -> Recorded | None:
         found = split_reference(reference)
         if found is None:
             return None
@@ -321,8 +321,7 @@ class Committer:
         with suppress(codec.UnknownFact):
             for row in self._recorder.read_stream(stream, version - 1, 1):
                 if row.version == version:
-                    fact: Fact = codec.decode(row).fact
-                    return fact
+                    return codec.decode(row)
         return None
 
     def _answers(self, decided: Decided, head: Head) -> list[Answer | BaseException]:

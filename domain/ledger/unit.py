@@ -23,6 +23,7 @@ from domain.kernel import (
     Line,
     MergeableFact,
     Reaction,
+    Recorded,
     StateT,
     Stream,
     Unit,
@@ -103,7 +104,7 @@ class Overlay:
     def __init__(
         self,
         fetch: Callable[[str], Held],
-        fact_at: Callable[[str], Fact | None],
+        fact_at: Callable[[str], Recorded | None],
         promised_fen: int = 0,
         health: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
@@ -214,6 +215,7 @@ class UnitOfWork:
         "_owners",
         "_queue",
         "actor",
+        "asked_at_us",
         "at_us",
         "cause",
         "command_id",
@@ -225,7 +227,7 @@ class UnitOfWork:
 
     def __init__(self, overlay: Overlay, at_us: int, actor: str, command_id: str) -> None:
         self.overlay = overlay
-        self.at_us = at_us
+        self.at_us = self.asked_at_us = at_us
         self.actor = actor
         self.command_id = command_id
         self.cause = ""
@@ -259,7 +261,13 @@ class UnitOfWork:
         return (self.own.get(stream) or self.overlay.known[stream])[0]
 
     def fact(self, reference: str) -> Fact | None:
-        return self.overlay.fact_at(reference)
+        recorded = self.overlay.fact_at(reference)
+        return None if recorded is None else recorded.fact
+
+    def decide_what_was_asked(self, reference: str) -> None:
+        recorded = self.overlay.fact_at(reference)
+        if recorded is not None:  # In the same commit: it is asked for now.
+            self.asked_at_us = recorded.at_us
 
     def record(self, stream: str, facts: Sequence[Fact]) -> None:
         if not facts:
@@ -339,6 +347,7 @@ class UnitOfWork:
 
     def rehearse(self, wish: Callable[[Unit], object]) -> None:
         copy = UnitOfWork(self.overlay, self.at_us, self.actor, self.command_id)
+        copy.asked_at_us = self.asked_at_us
         copy.own, copy.promised_fen = dict(self.own), self.promised_fen
         wish(copy)
         copy.react()

@@ -92,9 +92,11 @@ Event = Signed | Ended
 
 class State(Struct, frozen=True, gc=False):
     """(effective from, terms), oldest first; None: ended. The newest whose date has come applies,
-    and at most MAX_TERMS are kept."""
+    and at most MAX_TERMS are kept. `debt_limits` are those that were signed, in fen, in the same
+    way; an end takes none away."""
 
     versions: tuple[tuple[date, Terms | None], ...] = ()
+    debt_limits: tuple[tuple[date, int | None], ...] = ()
 
 
 def stream(member_id: str) -> "Stream[State]":
@@ -105,6 +107,12 @@ def terms_on(owner: member.State, state: State, day: date) -> Terms | None:
     """What a merchant may use on a date; None: nothing."""
     before = None if owner.needs_agreement else STANDARD
     return next((terms for since, terms in reversed(state.versions) if since <= day), before)
+
+
+def debt_limit_on(state: State, day: date) -> int | None:
+    """The most a merchant may owe on a date, in fen, as it signed last; None: nothing is agreed.
+    It outlives the agreement: refunds of earlier sales go on, and so does the debt they make."""
+    return next((fen for since, fen in reversed(state.debt_limits) if since <= day), None)
 
 
 def has_begun(state: State, day: date) -> bool:
@@ -216,8 +224,20 @@ def _need(right: bool, field: str, detail: str) -> None:
 def evolve(state: State, event: Event) -> State:
     match event:
         case Signed(effective_from=day, terms=terms):
-            return State(dated(state.versions, day, terms))
+            limits = dated(state.debt_limits, day, terms.debt_limit_fen)
+            return State(dated(state.versions, day, terms), limits)
         case Ended(effective_from=day):
-            return State(dated(state.versions, day, None))
+            return State(dated(state.versions, day, None), _limits_at_end(state.debt_limits, day))
         case _:
             assert_never(event)
+
+
+def _limits_at_end(
+    limits: tuple[tuple[date, int | None], ...], day: date
+) -> tuple[tuple[date, int | None], ...]:
+    """An end replaces what was signed for its own date. Whether that was in force for some hours is
+    not known here: so the lower of its limit and the one before goes on, and nothing is lifted."""
+    if not any(since == day for since, _ in limits):
+        return limits
+    newest = [fen for since, fen in limits if since <= day][-2:]
+    return dated(limits, day, min((one for one in newest if one is not None), default=None))

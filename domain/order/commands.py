@@ -136,7 +136,8 @@ def pay_order(unit: Unit, command: PayOrder) -> dict[str, object]:
 
 
 def pay(unit: Unit, command: PayOrder, *, counts: bool) -> dict[str, object]:
-    """The same; what the wallet pays `counts` towards the caps, unless it only passes through it.
+    """The same; what the wallet pays `counts` towards the caps and needs an agreement, unless the
+    money only passes through: a channel took it, and the merchant need not have signed a wallet.
 
     Raises what `planned`, `signed.refuse_unsigned` and `order.start_payment` raise, PAYMENT_EXISTS,
     and what a hold on the wallet, posting to escrow and the caps would: what could not be booked is
@@ -158,7 +159,8 @@ def pay(unit: Unit, command: PayOrder, *, counts: bool) -> dict[str, object]:
         # Its instruction was carried out and will not be again: the order would wait for ever.
         raise Refused(Code.PAYMENT_EXISTS, "payment_no", f"{payment_no} was tried before")
     if facts:
-        uses = signed.refuse_unsigned(unit, legs, sold, by_legs=bool(command.legs))
+        by_legs = bool(command.legs)
+        uses = signed.refuse_unsigned(unit, legs, sold, by_legs=by_legs) if counts else ()
         for line in placed.lines:
             refuse_unbookable(unit, account_id(ESCROW, line.merchant), line.amount_fen)
         facts = order.start_payment(state, payment_no, shanghai_date(unit.at_us), uses)

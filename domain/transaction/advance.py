@@ -57,9 +57,9 @@ def above_limit(unit: Unit, sold: transaction.State, amount_fen: int) -> Excess 
 
 
 def _limit_fen(unit: Unit, merchant: str) -> int | None:
-    """What a merchant may owe today: the lower of what is agreed and what the institution sets."""
+    """What a merchant may owe today: the lower of what was agreed last, though that has ended, and
+    what the institution sets."""
     today, owner = shanghai_date(unit.at_us), unit.load(member.stream(merchant))
-    terms = agreement.terms_on(owner, unit.load(agreement.stream(merchant)), today)
-    agreed_fen = None if terms is None else terms.debt_limit_fen
+    agreed_fen = agreement.debt_limit_on(unit.load(agreement.stream(merchant)), today)
     limits_fen = (owner.debt_limit_in_force(today), agreed_fen)
     return min((one for one in limits_fen if one is not None), default=None)

@@ -67,7 +67,7 @@ def refund_transaction(unit: Unit, command: RefundTransaction) -> dict[str, obje
         return _answer(refund_no, asked)
     state = unit.load(stream)
     stage = transaction.refuse_refund(state, amount_fen)
-    transaction.refuse_late(state, shanghai_date(unit.at_us))
+    transaction.refuse_late(state, shanghai_date(unit.asked_at_us))
     sold, entry = state.created, None
     assert sold is not None
     parts = transaction.refund_parts(state, amount_fen)

@@ -7,10 +7,12 @@ import pytest
 from msgspec.structs import replace
 
 from domain.accounting.commands import HoldMoney
+from domain.approval.commands import ApproveProposal, proposal
 from domain.clearing.split import after_own_cut_off
 from domain.kernel import DAY_US, day_end_us
-from domain.member.agreement import STANDARD, SubMerchant
+from domain.member.agreement import STANDARD, SubMerchant, debt_limit_on
 from domain.member.commands import (
+    EndMerchantAgreement,
     RegisterMember,
     SetDebtLimit,
     SetFeeRule,
@@ -48,6 +50,28 @@ def test_a_sale_is_refunded_until_so_many_days_after_its_payment(market: Books, 
     books.do(RefundTransaction("R3", f"{NEW}-O2", 100))
 
 
+def test_a_refund_is_in_time_by_the_day_it_was_asked_for(market: Books) -> None:
+    """And not by the day somebody else approved it on; asked for a day late it is no proposal."""
+    books = market
+    sign(books, NEW, replace(STANDARD, refund_days=1))
+    books.sell("O1", (NEW, 1_000))
+    end_us = day_end_us(PAY_DAY + timedelta(days=1))
+    wished = [RefundTransaction(f"R{n}", f"{NEW}-O1", 100) for n in range(3)]
+    first, second, late = (proposal(f"n{n}", one, 9 * DAY_US, "") for n, one in enumerate(wished))
+    books.at_us = end_us - 1
+    for one in (first, second):
+        books.do(one, "staff:lin")
+    books.at_us = end_us + DAY_US
+    done = books.do(ApproveProposal(first.approval_id), "staff:zhao")["done"]
+    assert done == {"refund_no": "R0", "instruction_id": "refund-R0"}
+    assert refused(books, late) == (Code.REFUND_TOO_LATE, "transaction_id")
+    assert refused(books, wished[2]) == (Code.REFUND_TOO_LATE, "transaction_id")
+    books.at_us = first.open_us + end_us - 1
+    assert refusal(books, ApproveProposal(second.approval_id), "staff:zhao") is (
+        Code.APPROVAL_EXPIRED
+    )
+
+
 def test_days_for_a_refund_count_from_the_payment_and_not_from_the_order(market: Books) -> None:
     books = market
     sign(books, NEW, replace(STANDARD, refund_days=0))
@@ -77,6 +101,46 @@ def test_the_lower_limit_of_debt_counts(
     books.do(HoldMoney(pending, "H1", books.balance(pending), "a dispute"))
     answer = books.do(RefundTransaction("R2", f"{NEW}-O2", 1_000))
     assert (answer.get("state") == "requested") is waits
+
+
+@pytest.mark.parametrize("ends_in", [0, 1])
+@pytest.mark.parametrize(
+    ("before_fen", "agreed_fen", "waits"),
+    [(5_000, 5_000, True), (5_000, None, False), (None, 5_000, True), (None, None, False)],
+)
+def test_the_end_of_an_agreement_lifts_no_limit_of_debt(
+    market: Books, before_fen: int | None, agreed_fen: int | None, waits: bool, ends_in: int
+) -> None:
+    """Sign, end, refund: the limit that was signed last goes on, and nothing is advanced alone."""
+    books = market
+    sign(books, NEW, replace(STANDARD, debt_limit_fen=before_fen), PAY_DAY)
+    for order_no in ("O1", "O2"):
+        books.sell(order_no, (NEW, 70_000))
+        books.do(ConfirmReceipt(f"{NEW}-{order_no}", "buyer"))
+    books.next_day()
+    today = PAY_DAY + timedelta(days=1)
+    sign(books, NEW, replace(STANDARD, debt_limit_fen=agreed_fen), today)
+    books.do(EndMerchantAgreement(NEW, today + timedelta(days=ends_in)))
+    for _ in range(ends_in):
+        books.next_day()
+    books.do(RefundTransaction("R1", f"{NEW}-O1", 70_000))
+    pending = f"2241.02.{NEW}"
+    books.do(HoldMoney(pending, "H1", books.balance(pending), "a dispute"))
+    answer = books.do(RefundTransaction("R2", f"{NEW}-O2", 70_000))
+    if agreed_fen is None and ends_in == 0:  # Ended on its own date: the one before goes on.
+        waits = before_fen is not None
+    assert (answer.get("state") == "requested") is waits
+    assert (books.balance(f"1122.03.{NEW}") > 0) is not waits
+
+
+def test_a_limit_signed_after_an_end_counts_from_its_date(market: Books) -> None:
+    books, tomorrow = market, PAY_DAY + timedelta(days=1)
+    sign(books, NEW, replace(STANDARD, debt_limit_fen=500), PAY_DAY)
+    books.do(EndMerchantAgreement(NEW, tomorrow))
+    sign(books, NEW, replace(STANDARD, debt_limit_fen=9_000), tomorrow + timedelta(days=1))
+    state = books.state(f"agreement-{NEW}")
+    limits = [debt_limit_on(state, PAY_DAY + timedelta(days=n)) for n in (-1, 0, 1, 2, 3)]
+    assert limits == [None, 500, 500, 9_000, 9_000]
 
 
 def _clock(day: date, clock: str) -> int:

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -19,11 +20,11 @@ from domain.approval.commands import (
 )
 from domain.approval.kinds import BY_NAME, KINDS, Limits, second_person
 from domain.commands import COMMANDS
-from domain.kernel import Command, Request
+from domain.kernel import Command, Request, category
 from domain.ledger.answer import Answer, digest_of
 from domain.ledger.ledger import Ledger
 from domain.refusals import Code
-from domain.transaction import transaction
+from domain.transaction import refund, transaction
 from domain.transaction.commands import RefundTransaction
 from tests.examples import FRIEND, PAID_AT
 from tests.ledger.conftest import LedgerOpener
@@ -183,10 +184,23 @@ def test_every_kind_is_carried_out_by_its_own_commands_handler() -> None:
 def test_a_refund_needs_two_when_all_of_its_transaction_are_above_the_limit(
     fen: int, before: int, most: int | None, needed: bool
 ) -> None:
-    refund = RefundTransaction("R1", "SQUIRRELS-JD1", fen)
+    wished = RefundTransaction("R1", "SQUIRRELS-JD1", fen)
     shares = transaction.State(refunded_fen=before - before // 3, reserved_fen=before // 3)
-    found = second_person(refund, Limits(refund_fen=most), lambda _: shares)
+    found = second_person(wished, Limits(refund_fen=most), states_of(shares, refund.State()))
     assert (found is not None) is needed
+
+
+def test_a_refund_that_is_there_already_needs_nobody_when_it_is_sent_again() -> None:
+    """It does nothing: so it is not counted twice. Another number is another refund."""
+    shares, limits = transaction.State(refunded_fen=60), Limits(refund_fen=100)
+    again = states_of(shares, refund.State("succeeded"))
+    assert second_person(RefundTransaction("R1", "SQUIRRELS-JD1", 60), limits, again) is None
+    new = states_of(shares, refund.State())
+    assert second_person(RefundTransaction("R2", "SQUIRRELS-JD1", 60), limits, new) is not None
+
+
+def states_of(sold: transaction.State, refunded: refund.State) -> Any:
+    return lambda stream: refunded if category(stream) == "refund" else sold
 
 
 def test_what_is_no_kind_or_no_command_is_malformed(ledger: Ledger) -> None:

@@ -6,22 +6,27 @@ import logging
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from api.operations.list_files import Line, read_list
 from api.operations.screening import PAGE, Screening
+from api.operations.worker import Worker
 from domain.accounting import account
 from domain.eventstore.database import parse_database_url
-from domain.kernel import Request
+from domain.kernel import MICROSECONDS, Request
 from domain.member.commands import RegisterMember
+from domain.order.commands import CONFIRM_AFTER_US
 from domain.refusals import Code, Refused
 from domain.screening import lists, match
-from domain.vault.place import vault_database
+from domain.vault.place import vault_database, vault_engine
 from tests.api.conftest import Server
 from tests.vault.needles import everything, found
 
 WANTED = {"name": "欧阳通缉", "identity": "110105200001010008"}
 OTHER = {"name": "司马清白", "identity": "11010519491231002X"}
 COMPANY = {"name": "黑名单（北京）贸易有限公司", "identity": "91110000600037341L"}
+DAMAGE = "UPDATE items SET field = field || 'x' WHERE member_id = :member"
+REPAIR = "UPDATE items SET field = rtrim(field, 'x') WHERE member_id = :member"
 LINES = (
     Line("W-1", "person", WANTED["name"], WANTED["identity"]),
     Line("W-2", "person", OTHER["name"]),
@@ -136,6 +141,58 @@ def test_a_scan_that_was_stopped_goes_on_where_it_stopped(market: Server) -> Non
     assert market.context.worker is None
     assert screening(market).scan_some(market.now_us) == 24
     assert market.context.ledger.state(lists.STREAM).looked == PAGE + 24
+
+
+def test_one_who_cannot_be_looked_up_stops_neither_scan_nor_timers(market: Server) -> None:
+    """The member's own money stays where it is; operators see whom it is about until it is over."""
+    certify(market, "xiaoming", WANTED)
+    certify(market, "xiaohong", OTHER)
+    recharge(market, "xiaohong", "P1", 5_000)
+    market.sell("JD1")
+    market.pay("JD1", "P2")
+    market.now_us += CONFIRM_AFTER_US  # The timer of the sale runs out on the open day.
+    damage(market, "xiaohong")
+    load(market)
+    market.context.projector.catch_up()
+    worker = Worker(market.context.desk, lambda: market.now_us, days_behind=1_000)
+    worker.round()
+    assert stopped(market, "xiaoming")
+    assert market.context.ledger.state(lists.STREAM).done
+    assert market.context.ledger.state("transaction-SQUIRRELS-JD1").status == "completed"
+    assert worker.status.state == "waiting"
+    assert "in the lists, xiaohong: vault_damaged" in worker.status.waiting
+    body = {"transfer_no": "T1", "payer": "xiaohong", "payee": "xiaoming", "amount_fen": 100}
+    assert market.send("POST", "/v1/transfers", body).json()["code"] == "vault_damaged"
+    damage(market, "xiaohong", repair=True)
+    market.now_us += 60 * MICROSECONDS
+    worker.round()
+    assert (worker.status.waiting, matches(market, "xiaohong")) == ("", ["W-2 stop open"])
+
+
+def test_a_list_that_is_gone_hinders_the_scan_and_no_timer(
+    market: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    market.sell("JD1")
+    market.pay("JD1", "P2")
+    market.now_us += CONFIRM_AFTER_US
+    load(market)
+    monkeypatch.setattr("domain.eventstore.blobs.read", lambda view, name: None)
+    market.context.projector.catch_up()
+    worker = Worker(market.context.desk, lambda: market.now_us, days_behind=1_000)
+    with pytest.raises(Refused) as no:
+        worker.round()
+    assert no.value.code is Code.LIST_INVALID
+    assert not market.context.ledger.state(lists.STREAM).done
+    assert market.context.ledger.state("transaction-SQUIRRELS-JD1").status == "completed"
+
+
+def damage(server: Server, member_id: str, *, repair: bool = False) -> None:
+    """Its rows are moved to another field of theirs, and cannot be opened; or moved back."""
+    engine = vault_engine(vault_database(parse_database_url(server.url)))
+    with engine.begin() as connection:
+        sql = REPAIR if repair else DAMAGE
+        assert connection.execute(text(sql), {"member": member_id}).rowcount
+    engine.dispose()
 
 
 def test_before_money_leaves_who_was_not_looked_at_is(market: Server) -> None:

@@ -15,6 +15,7 @@ from domain.commands import COMMANDS
 from domain.kernel import DAY_US
 from domain.member.api_access import ApiCommand
 from tests.api.conftest import NOON, Server, problem
+from tests.shops import USUAL_JSON
 
 WALLET = "2241.01.xiaohong"
 FREEZE = f"/v1/accounts/{WALLET}/freeze"
@@ -122,6 +123,22 @@ def test_a_refund_above_the_limit_waits_and_one_below_does_not(market: Server) -
     short = decide(market, "approve", approval_id, "reviewer", "yes")
     problem(short, 409, "refund_exceeds_paid", "amount_fen")  # Meanwhile there is less left.
     assert decide(market, "refuse", approval_id, "reviewer", "n", reason="x").status_code == 200
+
+
+def test_a_refund_asked_for_in_time_is_in_time_on_the_day_it_is_approved(market: Server) -> None:
+    market.restart(Settings(refund_alone=0))
+    signed = {"effective_from": "2026-11-23", "terms": {**USUAL_JSON, "refund_days": 0}}
+    market.agreed("POST", "/v1/members/SQUIRRELS/merchant-agreements", signed, key="s")
+    market.sell("JD1001")
+    market.pay("JD1001", "P9")
+    asked = {"refund_no": "R1", "amount_fen": 3_000}
+    approval_id = market.propose("POST", REFUNDS, asked, key="r1")
+    market.now_us += DAY_US
+    late = market.send("POST", REFUNDS, {**asked, "refund_no": "R2"}, role="cashier", key="r2")
+    problem(late, 409, "refund_too_late", "transaction_id")
+    assert decide(market, "approve", approval_id, "reviewer", "yes").status_code == 200
+    again = market.ok("POST", REFUNDS, asked, role="cashier", key="r3")  # Under another key.
+    assert again["result"]["refund_no"] == "R1"
 
 
 def test_many_small_refunds_of_one_transaction_need_two_persons_as_one_large_one_does(

@@ -5,13 +5,16 @@ the day's sealed positions equal what the instructions moved.
 """
 
 import pytest
+from msgspec.structs import replace
 
 from domain.accounting.commands import CloseAccount, FreezeAccount
 from domain.channel.network import Charge, PaidPart
+from domain.member.agreement import STANDARD, Method
+from domain.member.commands import SignMerchantAgreement
 from domain.order.commands import Checkout, CloseOrder, PayOrder
 from domain.order.order import OrderLine
 from domain.order.surplus import PlaceSurplus, payment_of
-from domain.payment import suspense
+from domain.payment import suspense, turnover
 from domain.payment.asking import AskChannel
 from domain.payment.commands import LegAsked, RechargeWallet, RecordOutcome, TransferMoney
 from domain.refusals import Code, Refused
@@ -29,7 +32,7 @@ from tests.domain.payment.contradicting import (
     total,
 )
 from tests.domain.test_open_items import items_of
-from tests.examples import BUYER, FRIEND, MERCHANT
+from tests.examples import BUYER, FRIEND, MERCHANT, PAY_DAY
 
 WALLET = f"2241.01.{BUYER}"
 ESCROW = f"2241.04.{MERCHANT}"
@@ -107,6 +110,21 @@ def test_a_surplus_pays_another_order_of_its_payer(shop: Books, surplus: str) ->
     assert shop.facts_of(wanted) == []
     shop.do(RefundTransaction("R2", f"{TEA}-O2", 3_500))
     assert shop.balance(WALLET) == 4_000
+
+
+def test_a_surplus_pays_a_merchant_that_has_signed_for_no_wallet(shop: Books, surplus: str) -> None:
+    """The channel took the money; that it passes through the wallet is our own doing. What the
+    payer pays from the wallet is refused as before, and no day's limit is used."""
+    by_card = Method("JD_PAY", most_fen=20_000, day_fen=30_000)
+    shop.do(SignMerchantAgreement(MERCHANT, PAY_DAY, replace(STANDARD, methods=(by_card,))))
+    shop.place("O2", (MERCHANT, 6_000))
+    assert refusal(shop, PayOrder("P2", "O2", "WALLET_BALANCE")) is Code.AGREEMENT_MISSING
+    shop.do(PlaceSurplus(surplus, "O2"))
+    assert shop.state("order-O2").status == "paid"
+    assert shop.balance(WALLET) == 4_000
+    assert shop.state(turnover.stream(MERCHANT)).used_fen(PAY_DAY, "WALLET_BALANCE") == 0
+    shop.do(RefundTransaction("R2", f"{MERCHANT}-O2", 6_000))
+    assert shop.balance(WALLET) == 10_000
 
 
 def test_a_surplus_that_cannot_pay_an_order_stays_where_it_is(shop: Books, surplus: str) -> None:
