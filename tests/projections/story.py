@@ -137,8 +137,8 @@ def story(path: Path) -> list[Recorded]:
         _over_a_network(told)
         cards(told)
         withdrawals(told)
-        reserves(told)
         story_authority.orders(told)
+        reserves(told)
         endpoints(told)
         return list(told.facts())
     finally:
