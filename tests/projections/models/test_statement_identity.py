@@ -61,6 +61,16 @@ def money(kind: int, on: date, fen: tuple[int, int, int]) -> Fact:
         case 7:
             entry = settlement.payout_returned_to_suspense(on, PAYOUT_CHANNEL, whole)
             return batch.PayoutReturned("p-1", whole, "no", entry)
+        case 8:
+            entry = settlement.payout_instructed(on, MERCHANT, whole)
+            return batch.PayoutRetried("p-1", "p-3", whole, entry)
+        case _:
+            return money_later(kind, on, whole)
+
+
+def money_later(kind: int, on: date, whole: int) -> Fact:
+    """What authorities take, and what payouts come to in the end."""
+    match kind:
         case 9:
             entry = deductions.deduction_asked(on, f"2241.02.{MERCHANT}", whole)
             to = Destination("c0" * 16, "1c" * 16, "6677")
@@ -75,12 +85,9 @@ def money(kind: int, on: date, fen: tuple[int, int, int]) -> Fact:
         case 12:
             entry = settlement.payout_succeeded_late(on, PAYOUT_CHANNEL, MERCHANT, whole)
             return batch.PayoutSucceeded("p-1", whole, entry)
-        case 13:
+        case _:
             entry = settlement.payout_succeeded(on, PAYOUT_CHANNEL, whole)
             return batch.PayoutSucceeded("p-1", whole, entry)
-        case _:
-            entry = settlement.payout_instructed(on, MERCHANT, whole)
-            return batch.PayoutRetried("p-1", "p-3", whole, entry)
 
 
 def history(steps: Sequence[tuple[int, tuple[int, int, int], int]]) -> list[tuple[str, Fact]]:
