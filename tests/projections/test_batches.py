@@ -7,6 +7,10 @@ from domain.kernel import Recorded
 from projections.engine.model import ReadModel
 from projections.engine.writing import write_together
 from tests.projections.applied import MODELS, Rows, apply, clear, rows_of
+from tests.projections.models.test_wallets import FACTS as SPENT
+
+# The story is of 2010, and caps of wallets began in 2016: it has none of their facts.
+LATER = {"wallets": SPENT}
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
@@ -16,10 +20,16 @@ def test_rows_do_not_depend_on_the_batches(
     story_facts: list[Recorded],
     story_rows: dict[str, Rows],
 ) -> None:
-    assert all(story_rows[model.name].values()), "the story leaves a table empty"
+    facts, wanted = story_facts, story_rows[model.name]
+    if model.name in LATER:
+        facts = LATER[model.name]
+        apply(books, model, facts)
+        wanted = rows_of(books, model)
+        clear(books, model)
+    assert all(wanted.values()), "the story leaves a table empty"
     for size in (1, 2, 7, None):
-        apply(books, model, story_facts, size)
-        assert rows_of(books, model) == story_rows[model.name], f"in batches of {size}"
+        apply(books, model, facts, size)
+        assert rows_of(books, model) == wanted, f"in batches of {size}"
         clear(books, model)
 
 
