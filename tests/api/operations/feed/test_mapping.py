@@ -13,8 +13,10 @@ EXAMPLE = Path(__file__).parents[4] / "docs/feed-map.md"
 
 
 def toml_of_the_page() -> str:
-    (block,) = re.findall(r"```toml\n(.*?)```", EXAMPLE.read_text(encoding="utf-8"), re.DOTALL)
-    return str(block)
+    """The first block is the map; the other one has terms of settlement."""
+    blocks = re.findall(r"```toml\n(.*?)```", EXAMPLE.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == 2
+    return str(blocks[0])
 
 
 def written(tmp_path: Path, text: str, name: str = "map.toml") -> Path:
