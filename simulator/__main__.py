@@ -119,9 +119,11 @@ async def _serve(world: World, sock: socket.socket, *, until_stdin_ends: bool) -
         loop.create_task(caller.run()),
     ]
     done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
-    for task in work:
-        task.cancel()
-    await asyncio.gather(*work, return_exceptions=True)
+    left = set(work) - done
+    while left:  # A wait that is over in the moment it is cancelled may not have noticed (3.11).
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=1)
     for task in done:
         if not task.cancelled():
             task.result()  # What ended it is said.
