@@ -331,6 +331,7 @@ def test_states_hold_no_container_that_grows(  # The caps are proved with each a
         ("member", "agreements"),
         ("access", "given"),
         ("agreement", "versions"),
+        ("agreement", "debt_limits"),
         ("member", "certified"),
         ("member", "debt_limits"),
         ("member", "fee_rules"),
