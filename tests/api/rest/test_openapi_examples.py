@@ -210,6 +210,7 @@ def keep_reserve(server: Server) -> None:
         "kind": "enterprise",
         "name": "walnuts",
         "fee_rule": {"rate_bps": 60},
+        "agreement": USUAL_JSON,
     }
     server.ok("POST", "/v1/members", walnuts)
     terms = {
