@@ -11,6 +11,7 @@ from graphql import parse, validate
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from api.graphql.access import LISTENED
 from api.graphql.schema import graphql_schema
 from benchmarks.databases import databases
 from benchmarks.drills.generating.answers import Shapes, wrong_envelope
@@ -149,7 +150,11 @@ def test_every_field_of_the_schema_is_in_the_systematic_queries() -> None:
     for _, text in Queries(schema, {"date": ["2025-11-11"]}).everything():
         assert validate(schema, parse(text)) == [], text
     for kind in schema.type_map.values():
-        if not kind.name.startswith("__"):
+        if (
+            kind is schema.subscription_type
+        ):  # Not asked but listened to, each by a walk of its own.
+            assert set(kind.fields) == set(LISTENED)
+        elif not kind.name.startswith("__"):
             assert set(getattr(kind, "fields", {})) <= words, kind.name
 
 
