@@ -15,7 +15,7 @@ last four digits. Where the account is closed meanwhile, what comes back is kept
 from typing import Literal, assert_never
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from domain.accounting.chart import PAYOUT_IN_TRANSIT
 from domain.accounting.open_items import NONE, OpenItems, suspense_of
@@ -115,18 +115,7 @@ def ask(state: State, wish: Wish, maker: str, entry: Entry) -> list[Event]:
     """Once under its number: see `is_repeat`."""
     if state.asked is not None:
         raise Refused(Code.DEDUCTION_EXISTS, "deduction_no")
-    return [
-        Asked(
-            wish.order_no,
-            wish.document,
-            wish.account,
-            wish.member_id,
-            wish.amount_fen,
-            wish.to,
-            maker,
-            entry,
-        )
-    ]
+    return [Asked(**asdict(wish), maker=maker, entry=entry)]
 
 
 def succeed(state: State, entry: Entry) -> list[Event]:

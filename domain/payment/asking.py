@@ -214,6 +214,14 @@ def ask_channel(unit: Unit, command: AskChannel) -> dict[str, object]:
     return {"instruction_id": command.instruction_id, "status": unit.load(stream).status}
 
 
+def ask_whether_it_is_so(unit: Unit, asked_by: "Stream[instruction.State]") -> None:
+    """What a person records of money that a bank was to pay is no proof: one over a network is
+    asked."""
+    asked = unit.load(asked_by)
+    if asked.tried.attempt:
+        unit.record(asked_by, instruction.ask(asked, unit.at_us))
+
+
 def close_payment(unit: Unit, command: ClosePayment) -> dict[str, object]:
     """Raises INSTRUCTION_NOT_FOUND, INSTRUCTION_ALREADY_ENDED, INSTRUCTION_NOT_CLOSABLE."""
     stream = _stream(command.instruction_id)

@@ -18,7 +18,7 @@ from datetime import date
 from typing import Literal, assert_never
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from domain.accounting.chart import PAYOUT_IN_TRANSIT
 from domain.accounting.open_items import NONE, OpenItems, suspense_of
@@ -161,22 +161,7 @@ def request(state: State, wish: Wish, maker: str, entry: Entry) -> list[Event]:
     """Once under its number: see `is_repeat`."""
     if state.asked is not None:
         raise Refused(Code.WITHDRAWAL_EXISTS, "withdrawal_no")
-    return [
-        Requested(
-            wish.member_id,
-            wish.to,
-            wish.amount_fen,
-            wish.fee_fen,
-            wish.speed,
-            wish.day,
-            wish.due,
-            wish.free,
-            wish.fee_back,
-            wish.unapproved,
-            maker,
-            entry,
-        )
-    ]
+    return [Requested(**asdict(wish), maker=maker, entry=entry)]
 
 
 def approve(state: State, checker: str) -> list[Event]:

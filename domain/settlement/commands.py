@@ -23,6 +23,7 @@ from domain.kernel import Command, Reaction, Stream, Unit
 from domain.member.terms import parse_cycle
 from domain.payment import contradiction, instruction
 from domain.payment.asked import Details
+from domain.payment.asking import ask_whether_it_is_so
 from domain.payment.commands import issue
 from domain.payment.destination import bound_account, destination_of
 from domain.payment.instruction import Declined, Outcome, Succeeded
@@ -277,8 +278,7 @@ def return_payout(unit: Unit, command: ReturnPayout) -> dict[str, object]:
     )
     unit.record(stream, batch.payout_returned(state, payout.payout_no, reason, entry))
     hold_returned(unit, state.merchant, payout.payout_no, amount_fen)
-    if asked.tried.attempt:
-        unit.record(asked_by, instruction.ask(asked, unit.at_us))
+    ask_whether_it_is_so(unit, asked_by)
     return answer
 
 

@@ -15,6 +15,7 @@ from domain.accounting.rules import withdrawal as rules
 from domain.fields import checked_number, checked_reason
 from domain.kernel import Command, Stream, Unit
 from domain.payment import instruction, withdrawal
+from domain.payment.asking import ask_whether_it_is_so
 from domain.payment.contradicted import ended, opened, paid_out_above
 from domain.payment.contradiction import Against
 from domain.payment.instruction import Declined, Outcome, Succeeded
@@ -108,10 +109,9 @@ def return_withdrawal(unit: Unit, command: ReturnWithdrawal) -> dict[str, object
     state = unit.load(stream)
     withdrawal.needed(state)
     asked_by = instruction.stream(withdrawal.instruction_id(number))
-    asked = unit.load(asked_by)
-    _come_back(unit, stream, asked.channel, reason, told=False)
-    if asked.tried.attempt and state.status != "returned":  # What a person records is no proof.
-        unit.record(asked_by, instruction.ask(asked, unit.at_us))
+    _come_back(unit, stream, unit.load(asked_by).channel, reason, told=False)
+    if state.status != "returned":
+        ask_whether_it_is_so(unit, asked_by)
     return {"withdrawal_no": number, "state": unit.load(stream).status}
 
 
