@@ -147,6 +147,13 @@ SHAPES: Mapping[str, Shape] = {
     },
     "item": {"type": "string", "pattern": "^[0-9a-f]{24}$"},
     "approval_id": NUMBER,
+    "return_url": {
+        "type": "string",
+        "maxLength": 400,
+        "pattern": "^(https?://[A-Za-z0-9_.-]{1,253}(:[1-9][0-9]{0,3})?([/?#][!-\\[\\]-~]*)?)?$",
+        "default": "",
+        "description": "http or https, without user; empty for none",
+    },
     "endpoint_id": _number(32),
     "url": {
         "type": "string",

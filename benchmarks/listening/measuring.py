@@ -6,9 +6,10 @@ import asyncio
 import itertools
 import resource
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 import msgspec
 from msgspec import Struct
@@ -51,16 +52,16 @@ class Place(Struct):
 
 def measure(url: str, backend: Backend, seconds: float, tell: Tell) -> Listening:
     """On an empty ledger with every table made; each of three cells for so many seconds."""
-    listeners = min(LISTENERS, _descriptors() - SPARE)
-    operator, auditor = prepared(url, listeners)
-    environment = {
-        "ZHANGFANG_RATE": "off",
-        "ZHANGFANG_CONNECTIONS": str(2 * listeners + SPARE),
-        "ZHANGFANG_LISTENERS": str(listeners + 1),
-        "ZHANGFANG_LISTENERS_PER_KEY": str(listeners + 1),
-        "PGAPPNAME": "bench-listening",
-    }
     with ExitStack() as stack:
+        listeners = min(LISTENERS, stack.enter_context(_descriptors()) - SPARE)
+        operator, auditor = prepared(url, listeners)
+        environment = {
+            "ZHANGFANG_RATE": "off",
+            "ZHANGFANG_CONNECTIONS": str(2 * listeners + SPARE),
+            "ZHANGFANG_LISTENERS": str(listeners + 1),
+            "ZHANGFANG_LISTENERS_PER_KEY": str(listeners + 1),
+            "PGAPPNAME": "bench-listening",
+        }
         started = running(url, settings=environment, descriptors=3 * listeners + SPARE)
         host, port, pid = stack.enter_context(started)
         server = Server((host, port), pid, url, "bench-listening")
@@ -170,10 +171,15 @@ def _memory(pid: int) -> int:
     return int(said.stdout) * 1024
 
 
-def _descriptors() -> int:
-    """So many may this process open; as many as it is ever given."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    wanted = 2 * LISTENERS + SPARE
-    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(most, FEWEST), hard))
-    return most
+@contextmanager
+def _descriptors() -> Iterator[int]:
+    """So many may this process open in the block: as many as are wanted, if it is given them."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft, hard = (sys.maxsize if one == resource.RLIM_INFINITY else one for one in before)
+    most = min(2 * LISTENERS + SPARE, hard)
+    if most > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, before[1]))
+    try:
+        yield most
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
