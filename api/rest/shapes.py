@@ -9,6 +9,8 @@ from typing import Any, get_args
 
 from domain.authority.authorities import AUTHORITIES
 from domain.authority.order import LONGEST_DOCUMENT
+from domain.cashier.commands import TWO_HOURS_S
+from domain.cashier.session import LEAST_S, MOST_S
 from domain.channel.channels import CHANNELS
 from domain.member.member import Product
 from domain.member.terms import LONGEST_RESERVE_DAYS, WEEKDAYS, Source
@@ -276,6 +278,13 @@ OWN: Mapping[tuple[str, str], Shape] = {
         "maximum": 2**53,
         "description": "above `after`",
     },
+    ("OpenSession", "seconds"): {
+        "type": "integer",
+        "minimum": LEAST_S,
+        "maximum": MOST_S,
+        "default": TWO_HOURS_S,
+    },
+    ("OpenSession", "amount_fen"): {**_amount(1), "description": "of a wallet's filling alone"},
     ("SetDebtLimit", "limit_fen"): {"anyOf": [_amount(0), {"type": "null"}]},
 }
 MORE: Mapping[str, Shape] = {
@@ -312,6 +321,7 @@ def _exactly_one(given: Mapping[str, Shape], absent: Mapping[str, Shape]) -> lis
     ]
 
 
+_NOT: Shape = {"not": {}}
 _OUTCOMES = ("succeeded", "declined", "unknown")
 ONE_OF: Mapping[str, list[Shape]] = {
     "RecordOutcome": _exactly_one(
@@ -319,6 +329,10 @@ ONE_OF: Mapping[str, list[Shape]] = {
     ),
     "PaymentWanted": _exactly_one(
         {"method": METHODS, "legs": {"minItems": 1}},
-        {"method": {"not": {}}, "legs": {"maxItems": 0}},
+        {"method": _NOT, "legs": {"maxItems": 0}},
     ),
+    "OpenSession": [
+        {"required": ["order_no"], "properties": {"member_id": _NOT, "amount_fen": _NOT}},
+        {"required": ["member_id"], "properties": {"order_no": _NOT}},
+    ],
 }
