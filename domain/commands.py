@@ -99,6 +99,11 @@ def _paid_by(command: Any) -> list[str]:
     return [payment.stream(number), instruction.stream(payment.instruction_id(number))]
 
 
+def _proposed(command: approving.Propose) -> list[str]:
+    """What may be done at once begins no approval for certain."""
+    return [] if command.alone_fen is not None else [approval.stream(command.approval_id)]
+
+
 def _one(stream: Callable[[str], str], field: str) -> Hint:
     """The stream of what a field of the command names."""
     return lambda command: [stream(getattr(command, field))]
@@ -240,7 +245,7 @@ COMMANDS: dict[type[Command], Handling] = {
     ),
     staffing.AppointOperator: Handling("staff.appoint", staffing.appoint_operator, _staff),
     staffing.DismissOperator: Handling("staff.dismiss", staffing.dismiss_operator, _staff),
-    approving.Propose: Handling("approval.propose", approving.propose, _none, _approval),
+    approving.Propose: Handling("approval.propose", approving.propose, _none, _proposed),
     approving.ApproveProposal: Handling("approval.approve", approving.approve_proposal, _approval),
     approving.RefuseProposal: Handling("approval.refuse", approving.refuse_proposal, _approval),
     approving.WithdrawProposal: Handling(

@@ -52,8 +52,8 @@ from api.rest import (
 from api.rest.body import build, check_text, read_object
 from api.rest.endpoint import Endpoint
 from api.rest.openapi import operation
-from domain.approval.commands import proposal
-from domain.approval.kinds import KINDS, second_person
+from domain.approval import commands as approving
+from domain.approval.kinds import KINDS
 from domain.fields import checked_member_id, checked_number
 from domain.kernel import Command, Request
 from domain.ledger.answer import Answer, digest_of
@@ -136,10 +136,8 @@ def _handler(context: AppContext, endpoint: Endpoint) -> Handle:
         assert isinstance(made, Command)
         if leaves(made) and context.desk.screening is not None:  # May read the ledger.
             await anyio.to_thread.run_sync(context.desk.screening.before, made, at_us)
-        wish = made
-        if await _needs_two(context, made):
-            wish = proposal(number, made, context.limits.open_us, caller.member or "")
-        wanted = Request(number, at_us, caller.actor, wish)
+        wished = approving.wish(number, made, context.limits, caller.member or "")
+        wanted = Request(number, at_us, caller.actor, wished)
         answer = await context.submit(wanted)
         shown = None
         if endpoint.afterwards is not None:
@@ -147,15 +145,6 @@ def _handler(context: AppContext, endpoint: Endpoint) -> Handle:
         return respond(endpoint.status, answer, made, caller, shown)
 
     return command
-
-
-async def _needs_two(context: AppContext, command: Command) -> bool:
-    if type(command) not in KINDS:
-        return False  # As most: the ledger need not be read.
-    found = await anyio.to_thread.run_sync(
-        lambda: second_person(command, context.limits, context.ledger.state)
-    )
-    return found is not None
 
 
 async def admit(context: AppContext, name: str, request: HttpRequest) -> Caller:

@@ -9,23 +9,29 @@ import hashlib
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from domain.approval import approval
-from domain.approval.kinds import BY_NAME, KINDS, Kind
+from domain.approval.kinds import BY_NAME, KINDS, Kind, Limits, may_need_two
 from domain.fields import checked_instant, checked_number, checked_reason
 from domain.kernel import Command, Unit, iso_time
 from domain.refusals import Code, Refused
+from domain.transaction.commands import RefundTransaction
 
 
 class Propose(Command, frozen=True):
     """A command that needs a second person, as it was wished: `kind` and the command's JSON. It
-    stands for that command: under one number they are one request."""
+    stands for that command: under one number they are one request.
+
+    `alone_fen`: up to there it needs nobody, and is done at once. None: it always needs two. It is
+    looked at where it is decided, so that two at the same moment cannot both stay below."""
 
     approval_id: str
     kind: str
     body: str
     open_us: int
     member: str = ""
+    alone_fen: int | None = None
 
 
 class ApproveProposal(Command, frozen=True):
@@ -53,6 +59,15 @@ class ExpireProposal(Command, frozen=True):
     approval_id: str
 
 
+def wish(number: str, command: Command, limits: Limits, member: str) -> Command:
+    """What is to be submitted for a command that came under a request number: itself, or its
+    proposal where it needs a second person, or may."""
+    if not may_need_two(command, limits):
+        return command
+    alone_fen = limits.refund_fen if isinstance(command, RefundTransaction) else None
+    return replace(proposal(number, command, limits.open_us, member), alone_fen=alone_fen)
+
+
 def proposal(number: str, command: Command, open_us: int, member: str) -> Propose:
     """The proposal of a command that came under a request number, from which it has its id."""
     approval_id = "A" + hashlib.sha256(number.encode()).hexdigest()[:20]
@@ -64,6 +79,9 @@ def propose(unit: Unit, command: Propose) -> dict[str, object]:
     """Raises what `approval.propose` raises, and what the command wished for raises now."""
     stream = approval.stream(checked_number(command.approval_id, "approval_id"))
     kind, wished = _wished(command.kind, command.body)
+    alone = None if command.alone_fen is None else Limits(command.alone_fen)
+    if alone is not None and not kind.needed(wished, alone, unit.load):
+        return kind.handler(unit, wished)
     subject, amount_fen = kind.subject(wished), kind.fen(wished)
     wish = approval.Wish(command.kind, subject, command.body, command.member, amount_fen)
     until_us = checked_instant(unit.at_us + command.open_us, "open_us")

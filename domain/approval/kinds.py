@@ -181,6 +181,12 @@ BY_NAME: dict[str, tuple[type[Command], Kind]] = {
 }
 
 
+def may_need_two(command: Command, limits: Limits) -> bool:
+    """Whether a second person is needed always, or above a limit that is set."""
+    kind = KINDS.get(type(command))
+    return kind is not None and (kind.needed is _always or limits.refund_fen is not None)
+
+
 def second_person(command: Command, limits: Limits, states: States) -> Kind | None:
     """The kind of a command that needs a second person, by the books as they stand; None: it needs
     none. May read the ledger."""

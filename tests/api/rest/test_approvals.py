@@ -1,6 +1,7 @@
 """Two persons over HTTP: one proposes by the ordinary command, another one lets it happen."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, get_args
 
 import pytest
@@ -155,6 +156,19 @@ def test_many_small_refunds_of_one_transaction_need_two_persons_as_one_large_one
     assert again["replayed"] is True
     assert again["result"]["refund_no"] == "R1"
     market.ok("POST", REFUNDS, {"refund_no": "R3", "amount_fen": 2_000}, role="merchant")
+
+
+def test_of_two_refunds_at_the_same_moment_one_needs_two_persons(market: Server) -> None:
+    """Together above the limit: whichever is decided first is done alone."""
+    market.restart(Settings(refund_alone=5_000))
+    market.sell("JD1001")
+    market.pay("JD1001", "P9")
+    bodies = [{"refund_no": f"R{n}", "amount_fen": 3_000} for n in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        sent = list(
+            threads.map(lambda one: market.send("POST", REFUNDS, one, role="merchant"), bodies)
+        )
+    assert sorted(one.status_code for one in sent) == [201, 202, 202, 202]
 
 
 def test_a_removed_operators_keys_stop_to_work(market: Server) -> None:
