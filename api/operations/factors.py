@@ -191,7 +191,7 @@ async def send_code(personal: Personal, wish: CodeWanted, now_us: int) -> dict[s
 
 def _new_code(personal: Personal, wish: CodeWanted, now_us: int) -> tuple[Sent, str]:
     _, key = _person(personal, wish.member_id)
-    about = RESET if wish.kind == RESET else _about(_out(wish))
+    about = _reset(wish) if wish.kind == RESET else _about(_out(wish))
     phone = _phone(personal, wish.member_id)
     before = factors.look(personal.vault, key, CODE, now_us, "code")
     if before is not None and now_us < _sent(before).sent_us + BETWEEN_US * personal.factor:
@@ -335,7 +335,9 @@ def prove(personal: Personal, wish: ProofWanted, now_us: int) -> dict[str, objec
     if wish.payment_password:
         _try_password(personal, key, wish.payment_password, now_us)
         given.append("password")
-    if wish.certificate or wish.signature:
+    if wish.signature and not wish.certificate:
+        raise Refused(Code.FACTOR_MISSING, "certificate", "whose signature is it?")
+    if wish.certificate:
         _verify(personal, wish, out)
         given.append("certificate")
     if wish.code:
@@ -384,6 +386,14 @@ def _out(wish: CodeWanted | ProofWanted) -> Out:
         return Out("transfer", wish.member_id, number, payee, amount_fen)
     checked_number(payee, "payee")
     return Out("payment", wish.member_id, number, payee, amount_fen)
+
+
+def _reset(wish: CodeWanted) -> str:
+    """A reset is of no movement. Raises Refused(REQUEST_INVALID) naming what says otherwise."""
+    for field in ("number", "payee", "amount_fen"):
+        if getattr(wish, field):
+            raise Refused(Code.REQUEST_INVALID, field, "a reset has none")
+    return RESET
 
 
 def _about(out: Out) -> str:
