@@ -11,7 +11,7 @@ receipt or a log.
 import hmac
 import secrets
 from base64 import b64decode, urlsafe_b64decode, urlsafe_b64encode
-from typing import Any, Literal
+from typing import Any
 
 import anyio.to_thread
 import msgspec
@@ -26,7 +26,15 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from msgspec import Struct
 
-from api.operations.personal import Personal, Wish
+from api.operations.personal import Personal
+from api.operations.wishes import (
+    CodeWanted,
+    KeyShown,
+    PasswordChanged,
+    PasswordForgotten,
+    PasswordWanted,
+    ProofWanted,
+)
 from domain.fields import checked_member_id, checked_number
 from domain.kernel import MICROSECONDS, iso_time
 from domain.member import card, certificate, member
@@ -58,53 +66,6 @@ WORDS = {
     "transfer": "验证码{code}：从钱包向{payee}转账{yuan}元，5分钟内有效，请勿告诉他人。",
     RESET: "验证码{code}：重置支付密码，5分钟内有效，请勿告诉他人。",
 }
-
-
-class PasswordWanted(Wish, frozen=True, forbid_unknown_fields=True):
-    payment_password: str
-
-
-class PasswordChanged(Wish, frozen=True, forbid_unknown_fields=True):
-    payment_password: str
-    new_payment_password: str
-
-
-class PasswordForgotten(Wish, frozen=True, forbid_unknown_fields=True):
-    """Who the member is, as it is certified, and the code that went to its telephone."""
-
-    name: str
-    identity: str
-    code: str
-    new_payment_password: str
-
-
-class CodeWanted(Wish, frozen=True, forbid_unknown_fields=True):
-    """A code for one movement, whose fields are those of its proof; for `reset` of the password
-    there are none."""
-
-    kind: Literal["payment", "transfer", "reset"]
-    number: str = ""
-    payee: str = ""
-    amount_fen: int = 0
-
-
-class ProofWanted(Wish, frozen=True, forbid_unknown_fields=True):
-    """The factors that are given, for one movement. Base64 in `signature`."""
-
-    kind: Kind
-    number: str
-    payee: str
-    amount_fen: int
-    payment_password: str = ""
-    code: str = ""
-    certificate: str = ""
-    signature: str = ""
-
-
-class KeyShown(Wish, frozen=True, forbid_unknown_fields=True):
-    """A public key: Base64 of its SubjectPublicKeyInfo (DER)."""
-
-    public_key: str
 
 
 class Sent(Struct, frozen=True):

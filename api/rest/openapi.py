@@ -62,7 +62,7 @@ def operation(endpoint: Endpoint) -> dict[str, Any]:
     schema = _body_schema(endpoint)
     if schema["properties"]:
         content = {"schema": schema, "example": dict(endpoint.body)}
-        required = bool(schema.get("required"))
+        required = bool(schema.get("required") or "oneOf" in schema)
         found["requestBody"] = {"required": required, "content": {"application/json": content}}
     return found
 
