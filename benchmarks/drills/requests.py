@@ -21,7 +21,7 @@ from api.http.access import PERMISSIONS
 from api.http.keys import Role
 from benchmarks.drills.books import verified
 from benchmarks.drills.channels.clocked import VAULT_KEY
-from benchmarks.drills.generating.commands import Operations, Sender
+from benchmarks.drills.generating.commands import KEY, Operations, Sender
 from benchmarks.drills.generating.examples import APPROVE, Examples, proposed
 from benchmarks.drills.generating.findings import Findings
 from benchmarks.drills.generating.market import ROLES, Market, open_market
@@ -170,7 +170,7 @@ class _Sending:
 
     def _approve(self, approval_id: str) -> None:
         case = self._operations.example(APPROVE, approval_id=approval_id)
-        case.headers["Idempotency-Key"] = f"approve-{approval_id}"
+        case.headers[KEY] = f"approve-{approval_id}"
         self._senders["reviewer"].send(APPROVE, case, lambda _: None)
 
     def _reads(self, role: Role, seed: int, count: int) -> None:

@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from random import Random
 from types import SimpleNamespace
 from typing import Any
 
@@ -178,8 +177,10 @@ def test_an_example_that_is_no_example_is_seen(
 def test_an_address_that_events_go_to_is_nobodys() -> None:
     operations = Operations(operation({}), {"order_no": ["O1"]})
     for host in ("shop.example", "10.0.0.1", "[2001:db8::1]"):
-        case = SimpleNamespace(path_parameters={}, body={"url": f"https://{host}:8443/a?b"})
-        operations._named(case, Random(1))
+        case = SimpleNamespace(
+            path_parameters={}, headers=None, body={"url": f"https://{host}:8443/a?b"}
+        )
+        operations._named(case)
         assert case.body == {"url": "https://hooks.invalid:8443/a?b"}
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from api.http.access import PERMISSIONS
-from benchmarks.drills.generating.commands import MALFORMED, Operations, Sender, said
+from benchmarks.drills.generating.commands import KEY, MALFORMED, Operations, Sender, said
 from benchmarks.drills.generating.findings import Findings
 
 TOKEN = "card"  # What no example can know of its own operation's path: the vault makes it.
@@ -58,8 +58,8 @@ class Examples:
         case = self._operations.example(label, **path)
         self._sent += 1
         # A refusal is kept under the number of its request, so every one has a number of its own.
-        if "Idempotency-Key" in case.headers:
-            case.headers["Idempotency-Key"] = f"example-{self._sent}"
+        if KEY in case.headers:
+            case.headers[KEY] = f"example-{self._sent}"
         shown = sender.shown(label, case)
         if not self._operations.fitting[label](case):
             self._findings.fault("its own example does not fit", label, shown, "")
