@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from graphql import parse, validate
+from graphql import get_named_type, parse, validate
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +21,7 @@ from benchmarks.drills.generating.commands import MALFORMED, Operations
 from benchmarks.drills.generating.examples import BY_THE_BOOKS, Examples
 from benchmarks.drills.generating.findings import Findings
 from benchmarks.drills.generating.market import open_market
-from benchmarks.drills.generating.queries import Queries
+from benchmarks.drills.generating.queries import NOTHING, Queries
 from benchmarks.drills.generating.reads import Reader
 from benchmarks.drills.generating.writing import Query
 from benchmarks.drills.generating.wrote import wrongly_written
@@ -261,6 +261,17 @@ def test_every_field_of_the_schema_is_in_the_systematic_queries() -> None:
             assert set(kind.fields) == set(LISTENED)
         elif not kind.name.startswith("__"):
             assert set(getattr(kind, "fields", {})) <= words, kind.name
+
+
+def test_every_argument_is_given_what_stands_in_the_books(url: str) -> None:
+    """A name that is not known here is asked for as `x`, and the answer is null."""
+    schema = graphql_schema()
+    queries = Queries(schema, open_market(url).known)
+    assert schema.query_type is not None
+    for root, field in schema.query_type.fields.items():
+        for name, argument in field.args.items():
+            if get_named_type(argument.type).name in ("ID", "String", "Date"):
+                assert queries.sought(root, name) != NOTHING, (root, name)
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """The books that generated requests are sent to, and the names that stand in them.
 
 A request whose numbers nobody has ever used is refused by the first look-up. So the story of the
-demo is in the books, with keys for its merchant and others, and a generated request takes its
-numbers from them half of the time.
+demo is in the books, and what came after it, with keys for its merchant and others, and a generated
+request takes its numbers from them half of the time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,7 @@ from api.cli.opening import open_desk
 from api.context import AppContext
 from api.http.keys import Role, create_key
 from api.operations import story
+from benchmarks.drills.generating.wares import lay_out
 from domain.kernel import Request
 from domain.ledger.ledger import utc_us
 from domain.member.staff import Office
@@ -49,6 +50,8 @@ def open_market(url: str) -> Market:
     with open_desk(url, channel=story.scripted_channel()) as context:
         for _ in story.play(context.desk):
             pass
+        cashier, reviewer = (_person(context, office) for office in OFFICES)
+        wares = lay_out(context.ledger, MERCHANT, f"staff:{OFFICES[0]}")
         context.desk.catch_up()
         keys = {
             role: create_key(
@@ -56,8 +59,9 @@ def open_market(url: str) -> Market:
             )
             for role in ROLES
         }
-        cashier, reviewer = (_person(context, office) for office in OFFICES)
         known = _known(context)
+        for name, values in wares.items():
+            known[name] = [*known.get(name, ()), *values]
         position = context.ledger.head().position
     strangers = [one for one in known["merchant"] if one != MERCHANT]
     return Market(keys, known, strangers, position, cashier, reviewer)
