@@ -223,6 +223,9 @@ def _say_requests(say: Say, found: dict[str, Any]) -> None:
     for status, count in found["statuses"].items():
         table.add_row(status, f"{count:,}")
     say.table(table)
+    examples = [one["example"] for one in found["operations"].values()]
+    done = sum(one.startswith("2") for one in examples)
+    say.line(f"Of {len(examples)} operations' own examples {done} succeed; --json tells of each.")
     for one in found["faults"]:
         say.line(f"{one['kind']}: {one['where']}", "bold red")
         say.line(f"  {one['request']}")

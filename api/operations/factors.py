@@ -11,7 +11,7 @@ receipt or a log.
 import hmac
 import secrets
 from base64 import b64decode, urlsafe_b64decode, urlsafe_b64encode
-from typing import Any, Literal
+from typing import Any
 
 import anyio.to_thread
 import msgspec
@@ -26,7 +26,15 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from msgspec import Struct
 
-from api.operations.personal import Personal, Wish
+from api.operations.personal import Personal
+from api.operations.wishes import (
+    CodeWanted,
+    KeyShown,
+    PasswordChanged,
+    PasswordForgotten,
+    PasswordWanted,
+    ProofWanted,
+)
 from domain.fields import checked_member_id, checked_number
 from domain.kernel import MICROSECONDS, iso_time
 from domain.member import card, certificate, member
@@ -58,53 +66,6 @@ WORDS = {
     "transfer": "验证码{code}：从钱包向{payee}转账{yuan}元，5分钟内有效，请勿告诉他人。",
     RESET: "验证码{code}：重置支付密码，5分钟内有效，请勿告诉他人。",
 }
-
-
-class PasswordWanted(Wish, frozen=True, forbid_unknown_fields=True):
-    payment_password: str
-
-
-class PasswordChanged(Wish, frozen=True, forbid_unknown_fields=True):
-    payment_password: str
-    new_payment_password: str
-
-
-class PasswordForgotten(Wish, frozen=True, forbid_unknown_fields=True):
-    """Who the member is, as it is certified, and the code that went to its telephone."""
-
-    name: str
-    identity: str
-    code: str
-    new_payment_password: str
-
-
-class CodeWanted(Wish, frozen=True, forbid_unknown_fields=True):
-    """A code for one movement, whose fields are those of its proof; for `reset` of the password
-    there are none."""
-
-    kind: Literal["payment", "transfer", "reset"]
-    number: str = ""
-    payee: str = ""
-    amount_fen: int = 0
-
-
-class ProofWanted(Wish, frozen=True, forbid_unknown_fields=True):
-    """The factors that are given, for one movement. Base64 in `signature`."""
-
-    kind: Kind
-    number: str
-    payee: str
-    amount_fen: int
-    payment_password: str = ""
-    code: str = ""
-    certificate: str = ""
-    signature: str = ""
-
-
-class KeyShown(Wish, frozen=True, forbid_unknown_fields=True):
-    """A public key: Base64 of its SubjectPublicKeyInfo (DER)."""
-
-    public_key: str
 
 
 class Sent(Struct, frozen=True):
@@ -191,7 +152,7 @@ async def send_code(personal: Personal, wish: CodeWanted, now_us: int) -> dict[s
 
 def _new_code(personal: Personal, wish: CodeWanted, now_us: int) -> tuple[Sent, str]:
     _, key = _person(personal, wish.member_id)
-    about = RESET if wish.kind == RESET else _about(_out(wish))
+    about = _reset(wish) if wish.kind == RESET else _about(_out(wish))
     phone = _phone(personal, wish.member_id)
     before = factors.look(personal.vault, key, CODE, now_us, "code")
     if before is not None and now_us < _sent(before).sent_us + BETWEEN_US * personal.factor:
@@ -335,7 +296,9 @@ def prove(personal: Personal, wish: ProofWanted, now_us: int) -> dict[str, objec
     if wish.payment_password:
         _try_password(personal, key, wish.payment_password, now_us)
         given.append("password")
-    if wish.certificate or wish.signature:
+    if wish.signature and not wish.certificate:
+        raise Refused(Code.FACTOR_MISSING, "certificate", "whose signature is it?")
+    if wish.certificate:
         _verify(personal, wish, out)
         given.append("certificate")
     if wish.code:
@@ -384,6 +347,14 @@ def _out(wish: CodeWanted | ProofWanted) -> Out:
         return Out("transfer", wish.member_id, number, payee, amount_fen)
     checked_number(payee, "payee")
     return Out("payment", wish.member_id, number, payee, amount_fen)
+
+
+def _reset(wish: CodeWanted) -> str:
+    """A reset is of no movement. Raises Refused(REQUEST_INVALID) naming what says otherwise."""
+    for field in ("number", "payee", "amount_fen"):
+        if getattr(wish, field):
+            raise Refused(Code.REQUEST_INVALID, field, "a reset has none")
+    return RESET
 
 
 def _about(out: Out) -> str:

@@ -2,7 +2,7 @@
 
 from api.context import AppContext
 from api.operations import factors
-from api.operations.factors import KeyShown
+from api.operations.wishes import KeyShown
 from api.rest.endpoint import Endpoint
 from domain.kernel import Request
 from domain.ledger.answer import Answer

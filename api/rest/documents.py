@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from api.context import AppContext
 from api.graphql import registered
+from api.graphql.limits import MAX_LENGTH
 from api.graphql.registered import Document, Registered, check_document, checked_id, id_of
 from api.graphql.schema import graphql_schema
 from api.http.bodies import media_type, read_body
@@ -179,11 +180,13 @@ def _described(name: str, example: dict[str, Any]) -> dict[str, Any]:
         ]
     if name.startswith("POST"):
         body = {"document": TEXT}
+        text = {"type": "string", "maxLength": MAX_LENGTH, "description": "a GraphQL document"}
+        asked = {**_schema(body), "properties": {"document": text}}
         found["requestBody"] = {
             "required": True,
             "content": {
-                "application/json": {"schema": _schema(body), "example": body},
-                GRAPHQL: {"schema": {"type": "string"}, "example": TEXT},
+                "application/json": {"schema": asked, "example": body},
+                GRAPHQL: {"schema": text, "example": TEXT},
             },
         }
     return found

@@ -14,14 +14,14 @@ from starlette.responses import Response
 
 from api.context import AppContext
 from api.operations import factors
-from api.operations.factors import (
+from api.operations.personal import Personal
+from api.operations.wishes import (
     CodeWanted,
     PasswordChanged,
     PasswordForgotten,
     PasswordWanted,
     ProofWanted,
 )
-from api.operations.personal import Personal
 from api.rest.body import build, check_text, read_object
 from api.rest.openapi import described
 from api.rest.routes import admit, operation_id

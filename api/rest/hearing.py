@@ -26,6 +26,7 @@ from api.rest.openapi import every_problem, path_parameters
 from api.rest.shapes import MEMBER
 from domain.fields import checked_member_id, checked_number
 from domain.kernel import iso_time
+from domain.member.hooking import LONGEST_ID
 from domain.member.webhook import KINDS, PING
 from domain.refusals import Code, Refused
 from projections.models import merchant_events, webhook_endpoints
@@ -173,7 +174,8 @@ def _attempts(context: AppContext, member: str, request: Request) -> Any:
     asked = _asked(request, {"before", "limit"})
     before = _number(asked, "before", 1, 2**53, 2**53)
     limit = _number(asked, "limit", 1, MOST, USUAL)
-    endpoint_id = checked_number(request.path_params["endpoint_id"], "endpoint_id")
+    given = request.path_params["endpoint_id"]
+    endpoint_id = checked_number(given, "endpoint_id", longest=LONGEST_ID)
     with context.engine.connect() as connection:
         found = deliveries.attempts(connection, (member, endpoint_id), before, limit)
     return {

@@ -12,7 +12,8 @@ from msgspec import Struct
 from api.http.errors import INTERNAL_ERROR, INTERNAL_MEANING, PROBLEM, REFUSALS_PAGE
 from api.rest.approvals import PROPOSED
 from api.rest.endpoint import Endpoint
-from api.rest.shapes import ONE_OF, SHAPES, shaped
+from api.rest.forms import ONE_OF
+from api.rest.shapes import LARGEST, SHAPES, shaped
 from domain.approval.kinds import KINDS
 from domain.refusals import MEANING, Code
 
@@ -27,6 +28,9 @@ what the command did."""
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
 _SCHEMAS = "#/components/schemas/{name}"
+_POSITION = {"type": "integer", "minimum": 0, "maximum": LARGEST}
+_INCIDENT = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
+_DIGEST = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _ERRORS = {
     "400": "The request is malformed",
     "401": "The API key is missing, unknown or revoked",
@@ -58,7 +62,7 @@ def operation(endpoint: Endpoint) -> dict[str, Any]:
     schema = _body_schema(endpoint)
     if schema["properties"]:
         content = {"schema": schema, "example": dict(endpoint.body)}
-        required = bool(schema.get("required"))
+        required = bool(schema.get("required") or "oneOf" in schema)
         found["requestBody"] = {"required": required, "content": {"application/json": content}}
     return found
 
@@ -216,21 +220,22 @@ def _problem_schema() -> dict[str, Any]:
         "properties": {
             "type": {"type": "string", "format": "uri-reference"},
             "title": {**text, "description": "what the code means"},
-            "status": {"type": "integer"},
+            "status": {"type": "integer", "minimum": 400, "maximum": 599},
             "code": {"type": "string", "enum": codes},
             "field": {
                 **text,
                 "description": "the field, header or parameter it is about, or empty",
             },
             "detail": text,
-            "position": {"type": "integer", "description": "where the refusal is kept"},
+            "position": {**_POSITION, "description": "where the refusal is kept"},
             "replayed": {"type": "boolean"},
-            "digest": {**text, "description": "request_conflict: SHA-256 of this command"},
+            "digest": {**_DIGEST, "description": "request_conflict: SHA-256 of this command"},
             "recorded_digest": {
+                **_DIGEST,
                 "type": ["string", "null"],
                 "description": "request_conflict: of the one recorded",
             },
-            "incident": {**text, "description": "internal_error: the number in the log"},
+            "incident": {**_INCIDENT, "description": "internal_error: the number in the log"},
         },
     }
 
@@ -296,7 +301,7 @@ def document(app: FastAPI, endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
                 "required": ["result", "position", "replayed"],
                 "properties": {
                     "result": {"type": "object"},
-                    "position": {"type": "integer"},
+                    "position": _POSITION,
                     "replayed": {"type": "boolean"},
                 },
             },

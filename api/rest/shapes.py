@@ -7,73 +7,67 @@ fits the OpenAPI document is never refused as malformed. A test generates such r
 from collections.abc import Mapping
 from typing import Any, get_args
 
+from api.rest import patterns
+from api.rest.patterns import BASE64, MEMBER_ID, NAME, maybe, number, whole
 from domain.authority.authorities import AUTHORITIES
 from domain.authority.order import LONGEST_DOCUMENT
-from domain.cashier.commands import TWO_HOURS_S
-from domain.cashier.session import LEAST_S, MOST_S
+from domain.cashier.commands import MAX_URL, TWO_HOURS_S
+from domain.cashier.session import LEAST_S, LONGEST_NO, MOST_S
 from domain.channel.channels import CHANNELS
+from domain.member.agreement import LONGEST_REFUND_DAYS, PARTNERED, MethodCode
+from domain.member.hooking import MAX_HOURS
+from domain.member.hooking import MAX_URL as LONGEST_URL
 from domain.member.member import Product
-from domain.member.terms import LONGEST_RESERVE_DAYS, WEEKDAYS, Source
+from domain.member.terms import LONGEST_RESERVE_DAYS, Source
 from domain.member.webhook import KINDS
 from domain.money import BASIS, MAX_FEN, MAX_TAKEN_FEN
 from domain.order.order import MAX_LINES
 from domain.payment.commands import LONGEST_ID
 from domain.payment.protocol import PRODUCTS
 from domain.settlement.published import FIRST_YEAR, LAST_YEAR, MAX_VERSION
-from domain.texts import HALF, REFUSED
 
 Shape = dict[str, Any]
 FEN = 'fen, a JSON integer; 1.0, "1" and true are refused'
 LONGEST_TEXT = 200
 LONGEST_NUMBER = 64
-
-_NAME, _INNER = "[A-Za-z0-9_]", "[A-Za-z0-9_-]"
-
-
-def _text_pattern() -> str:
-    """No character that `domain/texts.py` refuses. Halves of a pair stand in no JSON text."""
-    spans = (f"{_escaped(first)}-{_escaped(last)}" for first, last, what in REFUSED if what != HALF)
-    return f"^[^{''.join(spans)}]+$"
-
-
-def _escaped(point: int) -> str:
-    return f"\\u{point:04x}" if point < 0x10000 else chr(point)
+LARGEST = 2**63 - 1  # Of any number a request may have.
 
 
 def _number(longest: int) -> Shape:
-    return {"type": "string", "pattern": f"^{_NAME}{_INNER}{{0,{longest - 1}}}$"}
+    return {"type": "string", "pattern": whole(number(longest))}
 
 
-def _amount(least: int) -> Shape:
+def amount(least: int) -> Shape:
     return {"type": "integer", "minimum": least, "maximum": MAX_FEN, "description": FEN}
+
+
+def _whole(least: int, most: int) -> Shape:
+    return {"type": "integer", "minimum": least, "maximum": most}
 
 
 def _nullable(shape: Shape, default: Any = None) -> Shape:
     return {"anyOf": [shape, {"type": "null"}], "default": default}
 
 
-# 2000 to 2099, in which every fourth year is a leap year.
 DATE: Shape = {
     "type": "string",
     "description": "a date, YYYY-MM-DD, from 2000 to 2099",
-    "pattern": "^(20[0-9]{2}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"
-    "|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
-    "|20([02468][048]|[13579][26])-02-29)$",
+    "pattern": patterns.DATE,
 }
 MOMENT: Shape = {
     "type": "string",
     "description": "a time in Shanghai, such as 2026-11-23T22:00:00+08:00",
-    "pattern": f"{DATE['pattern'][:-1]}T([01][0-9]|2[0-3])(:[0-5][0-9]){{2}}\\+08:00$",
+    "pattern": patterns.MOMENT,
 }
-TEXT: Shape = {"type": "string", "maxLength": LONGEST_TEXT, "pattern": _text_pattern()}
-MEMBER: Shape = {"type": "string", "pattern": f"^{_NAME}{{1,32}}$"}
+TEXT: Shape = {"type": "string", "maxLength": LONGEST_TEXT, "pattern": patterns.TEXT}
+REASON: Shape = {**TEXT, "description": "with no number of a card, an identity or a telephone"}
+MEMBER: Shape = {"type": "string", "pattern": whole(patterns.MEMBER_ID)}
 NUMBER = _number(LONGEST_NUMBER)
 CYCLE: Shape = {
     "type": "string",
     "description": "T+n working days or D+n days after each date; weekly or monthly on a pay day, "
     "which moves to the next working day unless :D stands after it",
-    "pattern": "^([TD]\\+(0|[1-9]|[1-8][0-9]|90)"
-    f"|weekly:({'|'.join(WEEKDAYS)})(:D)?|monthly:([1-9]|1[0-9]|2[0-8]|last)(:D)?)$",
+    "pattern": patterns.CYCLE,
 }
 METHODS: Shape = {
     "type": "string",
@@ -87,27 +81,28 @@ _PASSWORD: Shape = {"type": "string", "pattern": "^[0-9]{6}$", "description": "s
 SHAPES: Mapping[str, Shape] = {
     **dict.fromkeys(("member_id", "operator_id", "buyer", "merchant", "payer", "payee"), MEMBER),
     **dict.fromkeys(("order_no", "payment_no", "refund_no", "transfer_no", "hold_id"), NUMBER),
-    "session_no": {**NUMBER, "maxLength": 48},
+    "session_no": _number(LONGEST_NO),
     **dict.fromkeys(("withdrawal_no", "deduction_no"), NUMBER),
     "authority": {"type": "string", "enum": list(AUTHORITIES)},
     "ends": DATE,
     "list_name": _number(32),
-    "entry_no": {"type": "string", "pattern": f"^{_NAME}{_INNER}{{0,63}}$"},
+    "entry_no": NUMBER,
     "payee_number": {"type": "string", "pattern": "^[0-9]{6,32}$"},
     "payee_name": {**TEXT, "maxLength": 64},
     **dict.fromkeys(("withdrawal_no", "deposit_no"), NUMBER),
-    **dict.fromkeys(("name", "reason", "subject"), TEXT),
+    **dict.fromkeys(("name", "subject"), TEXT),
+    "reason": REASON,
     **dict.fromkeys(("succeeded", "declined", "unknown"), _nullable(TEXT)),
     **dict.fromkeys(("date", "first_date", "effective_from", "release_on"), DATE),
     **dict.fromkeys(("begins_at", "ends_at"), MOMENT),
-    "window": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1},
-    "amount_fen": _amount(1),
-    "fee_fen": _amount(0),
-    "fixed_fen": {**_amount(0), "default": 0},
-    "min_fen": {**_amount(0), "default": 0},
-    "cap_fen": _nullable(_amount(0)),
-    "max_transfer_fen": _nullable(_amount(1)),
-    "min_payout_fen": {**_amount(0), "default": 0},
+    **dict.fromkeys(("window", "report", "position"), _whole(1, LARGEST)),
+    "amount_fen": amount(1),
+    "fee_fen": amount(0),
+    "fixed_fen": {**amount(0), "default": 0},
+    "min_fen": {**amount(0), "default": 0},
+    "cap_fen": _nullable(amount(0)),
+    "max_transfer_fen": _nullable(amount(1)),
+    "min_payout_fen": {**amount(0), "default": 0},
     "reserve_bps": {"type": "integer", "minimum": 0, "maximum": BASIS, "default": 0},
     "reserve_days": {
         "type": "integer",
@@ -138,44 +133,43 @@ SHAPES: Mapping[str, Shape] = {
         "default": False,
         "description": "whether the payer read a code that does not change",
     },
-    "account": {"type": "string", "pattern": "^[0-9][0-9.]{0,30}(\\.[A-Za-z0-9_]{1,32})?$"},
+    "account": {"type": "string", "pattern": whole(patterns.ACCOUNT)},
     "transaction_id": {
         "type": "string",
-        "pattern": f"^{_NAME}{{1,32}}-{_NAME}{_INNER}{{0,{LONGEST_NUMBER - 1}}}$",
+        "pattern": whole(f"{MEMBER_ID}-{number(LONGEST_NUMBER)}"),
     },
     "batch_id": {
         "type": "string",
-        "pattern": f"^{_NAME}{{1,32}}-[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}$",
+        "pattern": whole(f"{MEMBER_ID}-[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}"),
     },
     "item": {"type": "string", "pattern": "^[0-9a-f]{24}$"},
     "approval_id": NUMBER,
     "return_url": {
         "type": "string",
-        "maxLength": 400,
-        "pattern": "^(https?://[A-Za-z0-9_.-]{1,253}(:[1-9][0-9]{0,3})?([/?#][!-\\[\\]-~]*)?)?$",
+        "maxLength": MAX_URL,
+        "pattern": maybe(patterns.web_address(fragment=True)),
         "default": "",
         "description": "http or https, without user; empty for none",
     },
     "endpoint_id": _number(32),
     "url": {
         "type": "string",
-        "maxLength": 400,
-        "pattern": "^https://[a-z0-9]{1,20}\\.example(/[a-z0-9/]{0,100})?$",
-        "description": "https, a public address; no user, no fragment",
+        "maxLength": LONGEST_URL,
+        "pattern": whole(patterns.web_address(fragment=False)),
+        "description": "without user or fragment; https, and everybody's address, unless the "
+        "settings allow others",
     },
     "kinds": {
         "type": "array",
         "items": {"type": "string", "enum": list(KINDS)},
-        "uniqueItems": True,
         "default": [],
         "description": "none named: all there are, those that come later too",
     },
-    "position": {"type": "integer", "minimum": 1, "maximum": 2**53},
     "payout_no": _number(LONGEST_ID),
     "instruction_id": _number(LONGEST_ID),
     "reference": {
         "type": "string",
-        "pattern": f"^[a-z]{{1,20}}-{_NAME}[A-Za-z0-9_.-]{{0,120}}#[1-9][0-9]{{0,9}}$",
+        "pattern": f"^[a-z]{{1,20}}-{NAME}[A-Za-z0-9_.-]{{0,120}}#[1-9][0-9]{{0,9}}$",
     },
 }
 _DAYS: Shape = {
@@ -185,23 +179,28 @@ _DAYS: Shape = {
     "maxItems": 366,
     "description": "days of that year, ascending; holidays are weekdays, makeup days are not",
 }
-_ABOUT: Shape = {"type": "string", "pattern": f"^({_NAME}{_INNER}{{0,63}})?$", "default": ""}
+_ABOUT: Shape = {"type": "string", "pattern": maybe(number(LONGEST_NUMBER)), "default": ""}
 _PAYEE = "the order that is paid, or the member that money goes to"
-_BASE64 = "^[A-Za-z0-9+/]*={0,2}$"
 # Named alike in several commands, and not the same in all of them; or too short to name one thing.
 OWN: Mapping[tuple[str, str], Shape] = {
-    ("HoldMoney", "amount_fen"): {**_amount(1), "maximum": MAX_TAKEN_FEN},
-    ("RefundTransaction", "amount_fen"): {**_amount(1), "maximum": MAX_TAKEN_FEN},
+    ("HoldMoney", "amount_fen"): {**amount(1), "maximum": MAX_TAKEN_FEN},
+    ("RefundTransaction", "amount_fen"): {**amount(1), "maximum": MAX_TAKEN_FEN},
     ("PublishCalendar", "version"): {"type": "integer", "minimum": 1, "maximum": MAX_VERSION},
     ("PublishCalendar", "published"): DATE,
     ("PublishCalendar", "source"): TEXT,
     ("YearDays", "year"): {"type": "integer", "minimum": FIRST_YEAR, "maximum": LAST_YEAR},
     ("YearDays", "holidays"): {**_DAYS, "minItems": 1},
     ("YearDays", "makeup_workdays"): _DAYS,
+    ("PaymentWanted", "method"): {
+        **METHODS,
+        "enum": ["", *METHODS["enum"]],
+        "default": "",
+        "description": "a payment code; empty where legs are given",
+    },
     ("RechargeWallet", "method"): {**METHODS, "enum": list(PRODUCTS["RECHARGE"].codes)},
     ("RegisterMember", "settlement_cycle"): _nullable(CYCLE),
     ("SetSettlementTerms", "settlement_cycle"): CYCLE,
-    ("PlaceOrder", "amount_fen"): _nullable(_amount(1)),
+    ("PlaceOrder", "amount_fen"): _nullable(amount(1)),
     **{
         (kind, "document"): {**TEXT, "maxLength": LONGEST_DOCUMENT}
         for kind in ("PlaceOrder", "ExtendOrder", "LiftOrder", "DeductionWanted")
@@ -214,7 +213,7 @@ OWN: Mapping[tuple[str, str], Shape] = {
     },
     ("DeductionWanted", "account"): {
         "type": "string",
-        "pattern": "^([0-9][0-9.]{0,30}(\\.[A-Za-z0-9_]{1,32})?)?$",
+        "pattern": maybe(patterns.ACCOUNT),
         "default": "",
         "description": "likewise: the account it takes from",
     },
@@ -224,7 +223,12 @@ OWN: Mapping[tuple[str, str], Shape] = {
         "description": "a person's card: 12 to 19 digits, the last one right; a company's account",
     },
     ("CardWanted", "name"): {**TEXT, "maxLength": 64},
-    ("CardWanted", "document"): {"type": "string", "pattern": f"^({_NAME}{_INNER}{{0,63}})?$"},
+    ("CardWanted", "document"): {
+        "type": "string",
+        "pattern": maybe(number(LONGEST_NUMBER)),
+        "default": "",
+        "description": "of the relation's document; no eleven digits in a row",
+    },
     ("CodeEntered", "code"): {"type": "string", "pattern": "^[0-9]{4,8}$"},
     ("IdentityShown", "name"): {**TEXT, "maxLength": 64},
     ("IdentityShown", "level"): {"type": "integer", "minimum": 1, "maximum": 3},
@@ -232,6 +236,7 @@ OWN: Mapping[tuple[str, str], Shape] = {
         "type": "array",
         "items": {"type": "string", "enum": list(get_args(Source))},
         "uniqueItems": True,
+        "minItems": 1,
         "description": "who confirmed it: level 1 needs one, 2 three, 3 five, or in_person",
     },
     ("RequestWithdrawal", "card"): {
@@ -245,7 +250,7 @@ OWN: Mapping[tuple[str, str], Shape] = {
     ("ProofWanted", "number"): {**NUMBER, "description": "of the payment or transfer"},
     ("CodeWanted", "payee"): {**_ABOUT, "description": _PAYEE},
     ("ProofWanted", "payee"): {**NUMBER, "description": _PAYEE},
-    ("CodeWanted", "amount_fen"): {**_amount(0), "default": 0},
+    ("CodeWanted", "amount_fen"): {**amount(0), "default": 0},
     ("ProofWanted", "payment_password"): {**_PASSWORD, "pattern": "^([0-9]{6})?$", "default": ""},
     ("ProofWanted", "code"): {"type": "string", "pattern": "^([0-9]{6})?$", "default": ""},
     ("ProofWanted", "certificate"): {
@@ -256,7 +261,7 @@ OWN: Mapping[tuple[str, str], Shape] = {
     },
     ("ProofWanted", "signature"): {
         "type": "string",
-        "pattern": _BASE64,
+        "pattern": BASE64,
         "maxLength": 200,
         "default": "",
         "description": "Base64 of the certificate's signature over the SHA-256 of the movement",
@@ -265,30 +270,51 @@ OWN: Mapping[tuple[str, str], Shape] = {
     ("PasswordForgotten", "code"): {"type": "string", "pattern": "^[0-9]{6}$"},
     ("KeyShown", "public_key"): {
         "type": "string",
-        "pattern": _BASE64,
+        "pattern": BASE64,
         "maxLength": 400,
         "description": "Base64 of a SubjectPublicKeyInfo: Ed25519, or ECDSA P-256",
     },
-    ("RotateSecret", "replaces"): {"type": "integer", "minimum": 1, "maximum": 2**53},
-    ("RotateSecret", "hours"): {"type": "integer", "minimum": 0, "maximum": 168, "default": 24},
-    ("RedeliverEvents", "after"): {"type": "integer", "minimum": 0, "maximum": 2**53 - 1},
-    ("RedeliverEvents", "until"): {
-        "type": "integer",
-        "minimum": 1,
-        "maximum": 2**53,
-        "description": "above `after`",
+    ("RotateSecret", "replaces"): _whole(1, LARGEST),
+    ("RotateSecret", "hours"): {**_whole(0, MAX_HOURS), "default": 24},
+    ("RedeliverEvents", "after"): _whole(0, LARGEST - 1),
+    ("RedeliverEvents", "until"): {**_whole(1, LARGEST), "description": "above `after`"},
+    ("OpenSession", "seconds"): {**_whole(LEAST_S, MOST_S), "default": TWO_HOURS_S},
+    ("OpenSession", "order_no"): _ABOUT,
+    ("OpenSession", "member_id"): {**MEMBER, "pattern": maybe(MEMBER_ID), "default": ""},
+    ("OpenSession", "amount_fen"): {
+        **_nullable(amount(1)),
+        "description": "of a wallet's filling alone",
     },
-    ("OpenSession", "seconds"): {
-        "type": "integer",
-        "minimum": LEAST_S,
-        "maximum": MOST_S,
-        "default": TWO_HOURS_S,
+    ("PlaceSurplus", "order_no"): {
+        **_ABOUT,
+        "description": "an order of the payer whose it is, that it pays whole; empty: the wallet",
     },
-    ("OpenSession", "amount_fen"): {**_amount(1), "description": "of a wallet's filling alone"},
-    ("SetDebtLimit", "limit_fen"): {"anyOf": [_amount(0), {"type": "null"}]},
+    ("SetDebtLimit", "limit_fen"): {"anyOf": [amount(0), {"type": "null"}]},
+    ("Terms", "refund_days"): {
+        **_nullable(_whole(0, LONGEST_REFUND_DAYS)),
+        "description": "a sale may be refunded until so many days after its payment; null: always",
+    },
+    ("Terms", "debt_limit_fen"): _nullable(amount(0)),
+    ("Terms", "cut_off"): {
+        "type": "string",
+        "pattern": maybe(patterns.TIME_OF_DAY),
+        "default": "",
+        "description": "HH:MM in Shanghai; empty: with the institution's own",
+    },
+    ("Method", "least_fen"): {**amount(1), "default": 1},
+    ("Method", "most_fen"): {**_nullable(amount(1)), "description": "not below least_fen"},
+    ("Method", "day_fen"): {**_nullable(amount(1)), "description": "not below least_fen"},
+    ("SubMerchant", "channel"): {"type": "string", "enum": list(PARTNERED)},
+    ("SubMerchant", "sub_mchid"): {"type": "string", "pattern": "^[0-9A-Za-z_-]{1,32}$"},
+    ("Consent", "by"): TEXT,
+    ("Consent", "on"): DATE,
+    ("Consent", "document"): TEXT,
 }
 MORE: Mapping[str, Shape] = {
     "lines": {"minItems": 1, "maxItems": MAX_LINES},
+    "products": {"minItems": 1},
+    "methods": {"minItems": 1, "maxItems": len(get_args(MethodCode)), "description": "each once"},
+    "sub_mchids": {"maxItems": len(PARTNERED), "description": "each channel once"},
     "years": {
         "minItems": 1,
         "maxItems": LAST_YEAR - FIRST_YEAR + 1,
@@ -306,33 +332,3 @@ def shaped(kind: str, name: str, schema: Shape) -> Shape:
     """The schema of a command's field, with all that is asked of it."""
     own = OWN.get((kind, name)) or SHAPES.get(name) or schema
     return {**own, **MORE.get(name, {})}
-
-
-def _exactly_one(given: Mapping[str, Shape], absent: Mapping[str, Shape]) -> list[Shape]:
-    """One of these fields is given; the others are missing, or say that they are not."""
-    return [
-        {
-            "required": [name],
-            "properties": {
-                other: given[other] if other == name else absent[other] for other in given
-            },
-        }
-        for name in given
-    ]
-
-
-_NOT: Shape = {"not": {}}
-_OUTCOMES = ("succeeded", "declined", "unknown")
-ONE_OF: Mapping[str, list[Shape]] = {
-    "RecordOutcome": _exactly_one(
-        dict.fromkeys(_OUTCOMES, TEXT), {name: {"type": "null"} for name in _OUTCOMES}
-    ),
-    "PaymentWanted": _exactly_one(
-        {"method": METHODS, "legs": {"minItems": 1}},
-        {"method": _NOT, "legs": {"maxItems": 0}},
-    ),
-    "OpenSession": [
-        {"required": ["order_no"], "properties": {"member_id": _NOT, "amount_fen": _NOT}},
-        {"required": ["member_id"], "properties": {"order_no": _NOT}},
-    ],
-}

@@ -5,7 +5,7 @@ which speaks for the person.
 """
 
 from functools import partial
-from typing import get_args
+from typing import Any, get_args
 
 import anyio.to_thread
 import msgspec
@@ -18,7 +18,8 @@ from api.http.access import refuse_reader
 from api.http.bearer import authorization
 from api.http.parameters import parameters
 from api.rest.endpoint import Endpoint
-from api.rest.openapi import every_problem
+from api.rest.openapi import every_problem, path_parameters
+from api.rest.shapes import amount
 from domain.kernel import shanghai_date
 from domain.money import parse_fen
 from domain.payment.withdrawal_terms import Speed
@@ -142,17 +143,17 @@ def _quote(context: AppContext, member_id: str, asked: dict[str, str]) -> Quote:
     return quoted(context.ledger.state, member_id, amount_fen, speed, today)
 
 
-def _described() -> dict[str, object]:
-    def given(name: str, place: str, schema: dict[str, object], example: object) -> object:
-        whole = {"name": name, "in": place, "required": name != "speed", "schema": schema}
+def _described() -> dict[str, Any]:
+    def given(name: str, schema: dict[str, Any], example: object) -> dict[str, Any]:
+        whole = {"name": name, "in": "query", "required": name != "speed", "schema": schema}
         return {**whole, "example": example}
 
     content = {"application/json": {"schema": {"type": "object"}, "example": EXAMPLE}}
     return {
         "parameters": [
-            given("member_id", "path", {"type": "string"}, "xiaoming"),
-            given("amount_fen", "query", {"type": "integer", "minimum": 1}, 20_000),
-            given("speed", "query", {"type": "string", "enum": list(SPEEDS)}, "T+0"),
+            *path_parameters(QUOTE, {"member_id": "xiaoming"}),
+            given("amount_fen", amount(1), 20_000),
+            given("speed", {"type": "string", "enum": list(SPEEDS), "default": "T+0"}, "T+0"),
         ],
         "responses": {"200": {"description": "The quote", "content": content}, **every_problem()},
         "security": [{"bearer": []}],

@@ -1,4 +1,5 @@
-"""`zhangfang drill requests`: generated requests of every role, and what became of the books.
+"""`zhangfang drill requests`: the document's examples, generated requests of every role, and what
+became of the books.
 
 Schemathesis and Hypothesis make them, which come with the development dependencies. The same seed
 makes the same requests, and they get the same answers: the books lie so far back that the server's
@@ -19,7 +20,9 @@ from api.graphql.schema import graphql_schema
 from api.http.access import PERMISSIONS
 from api.http.keys import Role
 from benchmarks.drills.books import verified
-from benchmarks.drills.generating.commands import Operations, Sender
+from benchmarks.drills.channels.clocked import VAULT_KEY
+from benchmarks.drills.generating.commands import KEY, Operations, Sender
+from benchmarks.drills.generating.examples import APPROVE, Examples, proposed
 from benchmarks.drills.generating.findings import Findings
 from benchmarks.drills.generating.market import ROLES, Market, open_market
 from benchmarks.drills.generating.queries import Queries
@@ -30,6 +33,7 @@ from benchmarks.drills.served import running
 from migrations.run import migrate
 
 NOBODY = "nobody"  # Whose key is none.
+WHO = (*ROLES, "cashier", NOBODY)  # What needs two persons an office proposes, another approves.
 PER_ROUND = 3
 READY_S = 10
 
@@ -49,9 +53,13 @@ def drill(
     began = time.monotonic()
     findings = Findings()
     with tempfile.TemporaryFile("w+") as log:
-        with running(url, log=log) as (host, port, _pid):
+        keys = {"ZHANGFANG_VAULT_KEY": VAULT_KEY}  # So that doors to personal data are open.
+        with running(url, log=log, settings=keys) as (host, port, _pid):
             sending = _Sending(f"http://{host}:{port}", market, findings)
             try:
+                tell("examples")
+                sending.examples()
+                tell("every field")
                 sending.everything()
                 for number, count, until in _rounds(seconds, examples):
                     tell(f"round {number}")
@@ -99,6 +107,7 @@ class _Sending:
         self._operations = Operations(document, market.known)
         self._queries = Queries(schema, market.known)
         keys: dict[str, str] = {str(role): key for role, key in market.keys.items()}
+        keys |= {"cashier": market.cashier, "reviewer": market.reviewer}
         keys[NOBODY] = "zf_nobody_nothing"
         self._senders = {
             who: Sender(base, key, self._operations, findings) for who, key in keys.items()
@@ -125,6 +134,11 @@ class _Sending:
         """The fields of the schema, `Type.field`, that were in an answer's shape."""
         return {field for one in self._readers.values() for field in one.asked}
 
+    def examples(self) -> None:
+        """Each operation's own example, by persons of the institution."""
+        cashier, reviewer = self._senders["cashier"], self._senders["reviewer"]
+        Examples(self._operations, cashier, reviewer, self._findings).send()
+
     def everything(self) -> None:
         """Each root field with all below it, in each role."""
         for name, text in self._queries.everything():
@@ -136,10 +150,10 @@ class _Sending:
         labels = self._operations.labels
         random.Random(seed).shuffle(labels)  # A round that time cuts short is not always the same.
         for place, label in enumerate(labels):
-            for who in self._senders:
+            for who in WHO:
                 if time.monotonic() > until:
                     return
-                self._commands(label, who, seed, count)
+                self._commands(label, who, seed, 1 if who == NOBODY else count)
             for role in ROLES:
                 self._reads(role, seed * 1_000 + place, count)
 
@@ -148,9 +162,16 @@ class _Sending:
 
         @given(self._operations.cases(label))
         def send(case: Any) -> None:
-            sender.send(label, case, allowed)
+            answer = sender.send(label, case, allowed)
+            if answer is not None and answer.status_code == 202:
+                self._approve(proposed(answer))
 
         _run(send, seed, count)
+
+    def _approve(self, approval_id: str) -> None:
+        case = self._operations.example(APPROVE, approval_id=approval_id)
+        case.headers[KEY] = f"approve-{approval_id}"
+        self._senders["reviewer"].send(APPROVE, case, lambda _: None)
 
     def _reads(self, role: Role, seed: int, count: int) -> None:
         reader = self._readers[role]

@@ -157,7 +157,7 @@ def rotate(state: State, endpoint_id: str, replaces: int, until_us: int) -> list
     """A new secret, in place of the one that the caller knows of: asked twice, the second does not
     take away what the first has just made. Raises WEBHOOK_STATE_WRONG for any other one."""
     before = needed(state, endpoint_id)
-    if before.older == replaces:
+    if replaces and before.older == replaces:  # 0: there is no older one.
         return []
     if before.secret != replaces:
         detail = f"secret {before.secret} signs now"

@@ -1,4 +1,5 @@
-"""What a drill of generated requests finds, each kind once, with the request that showed it."""
+"""What a drill of generated requests finds, each kind once, with the request that showed it; and of
+each operation what it answered."""
 
 from collections import Counter
 from typing import Any
@@ -18,16 +19,21 @@ class Fault(Struct, frozen=True):
 
 
 class Findings:
-    """Faults by kind and place, and how many answers of each status there were."""
+    """Faults by kind and place, and how many answers of each status there were, in all and of each
+    operation; `examples`: what became of an operation's own example, by its name."""
 
     def __init__(self) -> None:
         self.faults: dict[tuple[str, str], Fault] = {}
         self.statuses: Counter[str] = Counter()
+        self.operations: dict[str, Counter[str]] = {}
+        self.examples: dict[str, str] = {}
         self.requests = 0
 
-    def answered(self, status: int) -> None:
+    def answered(self, status: int, operation: str = "") -> None:
         self.requests += 1
         self.statuses[str(status)] += 1
+        if operation:
+            self.operations.setdefault(operation, Counter())[str(status)] += 1
 
     def fault(self, kind: str, where: str, request: object, answer: object) -> None:
         """Kept the first time that this kind is found at this place."""
@@ -39,6 +45,10 @@ class Findings:
         return {
             "requests": self.requests,
             "statuses": dict(sorted(self.statuses.items())),
+            "operations": {
+                name: {"example": self.examples.get(name, ""), "statuses": dict(sorted(of.items()))}
+                for name, of in sorted(self.operations.items())
+            },
             "faults": [
                 {"kind": one.kind, "where": one.where, "request": one.request, "answer": one.answer}
                 for one in self.faults.values()

@@ -39,16 +39,23 @@ FIELDS = {
     "payment.no": "payment_no", "refund.no": "refund_no", "transaction.id": "transaction_id",
     "account.id": "account", "settlementBatch.id": "batch_id", "member.id": "member_id",
     "instruction.id": "instruction_id", "after": "after", "text": "text", "state": "state",
-    "kind": "state", "codePrefix": "code", "channel": "channel",
+    "kind": "state", "codePrefix": "code", "channel": "channel", "memberId": "member_id",
+    "withdrawal.no": "withdrawal_no", "deposit.no": "deposit_no",
 }  # fmt: skip
 WORDS: Mapping[str, Sequence[str]] = {
     "stream": ("payment-PM01", "refund-R01"),
     "text": ("坚果", "a", "_"),
-    "state": ("paid", "created", "issued", "settled", "personal", "enterprise", "succeeded"),
+    "state": (
+        *("paid", "created", "issued", "settled", "personal", "enterprise", "succeeded"),
+        *("held", "released", "in_force", "active", "open", "proposed", "approved", "instructed"),
+    ),
     "code": ("2241", "2241.02", "1"),
     "channel": ("JD_PAY", "WECHAT_PAY", "BANK"),
     "after": ("",),
 }
+
+
+NOTHING = ("x",)  # Of what nothing stands in the books.
 
 
 class Queries:
@@ -115,4 +122,4 @@ class Queries:
         if argument == "after" and f"after.{root}" in self.known:
             return self.known[f"after.{root}"]
         name = FIELDS.get(f"{root}.{argument}") or FIELDS.get(argument)
-        return self.known.get(name or "", ("x",))
+        return self.known.get(name or "", NOTHING)

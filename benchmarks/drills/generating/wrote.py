@@ -10,8 +10,8 @@ from domain.kernel import Recorded
 from domain.ledger.ledger import Ledger
 
 PAGE = 5_000
-# What a merchant may bring about: sales and refunds of its own, which its batches collect, and its
-# own staff.
+# What a merchant may bring about: sales and refunds of its own, which its batches collect, sessions
+# of the cashier for them, its own staff, cards and endpoints; and it may ask for what needs two.
 STREAMS = (
     "order-",
     "transaction-",
@@ -21,6 +21,10 @@ STREAMS = (
     "account-",
     "member-",
     "settlement-",
+    "cashier-",
+    "cards-",
+    "webhooks-",
+    "approval-",
 )
 
 

@@ -178,6 +178,9 @@ def test_a_password_is_set_once_changed_by_itself_and_reset_by_who_one_is(payer:
     )
     old = payer.send("POST", of("proofs"), {**PAY, "payment_password": PASSWORD})
     problem(old, 409, "factor_wrong", "payment_password")
+    for field, value in (("number", "P1"), ("payee", "JD1"), ("amount_fen", 1)):
+        wrong = payer.send("POST", of("codes"), {"kind": "reset", field: value})
+        problem(wrong, 400, "request_invalid", field)
     code = code_for(payer, {"kind": "reset"})
     who = {"name": ANN["name"], "identity": ANN["identity"], "code": code}
     stranger = {**who, "identity": "110105200001010008", "new_payment_password": THIRD}
@@ -303,6 +306,8 @@ def test_a_certificate_and_a_password_pay_what_was_agreed(payer: Server, algorit
     about = {**about, "number": "X2"}
     unfit = payer.send("POST", of("proofs"), {**about, **signed})
     problem(unfit, 409, "factor_wrong", "signature")
+    whose = payer.send("POST", of("proofs"), {**about, "signature": signed["signature"]})
+    problem(whose, 409, "factor_missing", "certificate")
     signed["signature"] = signer.sign(about)
     given = proof(payer, about, **signed, payment_password=PASSWORD)
     assert transfer(payer, "X2", 4_000_000, proof=given).status_code == 201

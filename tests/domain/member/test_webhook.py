@@ -65,6 +65,7 @@ def test_a_rotation_names_what_it_replaces() -> None:
     rotated = SecretRotated("shop", 2, 1, 100)
     given(ADDED).when(webhook.rotate, "shop", 1, 100).then(rotated)
     given(ADDED, rotated).when(webhook.rotate, "shop", 1, 900).then()
+    given(ADDED).when(webhook.rotate, "shop", 0, 100).refused(Code.WEBHOOK_STATE_WRONG)
     given(ADDED, rotated).when(webhook.rotate, "shop", 2, 900).then(
         SecretRotated("shop", 3, 2, 900)
     )
