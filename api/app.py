@@ -45,6 +45,7 @@ from api.rest.endpoint import Endpoint
 from api.rest.openapi import document
 from api.settings import Settings
 from api.web import cashier, pages
+from api.web.live import Lives
 from domain.approval.kinds import HOUR_US, Limits
 
 TELL_S = 0.5
@@ -138,7 +139,7 @@ def create_app(
     for router in (*routers, health.router(context, metrics)):
         app.include_router(router)
     called = callbacks.routes(context, context.callbacks)
-    app.router.routes += [*_pages(), *cashier.routes(context), *called]
+    app.router.routes += [*_pages(), *cashier.routes(context, Lives(context, hub, crowd)), *called]
     app.known = _known(called, commands)
     app.openapi = _described(app)  # type: ignore[method-assign]
     return app
@@ -212,7 +213,7 @@ def _hub(context: AppContext, reads: GraphQLReads, settings: Settings, metrics: 
     hub = Hub(context, reads.readers, most, settings.listeners_per_key)
     if crowd is not None:
         crowd.on_ending(hub.close)
-    metrics.listeners = lambda: hub.count
+    metrics.listeners = lambda: hub.count + hub.beside()
     return hub
 
 
