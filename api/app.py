@@ -108,7 +108,7 @@ def create_app(
     context = _configured(context, settings, place)
     metrics = Metrics(context, place, crowd)
     reads = _reads(context, settings)
-    hub = _hub(context, reads, settings, metrics)
+    hub, lives = _listening(context, reads, settings, metrics)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -117,7 +117,7 @@ def create_app(
             async with nullcontext() if place.alone else _among_others(context, metrics):
                 yield
         finally:
-            await _end(context, reads, hub)
+            await _end(context, reads, hub, lives)
 
     app = _Application(
         title="Zhangfang",
@@ -128,7 +128,7 @@ def create_app(
         redirect_slashes=False,
         exception_handlers=dict[int | type[Exception], Handler](HANDLERS.items()),
     )
-    app.state.graphql, app.state.hub = reads, hub
+    app.state.graphql, app.state.hub, app.state.lives = reads, hub, lives
     metrics.queries = reads.counts
     app.origins = settings.cors_origins
     app.graphql = graphql_app(context, reads, hub)
@@ -139,14 +139,15 @@ def create_app(
     for router in (*routers, health.router(context, metrics)):
         app.include_router(router)
     called = callbacks.routes(context, context.callbacks)
-    app.router.routes += [*_pages(), *cashier.routes(context, Lives(context, hub, crowd)), *called]
+    app.router.routes += [*_pages(), *cashier.routes(context, lives), *called]
     app.known = _known(called, commands)
     app.openapi = _described(app)  # type: ignore[method-assign]
     return app
 
 
-async def _end(context: AppContext, reads: GraphQLReads, hub: Hub) -> None:
+async def _end(context: AppContext, reads: GraphQLReads, hub: Hub, lives: Lives) -> None:
     hub.close()
+    lives.close()
     await context.personal.bank.aclose()
     await anyio.to_thread.run_sync(reads.close)
     await anyio.to_thread.run_sync(context.close)
@@ -205,7 +206,9 @@ def _reads(context: AppContext, settings: Settings) -> GraphQLReads:
     )
 
 
-def _hub(context: AppContext, reads: GraphQLReads, settings: Settings, metrics: Metrics) -> Hub:
+def _listening(
+    context: AppContext, reads: GraphQLReads, settings: Settings, metrics: Metrics
+) -> tuple[Hub, Lives]:
     """Who listens may take most connections, and leaves some for who asks."""
     crowd, most = metrics.crowd, settings.listeners
     if crowd is not None:
@@ -214,7 +217,7 @@ def _hub(context: AppContext, reads: GraphQLReads, settings: Settings, metrics: 
     if crowd is not None:
         crowd.on_ending(hub.close)
     metrics.listeners = lambda: hub.count + hub.beside()
-    return hub
+    return hub, Lives(context, hub, crowd)
 
 
 @asynccontextmanager

@@ -37,7 +37,7 @@ LONGEST_S = 300  # Then the page comes back, and shows again that it may.
 ALIVE_S = 15
 LOOK_S = 2  # Also without a hint.
 AGAIN_S = 1  # After a database that did not answer.
-AT_ONCE = 1_000  # Facts looked through; when there were more, every page is made anew.
+AT_ONCE = 1_000  # Facts looked through; when there are as many, every page is made anew.
 WAITS = ("waiting", "unknown")
 _HEADERS = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -59,25 +59,31 @@ class Lives:
     which pages take half at most."""
 
     def __init__(self, context: AppContext, hub: Hub, crowd: Crowd | None = None) -> None:
-        self.most = max(1, hub.most // 2)
+        self.most, self.longest_s = max(1, hub.most // 2), LONGEST_S
+        self.at_once = AT_ONCE
         self._context = context
         self._hub = hub
         self._pages: set[Page] = set()
         self._at: int | None = None  # All facts up to it were looked through.
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._hint = asyncio.Event()
+        self._hint: asyncio.Event | None = None  # Of that loop.
         self._watching: asyncio.Task[None] | None = None
         self._closed = False
-        hub.beside = lambda: len(self._pages)
+        hub.beside = lambda: self.count
         context.ledger.on_commit(self._moved)
         if crowd is not None:
             crowd.on_ending(self.close)
+
+    @property
+    def count(self) -> int:
+        """How many are told now."""
+        return len(self._pages)
 
     def page(self, session_no: str, seen: str, render: Render) -> Response:
         """A stream for a page that shows what has the mark `seen`; status 503 when too many are
         told already."""
         there = sum(one.session_no == session_no for one in self._pages)
-        full = len(self._pages) >= self.most or self._hub.count + len(self._pages) >= self._hub.most
+        full = self.count >= self.most or self._hub.count + self.count >= self._hub.most
         if self._closed or full or there >= MOST_PER_SESSION:
             return Response(status_code=503, headers={"Retry-After": "5"})
         return Page(self, session_no, seen, render)
@@ -96,8 +102,8 @@ class Lives:
             if self._at is None:  # Else another page was quicker, and has looked since.
                 self._at = at.position
         if self._watching is None:
-            self._loop = asyncio.get_running_loop()
-            self._watching = asyncio.create_task(self._watch())
+            self._loop, self._hint = asyncio.get_running_loop(), asyncio.Event()
+            self._watching = asyncio.create_task(self._watch(self._hint))
 
     def leave(self, one: "Page") -> None:
         self._pages.discard(one)
@@ -120,19 +126,20 @@ class Lives:
 
     def _moved(self, _position: int = 0) -> None:
         """Called by any thread."""
-        if self._watching is not None and self._loop is not None:
+        loop, hint = self._loop, self._hint
+        if self._watching is not None and loop is not None and hint is not None:
             with suppress(RuntimeError):  # The loop is closed: nobody listens any more.
-                self._loop.call_soon_threadsafe(self._hint.set)
+                loop.call_soon_threadsafe(hint.set)
 
-    async def _watch(self) -> None:
+    async def _watch(self, hint: asyncio.Event) -> None:
         """Wake pages when there are new facts: of this process, or, by the read models' hints, of
         another."""
         stop = self._context.arrivals.listen(self._moved)
         try:
             while True:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._hint.wait(), LOOK_S)
-                self._hint.clear()
+                    await asyncio.wait_for(hint.wait(), LOOK_S)
+                hint.clear()
                 try:
                     await self._look()
                 except Exception as error:  # The database's trouble passes; nothing is lost.
@@ -143,7 +150,7 @@ class Lives:
 
     async def _look(self) -> None:
         recorder, after = self._context.ledger.recorder, self._at or 0
-        found = await anyio.to_thread.run_sync(_changed, recorder, after)
+        found = await anyio.to_thread.run_sync(_changed, recorder, after, self.at_once)
         self._at = found.upto
         for one in self._pages:
             if found.streams is None or not found.streams.isdisjoint(one.read_from):
@@ -157,9 +164,9 @@ class _Changes(NamedTuple):
     streams: frozenset[str] | None
 
 
-def _changed(recorder: LedgerRecorder, after: int) -> _Changes:
-    rows = recorder.read_log(after, AT_ONCE)
-    if len(rows) == AT_ONCE:
+def _changed(recorder: LedgerRecorder, after: int, at_once: int) -> _Changes:
+    rows = recorder.read_log(after, at_once)
+    if len(rows) == at_once:
         return _Changes(recorder.head().position, None)
     upto = rows[-1].position if rows else after
     return _Changes(upto, frozenset(row.stream for row in rows))
@@ -204,7 +211,7 @@ class Page(Response):
             await self._lives.join(self)
             await put(_ALIVE)
             with suppress(TimeoutError):
-                async with asyncio.timeout(LONGEST_S):
+                async with asyncio.timeout(self._lives.longest_s):
                     await self._tell_changes(put)
         except Exception as error:  # It comes back, and is told then.
             log.warning("a page is told nothing more: %r", error)
