@@ -36,6 +36,7 @@ from api.web.live import WAITS, Lives, mark
 from api.web.returning import Returns
 from api.web.scene import Scene, scene, usable
 from api.web.texts import Words, preferred
+from api.web.withdrawing import Shared, Withdrawing
 from domain.cashier.commands import PaySession
 from domain.fields import checked_number
 from domain.kernel import Request, iso_time
@@ -64,7 +65,9 @@ def routes(context: AppContext, lives: Lives) -> list[Route]:
     if not context.personal.is_open:
         return []
     derived = context.personal.derived
-    cashier = Cashier(context, Links(derived(LABEL)), Returns(derived(returning.LABEL)), lives)
+    links, returns = Links(derived(LABEL)), Returns(derived(returning.LABEL))
+    cashier = Cashier(context, links, returns, lives)
+    shared = Shared(_page, _made, _form, _words)
     return [
         Route("/pay/{session_no}", cashier.page, methods=["GET"], include_in_schema=False),
         Route("/pay/{session_no}", cashier.pay, methods=["POST"], include_in_schema=False),
@@ -72,6 +75,7 @@ def routes(context: AppContext, lives: Lives) -> list[Route]:
         Route("/pay/{session_no}/live", cashier.live, methods=["GET"], include_in_schema=False),
         Route("/v1/cashier-keys", cashier.keys, methods=["GET"], include_in_schema=False),
         Route("/pay/{session_no}/{token}", cashier.open, methods=["GET"], include_in_schema=False),
+        *Withdrawing(context, links, returns, lives, shared).routes(),
     ]
 
 
@@ -112,9 +116,11 @@ class Cashier:
         if not self._is_let_in(request, session_no):
             return _page("link.html", words, status=403)
         seen = request.headers.get("last-event-id") or request.query_params.get("seen", "")
-        return self._lives.page(
-            session_no, seen, lambda found: _made("scene.html", words, **self._given(found))
-        )
+
+        def render(found: Scene) -> str:
+            return _made("scene.html", words, **self._given(found))
+
+        return self._lives.page(session_no, seen, scene, render)
 
     async def pay(self, request: HttpRequest) -> Response:
         """The payer's choice. Whatever becomes of it, the page says how things stand."""

@@ -18,7 +18,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import anyio.to_thread
 from starlette.responses import Response
@@ -28,9 +28,8 @@ from starlette.types import Scope as Asked
 from api.context import AppContext
 from api.graphql.listening.hub import Hub
 from api.http.connections import Crowd
-from api.web.scene import Scene, scene
 from domain.eventstore.recorder import LedgerRecorder
-from domain.kernel import StateT, Stream
+from domain.kernel import States, StateT, Stream
 
 MOST_PER_SESSION = 8  # Devices and tabs; whoever has the link may open more pages than that.
 LONGEST_S = 300  # Then the page comes back, and shows again that it may.
@@ -38,18 +37,27 @@ ALIVE_S = 15
 LOOK_S = 2  # Also without a hint.
 AGAIN_S = 1  # After a database that did not answer.
 AT_ONCE = 1_000  # Facts looked through; when there are as many, every page is made anew.
-WAITS = ("waiting", "unknown")
+WAITS = ("waiting", "unknown", "moving")  # Kinds of scenes.
 _HEADERS = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"x-accel-buffering", b"no"),  # A proxy must not wait until it has more.
 )
 _ALIVE, _ENDED = b"event: alive\ndata:\n\n", b"event: ended\ndata:\n\n"
-Read = Callable[[], Awaitable[Scene]]
-Render = Callable[[Scene], str]
 log = logging.getLogger("zhangfang.api")
 
 
-def mark(found: Scene) -> str:
+class Shown(Protocol):
+    """What a page shows: a tuple, in whose printed form there is all of it."""
+
+    @property
+    def kind(self) -> str: ...
+
+
+Read = Callable[[States, str, int], Any]  # What the page of a session shows now, UTC µs.
+Render = Callable[[Any], str]
+
+
+def mark(found: Shown) -> str:
     """Of what a page shows: equal marks, equal scenes. It says nothing of them."""
     return blake2b(repr(found).encode(), digest_size=9).hexdigest()
 
@@ -79,14 +87,14 @@ class Lives:
         """How many are told now."""
         return len(self._pages)
 
-    def page(self, session_no: str, seen: str, render: Render) -> Response:
+    def page(self, session_no: str, seen: str, read: Read, render: Render) -> Response:
         """A stream for a page that shows what has the mark `seen`; status 503 when too many are
         told already."""
         there = sum(one.session_no == session_no for one in self._pages)
         full = self.count >= self.most or self._hub.count + self.count >= self._hub.most
         if self._closed or full or there >= MOST_PER_SESSION:
             return Response(status_code=503, headers={"Retry-After": "5"})
-        return Page(self, session_no, seen, render)
+        return Page(self, session_no, seen, read, render)
 
     def close(self) -> None:
         """End all: the server stops."""
@@ -113,7 +121,7 @@ class Lives:
                 self._watching.cancel()
                 self._watching = None
 
-    def read(self, one: "Page") -> Scene:
+    def read(self, one: "Page") -> Shown:
         """What it shows now; the streams that it is read from are known before they are read, so
         that no fact falls between. Blocks."""
         one.read_from = frozenset()
@@ -122,7 +130,8 @@ class Lives:
             one.read_from |= {stream}
             return self._context.ledger.state(stream)
 
-        return scene(states, one.session_no, self._context.clock())
+        found: Shown = one.read(states, one.session_no, self._context.clock())
+        return found
 
     def _moved(self, _position: int = 0) -> None:
         """Called by any thread."""
@@ -175,8 +184,11 @@ def _changed(recorder: LedgerRecorder, after: int, at_once: int) -> _Changes:
 class Page(Response):
     """One page's stream, an answer of the application."""
 
-    def __init__(self, lives: Lives, session_no: str, seen: str, render: Render) -> None:
+    def __init__(
+        self, lives: Lives, session_no: str, seen: str, read: Read, render: Render
+    ) -> None:
         self.session_no = session_no
+        self.read = read
         self.read_from: frozenset[str] = frozenset()
         self.woken = asyncio.Event()
         self._lives = lives

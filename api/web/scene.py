@@ -16,8 +16,8 @@ from domain.kernel import States, shanghai_date
 from domain.member import member
 from domain.order import order
 from domain.payment import instruction, payment
-from domain.payment.class_left import ClassLeft, class_left
 from domain.payment.protocol import PRODUCTS
+from domain.payment.spent import ClassLeft, class_left
 from domain.refusals import Code, Refused
 
 Kind = Literal["choose", "waiting", "unknown", "paid", "over"]

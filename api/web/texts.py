@@ -2,10 +2,13 @@
 
 from typing import Literal
 
+from api.web.withdrawal_texts import WITHDRAWAL
+
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
 TEXTS: dict[str, tuple[str, str]] = {
+    **WITHDRAWAL,
     "title": ("收银台", "Cashier"),
     "order": ("订单", "Order"),
     "recharge": ("钱包充值", "Top up your wallet"),

@@ -102,6 +102,8 @@ def pay_session(unit: Unit, command: PaySession) -> dict[str, object]:
     stream = session.stream(number)
     state = unit.load(stream)
     opened = session.needed(state)
+    if opened.purpose == "withdrawal":
+        raise Refused(Code.REQUEST_INVALID, "session_no", "it is for a withdrawal")
     choice = Choice(command.method, command.legs, _amount(opened, command.amount_fen))
     for method in (*filter(None, [command.method]), *(leg.method for leg in command.legs)):
         code = PAYMENT_CODES.get(method)

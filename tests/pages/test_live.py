@@ -5,7 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
-from tests.pages.conftest import PHONE, SLOW_MS, Shop, choose, on_sqlite, shows
+from tests.pages.conftest import PHONE, Shop
+from tests.pages.test_cashier import SLOW_MS, choose, on_sqlite, shows
 
 
 def asked(page: Page) -> list[str]:
