@@ -26,6 +26,7 @@ from domain.authority import order as authority_order
 from domain.authority import outcomes as deducted
 from domain.cashier import commands as cashier
 from domain.cashier import session
+from domain.cashier import withdrawing as leaving
 from domain.channel import channel
 from domain.channel import commands as channels
 from domain.clearing import commands as clearing
@@ -163,6 +164,11 @@ def _withdrawn_by(command: withdrawing.RequestWithdrawal) -> list[str]:
 def _chosen(command: cashier.PaySession) -> list[str]:
     number = session.payment_no(command.session_no, command.attempt)
     return [payment.stream(number), instruction.stream(payment.instruction_id(number))]
+
+
+def _leaves(command: leaving.WithdrawBySession) -> list[str]:
+    number = session.payment_no(command.session_no, command.attempt)
+    return [withdrawal.stream(number), instruction.stream(withdrawal.instruction_id(number))]
 
 
 def _register(command: membership.RegisterMember) -> list[str]:
@@ -331,6 +337,12 @@ COMMANDS: dict[type[Command], Handling] = {
     ordering.CloseOrder: Handling("order.close", ordering.close_order, _order),
     cashier.OpenSession: Handling("cashier.open", cashier.open_session, _none, _session),
     cashier.PaySession: Handling("cashier.pay", cashier.pay_session, _session, _chosen),
+    leaving.OpenWithdrawal: Handling(
+        "cashier.open_withdrawal", leaving.open_withdrawal, _member, _session
+    ),
+    leaving.WithdrawBySession: Handling(
+        "cashier.withdraw", leaving.withdraw_by_session, _session, _leaves
+    ),
     cashier.CancelSession: Handling("cashier.cancel", cashier.cancel_session, _session),
     trading.ConfirmReceipt: Handling(
         "transaction.confirm",

@@ -212,6 +212,7 @@ EVENTS: dict[str, type[Fact]] = {
     "cashier.opened.1": session.Opened,
     "cashier.attempted.1": session.Attempted,
     "cashier.cancelled.1": session.Cancelled,
+    "cashier.withdrew.1": session.Withdrew,
 }
 
 NAMES: dict[type[Fact], str] = {fact: name for name, fact in EVENTS.items()}

@@ -56,5 +56,8 @@ EXAMPLES: dict[str, Fact] = {
         "order", ORDER_NO, BUYER, 10_000, "https://shop.example/orders/JD1001", PAID_AT
     ),
     "cashier.attempted.1": session.Attempted(1, "S1001-1", "JD_PAY", (), 10_000),
+    "cashier.withdrew.1": session.Withdrew(
+        1, "S7001-1", 20_000, 20, "T+0", CARD, "5f2b0c9e7d1a4f33", ("password", "code")
+    ),
     "cashier.cancelled.1": session.Cancelled("the shop has closed"),
 }

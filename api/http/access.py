@@ -130,6 +130,7 @@ PERMISSIONS: dict[str, Permission] = {
     "POST /v1/orders/{order_no}/close": _merchant(own_order),
     "POST /v1/cashier-sessions": _merchant(own_order),
     "POST /v1/cashier-sessions/{session_no}/cancel": _merchant(own_session),
+    "POST /v1/withdrawal-sessions": OPERATOR,
     "POST /v1/transactions/{transaction_id}/confirm": OPERATOR,
     "POST /v1/transactions/{transaction_id}/refunds": _merchant(own_transaction),
     "POST /v1/refunds/{refund_no}/approve": REVIEWER,

@@ -35,7 +35,7 @@ from api.operations.wishes import (
     PasswordWanted,
     ProofWanted,
 )
-from domain.fields import checked_member_id, checked_number
+from domain.fields import checked_member_id
 from domain.kernel import MICROSECONDS, iso_time
 from domain.member import card, certificate, member
 from domain.member.certifying import RegisterCertificate
@@ -45,9 +45,8 @@ from domain.member.particulars import (
     checked_name,
     masked_phone,
 )
-from domain.money import fen
 from domain.payment.caps import Factor, band_of
-from domain.payment.proof import Kind, Out, Proof, digest_of
+from domain.payment.proof import Kind, Out, Proof, checked_out, digest_of
 from domain.refusals import Code, Refused
 from domain.vault import factors
 from domain.vault.passwords import checked_password, hashed, is_right
@@ -64,6 +63,7 @@ RESET = "reset"
 WORDS = {
     "payment": "验证码{code}：从钱包向订单{payee}支付{yuan}元，5分钟内有效，请勿告诉他人。",
     "transfer": "验证码{code}：从钱包向{payee}转账{yuan}元，5分钟内有效，请勿告诉他人。",
+    "withdrawal": "验证码{code}：从钱包提现{yuan}元（含手续费），5分钟内有效，请勿告诉他人。",
     RESET: "验证码{code}：重置支付密码，5分钟内有效，请勿告诉他人。",
 }
 
@@ -339,14 +339,9 @@ def _sealed(key: MemberKey, out: Out, given: tuple[Factor, ...], until_us: int) 
 
 
 def _out(wish: CodeWanted | ProofWanted) -> Out:
-    """Raises Refused: IDENTIFIER_INVALID, AMOUNT_INVALID, AMOUNT_TOO_LARGE."""
-    number, payee = checked_number(wish.number, "number"), wish.payee
-    amount_fen = fen(wish.amount_fen, "amount_fen")
-    if wish.kind == "transfer":
-        checked_member_id(payee, "payee")
-        return Out("transfer", wish.member_id, number, payee, amount_fen)
-    checked_number(payee, "payee")
-    return Out("payment", wish.member_id, number, payee, amount_fen)
+    """Raises Refused as `checked_out` does."""
+    kind: Kind = "payment" if wish.kind == "reset" else wish.kind
+    return checked_out(kind, wish.member_id, wish.number, wish.payee, wish.amount_fen)
 
 
 def _reset(wish: CodeWanted) -> str:

@@ -28,7 +28,7 @@ class CodeWanted(Wish, frozen=True, forbid_unknown_fields=True):
     """A code for one movement, whose fields are those of its proof; for `reset` of the password
     there are none."""
 
-    kind: Literal["payment", "transfer", "reset"]
+    kind: Literal["payment", "transfer", "withdrawal", "reset"]
     number: str = ""
     payee: str = ""
     amount_fen: int = 0

@@ -6,7 +6,9 @@ from typing import Any
 from api.context import AppContext
 from api.http.links import LABEL, Links
 from api.rest.endpoint import Endpoint
+from api.web.withdrawing import LINK
 from domain.cashier.commands import CancelSession, OpenSession
+from domain.cashier.withdrawing import OpenWithdrawal
 from domain.kernel import Request
 from domain.ledger.answer import Answer
 
@@ -18,6 +20,15 @@ def _linked(context: AppContext, _request: Request, answer: Answer) -> Mapping[s
     links = Links(context.personal.derived(LABEL))
     session_no = str(answer.result["session_no"])
     return {"path": f"/pay/{session_no}/{links.token(session_no)}"}
+
+
+def _withdrawn(context: AppContext, _request: Request, answer: Answer) -> Mapping[str, Any] | None:
+    """Likewise, for a wallet's owner. Raises VAULT_LOCKED."""
+    if answer.result is None:
+        return None
+    links = Links(context.personal.derived(LABEL))
+    session_no = str(answer.result["session_no"])
+    return {"path": f"/withdraw/{session_no}/{links.made(LINK, session_no)}"}
 
 
 ENDPOINTS = (
@@ -50,5 +61,27 @@ ENDPOINTS = (
         sample={"session_no": "S1001"},
         body={"reason": "the shop has closed"},
         result={"session_no": "S1001", "state": "cancelled"},
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/withdrawal-sessions",
+        command=OpenWithdrawal,
+        afterwards=_withdrawn,
+        summary="Open a session in which the owner of a wallet withdraws from it: `path`, at this "
+        "server, is the link for the owner, and for nobody else",
+        sample={},
+        body={
+            "session_no": "S7001",
+            "member_id": "xiaoming",
+            "return_url": "https://wallet.example/",
+        },
+        result={
+            "session_no": "S7001",
+            "expires_at": "2026-11-23T12:30:00+08:00",
+            "path": "/withdraw/S7001/"
+            "1.8314e9470d3a8e21e41bb8ce541ed5cd3a1365228e9b075bf1cc83ab37f1613c",
+        },
+        number=("cashier", "session_no"),
+        created=True,
     ),
 )

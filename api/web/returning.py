@@ -10,14 +10,27 @@ It is for showing: what has happened to an order says a webhook, or a query.
 
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
+from typing import Protocol
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from api.web.scene import Scene
 from domain.kernel import MICROSECONDS
 
 LABEL = "cashier returns"
+# What a scene's kind is called outside; the others are over.
+STATES = {"paid": "paid", "moving": "moving", "arrived": "arrived", "back": "returned"}
+
+
+class Ended(Protocol):
+    """A session that has ended, as its page knows it."""
+
+    @property
+    def session_no(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def return_url(self) -> str: ...
 
 
 class Returns:
@@ -36,11 +49,11 @@ class Returns:
             for one, key in sorted(self._keys.items())
         }
 
-    def address(self, found: Scene, at_us: int) -> str:
+    def address(self, found: Ended, at_us: int) -> str:
         """The session's own address with what became of it, signed; "" when it has none."""
         if not found.return_url:
             return ""
-        state = "paid" if found.kind == "paid" else "over"
+        state = STATES.get(found.kind, "over")
         version, at = max(self._keys), str(at_us // MICROSECONDS)
         signature = self._keys[version].sign("\n".join((found.session_no, state, at)).encode())
         said = {

@@ -1,5 +1,5 @@
-"""Cashier session (收银台会话): one order to be paid, or one wallet to be filled, by who has its
-link.
+"""Cashier session (收银台会话): one order to be paid, or one wallet to be filled or withdrawn from,
+by who has its link.
 
     (none) ──open──▶ open ──attempt 1──▶ open ──attempt 2──▶ … ──cancel──▶ cancelled
 
@@ -8,6 +8,9 @@ became of it stands with the payment and the order, and nowhere twice: a session
 that attempts follow one another. The next one is made when the last has ended without money, before
 the session's time is over. A page that was loaded before names an attempt that is over, so neither
 a second click, another tab nor a page from the history can pay twice.
+
+A session for a withdrawal has attempts likewise: each is a withdrawal of the number that a payment
+would have, and the next one is made when the last has ended with the money in the wallet.
 """
 
 from typing import Literal, NamedTuple, assert_never
@@ -16,18 +19,20 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.kernel import MICROSECONDS, Fact, Stream, iso_time
+from domain.payment.caps import Factor
 from domain.payment.commands import LegAsked
+from domain.payment.withdrawal_terms import Speed
 from domain.refusals import Code, Refused
 
-Purpose = Literal["order", "recharge"]
+Purpose = Literal["order", "recharge", "withdrawal"]
 LONGEST_NO = 48  # So that an attempt's number is a payment's.
 MOST_ATTEMPTS = 50
 LEAST_S, MOST_S = 60, 24 * 3600
 
 
 class Opened(Fact, frozen=True):
-    """`reference` is the order's number, or the member whose wallet is filled. `amount_fen`: of the
-    order; of a recharge None until its payer says it. `return_url`: where the payer goes back to,
+    """`reference` is the order's number, or the member whose wallet it is. `amount_fen`: of the
+    order; of a wallet's None until its owner says it. `return_url`: where the payer goes back to,
     "" for nowhere. Who opened it is the fact's actor."""
 
     purpose: Purpose
@@ -48,13 +53,27 @@ class Attempted(Fact, frozen=True):
     amount_fen: int
 
 
+class Withdrew(Fact, frozen=True):
+    """The wallet's owner agreed, by a `proof` that was given by `factors`, to this withdrawal to a
+    bound card. What becomes of it stands with the withdrawal."""
+
+    attempt: int
+    withdrawal_no: str
+    amount_fen: int
+    fee_fen: int
+    speed: Speed
+    card: str
+    proof: str
+    factors: tuple[Factor, ...]
+
+
 class Cancelled(Fact, frozen=True):
     """Nothing is paid by this session any more; what is under way goes on."""
 
     reason: str
 
 
-Event = Opened | Attempted | Cancelled
+Event = Opened | Attempted | Withdrew | Cancelled
 
 
 class Wish(NamedTuple):
@@ -75,13 +94,26 @@ class Choice(NamedTuple):
     amount_fen: int
 
 
+class Leaving(NamedTuple):
+    """What a wallet's owner agreed to; the fields are those of `Withdrew`."""
+
+    amount_fen: int
+    fee_fen: int
+    speed: Speed
+    card: str
+    proof: str
+    factors: tuple[Factor, ...]
+
+
 class State(Struct, frozen=True, gc=False):
-    """`last` is the newest attempt; `attempts` how many there were."""
+    """`last` is the newest attempt, `withdrew` where it was a withdrawal; `attempts` how many there
+    were."""
 
     status: Literal["none", "open", "cancelled"] = "none"
     opened: Opened | None = None
     attempts: int = 0
     last: Attempted | None = None
+    withdrew: Withdrew | None = None
 
     def is_over(self, at_us: int) -> bool:
         """Whether it takes no attempt any more: its time is up, or it was cancelled."""
@@ -97,6 +129,13 @@ def stream(session_no: str) -> "Stream[State]":
 def payment_no(session_no: str, attempt: int) -> str:
     """The number of the payment that an attempt starts."""
     return f"{session_no}-{attempt}"
+
+
+def session_of(payment_no: str) -> str:
+    """The session whose attempt would have started a payment of this number, "" for none; whether
+    it did, the session knows."""
+    session_no, _, attempt = payment_no.rpartition("-")
+    return session_no if attempt.isascii() and attempt.isdigit() else ""
 
 
 def open_for(state: State, wish: Wish, at_us: int, seconds: int) -> list[Event]:
@@ -125,19 +164,36 @@ def attempt(
     """
     needed(state)
     wanted = Attempted(number, payment_no(session_no, number), *choice)
-    if state.last is not None and number == state.attempts:
-        if wanted == state.last:
-            return []
+    return [] if _is_made(state, wanted, at_us, ended=ended) else [wanted]
+
+
+def withdraw(
+    state: State, session_no: str, number: int, leaving: Leaving, at_us: int, *, ended: bool
+) -> list[Event]:
+    """The owner's n-th withdrawal. `ended`: the wallet has the money of the last one again. The
+    same again returns []. Raises as `attempt` does."""
+    needed(state)
+    wanted = Withdrew(number, payment_no(session_no, number), *leaving)
+    return [] if _is_made(state, wanted, at_us, ended=ended) else [wanted]
+
+
+def _is_made(state: State, wanted: Attempted | Withdrew, at_us: int, *, ended: bool) -> bool:
+    """Whether this attempt was made before; else it is the next one. Raises as `attempt` does."""
+    last: Attempted | Withdrew | None = state.last or state.withdrew
+    number = wanted.attempt
+    if last is not None and number == state.attempts:
+        if wanted == last:
+            return True
         raise Refused(Code.SESSION_STATE_WRONG, "attempt", "this attempt was made otherwise before")
     if number != state.attempts + 1:
         detail = f"attempt {state.attempts + 1} comes next: the page is an old one"
         raise Refused(Code.SESSION_STATE_WRONG, "attempt", detail)
     refuse_over(state, at_us)
-    if state.last is not None and not ended:
-        raise Refused(Code.PAYMENT_IN_PROGRESS, "attempt", f"payment {state.last.payment_no}")
+    if last is not None and not ended:
+        raise Refused(Code.PAYMENT_IN_PROGRESS, "attempt", f"attempt {last.attempt}")
     if number > MOST_ATTEMPTS:
         raise Refused(Code.SESSION_OVER, "attempt", f"{MOST_ATTEMPTS} attempts were made")
-    return [wanted]
+    return False
 
 
 def cancel(state: State, reason: str) -> list[Event]:
@@ -168,6 +224,8 @@ def evolve(state: State, event: Event) -> State:
             return State("open", event)
         case Attempted(attempt=number):
             return replace(state, attempts=number, last=event)
+        case Withdrew(attempt=number):
+            return replace(state, attempts=number, withdrew=event)
         case Cancelled():
             return replace(state, status="cancelled")
         case _:

@@ -10,15 +10,20 @@ from typing import Literal
 
 from msgspec import Struct
 
+from domain.fields import checked_member_id, checked_number
+from domain.member.binding import checked_token
+from domain.money import fen
 from domain.payment.caps import Factor
 from domain.refusals import Code, Refused
 
-Kind = Literal["payment", "transfer"]
+Kind = Literal["payment", "transfer", "withdrawal"]
+FEN = "amount_fen"
 
 
 class Out(Struct, frozen=True):
-    """A movement out of a wallet, as its owner sees it: `number` of the payment or transfer,
-    `payee` the order's number or the member who is paid, `amount_fen` what leaves the wallet."""
+    """A movement out of a wallet, as its owner sees it: `number` of the payment, transfer or
+    withdrawal, `payee` the order's number, the member who is paid or the card, as its token,
+    `amount_fen` what leaves the wallet, a withdrawal's fee and all."""
 
     kind: Kind
     member_id: str
@@ -34,6 +39,18 @@ class Proof(Struct, frozen=True):
     out: Out
     factors: tuple[Factor, ...]
     expires_us: int
+
+
+def checked_out(kind: Kind, member_id: str, number: str, payee: str, amount_fen: int) -> Out:
+    """What a door is asked about. Raises Refused: IDENTIFIER_INVALID, AMOUNT_*."""
+    out = Out(kind, member_id, checked_number(number, "number"), payee, fen(amount_fen, FEN))
+    if kind == "transfer":
+        checked_member_id(payee, "payee")
+    elif kind == "withdrawal":
+        checked_token(payee, "payee")
+    else:
+        checked_number(payee, "payee")
+    return out
 
 
 def digest_of(out: Out) -> bytes:

@@ -6,15 +6,16 @@ the totals in `spending.py`, what one movement used in `wallet_use.py`.
 """
 
 from datetime import date
+from typing import NamedTuple
 
 from domain.accounting import reversal
 from domain.accounting.reversal import Reversed
-from domain.kernel import Reaction, Unit, category, key, shanghai_date
+from domain.kernel import Reaction, States, Unit, category, key, shanghai_date
 from domain.member import member
 from domain.member.member import Certified
 from domain.member.terms import SOURCES, Level
 from domain.payment import spending, wallet_use
-from domain.payment.caps import LOWEST, Band, Caps, band_of, caps_on
+from domain.payment.caps import LOWEST, Band, Caps, Period, band_of, caps_on
 from domain.payment.proof import Out, Proof, refuse_unfit
 from domain.payment.spending import Kind, Sums, band_fen, period_fen
 from domain.payment.wallet_use import Use
@@ -64,6 +65,29 @@ def withdraw(unit: Unit, number: str, member_id: str, amount_fen: int) -> None:
 def withdrawn_late(unit: Unit, number: str) -> None:
     """A withdrawal that was given back is paid in spite of that."""
     _count_again(unit, "withdrawal", number)
+
+
+class ClassLeft(NamedTuple):
+    """What the class of a wallet leaves its owner to pay from balances, over all wallets of one
+    customer. Fen."""
+
+    level: Level
+    period: Period
+    left_fen: int
+
+
+def class_left(states: States, member_id: str, today: date) -> ClassLeft | None:
+    """For who looks: what is paid is decided anew. None before there were caps."""
+    caps = caps_on(today)
+    if caps is None:
+        return None
+    owner = states(member.stream(member_id))
+    count = states(spending.stream(spending.customer_of(owner)))
+    day = spending.day_counted(count, today)
+    level = _level(owner, day)
+    cap = caps.classes[level]
+    used_fen = period_fen(count.on(day), cap.period)
+    return ClassLeft(level, cap.period, max(0, cap.most_fen - used_fen))
 
 
 def give_back(unit: Unit, kind: Kind, number: str, amount_fen: int | None, reason: str) -> None:

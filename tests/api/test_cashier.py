@@ -68,7 +68,7 @@ def check_signed(server: Server, address: str, state: str) -> dict[str, str]:
     key.verify(urlsafe_b64decode(said["signature"] + "=="), text)
     assert said["state"] == state
     with pytest.raises(InvalidSignature):
-        key.verify(urlsafe_b64decode(said["signature"] + "=="), text.replace(b"S", b"T"))
+        key.verify(urlsafe_b64decode(said["signature"] + "=="), text + b"0")
     return said
 
 
@@ -162,22 +162,6 @@ def test_a_cancelled_session_takes_nothing_more(market: Server, payer: Payer) ->
     body = {"reason": "the shop has closed"}
     market.ok("POST", "/v1/cashier-sessions/S1/cancel", body, role="merchant", key="c")
     assert 'class="scene over"' in payer.choose(page, method="JD_PAY").text
-
-
-def test_a_wallet_is_filled_by_what_its_payer_says(market: Server) -> None:
-    path = opened(market, "operator", order_no="", member_id="xiaoming")
-    payer = Payer(market)
-    page = payer.follow(path).text
-    for wrong in ("0", "-5", "1e3", "12.345", "1,000", "", "9" * 12):
-        told = payer.choose(page, method="JD_PAY", amount=wrong)
-        assert 'role="alert"' in told.text, wrong
-    payer.choose(page, method="JD_PAY", amount="12.5")
-    tell(market, "S1-1", succeeded="J1")
-    assert "¥12.50" in payer.get().text
-    market.context.projector.catch_up()
-    query = '{ account(id: "2241.01.xiaoming") { balance { minor } } }'
-    shown = market.send("POST", "/graphql", {"query": query}).json()
-    assert shown["data"]["account"]["balance"]["minor"] == "1250"
 
 
 @pytest.mark.parametrize(

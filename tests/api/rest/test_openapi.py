@@ -12,6 +12,7 @@ from api.rest.routes import ENDPOINTS
 from domain.approval.commands import ExpireProposal, Propose
 from domain.authority.commands import EndOrder
 from domain.cashier.commands import PaySession
+from domain.cashier.withdrawing import WithdrawBySession
 from domain.channel.commands import ReportUnknownNumber
 from domain.commands import COMMANDS
 from domain.member.binding import ClaimBinding, RecordBinding
@@ -54,6 +55,7 @@ def test_every_command_of_the_domain_has_an_endpoint() -> None:
         ForgetAgain,
         InstructWithdrawal,
         PaySession,
+        WithdrawBySession,
         EndOrder,
         LoadList,
         ReachScan,

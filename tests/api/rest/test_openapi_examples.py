@@ -99,6 +99,7 @@ NOON_EXAMPLES = [
     "POST /v1/orders",
     "POST /v1/cashier-sessions",
     "POST /v1/cashier-sessions/{session_no}/cancel",
+    "POST /v1/withdrawal-sessions",
     "POST /v1/orders/{order_no}/payments",
     "POST /v1/instructions/{instruction_id}/outcome",
     "POST /v1/transactions/{transaction_id}/confirm",
