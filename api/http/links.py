@@ -40,6 +40,14 @@ class Links:
         """Whether a form is one that we made, for this attempt."""
         return self._is_ours(token, "form", f"{session_no} {attempt} {nonce}")
 
+    def made(self, use: str, of: str) -> str:
+        """What proves later that we said `of`, for a use of its own; a line has no end in it."""
+        version = max(self._keys)
+        return f"{version}.{self._mac(version, use, of)}"
+
+    def is_made(self, use: str, of: str, token: str) -> bool:
+        return self._is_ours(token, use, of)
+
     def _is_ours(self, token: str, use: str, of: str) -> bool:
         version, _, mac = token.partition(".")
         if not (version.isascii() and version.isdigit() and len(version) < 10 and mac.isascii()):
