@@ -45,10 +45,14 @@ class Shop:
         self._client.close()
 
     def post(self, path: str, body: dict[str, Any], key: str = "") -> dict[str, Any]:
+        found: dict[str, Any] = self.send(path, body, key)["result"]
+        return found
+
+    def send(self, path: str, body: dict[str, Any], key: str = "") -> dict[str, Any]:
         headers = {"Idempotency-Key": key} if key else {}
         answer = self._client.post(path, json=body, headers=headers)
         assert answer.status_code in (200, 201), answer.text
-        found: dict[str, Any] = answer.json()["result"]
+        found: dict[str, Any] = answer.json()
         return found
 
     def query(self, text: str) -> Any:
