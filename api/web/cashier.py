@@ -122,7 +122,7 @@ class Cashier:
         found = await self._found(session_no)
         if found.kind in ("paid", "over"):
             return _on(session_no)
-        if (own := self.proving.chosen(request, found, form)) is not None:
+        if (own := await self.proving.chosen(request, found, form)) is not None:
             return own
         if found.kind == "choose" and form.get("method") not in usable(found):
             return _on(session_no, "refused")  # Nothing that is kept for ever is needed to say so.

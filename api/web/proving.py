@@ -19,12 +19,15 @@ from urllib.parse import urlencode
 from weakref import WeakValueDictionary
 
 import anyio.to_thread
+from limits import parse
+from limits.strategies import FixedWindowRateLimiter
 from starlette.requests import Request as HttpRequest
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from api.context import AppContext
 from api.http.links import Links
+from api.http.rates import Counters
 from api.operations.codes import CODE
 from api.operations.factors import (
     PASSWORD,
@@ -49,6 +52,7 @@ from domain.refusals import Code, Refused
 
 COOKIE, PAYER = "zf_own", "payer:cashier"
 KNOWN_S = 600  # How long a device shows what the payer has.
+TEXTS = parse("10/hour")  # Messages to one telephone that who has a link may cause.
 AGAIN = (Code.PROOF_EXPIRED, Code.PROOF_UNFIT, Code.FACTOR_MISSING)
 
 
@@ -72,6 +76,7 @@ class Proving:
         self._links = links
         self._frame = frame
         self._purse = Purse(context)
+        self._texts = FixedWindowRateLimiter(Counters())
         # A second click waits for the first: a code is good for one of them.
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -95,11 +100,13 @@ class Proving:
             given["trouble"] = await self._troubled(request, found.session_no)
         return given
 
-    def chosen(self, request: HttpRequest, found: Scene, form: dict[str, str]) -> Response | None:
+    async def chosen(
+        self, request: HttpRequest, found: Scene, form: dict[str, str]
+    ) -> Response | None:
         """Where a choice of the payer's own goes on; None: it is another choice."""
         if found.kind != "choose" or not is_own(form):
             return None
-        if not self._is_known(request, found.session_no):
+        if not await self._in_thread(self._is_known, request, found.session_no):
             return self._frame.on(found.session_no, "identify")
         return _to_confirm(found.session_no, form)
 
@@ -134,6 +141,8 @@ class Proving:
         form = await self._sent(request, session_no)
         if isinstance(form, Response):
             return form
+        if not self._texts.hit(TEXTS, session_no):
+            return self._frame.on(session_no, "slow")
         payer, now_us = self._purse.opened(session_no).payer, self._context.clock()
         try:
             await send_look(self._context.personal, payer, session_no, now_us)
@@ -148,7 +157,7 @@ class Proving:
         session_no, words = request.path_params["session_no"], self._frame.words(request)
         if not self._frame.is_let_in(request, session_no):
             return self._frame.page("link.html", words, status=403)
-        if not self._is_known(request, session_no):
+        if not await self._in_thread(self._is_known, request, session_no):
             return self._frame.on(session_no, "identify")
         found = await self._frame.found(session_no)
         if found.kind != "choose":
@@ -175,6 +184,8 @@ class Proving:
         if isinstance(sent, Response):
             return sent
         form, plan = sent
+        if not self._texts.hit(TEXTS, session_no):
+            return self._confirm_again(session_no, plan, "slow")
         opened, now_us = self._purse.opened(session_no), self._context.clock()
         payment_no = session.payment_no(session_no, int(form["attempt"]))
         own_fen = plan.wallet_fen + plan.card_fen

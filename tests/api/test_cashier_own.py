@@ -3,19 +3,24 @@
 Who merely has the link learns nothing of them, and charges nothing.
 """
 
+import logging
+import re
+
 import pytest
 
-from api.operations.codes import GOOD_FOR_US
-from domain.cashier import session
+from api.operations.codes import BETWEEN_US, GOOD_FOR_US
+from domain.eventstore.database import parse_database_url
 from domain.member import card
 from domain.order import order
 from domain.payment import instruction, payment, wallet_use
 from domain.vault.factors import LOCKED_US, TRIES
+from domain.vault.place import vault_database
 from tests.api.conftest import Server
-from tests.api.owners import Owner, last, owner_of, spent
+from tests.api.owners import WALLET, Owner, last, owner_of, spent
 from tests.api.rest.test_cards import ANN, bind
 from tests.api.rest.test_factors import OTHER, PASSWORD, of, recharge
 from tests.api.test_cashier import opened, tell
+from tests.vault.needles import everything, found
 
 
 @pytest.fixture
@@ -232,9 +237,59 @@ def test_who_can_prove_nothing_is_offered_nothing(market: Server) -> None:
     assert "identify" not in page
 
 
-def test_nothing_of_a_secret_is_in_the_ledger(market: Server, owner: Owner) -> None:
+def test_what_stands_against_wallet_and_card_is_said(market: Server, owner: Owner) -> None:
+    terms = {"products": ["ESCROW_PURCHASE"], "methods": [{"code": "BANK_CARD"}]}
+    shop = {"fee_rule": {"rate_bps": 60}, "settlement_cycle": "T+1", "agreement": terms}
+    body = {"member_id": "BOOKS", "kind": "enterprise", "name": "Books", **shop}
+    market.ok("POST", "/v1/members", body)
+    market.sell("B1", "BOOKS")
+    path = "/v1/channels/UNIONPAY_CARD/maintenance"
+    times = {"begins_at": "2026-11-23T12:00:00+08:00", "ends_at": "2026-11-23T13:00:00+08:00"}
+    market.ok("POST", path, {**times, "reason": "a new version"}, key="m")
+    page = owner.identify(owner.follow(opened(market, "operator", order_no="B1")).text)
+    assert re.findall(r'value="([A-Z_]+[^"]*)" required( disabled)?', page) == [
+        ("WALLET_BALANCE", " disabled"),
+        ("WECHAT_PAY", " disabled"),
+        ("JD_PAY", " disabled"),
+        ("CLOUD_QUICKPASS", " disabled"),
+        ("BANK_CARD:1", " disabled"),
+    ]
+    assert page.count("商户未开通") == 4 and page.count("维护中") == 1
+    assert 'name="wallet"' not in page
+    for method, why in (("WALLET_BALANCE", "not_agreed"), ("BANK_CARD:1", "maintenance")):
+        assert owner.choose(page, method=method).headers["location"].endswith(f"why={why}")
+
+
+def test_a_frozen_wallet_is_greyed_out(market: Server, owner: Owner) -> None:
+    path = f"/v1/accounts/{WALLET}/freeze"
+    market.agreed("POST", path, {"direction": "out", "reason": "asked by a court"}, key="f")
     page = owner.identify(owner.follow(opened(market)).text)
-    asked = owner.choose(page, method="WALLET_BALANCE").text
-    owner.charge(asked, password=PASSWORD)
-    for recorded in market.context.ledger.history(session.stream("S1")):
-        assert PASSWORD not in repr(recorded)
+    assert "钱包已冻结" in page and 'name="wallet"' not in page
+    asked = owner.choose(page, method="BANK_CARD:1").text
+    assert 'class="scene waiting"' in owner.charge(asked, password=PASSWORD)
+
+
+def test_a_link_sends_no_more_than_so_many_messages(market: Server, owner: Owner) -> None:
+    page = owner.follow(opened(market)).text
+    for _ in range(10):
+        owner.code(page, "/identify/code")
+        market.now_us += BETWEEN_US
+    sent = owner.post("/identify/code", page)
+    assert sent.headers["location"] == "/pay/S1?note=slow"
+    assert len(market.bank.messages) == 10
+
+
+def test_nothing_of_a_secret_stands_anywhere(
+    market: Server, owner: Owner, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        market.sell("JD2", amount_fen=20_001)
+        page = owner.identify(owner.follow(opened(market, order_no="JD2")).text, password=OTHER)
+        page = owner.identify(page)
+        asked = owner.choose(page, method="BANK_CARD:1").text
+        code = owner.code(asked)
+        assert 'class="scene waiting"' in owner.charge(owner.page, password=PASSWORD, code=code)
+        said = caplog.text.encode()
+    place = parse_database_url(market.url)
+    where = [("log", said), *everything([place, vault_database(place)])]
+    assert found([PASSWORD, OTHER, ANN["number"], ANN["phone"]], where) == []
