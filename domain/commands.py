@@ -54,6 +54,7 @@ from domain.payment import (
     forgetting,
     instruction,
     payment,
+    recharging,
     spending,
     suspense,
     transfer,
@@ -301,7 +302,9 @@ COMMANDS: dict[type[Command], Handling] = {
     asking.WithholdInstruction: Handling(
         "instruction.withhold", asking.withhold_instruction, _instruction
     ),
-    paying.RechargeWallet: Handling("payment.recharge", paying.recharge_wallet, _member, _paid_by),
+    paying.RechargeWallet: Handling(
+        "payment.recharge", recharging.recharge_wallet, _member, _paid_by
+    ),
     paying.SendBackRecharge: Handling(
         "payment.send_back_recharge", paying.send_back_recharge, _paid_by
     ),

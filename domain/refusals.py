@@ -115,6 +115,7 @@ class Code(StrEnum):
     SESSION_STATE_WRONG = "session_state_wrong"
     LINK_INVALID = "link_invalid"
     WALLET_CAP = "wallet_cap"
+    PROOF_MISSING = "proof_missing"
     PROOF_INVALID = "proof_invalid"
     PROOF_UNFIT = "proof_unfit"
     PROOF_EXPIRED = "proof_expired"
@@ -267,6 +268,7 @@ MEANING: dict[Code, str] = {
     Code.SESSION_STATE_WRONG: "The page is an old one: another choice was made meanwhile.",
     Code.LINK_INVALID: "The link to the cashier session is not one of ours.",
     Code.WALLET_CAP: "A cap of the customer's wallets does not leave so much.",
+    Code.PROOF_MISSING: "What a wallet or a bound card pays needs a proof by its owner.",
     Code.PROOF_INVALID: "It is no proof that was given here for this member.",
     Code.PROOF_UNFIT: "The proof was given for something else.",
     Code.PROOF_EXPIRED: "The proof is not good any more: the payer must agree anew.",

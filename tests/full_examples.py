@@ -143,11 +143,19 @@ FULL_EXAMPLES: dict[str, Fact] = {
         original_fen=10_120,
         to=Destination(CARD, PARTICULARS, "7894"),
         sub_mchid="1900000022",
+        by=Destination(CARD, PARTICULARS, "0002"),
     ),
     "access.commands_given.1": api_access.CommandsGiven(PAY_DAY, None),
     "cashier.opened.1": session.Opened("recharge", BUYER, BUYER, None, "", PAID_AT),
     "cashier.attempted.1": session.Attempted(
-        2, "S1001-2", "", (LegAsked("JD_PAY", 6_000), LegAsked("WECHAT_PAY", 4_000)), 10_000
+        2,
+        "S1001-2",
+        "",
+        (LegAsked("WALLET_BALANCE", 6_000), LegAsked("BANK_CARD", 4_000)),
+        10_000,
+        card=CARD,
+        proof="5f2b0c9e7d1a4f3386c0e7b1d2a49f55",
+        factors=("password", "code"),
     ),
     "approval.proposed.1": approval.Proposed(
         "refund",

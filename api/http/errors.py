@@ -122,6 +122,7 @@ STATUS: dict[Code, int] = {
     Code.SESSION_STATE_WRONG: 409,
     Code.LINK_INVALID: 403,
     Code.WALLET_CAP: 409,
+    Code.PROOF_MISSING: 409,
     Code.PROOF_INVALID: 422,
     Code.PROOF_UNFIT: 409,
     Code.PROOF_EXPIRED: 409,

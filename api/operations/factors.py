@@ -24,8 +24,9 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_der_public_key,
 )
-from msgspec import Struct
 
+from api.operations import codes
+from api.operations.codes import GOOD_FOR_US, person, try_code, use_up
 from api.operations.personal import Personal
 from api.operations.wishes import (
     CodeWanted,
@@ -35,15 +36,12 @@ from api.operations.wishes import (
     PasswordWanted,
     ProofWanted,
 )
-from domain.fields import checked_member_id
-from domain.kernel import MICROSECONDS, iso_time
-from domain.member import card, certificate, member
+from domain.kernel import iso_time
+from domain.member import certificate
 from domain.member.certifying import RegisterCertificate
 from domain.member.particulars import (
-    checked_code,
     checked_identity,
     checked_name,
-    masked_phone,
 )
 from domain.payment.caps import Factor, band_of
 from domain.payment.proof import Kind, Out, Proof, checked_out, digest_of
@@ -53,41 +51,26 @@ from domain.vault.passwords import checked_password, hashed, is_right
 from domain.vault.vault import MemberKey
 
 PASSWORD: factors.Kind = "password"
-CODE: factors.Kind = "code"
 CERTIFICATE = "certificate"  # A kind of items in the vault.
-GOOD_FOR_US = 5 * 60 * MICROSECONDS  # A code, and a proof.
-BETWEEN_US = 60 * MICROSECONDS  # Two codes.
-DIGITS = 6
 LONGEST_PROOF = 500
-RESET = "reset"
+RESET, LOOK = "reset", "cashier"
 WORDS = {
-    "payment": "验证码{code}：从钱包向订单{payee}支付{yuan}元，5分钟内有效，请勿告诉他人。",
+    "payment": "验证码{code}：向{payee}支付{yuan}元，5分钟内有效，请勿告诉他人。",
     "transfer": "验证码{code}：从钱包向{payee}转账{yuan}元，5分钟内有效，请勿告诉他人。",
     "withdrawal": "验证码{code}：从钱包提现{yuan}元（含手续费），5分钟内有效，请勿告诉他人。",
     RESET: "验证码{code}：重置支付密码，5分钟内有效，请勿告诉他人。",
+    LOOK: "验证码{code}：在收银台使用钱包或银行卡，5分钟内有效，请勿告诉他人。",
 }
-
-
-class Sent(Struct, frozen=True):
-    """A code as it is kept, sealed, while it is good: for `about`, a movement or a reset. Printed,
-    it shows nothing."""
-
-    code: str
-    about: str
-    sent_us: int
-
-    def __repr__(self) -> str:
-        return "Sent(…)"
 
 
 # Passwords.
 
 
 def set_password(personal: Personal, wish: PasswordWanted, _now_us: int) -> dict[str, object]:
-    """The first one. Raises Refused: PARTICULARS_INVALID, FACTOR_ALREADY_SET, and what `_person`
+    """The first one. Raises Refused: PARTICULARS_INVALID, FACTOR_ALREADY_SET, and what `person`
     raises."""
     password = checked_password(wish.payment_password, "payment_password")
-    _, key = _person(personal, wish.member_id)
+    _, key = person(personal, wish.member_id)
     if not factors.put(personal.vault, key, PASSWORD, hashed(password), instead=None):
         raise Refused(Code.FACTOR_ALREADY_SET, "payment_password")
     return {"member_id": wish.member_id, "payment_password": "set"}
@@ -96,7 +79,7 @@ def set_password(personal: Personal, wish: PasswordWanted, _now_us: int) -> dict
 def change_password(personal: Personal, wish: PasswordChanged, now_us: int) -> dict[str, object]:
     """Raises Refused: PARTICULARS_INVALID, and what `_try_password` raises."""
     password = checked_password(wish.new_payment_password, "new_payment_password")
-    _, key = _person(personal, wish.member_id)
+    _, key = person(personal, wish.member_id)
     kept = _try_password(personal, key, wish.payment_password, now_us)
     if not factors.put(personal.vault, key, PASSWORD, hashed(password), instead=kept):
         raise Refused(Code.FACTOR_WRONG, "payment_password", "it was changed meanwhile")
@@ -106,16 +89,16 @@ def change_password(personal: Personal, wish: PasswordChanged, now_us: int) -> d
 def reset_password(personal: Personal, wish: PasswordForgotten, now_us: int) -> dict[str, object]:
     """By who is certified as the member, and has its telephone. Tries begin anew.
 
-    Raises Refused: PARTICULARS_INVALID, IDENTITY_DIFFERS, and what `_try_code` raises.
+    Raises Refused: PARTICULARS_INVALID, IDENTITY_DIFFERS, and what `codes.try_code` raises.
     """
     password = checked_password(wish.new_payment_password, "new_payment_password")
     name, identity = checked_name(wish.name), checked_identity(wish.identity)
-    owner, key = _person(personal, wish.member_id)
+    owner, key = person(personal, wish.member_id)
     holder = key.token("holder", name, identity)
     if not any(hmac.compare_digest(one.holder, holder) for one in owner.certified):
         raise Refused(Code.IDENTITY_DIFFERS, "identity", "the member is not certified as that")
-    sent = _try_code(personal, key, wish.code, RESET, now_us)
-    _use_up(personal, key, sent)
+    sent = try_code(personal, key, wish.code, RESET, now_us)
+    use_up(personal, key, sent)
     factors.replace(personal.vault, key, PASSWORD, hashed(password), unlock=True)
     return {"member_id": wish.member_id, "payment_password": "reset"}
 
@@ -133,79 +116,22 @@ def _try_password(personal: Personal, key: MemberKey, given: str, now_us: int) -
 
 
 async def send_code(personal: Personal, wish: CodeWanted, now_us: int) -> dict[str, object]:
-    """A new code to the telephone of a card that is bound in the member's own name; the one before
-    is over. Raises Refused: FACTOR_MISSING where no telephone is known, FACTOR_LOCKED, BUSY when
-    the message was not taken on, and what `_out` and `_person` raise."""
-    sent, phone = await anyio.to_thread.run_sync(_new_code, personal, wish, now_us)
-    words = WORDS[wish.kind].format(
-        code=sent.code,
-        payee=wish.payee,
-        yuan=f"{wish.amount_fen // 100}.{wish.amount_fen % 100:02}",
-    )
-    number = f"text-{secrets.token_hex(12)}"
-    if not await personal.text(number, phone, words):
-        await anyio.to_thread.run_sync(_not_sent, personal, wish.member_id, sent)
-        raise Refused(Code.BUSY, "code", "the message was not taken on; ask again")
-    until = iso_time(sent.sent_us + GOOD_FOR_US * personal.factor)
-    return {"member_id": wish.member_id, "sent_to": masked_phone(phone), "expires_at": until}
-
-
-def _new_code(personal: Personal, wish: CodeWanted, now_us: int) -> tuple[Sent, str]:
-    _, key = _person(personal, wish.member_id)
+    """For one movement, or a reset. Raises Refused: what `_out` and `codes.send` raise."""
     about = _reset(wish) if wish.kind == RESET else _about(_out(wish))
-    phone = _phone(personal, wish.member_id)
-    before = factors.look(personal.vault, key, CODE, now_us, "code")
-    if before is not None and now_us < _sent(before).sent_us + BETWEEN_US * personal.factor:
-        raise Refused(Code.FACTOR_LOCKED, "code", "a code was sent less than a minute ago")
-    sent = Sent(f"{secrets.randbelow(10**DIGITS):0{DIGITS}}", about, now_us)
-    factors.replace(personal.vault, key, CODE, _text(sent), unlock=False)
-    return sent, phone
+
+    def words(code: str) -> str:
+        yuan = f"{wish.amount_fen // 100}.{wish.amount_fen % 100:02}"
+        return WORDS[wish.kind].format(code=code, payee=wish.payee, yuan=yuan)
+
+    return await codes.send(personal, wish.member_id, about, words, now_us)
 
 
-def _not_sent(personal: Personal, member_id: str, sent: Sent) -> None:
-    """As far as anybody knows: another one may be asked for at once, and this one goes."""
-    _, key = _person(personal, member_id)
-    factors.withdraw(personal.vault, key, CODE, _text(sent))
-
-
-def _phone(personal: Personal, member_id: str) -> str:
-    """Of the default card, or another one, in the member's own name."""
-    state = personal.ledger.state(card.stream(member_id))
-    bound = [one for one in state.bindings if one.status == "bound" and not one.relation]
-    bound.sort(key=lambda one: one.card != state.default)
-    for one in bound:
-        known = personal.particulars(member_id, one.particulars)
-        if known is not None:
-            return known.phone
-    raise Refused(Code.FACTOR_MISSING, "code", "no telephone is known: bind a card")
-
-
-def _try_code(personal: Personal, key: MemberKey, given: str, about: str, now_us: int) -> str:
-    """The code as it is kept. Raises Refused: FACTOR_MISSING, FACTOR_LOCKED, FACTOR_WRONG,
-    CODE_EXPIRED, PARTICULARS_INVALID."""
-    code = checked_code(given)
-    kept = factors.begin(personal.vault, key, CODE, now_us, "code")
-    sent = _sent(kept)
-    if not hmac.compare_digest(sent.code.encode(), code.encode()):
-        raise Refused(Code.FACTOR_WRONG, "code", "it is not the code that was sent")
-    if sent.about != about:
-        raise Refused(Code.FACTOR_WRONG, "code", "it was sent for something else")
-    if now_us >= sent.sent_us + GOOD_FOR_US * personal.factor:
-        raise Refused(Code.CODE_EXPIRED, "code")
-    return kept
-
-
-def _use_up(personal: Personal, key: MemberKey, kept: str) -> None:
-    if not factors.right(personal.vault, key, CODE, kept, used_up=True):
-        raise Refused(Code.FACTOR_WRONG, "code", "it was used before")
-
-
-def _sent(kept: str) -> Sent:
-    return msgspec.json.decode(kept, type=Sent)
-
-
-def _text(sent: Sent) -> str:
-    return msgspec.json.encode(sent).decode()
+async def send_look(
+    personal: Personal, member_id: str, session_no: str, now_us: int
+) -> dict[str, object]:
+    """By which a payer shows himself to a cashier session. Raises what `codes.send` does."""
+    about, words = f"{LOOK} {session_no}", lambda code: WORDS[LOOK].format(code=code)
+    return await codes.send(personal, member_id, about, words, now_us)
 
 
 # Certificates.
@@ -217,10 +143,10 @@ async def register(personal: Personal, wish: Any) -> RegisterCertificate:
 
 
 def _register(personal: Personal, wish: KeyShown) -> RegisterCertificate:
-    """Raises Refused: PARTICULARS_INVALID, and what `_person` raises."""
+    """Raises Refused: PARTICULARS_INVALID, and what `person` raises."""
     content = _base64(wish.public_key, "public_key")
     algorithm, content = _read_key(content)
-    _, key = _person(personal, wish.member_id)
+    _, key = person(personal, wish.member_id)
     name = _sha256(content).hex()
     plain = {"public_key": content.hex()}
     personal.vault.keep(key, CERTIFICATE, name, plain)
@@ -288,10 +214,10 @@ def prove(personal: Personal, wish: ProofWanted, now_us: int) -> dict[str, objec
     """All that is given must be right; a code is used up when the rest is.
 
     Raises Refused: FACTOR_MISSING, FACTOR_LOCKED, FACTOR_WRONG, CODE_EXPIRED,
-    CERTIFICATE_NOT_FOUND, and what `_out` and `_person` raise.
+    CERTIFICATE_NOT_FOUND, and what `_out` and `person` raise.
     """
     out = _out(wish)
-    _, key = _person(personal, wish.member_id)
+    _, key = person(personal, wish.member_id)
     given: list[Factor] = []
     if wish.payment_password:
         _try_password(personal, key, wish.payment_password, now_us)
@@ -302,7 +228,7 @@ def prove(personal: Personal, wish: ProofWanted, now_us: int) -> dict[str, objec
         _verify(personal, wish, out)
         given.append("certificate")
     if wish.code:
-        _use_up(personal, key, _try_code(personal, key, wish.code, _about(out), now_us))
+        use_up(personal, key, try_code(personal, key, wish.code, _about(out), now_us))
         given.append("code")
     if not given:
         detail = "a payment_password, a code, or a certificate with its signature"
@@ -317,9 +243,27 @@ def prove(personal: Personal, wish: ProofWanted, now_us: int) -> dict[str, objec
     }
 
 
+def recognised(
+    personal: Personal, member_id: str, session_no: str, password: str, code: str, now_us: int
+) -> None:
+    """Who opened a cashier session is its payer, by one factor. Nothing can be paid by that.
+
+    Raises Refused: FACTOR_MISSING, FACTOR_LOCKED, FACTOR_WRONG, CODE_EXPIRED, PARTICULARS_INVALID,
+    and what `person` raises.
+    """
+    _, key = person(personal, member_id)
+    if not (password or code):
+        raise Refused(Code.FACTOR_MISSING, "payment_password", "a payment password, or a code")
+    if password:
+        _try_password(personal, key, password, now_us)
+    if code:
+        about = f"{LOOK} {session_no}"
+        use_up(personal, key, try_code(personal, key, code, about, now_us))
+
+
 def proof_of(personal: Personal, member_id: str, text: str) -> Proof:
-    """What a proof's text says. Raises Refused: PROOF_INVALID, and what `_person` raises."""
-    _, key = _person(personal, member_id)
+    """What a proof's text says. Raises Refused: PROOF_INVALID, and what `person` raises."""
+    _, key = person(personal, member_id)
     body, _, seal = text.partition(".")
     if len(text) > LONGEST_PROOF or not hmac.compare_digest(
         key.token("proof", body).encode(), seal.encode()
@@ -354,11 +298,3 @@ def _reset(wish: CodeWanted) -> str:
 
 def _about(out: Out) -> str:
     return digest_of(out).hex()
-
-
-def _person(personal: Personal, member_id: str) -> tuple[member.State, MemberKey]:
-    """Raises Refused: VAULT_LOCKED, MEMBER_NOT_FOUND, MEMBER_FORGOTTEN, MEMBER_KIND_WRONG."""
-    owner, key = personal.known(checked_member_id(member_id))
-    if owner.kind != "personal":
-        raise Refused(Code.MEMBER_KIND_WRONG, "member_id", "only personal members have a wallet")
-    return owner, key

@@ -24,7 +24,7 @@ from sqlalchemy import Engine
 from api.operations.exchanges import Keeper, written
 from api.operations.gates import Gate, Pause
 from api.operations.loops import loop_factory
-from api.operations.payees import NO_ACCOUNT, Payees, Wanted
+from api.operations.payees import NO_ACCOUNT, Payees, Wanted, account_of
 from api.operations.personal import Personal
 from domain.channel.adapters.deadline import within
 from domain.channel.network import Adapter, Answer, Order, Pace
@@ -295,10 +295,10 @@ class Outbox:
         return held
 
     async def _addressed(self, wanted: Wanted) -> tuple[Order | None, str]:
-        """With the payee's account in clear, for as long as it is needed; or why there is none."""
+        """With the account in clear, for as long as it is needed; or why there is none."""
         order = wanted.order
-        if order is None or order.purpose != "payout":
-            return order, ""  # Nothing is looked up for payments and refunds, the most there is.
+        if order is None or wanted.is_bare:
+            return order, ""
         return await self._in_thread(lambda: self._payees.addressed(order, wanted.to))
 
     # An attempt.
@@ -369,7 +369,7 @@ class Outbox:
                 log.warning("%s: %s", one, no)
                 orders.append(Wanted(None))
                 continue
-            orders.append(Wanted(order, state.asked.to if state.asked is not None else None))
+            orders.append(Wanted(order, account_of(state, original)))
         return orders
 
     async def _doubts(self, ids: Sequence[str]) -> dict[str, str]:

@@ -1,8 +1,9 @@
-"""Whom a payout or withdrawal pays, in clear: looked up for the one request that needs it.
+"""Whom a payout or withdrawal pays, and which card a payment is charged to, in clear: looked up for
+the one request that needs it.
 
 What was instructed carries its account by token, which the vault turns into a number and a name. A
 payout that carries none goes to the account of the settings file, or to the one that its merchant
-has bound since; without any it is withheld.
+has bound since; without any it is withheld. A refund goes back to the card that was charged.
 """
 
 import logging
@@ -15,6 +16,7 @@ from api.operations.personal import Personal
 from domain.channel.cards import Particulars
 from domain.channel.network import Order
 from domain.payment.asked import Destination
+from domain.payment.instruction import State
 from domain.refusals import Code, Refused
 
 log = logging.getLogger("zhangfang.outbox")
@@ -31,6 +33,20 @@ class Wanted(NamedTuple):
     order: Order | None
     to: Destination | None = None
 
+    @property
+    def is_bare(self) -> bool:
+        """Nothing is looked up for most payments and refunds, the most there is."""
+        return self.order is None or (self.order.purpose != "payout" and self.to is None)
+
+
+def account_of(state: State, original: State | None) -> Destination | None:
+    """The account that an instruction is about, by token; `original`: what a refund is of."""
+    asked = state.asked
+    if asked is None:
+        return None
+    charged = original.asked if original is not None else None
+    return asked.to or asked.by or (charged.by if charged is not None else None)
+
 
 class Payees:
     """`listed`: merchants' accounts at the bank, by member, from the settings file."""
@@ -40,7 +56,7 @@ class Payees:
         self._personal = personal
 
     def addressed(self, order: Order, to: Destination | None) -> tuple[Order | None, str]:
-        """A payout with its account in clear, or why there is none."""
+        """An order with its account in clear, or why there is none."""
         if to is None and (listed := self._listed.get(order.party)):
             return replace(order, party=listed), ""
         personal = self._personal

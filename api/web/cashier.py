@@ -6,6 +6,8 @@ how things stand now.
     GET  /pay/{session_no}/live      tells of its changing part while it waits (`live.py`)
     GET  /pay/{session_no}/scene     the same for a page that is not told: it asks now and then
     POST /pay/{session_no}           a choice: always answered by going on to the page
+    …    /pay/{session_no}/identify  who opened it is its payer, and pays with wallet or card:
+    …    /pay/{session_no}/confirm   `proving.py`
     GET  /v1/cashier-keys            by which a shop checks the address its payers come back with
 
 Reload, the back button and a second click are harmless: the page is read and nothing else, and a
@@ -33,6 +35,7 @@ from api.http.links import LABEL, Links
 from api.http.rates import Counters
 from api.web import returning
 from api.web.live import WAITS, Lives, mark
+from api.web.proving import Frame, Proving
 from api.web.returning import Returns
 from api.web.scene import Scene, scene, usable
 from api.web.texts import Words, preferred
@@ -73,6 +76,7 @@ def routes(context: AppContext, lives: Lives) -> list[Route]:
         Route("/pay/{session_no}", cashier.pay, methods=["POST"], include_in_schema=False),
         Route("/pay/{session_no}/scene", cashier.part, methods=["GET"], include_in_schema=False),
         Route("/pay/{session_no}/live", cashier.live, methods=["GET"], include_in_schema=False),
+        *cashier.proving.routes(),
         Route("/v1/cashier-keys", cashier.keys, methods=["GET"], include_in_schema=False),
         Route("/pay/{session_no}/{token}", cashier.open, methods=["GET"], include_in_schema=False),
         *Withdrawing(context, links, returns, lives, shared).routes(),
@@ -88,6 +92,8 @@ class Cashier:
         self._links = links
         self._returns = returns
         self._tries = FixedWindowRateLimiter(Counters())
+        frame = Frame(self._is_let_in, self._may_try, self._found, _form, _page, _on, _words)
+        self.proving = Proving(context, links, frame)
 
     async def open(self, request: HttpRequest) -> Response:
         """The link: it opens its session on this device, and is out of the address then."""
@@ -131,11 +137,13 @@ class Cashier:
         attempt, nonce = _counted(form.get("attempt", "")), form.get("page", "")
         if not self._links.sent(session_no, attempt, nonce, form.get("token", "")):
             return _on(session_no, "old_page")
-        if not self._tries.hit(TRIES, session_no):
+        if not self._may_try(session_no):
             return _on(session_no, "slow")
         found = await self._found(session_no)
         if found.kind in ("paid", "over"):
             return _on(session_no)
+        if (own := await self.proving.chosen(request, found, form)) is not None:
+            return own
         if found.kind == "choose" and form.get("method") not in usable(found):
             return _on(session_no, "refused")  # Nothing that is kept for ever is needed to say so.
         try:
@@ -158,6 +166,7 @@ class Cashier:
         given = self._given(await self._found(session_no))
         given["note"] = request.query_params.get("note", "")
         given["why"] = request.query_params.get("why", "")
+        given |= await self.proving.given(request, given["scene"])
         answer = _page(template, words, **given)
         if request.query_params.get("lang"):
             answer.set_cookie(LANGUAGE, words.language, path="/pay", samesite="lax", httponly=True)
@@ -180,6 +189,9 @@ class Cashier:
     async def _found(self, session_no: str) -> Scene:
         states, now_us = self._context.ledger.state, self._context.clock()
         return await anyio.to_thread.run_sync(scene, states, session_no, now_us)
+
+    def _may_try(self, session_no: str) -> bool:
+        return self._tries.hit(TRIES, session_no)
 
     def _is_let_in(self, request: HttpRequest, session_no: str) -> bool:
         try:
@@ -205,13 +217,15 @@ def _made(template: str, words: Words, **given: Any) -> str:
     return made.render(words=words, yuan=decimal_text, **given)
 
 
-def _on(session_no: str, note: str = "", no: Refused | Refusal | None = None) -> Response:
+def _on(
+    session_no: str, note: str = "", no: Refused | Refusal | None = None, why: str = ""
+) -> Response:
     """On to the page: what was sent stands in no history, and a reload sends nothing again."""
     path = f"/pay/{session_no}"
     if note:
         path += f"?note={note}"
-    if no is not None:
-        path += f"&why={no.code}"
+    if no is not None or why:
+        path += f"&why={why or (no and no.code)}"
     return RedirectResponse(path, status_code=303)
 
 

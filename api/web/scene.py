@@ -16,7 +16,7 @@ from domain.kernel import States, shanghai_date
 from domain.member import member
 from domain.order import order
 from domain.payment import instruction, payment
-from domain.payment.protocol import PRODUCTS
+from domain.payment.protocol import PRODUCTS, Product
 from domain.payment.spent import ClassLeft, class_left
 from domain.refusals import Code, Refused
 
@@ -75,9 +75,8 @@ def scene(states: States, session_no: str, at_us: int) -> Scene:
     if kind == "choose":
         if opened.purpose == "recharge":
             left = class_left(states, opened.reference, shanghai_date(at_us))
-        mode = "INSTANT_PURCHASE" if placed and _is_instant(placed) else "ESCROW_PURCHASE"
-        product = PRODUCTS[mode if opened.purpose == "order" else "RECHARGE"]
-        offered = methods(states, product, _parts(placed), amount_fen or 1, at_us)
+        product, parts = sold(states, opened)
+        offered = methods(states, product, parts, amount_fen or 1, at_us)
     return Scene(
         session_no=session_no,
         kind=kind,
@@ -94,6 +93,15 @@ def scene(states: States, session_no: str, at_us: int) -> Scene:
         failed=last is not None and last.status in _FAILED,
         left=left,
     )
+
+
+def sold(states: States, opened: session.Opened) -> tuple[Product, list[Part]]:
+    """The product that a session pays, and what each merchant gets of it."""
+    if opened.purpose != "order":
+        return PRODUCTS["RECHARGE"], []
+    placed = states(order.stream(opened.reference))
+    product = "INSTANT_PURCHASE" if _is_instant(placed) else "ESCROW_PURCHASE"
+    return PRODUCTS[product], _parts(placed)
 
 
 def usable(found: Scene) -> set[str]:

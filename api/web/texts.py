@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from api.web.own_texts import OWN_TEXTS
 from api.web.withdrawal_texts import WITHDRAWAL
 
 Language = Literal["zh", "en"]
@@ -9,6 +10,7 @@ LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
 TEXTS: dict[str, tuple[str, str]] = {
     **WITHDRAWAL,
+    **OWN_TEXTS,
     "title": ("收银台", "Cashier"),
     "order": ("订单", "Order"),
     "recharge": ("钱包充值", "Top up your wallet"),
@@ -102,6 +104,11 @@ class Words:
     def refusal(self, code: str) -> str:
         """What a payer is told of a refusal; its code comes from the address, and is looked up."""
         known = f"no_{code}"
+        return self(known if known in TEXTS else "no_other")
+
+    def reason(self, why: str) -> str:
+        """Why a method cannot be chosen; it comes from the address, and is looked up."""
+        known = f"why_{why}"
         return self(known if known in TEXTS else "no_other")
 
     def __call__(self, name: str) -> str:

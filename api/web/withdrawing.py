@@ -28,7 +28,8 @@ from starlette.routing import Route
 from api.context import AppContext
 from api.http.links import Links
 from api.http.rates import Counters
-from api.operations.factors import CodeWanted, ProofWanted, proof_of, prove, send_code
+from api.operations.factors import proof_of, prove, send_code
+from api.operations.wishes import CodeWanted, ProofWanted
 from api.web.live import WAITS, Lives, mark
 from api.web.returning import Returns
 from api.web.texts import Words

@@ -1,17 +1,24 @@
 """Commands of the cashier: open a session, pay by one of its methods, cancel it."""
 
+from msgspec.structs import replace
+
 from domain.cashier import session
+from domain.cashier.own import factors_needed, is_own
 from domain.cashier.recharged import filled_by
 from domain.cashier.session import LONGEST_NO, Choice, Opened, Wish
 from domain.fields import checked_member_id, checked_number, checked_reason, is_web_address
 from domain.kernel import Command, Stream, Unit, iso_time
-from domain.member import member
+from domain.member import card, member
 from domain.money import fen
 from domain.order import order
-from domain.order.commands import PayOrder, pay_order
+from domain.order.commands import PayOrder, pay
 from domain.payment import payment
-from domain.payment.commands import LegAsked, RechargeWallet, recharge_wallet
-from domain.payment.protocol import PAYMENT_CODES
+from domain.payment.asked import Destination
+from domain.payment.commands import LegAsked, RechargeWallet
+from domain.payment.destination import destination_of
+from domain.payment.plan import CARD_CODE, WALLET_CODE
+from domain.payment.proof import Out, Proof, refuse_unfit
+from domain.payment.recharging import recharge
 from domain.refusals import Code, Refused
 
 TWO_HOURS_S = 7200
@@ -32,13 +39,16 @@ class OpenSession(Command, frozen=True):
 
 
 class PaySession(Command, frozen=True, omit_defaults=True):
-    """The payer's n-th choice: a method, or legs that come to the amount."""
+    """The payer's n-th choice: a method, or legs that come to the amount. `card`: which of his
+    bound cards, as its token; `proof`: how he agreed to what wallet and card pay of it."""
 
     session_no: str
     attempt: int
     method: str = ""
     legs: tuple[LegAsked, ...] = ()
     amount_fen: int | None = None
+    card: str = ""
+    proof: Proof | None = None
 
 
 class CancelSession(Command, frozen=True):
@@ -96,28 +106,32 @@ def _for_wallet(unit: Unit, command: OpenSession) -> Wish:
 
 
 def pay_session(unit: Unit, command: PaySession) -> dict[str, object]:
-    """Start the payment of a choice. Raises what `session.attempt` raises, and what paying an order
-    or filling a wallet does: then the attempt was not made."""
+    """Start the payment of a choice. Raises what `session.attempt` and `_refuse_unproved` raise,
+    and what paying an order or filling a wallet does: then the attempt was not made."""
     number = checked_number(command.session_no, "session_no", longest=LONGEST_NO)
     stream = session.stream(number)
     state = unit.load(stream)
     opened = session.needed(state)
     if opened.purpose == "withdrawal":
         raise Refused(Code.REQUEST_INVALID, "session_no", "it is for a withdrawal")
-    choice = Choice(command.method, command.legs, _amount(opened, command.amount_fen))
-    for method in (*filter(None, [command.method]), *(leg.method for leg in command.legs)):
-        code = PAYMENT_CODES.get(method)
-        if code is not None and not code.proved_there:
-            detail = "who has the link has not proved to be its owner"
-            raise Refused(Code.METHOD_UNKNOWN, "method", detail)
+    payment_no, proof = session.payment_no(number, command.attempt), command.proof
+    choice = Choice(
+        command.method,
+        command.legs,
+        _amount(opened, command.amount_fen),
+        command.card,
+        "" if proof is None else proof.proof,
+        () if proof is None else proof.factors,
+    )
     ended = _has_ended(unit, state)
     if command.attempt > state.attempts:
         _refuse_filled(unit, number, state)
     facts = session.attempt(state, number, command.attempt, choice, unit.at_us, ended=ended)
-    unit.record(stream, facts)
-    payment_no = session.payment_no(number, command.attempt)
     if facts:
-        _start(unit, opened, payment_no, choice)
+        _refuse_unproved(unit, opened, payment_no, choice, proof)
+    unit.record(stream, facts)
+    if facts:
+        _start(unit, opened, payment_no, choice, proof)
     return {"session_no": number, "attempt": command.attempt, "payment_no": payment_no}
 
 
@@ -147,14 +161,54 @@ def _refuse_filled(unit: Unit, session_no: str, state: session.State) -> None:
             raise Refused(Code.SESSION_OVER, "session_no", f"payment {filled} filled the wallet")
 
 
-def _start(unit: Unit, opened: Opened, payment_no: str, choice: Choice) -> None:
+def _refuse_unproved(
+    unit: Unit, opened: Opened, payment_no: str, choice: Choice, proof: Proof | None
+) -> None:
+    """What is charged without a channel's asking its owner needs a proof of this payment, to the
+    fen. Raises PROOF_MISSING, PROOF_UNFIT, PROOF_EXPIRED, FACTOR_MISSING."""
+    wallet_fen, card_fen = choice.by(WALLET_CODE), choice.by(CARD_CODE)
+    own_fen = wallet_fen + card_fen
+    if not own_fen:
+        if proof is not None:
+            raise Refused(Code.PROOF_UNFIT, "proof", "nothing is paid from the wallet or a card")
+        return
+    if proof is None:
+        raise Refused(Code.PROOF_MISSING, "proof")
+    out = Out("payment", opened.payer, payment_no, opened.reference, own_fen)
+    refuse_unfit(proof, out, unit.at_us)
+    needed = factors_needed(unit.load, opened.payer, wallet_fen, card_fen, unit.at_us)
+    if len(proof.factors) < needed:
+        raise Refused(Code.FACTOR_MISSING, "proof", f"{needed} factors are needed for so much")
+
+
+def _charged(unit: Unit, opened: Opened, choice: Choice) -> Destination | None:
+    """The card that pays, of the payer's own. Raises CARD_NOT_FOUND, REQUEST_INVALID."""
+    if not choice.by(CARD_CODE):
+        if choice.card:
+            raise Refused(Code.REQUEST_INVALID, "card", "no card pays any of it")
+        return None
+    bound = unit.load(card.stream(opened.payer)).bound(choice.card)
+    if bound is None or not is_own(bound):
+        raise Refused(Code.CARD_NOT_FOUND, "card")
+    return destination_of(bound)
+
+
+def _start(
+    unit: Unit, opened: Opened, payment_no: str, choice: Choice, proof: Proof | None
+) -> None:
+    by = _charged(unit, opened, choice)
     if opened.purpose == "order":
-        pay_order(unit, PayOrder(payment_no, opened.reference, choice.method, choice.legs))
+        wallet_fen = choice.by(WALLET_CODE)
+        if proof is not None:  # Of what was agreed to, the wallet's part counts towards its caps.
+            its = replace(proof.out, amount_fen=wallet_fen)
+            proof = replace(proof, out=its) if wallet_fen else None
+        paid = PayOrder(payment_no, opened.reference, choice.method, choice.legs, proof)
+        pay(unit, paid, counts=True, by=by)
         return
     if choice.legs:
         raise Refused(Code.LEGS_INVALID, "legs", "a wallet is filled by one method")
-    recharge = RechargeWallet(payment_no, opened.reference, choice.method, choice.amount_fen)
-    recharge_wallet(unit, recharge)
+    asked = RechargeWallet(payment_no, opened.reference, choice.method, choice.amount_fen)
+    recharge(unit, asked, by)
 
 
 def cancel_session(unit: Unit, command: CancelSession) -> dict[str, object]:

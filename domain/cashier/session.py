@@ -43,14 +43,19 @@ class Opened(Fact, frozen=True):
     expires_us: int
 
 
-class Attempted(Fact, frozen=True):
-    """The payer chose: a method, or legs of several. It is payment `payment_no` from here on."""
+class Attempted(Fact, frozen=True, omit_defaults=True):
+    """The payer chose: a method, or legs of several. It is payment `payment_no` from here on.
+    `card`: the bound card that is charged, as its token; `proof`: the proof that he agreed to what
+    his wallet and card pay, and the `factors` it was given by."""
 
     attempt: int
     payment_no: str
     method: str
     legs: tuple[LegAsked, ...]
     amount_fen: int
+    card: str = ""
+    proof: str = ""
+    factors: tuple[Factor, ...] = ()
 
 
 class Withdrew(Fact, frozen=True):
@@ -92,6 +97,15 @@ class Choice(NamedTuple):
     method: str
     legs: tuple[LegAsked, ...]
     amount_fen: int
+    card: str = ""
+    proof: str = ""
+    factors: tuple[Factor, ...] = ()
+
+    def by(self, code: str) -> int:
+        """What one payment code pays of it, in fen."""
+        if self.method == code:
+            return self.amount_fen
+        return sum(leg.amount_fen for leg in self.legs if leg.method == code)
 
 
 class Leaving(NamedTuple):

@@ -11,6 +11,7 @@ from domain.money import MAX_FEN, fen
 from domain.order import order
 from domain.order.order import MAX_ITEMS, MAX_LINES, Mode, OrderLine
 from domain.payment import payment, signed
+from domain.payment.asked import Destination
 from domain.payment.combined import Sold
 from domain.payment.commands import (
     LegAsked,
@@ -135,9 +136,12 @@ def pay_order(unit: Unit, command: PayOrder) -> dict[str, object]:
     return pay(unit, command, counts=True)
 
 
-def pay(unit: Unit, command: PayOrder, *, counts: bool) -> dict[str, object]:
+def pay(
+    unit: Unit, command: PayOrder, *, counts: bool, by: Destination | None = None
+) -> dict[str, object]:
     """The same; what the wallet pays `counts` towards the caps and needs an agreement, unless the
     money only passes through: a channel took it, and the merchant need not have signed a wallet.
+    `by`: the bound card that its leg is charged to.
 
     Raises what `planned`, `signed.refuse_unsigned` and `order.start_payment` raise, PAYMENT_EXISTS,
     and what a hold on the wallet, posting to escrow and the caps would: what could not be booked is
@@ -161,23 +165,20 @@ def pay(unit: Unit, command: PayOrder, *, counts: bool) -> dict[str, object]:
     if facts:
         by_legs = bool(command.legs)
         uses = signed.refuse_unsigned(unit, legs, sold, by_legs=by_legs) if counts else ()
-        for line in placed.lines:
-            refuse_unbookable(unit, account_id(ESCROW, line.merchant), line.amount_fen)
+        _refuse_unbookable(unit, placed)
         facts = order.start_payment(state, payment_no, shanghai_date(unit.at_us), uses)
         signed.count(unit, payment_no, uses)
+    whole = (command.order_no, placed.buyer, placed.total_fen, legs, sold)
     ids = start_payment(
         unit,
         payment_no,
         "order",
-        command.order_no,
-        placed.buyer,
-        placed.total_fen,
-        legs,
-        sold,
+        *whole,
         product=product.code,
         payee=stream,
         expires_us=expiry_us(product, unit.at_us),
         merchant=placed.lines[0].merchant if len(sold) == 1 else "",
+        by=by,
     )
     unit.record(stream, facts)
     if facts and counts:
@@ -185,6 +186,11 @@ def pay(unit: Unit, command: PayOrder, *, counts: bool) -> dict[str, object]:
     if len(legs) == 1 and ids:
         return {"payment_no": payment_no, "instruction_id": ids[0]}
     return {"payment_no": payment_no, "instruction_ids": ids}
+
+
+def _refuse_unbookable(unit: Unit, placed: order.Placed) -> None:
+    for line in placed.lines:
+        refuse_unbookable(unit, account_id(ESCROW, line.merchant), line.amount_fen)
 
 
 def _count_wallet(unit: Unit, command: PayOrder, buyer: str, legs: tuple[Leg, ...]) -> None:

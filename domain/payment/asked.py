@@ -5,6 +5,7 @@ from typing import TypedDict
 from msgspec import Struct
 
 from domain.channel.routing import Choice
+from domain.payment.plan import CARD_CODE
 
 
 class Part(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -18,8 +19,9 @@ class Part(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Destination(Struct, frozen=True, gc=False):
-    """Which account money goes to, never in clear: `card` stands for its number, `particulars` for
-    all that the vault has of it, and of the number the last four digits are known."""
+    """Which account money goes to, or comes from, never in clear: `card` stands for its number,
+    `particulars` for all that the vault has of it, and of the number the last four digits are
+    known."""
 
     card: str
     particulars: str
@@ -44,3 +46,10 @@ class Details(TypedDict, total=False):
     payee: str
     to: Destination | None
     sub_mchid: str
+    by: Destination | None
+
+
+def told_of(leg: str, more: Details) -> Details:
+    """What the channel of a leg is told of a plan, by the leg's payment code: the card is the
+    business of who charges it."""
+    return more if leg == CARD_CODE else {**more, "by": None}

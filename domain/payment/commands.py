@@ -12,16 +12,15 @@ from msgspec import Struct
 
 from domain.accounting import account, reversal
 from domain.accounting.chart import PAYMENT_IN_TRANSIT, WALLET, account_id
-from domain.accounting.commands import open_accounts, refuse_unbookable
+from domain.accounting.commands import open_accounts
 from domain.accounting.rules.composite import recharge_to_send_back
 from domain.accounting.rules.transfer import internal_transfer
 from domain.channel.port import Declined, Purpose, Result, Succeeded, Unknown
 from domain.fields import checked_member_id, checked_number, checked_reason, checked_text
 from domain.kernel import Command, Stream, Unit
-from domain.member import member
 from domain.money import fen
 from domain.payment import combined, contradiction, instruction, payment, protocol, routes, transfer
-from domain.payment.asked import Details
+from domain.payment.asked import Details, told_of
 from domain.payment.combined import Sold
 from domain.payment.plan import Leg
 from domain.payment.proof import Out, Proof
@@ -227,7 +226,8 @@ def start_payment(
         wanted = payment.asks(unit.load(stream), payment_no, place)
         ids.append(wanted)
         if facts:
-            told: Details = {**more, "code": leg.code, "choice": routes.choice_of(unit, leg)}
+            choice = routes.choice_of(unit, leg)
+            told: Details = {**told_of(leg.code, more), "code": leg.code, "choice": choice}
             if parts := combined.parts_of(wanted, place, legs, sold):
                 told["parts"] = parts
             told = known_as(unit, leg.channel, told)
@@ -259,36 +259,6 @@ def release_wallet(unit: Unit, payment_no: str, payer: str, *, taken: bool = Fal
 
 def _hold_id(payment_no: str) -> str:
     return f"pay-{payment_no}"
-
-
-def recharge_wallet(unit: Unit, command: RechargeWallet) -> dict[str, object]:
-    """Raises MEMBER_NOT_FOUND, MEMBER_KIND_WRONG, METHOD_UNKNOWN, AMOUNT_*, PAYMENT_EXISTS, and
-    what crediting the wallet would: money that could not be booked is not asked for."""
-    payment_no = checked_number(command.payment_no, "payment_no")
-    owner = unit.load(member.stream(checked_member_id(command.member_id)))
-    if owner.kind is None:
-        raise Refused(Code.MEMBER_NOT_FOUND, "member_id", command.member_id)
-    if owner.kind != "personal":
-        raise Refused(Code.MEMBER_KIND_WRONG, "member_id", "only personal members have a wallet")
-    amount_fen = fen(command.amount_fen, "amount_fen")
-    product = protocol.PRODUCTS["RECHARGE"]
-    legs = planned(unit, product, command.method, (), amount_fen)
-    if not unit.version(payment.stream(payment_no)):
-        refuse_unbookable(unit, account_id(WALLET, command.member_id), amount_fen)
-    wallet = account_id(WALLET, owner.member_id)
-    (instruction_id,) = start_payment(
-        unit,
-        payment_no,
-        "recharge",
-        owner.member_id,
-        owner.member_id,
-        amount_fen,
-        legs,
-        product=product.code,
-        payee=account.stream(wallet),
-        expires_us=expiry_us(product, unit.at_us),
-    )
-    return {"payment_no": payment_no, "instruction_id": instruction_id}
 
 
 def send_back_recharge(unit: Unit, command: SendBackRecharge) -> dict[str, object]:

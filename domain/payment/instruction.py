@@ -9,7 +9,6 @@ Over a network each request is an attempt, and an attempt is claimed before it i
 is the lock against two workers. A channel in this process has no attempts: it is asked under a
 lease and answers at once. A payment that is over (expired, or closed by an operator) is closed at
 the channel first; refunds and payouts end by the channel's word alone.
-
 A final outcome never changes: what a channel says against it later stands in `contradiction.py`.
 Of what was closed or declined it is asked once more after a while, for it may not call us.
 """
@@ -35,11 +34,11 @@ NO_SUCH_ORDER = "the channel has no such order, nor has had one for a while"
 
 
 class Issued(Fact, frozen=True, omit_defaults=True):
-    """`reference`: the stream that asked, where the outcome goes. `number`: what the channel knows
-    it by, "" for its id; `choice`: why this channel; `merchant`: whose transaction it is, and its
-    number there, `sub_mchid`. A refund names the instruction it is of, `original`, of a combined
-    order the transaction, `part`, and the charge, `serial` ("": the first), with what it moved
-    (0: as the original). `payee`: what the money is for, a stream; `to`: a payout's account."""
+    """`reference`: the stream that asked. `number`: what the channel knows it by, "" for its id;
+    `choice`: why this channel; `merchant`: whose transaction it is, and its number there,
+    `sub_mchid`. A refund names what it is of, `original`, of a combined order the transaction,
+    `part`, and the charge, `serial` ("": the first), with what it moved (0: as the original).
+    `payee`: what the money is for, a stream; `to`: a payout's account; `by`: a payment's card."""
 
     purpose: Purpose
     reference: str
@@ -61,6 +60,7 @@ class Issued(Fact, frozen=True, omit_defaults=True):
     original_fen: int = 0
     to: Destination | None = None
     sub_mchid: str = ""
+    by: Destination | None = None
 
 
 class Attempted(Fact, frozen=True, omit_defaults=True):

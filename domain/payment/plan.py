@@ -18,7 +18,7 @@ from domain.refusals import Code, Refused
 
 LegKind = Literal["wallet", "channel"]
 MAX_LEGS = 5
-WALLET_CODE = "WALLET_BALANCE"
+WALLET_CODE, CARD_CODE = "WALLET_BALANCE", "BANK_CARD"
 _AGAIN = ("", *"bcdefghijklmno")  # Not p, which says that a part follows.
 
 # Of an instruction's id: the word, the place of the leg, and the part of it.

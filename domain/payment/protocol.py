@@ -17,7 +17,7 @@ from domain.accounting.chart import (
     WALLET,
 )
 from domain.kernel import MICROSECONDS
-from domain.payment.plan import WALLET_CODE, LegKind
+from domain.payment.plan import CARD_CODE, WALLET_CODE, LegKind
 from domain.refusals import Code, Refused
 from domain.texts import quoted
 
@@ -69,14 +69,14 @@ class PaymentCode(NamedTuple):
     proved_there: bool = False
 
 
-_CHANNEL_CODES = ("WECHAT_PAY", "JD_PAY", "CLOUD_QUICKPASS", "BANK_CARD")
+_CHANNEL_CODES = ("WECHAT_PAY", "JD_PAY", "CLOUD_QUICKPASS", CARD_CODE)
 _ALL_CODES = (WALLET_CODE, *_CHANNEL_CODES)
 
 PAYMENT_CODES: dict[str, PaymentCode] = {
     one.code: one
     for one in (
         PaymentCode(WALLET_CODE, "钱包余额", "wallet"),
-        PaymentCode("BANK_CARD", "银行卡", "channel", ("UNIONPAY_CARD", "NETSUNION_CARD")),
+        PaymentCode(CARD_CODE, "银行卡", "channel", ("UNIONPAY_CARD", "NETSUNION_CARD")),
         PaymentCode("WECHAT_PAY", "微信支付", "channel", ("WECHAT_PAY",), proved_there=True),
         PaymentCode("JD_PAY", "京东支付", "channel", ("JD_PAY",), proved_there=True),
         PaymentCode(

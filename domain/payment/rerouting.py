@@ -42,6 +42,7 @@ def rerouted(unit: Unit, outcome: Outcome[Declined]) -> bool:
         merchant=issued.merchant,
         product=issued.product,
         payee=issued.payee,
+        by=issued.by,
     )
     told = known_as(unit, choice.channel, told)
     issue(unit, wanted, "payment", stream, choice.channel, asked.amount_fen, asked.party, **told)

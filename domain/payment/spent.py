@@ -24,6 +24,16 @@ from domain.refusals import Code, Refused
 FIELD = "amount_fen"
 
 
+class Room(NamedTuple):
+    """What is left of the cap of the class, and of the day's by band. Fen."""
+
+    class_fen: int
+    days_fen: dict[Band, int]
+
+    def most_fen(self, band: Band) -> int:
+        return min(self.class_fen, self.days_fen[band])
+
+
 def spend(unit: Unit, out: Out, proof: Proof | None, *, static: bool, field: str = FIELD) -> None:
     """A payment or transfer out of a wallet. Before there were caps, what has no proof is not
     counted. Raises PROOF_UNFIT, PROOF_EXPIRED, WALLET_CAP; `field` names the amount."""
@@ -44,6 +54,22 @@ def spend(unit: Unit, out: Out, proof: Proof | None, *, static: bool, field: str
     name = "" if proof is None else proof.proof
     what = (out.kind, out.member_id, out.amount_fen, day, level)
     _count(unit, out.number, Use(*what, band, factors, name, static))
+
+
+def room(states: States, member_id: str, at_us: int) -> Room | None:
+    """What a member's caps leave it to pay; None: there are no caps yet."""
+    today = shanghai_date(at_us)
+    caps = caps_on(today)
+    if caps is None:
+        return None
+    owner = states(member.stream(member_id))
+    count = states(spending.stream(spending.customer_of(owner)))
+    day = spending.day_counted(count, today)
+    cap, sums = caps.classes[_level(owner, day)], count.on(day)
+    return Room(
+        max(0, cap.most_fen - period_fen(sums, cap.period)),
+        {band: max(0, most - band_fen(sums, band)) for band, most in caps.days.items()},
+    )
 
 
 def withdraw(unit: Unit, number: str, member_id: str, amount_fen: int) -> None:

@@ -11,7 +11,7 @@ kind of factor, so that asking for another code does not begin anew. Times are U
 """
 
 import hmac
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sqlalchemy import text
 
@@ -44,6 +44,22 @@ def is_set(vault: Vault, member_id: str, kind: Kind) -> bool:
     with vault.writing(member_id) as connection:
         row = connection.execute(_GET, {"member": member_id, "kind": kind}).first()
         return row is not None and row[0] is not None
+
+
+class Tries(NamedTuple):
+    """How many are left, and until when there are none (UTC µs; 0: there are some)."""
+
+    left: int
+    locked_until_us: int
+
+
+def tries(vault: Vault, member_id: str, kind: Kind, now_us: int) -> Tries:
+    """As they stand, without trying."""
+    with vault.writing(member_id) as connection:
+        row = connection.execute(_GET, {"member": member_id, "kind": kind}).first()
+    if row is None or (row[1] >= TRIES and now_us >= row[2]):
+        return Tries(TRIES, 0)
+    return Tries(max(0, TRIES - row[1]), row[2] if now_us < row[2] else 0)
 
 
 def put(vault: Vault, key: MemberKey, kind: Kind, plain: str, *, instead: str | None) -> bool:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import text
 
-from api.operations.factors import BETWEEN_US, GOOD_FOR_US
+from api.operations.codes import BETWEEN_US, GOOD_FOR_US
 from domain.kernel import DAY_US
 from domain.member import certificate, member
 from domain.payment import spending, wallet_use
