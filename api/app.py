@@ -45,6 +45,7 @@ from api.rest.endpoint import Endpoint
 from api.rest.openapi import document
 from api.settings import Settings
 from api.web import cashier, pages
+from api.web.live import Lives
 from domain.approval.kinds import HOUR_US, Limits
 
 TELL_S = 0.5
@@ -107,7 +108,7 @@ def create_app(
     context = _configured(context, settings, place)
     metrics = Metrics(context, place, crowd)
     reads = _reads(context, settings)
-    hub = _hub(context, reads, settings, metrics)
+    hub, lives = _listening(context, reads, settings, metrics)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -116,7 +117,7 @@ def create_app(
             async with nullcontext() if place.alone else _among_others(context, metrics):
                 yield
         finally:
-            await _end(context, reads, hub)
+            await _end(context, reads, hub, lives)
 
     app = _Application(
         title="Zhangfang",
@@ -127,7 +128,7 @@ def create_app(
         redirect_slashes=False,
         exception_handlers=dict[int | type[Exception], Handler](HANDLERS.items()),
     )
-    app.state.graphql, app.state.hub = reads, hub
+    app.state.graphql, app.state.hub, app.state.lives = reads, hub, lives
     metrics.queries = reads.counts
     app.origins = settings.cors_origins
     app.graphql = graphql_app(context, reads, hub)
@@ -138,14 +139,15 @@ def create_app(
     for router in (*routers, health.router(context, metrics)):
         app.include_router(router)
     called = callbacks.routes(context, context.callbacks)
-    app.router.routes += [*_pages(), *cashier.routes(context), *called]
+    app.router.routes += [*_pages(), *cashier.routes(context, lives), *called]
     app.known = _known(called, commands)
     app.openapi = _described(app)  # type: ignore[method-assign]
     return app
 
 
-async def _end(context: AppContext, reads: GraphQLReads, hub: Hub) -> None:
+async def _end(context: AppContext, reads: GraphQLReads, hub: Hub, lives: Lives) -> None:
     hub.close()
+    lives.close()
     await context.personal.bank.aclose()
     await anyio.to_thread.run_sync(reads.close)
     await anyio.to_thread.run_sync(context.close)
@@ -204,7 +206,9 @@ def _reads(context: AppContext, settings: Settings) -> GraphQLReads:
     )
 
 
-def _hub(context: AppContext, reads: GraphQLReads, settings: Settings, metrics: Metrics) -> Hub:
+def _listening(
+    context: AppContext, reads: GraphQLReads, settings: Settings, metrics: Metrics
+) -> tuple[Hub, Lives]:
     """Who listens may take most connections, and leaves some for who asks."""
     crowd, most = metrics.crowd, settings.listeners
     if crowd is not None:
@@ -212,8 +216,8 @@ def _hub(context: AppContext, reads: GraphQLReads, settings: Settings, metrics: 
     hub = Hub(context, reads.readers, most, settings.listeners_per_key)
     if crowd is not None:
         crowd.on_ending(hub.close)
-    metrics.listeners = lambda: hub.count
-    return hub
+    metrics.listeners = lambda: hub.count + hub.beside()
+    return hub, Lives(context, hub, crowd)
 
 
 @asynccontextmanager

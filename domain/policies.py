@@ -20,6 +20,7 @@ from domain.authority.outcomes import (
     deduction_returned,
     deduction_succeeded,
 )
+from domain.cashier.recharged import recharge_paid
 from domain.channel import channel
 from domain.channel.port import Purpose
 from domain.clearing import split
@@ -148,7 +149,7 @@ class PaidFor(NamedTuple):
 
 PAID_FOR: dict[payment.Purpose, PaidFor] = {
     "order": PaidFor(order_paid, order_declined),
-    "recharge": PaidFor(outcomes.credit_recharged_wallet, _nothing),
+    "recharge": PaidFor(recharge_paid, _nothing),
 }
 
 

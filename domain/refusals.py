@@ -263,7 +263,7 @@ MEANING: dict[Code, str] = {
     Code.LEGS_INVALID: "The legs are no plan for this payment.",
     Code.SESSION_EXISTS: "Another cashier session with this number already exists.",
     Code.SESSION_NOT_FOUND: "No cashier session has this number.",
-    Code.SESSION_OVER: "The cashier session's time is over, or it was cancelled.",
+    Code.SESSION_OVER: "The cashier session is over, cancelled, or its wallet is filled.",
     Code.SESSION_STATE_WRONG: "The page is an old one: another choice was made meanwhile.",
     Code.LINK_INVALID: "The link to the cashier session is not one of ours.",
     Code.WALLET_CAP: "A cap of the customer's wallets does not leave so much.",

@@ -3,7 +3,8 @@ how things stand now.
 
     GET  /pay/{session_no}/{token}   the link: a cookie for this device, and on to the page
     GET  /pay/{session_no}           the page
-    GET  /pay/{session_no}/scene     its changing part, which it asks for again while it waits
+    GET  /pay/{session_no}/live      tells of its changing part while it waits (`live.py`)
+    GET  /pay/{session_no}/scene     the same for a page that is not told: it asks now and then
     POST /pay/{session_no}           a choice: always answered by going on to the page
     GET  /v1/cashier-keys            by which a shop checks the address its payers come back with
 
@@ -31,6 +32,7 @@ from api.context import AppContext
 from api.http.links import LABEL, Links
 from api.http.rates import Counters
 from api.web import returning
+from api.web.live import WAITS, Lives, mark
 from api.web.returning import Returns
 from api.web.scene import Scene, scene, usable
 from api.web.texts import Words, preferred
@@ -57,16 +59,17 @@ _environment = Environment(
 Handle = Callable[[HttpRequest], Awaitable[Response]]
 
 
-def routes(context: AppContext) -> list[Route]:
+def routes(context: AppContext, lives: Lives) -> list[Route]:
     """The pages on one open ledger; none without a vault, from whose keys links are made."""
     if not context.personal.is_open:
         return []
     derived = context.personal.derived
-    cashier = Cashier(context, Links(derived(LABEL)), Returns(derived(returning.LABEL)))
+    cashier = Cashier(context, Links(derived(LABEL)), Returns(derived(returning.LABEL)), lives)
     return [
         Route("/pay/{session_no}", cashier.page, methods=["GET"], include_in_schema=False),
         Route("/pay/{session_no}", cashier.pay, methods=["POST"], include_in_schema=False),
         Route("/pay/{session_no}/scene", cashier.part, methods=["GET"], include_in_schema=False),
+        Route("/pay/{session_no}/live", cashier.live, methods=["GET"], include_in_schema=False),
         Route("/v1/cashier-keys", cashier.keys, methods=["GET"], include_in_schema=False),
         Route("/pay/{session_no}/{token}", cashier.open, methods=["GET"], include_in_schema=False),
     ]
@@ -75,8 +78,9 @@ def routes(context: AppContext) -> list[Route]:
 class Cashier:
     """The pages of all sessions of one ledger."""
 
-    def __init__(self, context: AppContext, links: Links, returns: Returns) -> None:
+    def __init__(self, context: AppContext, links: Links, returns: Returns, lives: Lives) -> None:
         self._context = context
+        self._lives = lives
         self._links = links
         self._returns = returns
         self._tries = FixedWindowRateLimiter(Counters())
@@ -101,6 +105,16 @@ class Cashier:
 
     async def part(self, request: HttpRequest) -> Response:
         return await self._shown(request, "scene.html")
+
+    async def live(self, request: HttpRequest) -> Response:
+        """The changing part, sent whenever it is another than the page has `seen`."""
+        session_no, words = request.path_params["session_no"], _words(request)
+        if not self._is_let_in(request, session_no):
+            return _page("link.html", words, status=403)
+        seen = request.headers.get("last-event-id") or request.query_params.get("seen", "")
+        return self._lives.page(
+            session_no, seen, lambda found: _made("scene.html", words, **self._given(found))
+        )
 
     async def pay(self, request: HttpRequest) -> Response:
         """The payer's choice. Whatever becomes of it, the page says how things stand."""
@@ -135,23 +149,27 @@ class Cashier:
         session_no, words = request.path_params["session_no"], _words(request)
         if not self._is_let_in(request, session_no):
             return _page("link.html", words, status=403)
-        now_us, nonce = self._context.clock(), secrets.token_hex(8)
-        found = await self._found(session_no)
-        given: dict[str, Any] = {
-            "scene": found,
-            "page": nonce,  # A second click of this page is the same request.
-            "token": self._links.form(session_no, found.attempt, nonce),
-            "qr": _qr(found),
-            "until": iso_time(found.expires_us)[:16].replace("T", " "),
-            "note": request.query_params.get("note", ""),
-            "why": request.query_params.get("why", ""),
-            "back": self._returns.address(found, now_us) if found.kind in ENDED else "",
-            "polls": found.kind in ("waiting", "unknown"),
-        }
+        given = self._given(await self._found(session_no))
+        given["note"] = request.query_params.get("note", "")
+        given["why"] = request.query_params.get("why", "")
         answer = _page(template, words, **given)
         if request.query_params.get("lang"):
             answer.set_cookie(LANGUAGE, words.language, path="/pay", samesite="lax", httponly=True)
         return answer
+
+    def _given(self, found: Scene) -> dict[str, Any]:
+        """What a page is made of beside its words."""
+        now_us, nonce = self._context.clock(), secrets.token_hex(8)
+        return {
+            "scene": found,
+            "page": nonce,  # A second click of this page is the same request.
+            "token": self._links.form(found.session_no, found.attempt, nonce),
+            "qr": _qr(found),
+            "until": iso_time(found.expires_us)[:16].replace("T", " "),
+            "back": self._returns.address(found, now_us) if found.kind in ENDED else "",
+            "waits": found.kind in WAITS,
+            "seen": mark(found),
+        }
 
     async def _found(self, session_no: str) -> Scene:
         states, now_us = self._context.ledger.state, self._context.clock()
@@ -171,10 +189,14 @@ def _words(request: HttpRequest) -> Words:
 
 
 def _page(template: str, words: Words, status: int = 200, **given: Any) -> Response:
-    made = _environment.get_template(f"cashier/{template}")
-    body = made.render(words=words, yuan=decimal_text, **given)
+    body = _made(template, words, **given)
     headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
     return HTMLResponse(body, status, headers)
+
+
+def _made(template: str, words: Words, **given: Any) -> str:
+    made = _environment.get_template(f"cashier/{template}")
+    return made.render(words=words, yuan=decimal_text, **given)
 
 
 def _on(session_no: str, note: str = "", no: Refused | Refusal | None = None) -> Response:

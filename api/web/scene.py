@@ -11,10 +11,12 @@ from typing import Literal, NamedTuple
 
 from domain.cashier import session
 from domain.cashier.methods import Method, Part, methods
-from domain.kernel import States
+from domain.cashier.recharged import filled_by
+from domain.kernel import States, shanghai_date
 from domain.member import member
 from domain.order import order
 from domain.payment import instruction, payment
+from domain.payment.class_left import ClassLeft, class_left
 from domain.payment.protocol import PRODUCTS
 from domain.refusals import Code, Refused
 
@@ -34,7 +36,7 @@ class Line(NamedTuple):
 class Scene(NamedTuple):
     """`attempt` is the number that the next choice has; `url` where the payer goes on at the
     channel, and `code` whose channel that is; `failed`: the last attempt ended without money.
-    `amount_fen` None: the payer says it."""
+    `amount_fen` None: the payer says it. `left`: what the wallet that is filled may still pay."""
 
     session_no: str
     kind: Kind
@@ -49,6 +51,7 @@ class Scene(NamedTuple):
     url: str = ""
     code: str = ""
     failed: bool = False
+    left: ClassLeft | None = None
 
 
 def scene(states: States, session_no: str, at_us: int) -> Scene:
@@ -59,13 +62,19 @@ def scene(states: States, session_no: str, at_us: int) -> Scene:
     opened = state.opened
     placed = states(order.stream(opened.reference)) if opened.purpose == "order" else None
     last = states(payment.stream(state.last.payment_no)) if state.last is not None else None
-    kind = _kind(state, placed, last, at_us)
+    filled = filled_by(states, session_no, state) if opened.purpose == "recharge" else ""
+    kind = "paid" if filled else _kind(state, placed, last, at_us)
     amount_fen = opened.amount_fen
-    if amount_fen is None and state.last is not None and kind != "choose":
+    if filled:
+        amount_fen = payment.needed(states(payment.stream(filled))).amount_fen
+    elif amount_fen is None and state.last is not None and kind != "choose":
         amount_fen = state.last.amount_fen
     url, code = _asked(states, state, last) if kind == "waiting" else ("", "")
     offered: tuple[Method, ...] = ()
+    left: ClassLeft | None = None
     if kind == "choose":
+        if opened.purpose == "recharge":
+            left = class_left(states, opened.reference, shanghai_date(at_us))
         mode = "INSTANT_PURCHASE" if placed and _is_instant(placed) else "ESCROW_PURCHASE"
         product = PRODUCTS[mode if opened.purpose == "order" else "RECHARGE"]
         offered = methods(states, product, _parts(placed), amount_fen or 1, at_us)
@@ -83,6 +92,7 @@ def scene(states: States, session_no: str, at_us: int) -> Scene:
         url=url,
         code=code,
         failed=last is not None and last.status in _FAILED,
+        left=left,
     )
 
 
@@ -115,8 +125,6 @@ def _kind(
 ) -> Kind:
     """By what is certain first: an order that is paid is paid, by whichever payment."""
     if ordered is not None and ordered.status == "paid":
-        return "paid"
-    if ordered is None and last is not None and last.status == "succeeded":
         return "paid"
     if last is not None and last.status == "unknown":
         return "unknown"

@@ -33,6 +33,15 @@ TEXTS: dict[str, tuple[str, str]] = {
         "if you were charged twice, one charge goes back to you.",
     ),
     "paid": ("支付成功", "Paid"),
+    "filled": ("充值成功", "Your wallet is topped up"),
+    "filled_why": ("金额已存入您的钱包余额。", "The amount is in your wallet."),
+    "class": ("钱包类别", "Class of the wallet"),
+    "left_opening": ("开户以来还可付款", "May still pay, of all since it was opened"),
+    "left_year": ("本年还可付款", "May still pay this year"),
+    "left_why": (
+        "限额针对用余额付款，不限制充值。",
+        "This limits what is paid from the wallet, not what is paid in.",
+    ),
     "over": ("本次收银已结束", "This session is over"),
     "over_why": (
         "未扣款。如需支付，请回到商户重新下单。",

@@ -1,6 +1,7 @@
 """Commands of the cashier: open a session, pay by one of its methods, cancel it."""
 
 from domain.cashier import session
+from domain.cashier.recharged import filled_by
 from domain.cashier.session import LONGEST_NO, Choice, Opened, Wish
 from domain.fields import checked_member_id, checked_number, checked_reason, is_web_address
 from domain.kernel import Command, Stream, Unit, iso_time
@@ -108,6 +109,8 @@ def pay_session(unit: Unit, command: PaySession) -> dict[str, object]:
             detail = "who has the link has not proved to be its owner"
             raise Refused(Code.METHOD_UNKNOWN, "method", detail)
     ended = _has_ended(unit, state)
+    if command.attempt > state.attempts:
+        _refuse_filled(unit, number, state)
     facts = session.attempt(state, number, command.attempt, choice, unit.at_us, ended=ended)
     unit.record(stream, facts)
     payment_no = session.payment_no(number, command.attempt)
@@ -132,6 +135,14 @@ def _has_ended(unit: Unit, state: session.State) -> bool:
         return True
     paid: Stream[payment.State] = payment.stream(state.last.payment_no)
     return unit.load(paid).status in ENDED
+
+
+def _refuse_filled(unit: Unit, session_no: str, state: session.State) -> None:
+    """A payment that had been declined may have filled the wallet since."""
+    if session.needed(state).purpose == "recharge":
+        filled = filled_by(unit.load, session_no, state)
+        if filled:
+            raise Refused(Code.SESSION_OVER, "session_no", f"payment {filled} filled the wallet")
 
 
 def _start(unit: Unit, opened: Opened, payment_no: str, choice: Choice) -> None:

@@ -99,6 +99,13 @@ def payment_no(session_no: str, attempt: int) -> str:
     return f"{session_no}-{attempt}"
 
 
+def session_of(payment_no: str) -> str:
+    """The session whose attempt would have started a payment of this number, "" for none; whether
+    it did, the session knows."""
+    session_no, _, attempt = payment_no.rpartition("-")
+    return session_no if attempt.isascii() and attempt.isdigit() else ""
+
+
 def open_for(state: State, wish: Wish, at_us: int, seconds: int) -> list[Event]:
     """Open a session for so many seconds. The same again returns [].
 

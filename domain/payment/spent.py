@@ -36,7 +36,7 @@ def spend(unit: Unit, out: Out, proof: Proof | None, *, static: bool, field: str
     owner = unit.load(member.stream(out.member_id))
     count = unit.load(spending.stream(spending.customer_of(owner)))
     day = spending.day_counted(count, today)
-    level, band = _level(owner, day), band_of(factors)
+    level, band = level_of(owner, day), band_of(factors)
     if caps is not None:
         _refuse_class(caps, level, count.on(day), out.amount_fen, field)
         _refuse_day(caps, band, static, count.on(day), out.amount_fen, field)
@@ -55,7 +55,7 @@ def withdraw(unit: Unit, number: str, member_id: str, amount_fen: int) -> None:
     owner = unit.load(member.stream(member_id))
     count = unit.load(spending.stream(spending.customer_of(owner)))
     day = spending.day_counted(count, today)
-    level = _level(owner, day)
+    level = level_of(owner, day)
     if caps.classes[level].period == "opening":
         _refuse_class(caps, level, count.on(day), amount_fen, FIELD)
     _count(unit, number, Use("withdrawal", member_id, amount_fen, day, level))
@@ -137,7 +137,7 @@ def _record(unit: Unit, kind: Kind, number: str, facts: list[wallet_use.Event]) 
         )
 
 
-def _level(owner: member.State, day: date) -> Level:
+def level_of(owner: member.State, day: date) -> Level:
     """The class of a member's account on a date: whose identity nobody has certified has the
     lowest."""
     certified = owner.certified_on(day)

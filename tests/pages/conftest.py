@@ -14,7 +14,8 @@ from typing import Any
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from api.cli.opening import open_desk
 from api.cli.vault import add_key
@@ -28,6 +29,23 @@ from tests.shops import USUAL_JSON
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 PHONE = {"width": 360, "height": 720}
+SLOW_MS = 20_000
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+def choose(page: Page, method: str) -> None:
+    page.check(f"input[value={method}]")
+    page.get_by_role("button").click()
+
+
+def has_no_fault(page: Page) -> None:
+    """Nothing serious or critical that axe knows of."""
+    found = Axe().run(page).response["violations"]
+    assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
+
+
+def shows(page: Page, kind: str) -> None:
+    expect(page.locator(f".scene.{kind}")).to_be_visible(timeout=SLOW_MS)
 
 
 class Shop:

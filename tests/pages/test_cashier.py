@@ -1,28 +1,9 @@
 """The cashier in a real browser, with the outside over HTTP beside it."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.pages.conftest import PHONE, Shop
-
-SLOW_MS = 20_000
-on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
-
-def choose(page: Page, method: str) -> None:
-    page.check(f"input[value={method}]")
-    page.get_by_role("button").click()
-
-
-def has_no_fault(page: Page) -> None:
-    """Nothing serious or critical that axe knows of."""
-    found = Axe().run(page).response["violations"]
-    assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
-
-
-def shows(page: Page, kind: str) -> None:
-    expect(page.locator(f".scene.{kind}")).to_be_visible(timeout=SLOW_MS)
+from tests.pages.conftest import PHONE, SLOW_MS, Shop, choose, has_no_fault, on_sqlite, shows
 
 
 def test_an_order_of_two_merchants_is_paid_by_a_code(shop: Shop, page: Page) -> None:

@@ -69,6 +69,7 @@ class Hub:
         most_per_key: int = MOST_PER_KEY,
     ) -> None:
         self.most, self.most_per_key = most, most_per_key
+        self.beside: Callable[[], int] = lambda: 0  # Who listens otherwise, within `most` too.
         self.topics = {field: Topic(field) for field in HEARD}
         self._context = context
         self._readers = readers
@@ -93,7 +94,7 @@ class Hub:
         """That one more may listen. Raises Problem 503, or 429 for the key's own limit."""
         if self._closed:
             raise Problem(Refused(Code.BUSY, "connection", CLOSING))
-        if self.count >= self.most:
+        if self.count + self.beside() >= self.most:
             detail = f"{self.most} {PER_PROCESS} already; try again"
             raise Problem(Refused(Code.BUSY, "connection", detail))
         if self._keys.get(caller.key_id, 0) >= self.most_per_key:
