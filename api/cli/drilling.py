@@ -22,7 +22,8 @@ INSTALL = "it needs Schemathesis and Hypothesis, which are not here: pip install
 SECONDS = 60
 DOCUMENTS = 5_000
 PAYMENTS = 2_000
-SESSIONS, PAYERS_FACTOR = 200, 600
+SESSIONS, PAYERS_FACTOR = 200, 150
+PAYERS_FAULTS = "all,decline_payer=150,decline_channel=60,second_charge=60,late_success=600"
 FACTOR = 1_200  # An hour of back-off is three seconds.
 
 BackendOption = Annotated[
@@ -184,7 +185,7 @@ def cashier(
     ] = SESSIONS,
     faults: Annotated[
         str, typer.Option(help="Of the simulator: none, all, or kind=permille,…")
-    ] = "all",
+    ] = PAYERS_FAULTS,
     kills: Annotated[
         int, typer.Option(min=0, max=50, help="How often the server is killed, and the simulator.")
     ] = 3,

@@ -80,12 +80,13 @@ def read(text: str) -> Seen:
 
 class Found(Struct):
     """What all browsers of a run met. `wrong` is what no page may be; `notes` what pages said
-    beside how things stand."""
+    beside how things stand; `streams` how those ended that tell pages."""
 
     pages: int = 0
     forms: int = 0
     told: int = 0
     notes: Counter[str] = field(default_factory=Counter)
+    streams: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
 
@@ -165,25 +166,33 @@ class Device:
 
     async def told(self, tab: "Tab", path: str) -> bool:
         """Show what a stream tells; whether it said that nothing more will come."""
-        name, data, seen = "", [], ""
+        ended = "broken"
         with suppress(httpx2.HTTPError):
             async with self._client.stream("GET", path) as answer:
-                if answer.status_code != 200:
-                    return False
-                async for line in answer.aiter_lines():
-                    if line.startswith("event: "):
-                        name = line.removeprefix("event: ")
-                    elif line.startswith("id: "):
-                        seen = line.removeprefix("id: ")
-                    elif line.startswith("data:"):
-                        data.append(line.removeprefix("data:"))
-                    elif not line:
-                        if name == "ended":
-                            return True
-                        if seen:
-                            self.found.told += 1
-                            tab.shows("\n".join(data))
-                        name, data, seen = "", [], ""
+                if answer.status_code == 200:
+                    ended = "ended" if await self._listened(tab, answer) else "cut"
+                else:
+                    ended = "turned away" if answer.status_code in TURNED_AWAY else "refused"
+        self.found.streams[ended] += 1
+        return ended == "ended"
+
+    async def _listened(self, tab: "Tab", answer: httpx2.Response) -> bool:
+        name, data, seen = "", [], ""
+        async for line in answer.aiter_lines():
+            key, _, text = line.partition(": ")
+            if key == "event":
+                name = text
+            elif key == "id":
+                seen = text
+            elif key == "data":
+                data.append(text)
+            elif not line:
+                if name == "ended":
+                    return True
+                if seen:
+                    self.found.told += 1
+                    tab.shows("\n".join(data))
+                name, data, seen = "", [], ""
         return False
 
 

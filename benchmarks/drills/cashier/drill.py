@@ -130,8 +130,8 @@ def _deaths(plan: Plan) -> tuple[tuple[int, ...], frozenset[int]]:
     draw = random.Random(f"{plan.seed}/kills")
     with closing(Ledger.open(plan.url)) as ledger:
         first = ledger.head().position + plan.sessions // 2  # Half of them are opened.
-    span = range(first + 1, first + max(plan.sessions * FACTS_OF_A_SESSION, 2 * plan.kills))
-    at = tuple(sorted(draw.sample(span, plan.kills)))
+    part = max(plan.sessions * FACTS_OF_A_SESSION // max(plan.kills, 1), 2)  # One kill in each.
+    at = tuple(first + one * part + draw.randrange(1, part) for one in range(plan.kills))
     return at, frozenset(draw.sample(range(plan.sessions), min(plan.sessions, plan.kills)))
 
 
@@ -184,6 +184,7 @@ def _judged(plan: Plan, ran: Ran) -> dict[str, Any]:
     strayed, explained = unexplained(strayed, ran.cases, named)
     return {
         "pages": ran.found.pages,
+        "streams": dict(ran.found.streams.most_common()),
         "told": ran.found.told,
         "choices": ran.found.forms,
         "notes": dict(ran.found.notes.most_common()),

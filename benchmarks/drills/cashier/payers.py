@@ -20,9 +20,10 @@ from domain.order.commands import Checkout
 from domain.order.order import OrderLine
 
 WALLET, OWN_AMOUNT, RIVAL = 0.15, 0.5, 0.1
-SHORT, SHORT_S, LONG_S = 0.15, 900, 86_400  # Virtual seconds that a session takes choices.
+SHORT, SHORT_S, LONG_S = 0.15, 1_800, 86_400  # Virtual seconds that a session takes choices.
 MOST_CHOICES = 6
-PATIENCE_S, LATE_S, SETTLES_S = 25, 8, 30  # By the wall.
+# By the wall: until they all have come, how long one looks at a page that waits, or tries at all.
+COME_S, LATE_S, PATIENCE_S, LONGEST_S, SETTLES_S = 4, 12, 15, 150, 30
 METHODS = ("WECHAT_PAY", "JD_PAY", "CLOUD_QUICKPASS")  # What the outside's payers pay by.
 RETURN_URL = "https://shop.example/orders/"
 
@@ -120,19 +121,17 @@ class Payer:
 
     async def _paid(self) -> None:
         draw = self._draw
-        await asyncio.sleep(draw.random() * (LATE_S if draw.random() < 0.2 else 1))
+        await asyncio.sleep(draw.random() * (LATE_S if draw.random() < 0.2 else COME_S))
         first = await self._opened(self._device())
         if draw.random() < 0.3:
             await self._opened(self._device())
-        until, choices = time.monotonic() + PATIENCE_S, 0
+        until, choices = time.monotonic() + LONGEST_S, 0
         while time.monotonic() < until and first.seen.kind not in ("paid", "over"):
             if first.seen.kind == "choose" and choices < MOST_CHOICES:
                 choices += 1
                 await self._chosen(first)
-            elif first.seen.kind == "choose":
+            elif first.seen.kind == "choose" or not await self._watched(first):
                 return  # Enough of it.
-            else:
-                await self._watched(first, until)
 
     async def _opened(self, device: Device) -> Tab:
         tab = Tab(device, self.case.session_no, scripts=self._draw.random() < 0.6)
@@ -194,11 +193,13 @@ class Payer:
         await asyncio.wait([sending])
         await tab.choose(choice, page)
 
-    async def _watched(self, tab: Tab, until: float) -> None:
-        """Until the page shows another thing, or patience is over."""
+    async def _watched(self, tab: Tab) -> bool:
+        """Whether the page shows another thing before patience is over."""
         self._follow()
+        until = time.monotonic() + PATIENCE_S
         while tab.seen.waits and time.monotonic() < until:
             await asyncio.sleep(0.1)
+        return not tab.seen.waits
 
     def _follow(self) -> None:
         """Pages that wait go on by themselves."""
