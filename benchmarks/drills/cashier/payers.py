@@ -23,7 +23,7 @@ WALLET, OWN_AMOUNT, RIVAL = 0.15, 0.5, 0.1
 SHORT, SHORT_S, LONG_S = 0.15, 1_800, 86_400  # Virtual seconds that a session takes choices.
 MOST_CHOICES = 6
 # By the wall: until they all have come, how long one looks at a page that waits, or tries at all.
-COME_S, LATE_S, PATIENCE_S, LONGEST_S, SETTLES_S = 4, 12, 15, 150, 30
+COME_S, LATE_S, PATIENCE_S, LONGEST_S, SETTLES_S = 4, 12, 10, 150, 30
 METHODS = ("WECHAT_PAY", "JD_PAY", "CLOUD_QUICKPASS")  # What the outside's payers pay by.
 RETURN_URL = "https://shop.example/orders/"
 
