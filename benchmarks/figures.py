@@ -123,15 +123,12 @@ class CashierPages(Struct, frozen=True):
 
 class CashierTold(Struct, frozen=True):
     """So many pages that wait and are told by streams. `kib_each`: what the server's memory grew by
-    for one; `cpu_ms`: what server and database take of a core in a second at rest, with none and
-    with all. From the channel's callback until a page shows the payment (ms): `alone`, and beside
+    for one. From the channel's callback until a page shows the payment (ms): `alone`, and beside
     the others (`told`); `committed`: until the callback was answered, after its commit."""
 
     backend: Backend
     listeners: int
     kib_each: float
-    cpu_ms: float
-    listening_cpu_ms: float
     alone_p50_ms: float
     alone_p99_ms: float
     told_p50_ms: float

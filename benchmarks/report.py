@@ -110,8 +110,6 @@ def _cashier(report: Report, console: Console) -> None:
             one.backend,
             f"{one.listeners:,}",
             f"{one.kib_each:.1f}",
-            f"{one.cpu_ms:.1f}",
-            f"{one.listening_cpu_ms:.1f}",
             f"{one.alone_p50_ms:.1f} / {one.alone_p99_ms:.1f}",
             f"{one.told_p50_ms:.1f} / {one.told_p99_ms:.1f}",
             f"{one.committed_p50_ms:.1f}",
@@ -119,9 +117,9 @@ def _cashier(report: Report, console: Console) -> None:
         for one in report.cashier_told
     ]
     if told:
-        rest = ("backend", "listen", "KiB each", "CPU ms/s of none", "of all")
+        rest = ("backend", "listen", "KiB each")
         waits = ("told alone p50 / p99 ms", "beside all", "answered p50")
-        _table(console, "Pages that are told: at rest, and of a payment", rest + waits, told)
+        _table(console, "Pages that are told of a payment", rest + waits, told)
 
 
 def _webhooks(report: Report, console: Console) -> None:

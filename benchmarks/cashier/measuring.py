@@ -2,6 +2,7 @@
 serve` starts it, with its worker, outbox and read models, and a simulator; all share this machine.
 """
 
+import asyncio
 import itertools
 import tempfile
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from api.cli.vault import add_key
 from benchmarks.callers import run_in_loop
 from benchmarks.cashier import paying, told
 from benchmarks.cashier.place import Place
-from benchmarks.cashier.prepared import prepared, settings_file
+from benchmarks.cashier.prepared import begun, prepared, settings_file
 from benchmarks.drills.channels.outside import Outside
 from benchmarks.drills.served import running
 from benchmarks.figures import Backend, CashierPages, CashierTold
@@ -42,7 +43,7 @@ def measure(
         key = prepared(url, waiting, orders)
         name = tempfile.TemporaryDirectory(prefix="zhangfang-bench-")
         directory = Path(stack.enter_context(name))
-        options = ("--payer", "manual", "--faults", "none", "--latency-ms", "5")
+        options = ("--payer", "prompt", "--faults", "none", "--latency-ms", "5")
         outside = Outside(directory / "outside", *options)
         stack.callback(outside.stop)
         return run_in_loop(
@@ -88,6 +89,7 @@ async def _measured(
         far = Client((there.hostname, there.port))
         stack.callback(far.close)
         place = Place(server, client, key, far, callbacks, tell, itertools.count(0))
-        listened = await told.measured(place, backend, listeners, pid, seconds)
-        await place.act("conduct", b'{"payer":"prompt"}')
-        return await paying.measured(place, backend, seconds), listened
+        paid = await paying.measured(place, backend, seconds)
+        await place.act("conduct", b'{"payer":"manual"}')
+        await asyncio.to_thread(begun, url, listeners + 2 * told.MOST)
+        return paid, await told.measured(place, backend, listeners, pid, seconds)

@@ -1,9 +1,10 @@
 """The ledger that pages are measured on: orders, and sessions that wait for their payers."""
 
-import itertools
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
+from uuid import uuid4
 
 from api.cli.opening import open_desk
 from api.http.keys import create_key
@@ -11,7 +12,7 @@ from benchmarks.drills.channels.outside import Outside
 from domain.cashier.commands import OpenSession, PaySession
 from domain.clearing.commands import OpenBooks
 from domain.kernel import Command, Request, shanghai_date
-from domain.ledger.ledger import utc_us
+from domain.ledger.ledger import Ledger, utc_us
 from domain.member.agreement import STANDARD
 from domain.member.commands import RegisterMember
 from domain.money import FeeRule
@@ -37,17 +38,9 @@ class Names:
 
 
 def prepared(url: str, waiting: int, orders: int) -> str:
-    """Books with so many sessions whose payment was begun, and orders; an operator's key."""
+    """Books with so many open sessions, and orders without one; an operator's key."""
     with open_desk(url) as context:
-        numbers = itertools.count(1)
-
-        def do(commands: Sequence[Command]) -> None:
-            requests = [
-                Request(f"bench-{next(numbers)}", utc_us(), "system:bench", one) for one in commands
-            ]
-            for answer in context.ledger.submit_all(requests):
-                answer.unwrap()
-
+        do = _Doing(context.ledger)
         do([OpenBooks(shanghai_date(utc_us()))])
         fee = FeeRule(60)
         do(
@@ -65,9 +58,29 @@ def prepared(url: str, waiting: int, orders: int) -> str:
             names = [Names.waiting(one) for one in some]
             do([_placed(name, one) for name, one in zip(names, some, strict=True)])
             do([OpenSession(name, order_no=name, seconds=DAY_S) for name in names])
-            do([PaySession(name, 1, METHOD) for name in names])
         context.projector.catch_up()
         return create_key(context.writes, "operator", None, utc_us, "bench")
+
+
+def begun(url: str, waiting: int) -> None:
+    """The payers of those sessions have chosen; beside the server."""
+    with closing(Ledger.open(url)) as ledger:
+        do = _Doing(ledger)
+        for first in range(0, waiting, WAVE):
+            some = range(first, min(first + WAVE, waiting))
+            do([PaySession(Names.waiting(one), 1, METHOD) for one in some])
+
+
+class _Doing:
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def __call__(self, commands: Sequence[Command]) -> None:
+        requests = [
+            Request(f"bench-{uuid4().hex}", utc_us(), "system:bench", one) for one in commands
+        ]
+        for answer in self._ledger.submit_all(requests):
+            answer.unwrap()
 
 
 def _shop(number: int) -> str:
