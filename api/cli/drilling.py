@@ -22,7 +22,7 @@ INSTALL = "it needs Schemathesis and Hypothesis, which are not here: pip install
 SECONDS = 60
 DOCUMENTS = 5_000
 PAYMENTS = 2_000
-SESSIONS, PAYERS_FACTOR = 200, 150
+SESSIONS, PAYERS_FACTOR = 200, 200
 PAYERS_FAULTS = "all,decline_payer=150,decline_channel=60,second_charge=60,late_success=600"
 FACTOR = 1_200  # An hour of back-off is three seconds.
 

@@ -3,7 +3,8 @@
 Of the orders some have two sessions, each with a payer of its own; some sessions fill a wallet, of
 these some by an amount that the payer says. Payers double-click, send a form again when they do
 not know whether it arrived, use two tabs or two devices, reload, send a page from the history, and
-choose again after a decline. Some begin late, when their session may be over.
+choose again after a decline, or when a payment that they never made has expired, which may
+succeed all the same. Some begin late, when their session may be over.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from domain.order.order import OrderLine
 WALLET, OWN_AMOUNT, RIVAL = 0.15, 0.5, 0.1
 SHORT, SHORT_S, LONG_S = 0.15, 1_800, 86_400  # Virtual seconds that a session takes choices.
 MOST_CHOICES = 6
+COMES_BACK = 0.7  # Of those who lost patience: they look again until the payment has ended.
 # By the wall: until they all have come, how long one looks at a page that waits, or tries at all.
 COME_S, LATE_S, PATIENCE_S, LONGEST_S, SETTLES_S = 4, 12, 10, 150, 30
 METHODS = ("WECHAT_PAY", "JD_PAY", "CLOUD_QUICKPASS")  # What the outside's payers pay by.
@@ -130,8 +132,12 @@ class Payer:
             if first.seen.kind == "choose" and choices < MOST_CHOICES:
                 choices += 1
                 await self._chosen(first)
-            elif first.seen.kind == "choose" or not await self._watched(first):
+            elif first.seen.kind == "choose":
                 return  # Enough of it.
+            elif not await self._watched(first, PATIENCE_S):
+                if draw.random() > COMES_BACK:
+                    return
+                await self._watched(first, until - time.monotonic())
 
     async def _opened(self, device: Device) -> Tab:
         tab = Tab(device, self.case.session_no, scripts=self._draw.random() < 0.6)
@@ -193,10 +199,10 @@ class Payer:
         await asyncio.wait([sending])
         await tab.choose(choice, page)
 
-    async def _watched(self, tab: Tab) -> bool:
+    async def _watched(self, tab: Tab, seconds: float) -> bool:
         """Whether the page shows another thing before patience is over."""
         self._follow()
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + seconds
         while tab.seen.waits and time.monotonic() < until:
             await asyncio.sleep(0.1)
         return not tab.seen.waits
