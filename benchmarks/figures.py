@@ -99,6 +99,43 @@ class Listening(Struct, frozen=True):
     all_p99_ms: float
 
 
+class CashierPages(Struct, frozen=True):
+    """So many payers at once, each from opening a session to its result. `page`: what one request
+    of a page took (ms), `per_second` how many there were; `journey`: all of a payer's; CPU of a
+    page (ms). `bare`: a page of as many `page_bytes` that is made of nothing, by the same server,
+    for as many at once."""
+
+    backend: Backend
+    payers: int
+    per_second: float
+    page_p50_ms: float
+    page_p99_ms: float
+    journeys_per_second: float
+    journey_p50_ms: float
+    journey_p99_ms: float
+    server_cpu_ms: float
+    database_cpu_ms: float
+    page_bytes: int
+    bare_per_second: float
+    bare_p50_ms: float
+    bare_p99_ms: float
+
+
+class CashierTold(Struct, frozen=True):
+    """So many pages that wait and are told by streams. `kib_each`: what the server's memory grew by
+    for one. From the channel's callback until a page shows the payment (ms): `alone`, and beside
+    the others (`told`); `committed`: until the callback was answered, after its commit."""
+
+    backend: Backend
+    listeners: int
+    kib_each: float
+    alone_p50_ms: float
+    alone_p99_ms: float
+    told_p50_ms: float
+    told_p99_ms: float
+    committed_p50_ms: float
+
+
 class Rebuild(Struct, frozen=True):
     """All read models built anew beside the live ones, in a process of its own.
 
@@ -204,6 +241,8 @@ class Report(Struct):
     beside: list[Beside] = field(default_factory=list)
     subscriptions: list[Listening] = field(default_factory=list)
     webhooks: list[Webhooks] = field(default_factory=list)
+    cashier: list[CashierPages] = field(default_factory=list)
+    cashier_told: list[CashierTold] = field(default_factory=list)
 
 
 def quantiles(found_ms: Sequence[float]) -> tuple[float, float]:

@@ -54,6 +54,7 @@ def show(report: Report, console: Console) -> None:
     _queries(report, console)
     _payments(report, console)
     _listening(report, console)
+    _cashier(report, console)
 
 
 def _listening(report: Report, console: Console) -> None:
@@ -77,6 +78,48 @@ def _listening(report: Report, console: Console) -> None:
         waits = ("one told p50", "p99 ms", "all told p50", "p99 ms")
         _table(console, "Subscriptions: at rest, and told of an order", columns + waits, rows)
     _webhooks(report, console)
+
+
+def _cashier(report: Report, console: Console) -> None:
+    pages = [
+        (
+            one.backend,
+            f"{one.per_second:,.0f}",
+            f"{one.page_p50_ms:.0f} / {one.page_p99_ms:.0f}",
+            f"{one.journeys_per_second:.1f}",
+            f"{one.journey_p50_ms:.0f} / {one.journey_p99_ms:.0f}",
+            f"{one.server_cpu_ms:.1f} + {one.database_cpu_ms:.1f}",
+            f"{one.bare_per_second:,.0f}",
+            f"{one.bare_p50_ms:.0f} / {one.bare_p99_ms:.0f}",
+        )
+        for one in report.cashier
+    ]
+    if pages:
+        columns = (
+            "backend",
+            "pages/s",
+            "p50 / p99 ms",
+            "payers/s",
+            "p50 / p99 ms",
+            "CPU ms a page",
+        )
+        title = f"The cashier's pages, {report.cashier[0].payers} payers at once"
+        _table(console, title, (*columns, "bare/s", "p50 / p99 ms"), pages)
+    told = [
+        (
+            one.backend,
+            f"{one.listeners:,}",
+            f"{one.kib_each:.1f}",
+            f"{one.alone_p50_ms:.1f} / {one.alone_p99_ms:.1f}",
+            f"{one.told_p50_ms:.1f} / {one.told_p99_ms:.1f}",
+            f"{one.committed_p50_ms:.1f}",
+        )
+        for one in report.cashier_told
+    ]
+    if told:
+        rest = ("backend", "listen", "KiB each")
+        waits = ("told alone p50 / p99 ms", "beside all", "answered p50")
+        _table(console, "Pages that are told of a payment", rest + waits, told)
 
 
 def _webhooks(report: Report, console: Console) -> None:

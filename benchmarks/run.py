@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from benchmarks import feeds, floor, library, lifecycles, rebuild, transfers, visible, webhooks
+from benchmarks.cashier import measuring as at_the_cashier
 from benchmarks.databases import Databases, databases
 from benchmarks.ending import terminated_like_interrupted
 from benchmarks.figures import BACKENDS, Backend, Report
@@ -43,11 +44,13 @@ class Kind(StrEnum):
     PAYMENTS = "payments"
     SUBSCRIPTIONS = "subscriptions"
     WEBHOOKS = "webhooks"
+    CASHIER = "cashier"
 
 
 # The first imports a quarter of trade, and ten times as much; the second starts an outside; the
-# third opens some thousand connections; the fourth makes ten thousand events that wait.
-ON_REQUEST = (Kind.GRAPHQL, Kind.PAYMENTS, Kind.SUBSCRIPTIONS, Kind.WEBHOOKS)
+# third opens some thousand connections; the fourth makes ten thousand events that wait; the last
+# does as the second and the third.
+ON_REQUEST = (Kind.GRAPHQL, Kind.PAYMENTS, Kind.SUBSCRIPTIONS, Kind.WEBHOOKS, Kind.CASHIER)
 
 
 class BackendName(StrEnum):
@@ -140,6 +143,12 @@ def _measure_servers(
         for backend in wanted:
             with made.ledger(backend) as url:
                 report.webhooks.append(webhooks.measure(url, backend, *how))
+    if Kind.CASHIER in kinds:
+        for backend in wanted:
+            with made.ledger(backend) as url:
+                pages, told = at_the_cashier.measure(url, backend, *how)
+            report.cashier.append(pages)
+            report.cashier_told.append(told)
 
 
 def _cases(
@@ -209,7 +218,8 @@ def command(
     ] = None,
 ) -> None:
     """Measure what is asked for, beside the floor and the plain library; graphql, which imports a
-    quarter and more, payments, which start an outside, subscriptions and webhooks: only when named.
+    quarter and more, payments and cashier, which start an outside, subscriptions and webhooks:
+    only when named.
     """
     progress = Console(stderr=True)
     backends: list[Backend] = [one.value for one in backend or ()]

@@ -22,6 +22,8 @@ INSTALL = "it needs Schemathesis and Hypothesis, which are not here: pip install
 SECONDS = 60
 DOCUMENTS = 5_000
 PAYMENTS = 2_000
+SESSIONS, PAYERS_FACTOR = 200, 200
+PAYERS_FAULTS = "all,decline_payer=150,decline_channel=60,second_charge=60,late_success=600"
 FACTOR = 1_200  # An hour of back-off is three seconds.
 
 BackendOption = Annotated[
@@ -176,11 +178,61 @@ def channels(
         _run(say, backend, postgres, asked, _say_channels)
 
 
+@app.command("cashier")
+def cashier(
+    sessions: Annotated[
+        int, typer.Option(min=1, max=2_000, help="How many, each with payers of its own, at once.")
+    ] = SESSIONS,
+    faults: Annotated[
+        str, typer.Option(help="Of the simulator: none, all, or kind=permille,…")
+    ] = PAYERS_FAULTS,
+    kills: Annotated[
+        int, typer.Option(min=0, max=50, help="How often the server is killed, and the simulator.")
+    ] = 3,
+    factor: Annotated[
+        int, typer.Option(min=1, max=10_000, help="How many times as fast as the wall's time is.")
+    ] = PAYERS_FACTOR,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**32, help="The same seed, the same drill.")
+    ] = None,
+    backend: BackendOption = "sqlite",
+    postgres: PostgresOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Payers at the cashier's pages, all at once, faults outside, kills; then pages and books."""
+    from benchmarks.drills.cashier.drill import drill
+
+    with answering(None, as_json, interrupted=UNTOUCHED) as say:
+        chosen = _seed(say, seed)
+        asked = partial(
+            drill, seed=chosen, sessions=sessions, faults=faults, kills=kills, factor=factor
+        )
+        _run(say, backend, postgres, asked, _say_cashier)
+
+
+def _say_cashier(say: Say, found: dict[str, Any]) -> None:
+    say.line(
+        f"{found['sessions']:,} sessions in {found['seconds']:,} s on a clock {found['factor']:,} "
+        f"times as fast, seed {found['seed']}: {found['pages']:,} pages, {found['choices']:,} "
+        f"choices; {found['ends'].get('paid', 0):,} are paid"
+    )
+    for name in ("twice", "overtaken", "untrue", "strayed"):
+        for one in found[name]:
+            say.line(f"{name}: {one}", "bold red")
+    for one in found["explained"]:
+        say.line(f"explained: {one}")
+    _say_books(say, found)
+
+
 def _say_channels(say: Say, found: dict[str, Any]) -> None:
     say.line(
         f"{found['payments']:,} payments in {found['seconds']:,} s on a clock {found['factor']:,} "
         f"times as fast, seed {found['seed']}: {found['instructions']:,} instructions"
     )
+    _say_books(say, found)
+
+
+def _say_books(say: Say, found: dict[str, Any]) -> None:
     table = Table("Fault")
     table.add_column("Times", justify="right")
     for kind, count in found["faults"].items():
@@ -194,7 +246,7 @@ def _say_channels(say: Say, found: dict[str, Any]) -> None:
             say.line(f"{name}: {one}")
     items, payouts = len(found["suspense"]), found["withheld"]
     say.line(f"{items} items wait in suspense, {payouts} payouts for an account at the bank")
-    if found["unstruck"]:
+    if found.get("unstruck"):
         say.line(f"never struck: {', '.join(found['unstruck'])}")
     say.line("The books verify." if found["verify"] == "clean" else "The books DO NOT VERIFY.")
     say.line("passed" if found["passed"] else f"NOT PASSED; again: {found['again']}")

@@ -53,7 +53,7 @@ class Place(Struct):
 def measure(url: str, backend: Backend, seconds: float, tell: Tell) -> Listening:
     """On an empty ledger with every table made; each of three cells for so many seconds."""
     with ExitStack() as stack:
-        listeners = min(LISTENERS, stack.enter_context(_descriptors()) - SPARE)
+        listeners = min(LISTENERS, stack.enter_context(descriptors(2 * LISTENERS + SPARE)) - SPARE)
         operator, auditor = prepared(url, listeners)
         environment = {
             "ZHANGFANG_RATE": "off",
@@ -80,11 +80,11 @@ async def _measured(
     [warm] = await listen_all(address, key, [SHOP])
     await _told(place, [warm], seconds / 4)
     alone_ms = await _idle(place, seconds / 2)
-    before = _memory(place.pid)
+    before = memory(place.pid)
     tell(f"{backend}: {listeners:,} listen to others")
     idle = await listen_all(address, key, [f"{SHOP}{one}" for one in range(listeners)])
     await asyncio.sleep(SETTLED_S)
-    grown = _memory(place.pid) - before
+    grown = memory(place.pid) - before
     idle_ms = await _idle(place, seconds)
     answered_ms, one_ms = await _told(place, [warm], seconds)
     for one in (*idle, warm):
@@ -164,7 +164,8 @@ def prepared(url: str, shops: int) -> tuple[str, str]:
     return operator, auditor
 
 
-def _memory(pid: int) -> int:
+def memory(pid: int) -> int:
+    """What a process holds, in bytes."""
     said = subprocess.run(
         ["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True
     )
@@ -172,11 +173,11 @@ def _memory(pid: int) -> int:
 
 
 @contextmanager
-def _descriptors() -> Iterator[int]:
+def descriptors(wanted: int) -> Iterator[int]:
     """So many may this process open in the block: as many as are wanted, if it is given them."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     soft, hard = (sys.maxsize if one == resource.RLIM_INFINITY else one for one in before)
-    most = min(2 * LISTENERS + SPARE, hard)
+    most = min(wanted, hard)
     if most > soft:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, before[1]))
     try:

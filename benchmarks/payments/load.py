@@ -29,9 +29,11 @@ class Keys(NamedTuple):
 
 
 class Came(NamedTuple):
-    """A callback that was taken: when it came here, by `time.perf_counter`."""
+    """A callback that was taken: when it came here, and when the server had answered it, by
+    `time.perf_counter`."""
 
     at: float
+    answered: float = 0.0
 
 
 class Callbacks:
@@ -58,7 +60,7 @@ class Callbacks:
         if reply.status == 204:
             waiting = self._waits.pop(number, None)
             if waiting is not None and not waiting.done():
-                waiting.set_result(came)
+                waiting.set_result(came._replace(answered=time.perf_counter()))
         return reply.head + reply.body
 
 

@@ -42,7 +42,7 @@ class Client:
     """Many requests at once to one address, each on a connection of its own that is kept."""
 
     def __init__(self, address: tuple[str, int]) -> None:
-        self._address = address
+        self.address = address
         self._idle: list[Connection] = []
 
     async def ask(self, request: bytes) -> Message:
@@ -51,7 +51,7 @@ class Client:
             kept = self._idle.pop()
             with suppress(ConnectionError):  # It was idle too long.
                 return await self._on(kept, request)
-        return await self._on(await asyncio.open_connection(*self._address), request)
+        return await self._on(await asyncio.open_connection(*self.address), request)
 
     async def _on(self, connection: Connection, request: bytes) -> Message:
         reader, writer = connection

@@ -60,6 +60,8 @@ FIELDS = {
     "beside": set(),
     "subscriptions": set(),  # On request only: test_listening.py.
     "webhooks": set(),  # On request only: test_webhooks.py.
+    "cashier": set(),  # On request only: test_cashier.py.
+    "cashier_told": set(),
 }
 SINGLE = ("lifecycles", "visible", "rebuild", "feed", "floor", "library")  # One line a backend.
 TEXTS = {"backend", "shape"}

@@ -25,15 +25,46 @@ AT_US = 1_614_265_330 * MICROSECONDS
 SIGNATURE = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
-def test_the_published_vector_is_signed_as_it_is_published() -> None:
-    headers = signed([SECRET], "msg_p5jXN8AQM9LWM0D4loKWxJek", '{"test": 2432232314}', AT_US)
+# By the same scheme, from the pages of who began it: how to check by hand.
+BY_HAND = (
+    "whsec_plJ3nmyCDGBKInavdOK15jsl",
+    "msg_loFOjxBNrRLzqYUf",
+    1_731_705_121,
+    '{"event_type":"ping","data":{"success":true}}',
+    "v1,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0=",
+)
+PLAYED = (
+    "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+    "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk",
+    1_649_367_553,
+    '{"email":"test@example.com","username":"test_user"}',
+    "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=",
+)
+LIBRARIES = (
+    SECRET,
+    "msg_p5jXN8AQM9LWM0D4loKWxJek",
+    AT_US // MICROSECONDS,
+    '{"test": 2432232314}',
+    SIGNATURE,
+)
+
+
+@pytest.mark.parametrize(
+    ("secret", "name", "at_s", "body", "signature"), [LIBRARIES, BY_HAND, PLAYED]
+)
+def test_published_vectors_are_signed_as_they_are_published(
+    secret: str, name: str, at_s: int, body: str, signature: str
+) -> None:
+    headers = signed([secret], name, body, at_s * MICROSECONDS)
     assert headers == {
-        "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
-        "webhook-timestamp": "1614265330",
-        "webhook-signature": SIGNATURE,
+        "webhook-id": name,
+        "webhook-timestamp": str(at_s),
+        "webhook-signature": signature,
     }
-    moment = datetime(2021, 2, 25, 15, 2, 10, tzinfo=UTC)
-    assert to_us(moment) == AT_US, "a time zone of the machine changes nothing"
+
+
+def test_a_time_zone_of_the_machine_changes_nothing() -> None:
+    assert to_us(datetime(2021, 2, 25, 15, 2, 10, tzinfo=UTC)) == AT_US
 
 
 def test_two_secrets_sign_beside_each_other_and_none_is_like_another() -> None:
