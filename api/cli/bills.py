@@ -23,8 +23,9 @@ from domain.fields import checked_member_id
 from domain.kernel import shanghai_date
 from domain.ledger.ledger import utc_us
 from domain.money import decimal_text
-from domain.reconciliation.bills.formats import format_for
+from domain.reconciliation.bills.formats import Format, fitting, format_for, mapped_format
 from domain.reconciliation.bills.line import MILLI, BillKind
+from domain.reconciliation.bills.mapping import MOST_BYTES
 from domain.refusals import Code, Refused
 
 app = typer.Typer(no_args_is_help=True, help="Bills of channels, statements of banks.")
@@ -51,6 +52,9 @@ def import_bill(
     format_name: Annotated[
         str | None, typer.Option("--format", help="Else the channel's usual one.")
     ] = None,
+    map_file: Annotated[
+        Path | None, typer.Option("--map", help="A mapping: how this file is read.")
+    ] = None,
     operator: OperatorOption = None,
     database: DatabaseOption = None,
     as_json: JsonOption = False,
@@ -58,9 +62,8 @@ def import_bill(
     """Read a bill and keep it. One that cannot be read, or does not add up, is refused whole."""
     with answering(database, as_json) as say:
         who, wanted_day, wanted_kind = _named(operator, channel, date, kind)
-        wanted = Wanted(
-            channel, wanted_day, wanted_kind, format_for(channel, wanted_kind, format_name)
-        )
+        format_ = _format(channel, wanted_kind, format_name, map_file)
+        wanted = Wanted(channel, wanted_day, wanted_kind, format_)
         with open_desk(say.database_url) as context:
             importer = Importer(context.ledger, context.writes, f"operator:{who}")
             try:
@@ -106,6 +109,15 @@ def _named(operator: str | None, channel: str, on: str, kind: str) -> tuple[str,
         known = ", ".join(get_args(BillKind))
         raise Refused(Code.REQUEST_INVALID, "kind", f"{kind[:40]!r} is none of {known}")
     return who, wanted, cast(BillKind, kind)
+
+
+def _format(channel: str, kind: BillKind, name: str | None, map_file: Path | None) -> Format:
+    if map_file is None:
+        return format_for(channel, kind, name)
+    if name is not None:
+        raise Refused(Code.REQUEST_INVALID, "map", "either --format or --map, not both")
+    with map_file.open("rb") as opened:
+        return fitting(mapped_format(opened.read(MOST_BYTES + 1)), kind)
 
 
 def _say(say: Say, result: dict[str, Any]) -> None:

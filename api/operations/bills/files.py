@@ -44,13 +44,13 @@ class BillFile:
         while piece := self._file.read(PIECE):
             yield piece
 
-    def content(self, member: str = "") -> Iterator[bytes]:
-        """The bill's own bytes, in pieces. `member`: what the name of the file that is wanted out
-        of an archive has in it. Raises Fault: ARCHIVE_INVALID, TOO_LARGE."""
+    def content(self, members: tuple[str, ...] = ()) -> Iterator[bytes]:
+        """The bill's own bytes, in pieces. `members`: one of them is in the name of the file that
+        is wanted out of an archive. Raises Fault: ARCHIVE_INVALID, TOO_LARGE."""
         self._file.seek(0)
         begins = self._file.read(len(ZIP))
         if begins == ZIP:
-            return self._bounded(self._unzipped(member))
+            return self._bounded(self._unzipped(members))
         if begins.startswith(GZIP):
             return self._bounded(self._gunzipped())
         return self.raw()
@@ -79,12 +79,12 @@ class BillFile:
         if not unpacking.eof:
             raise _no_archive("the gzip file ends too early")
 
-    def _unzipped(self, member: str) -> Iterator[bytes]:
+    def _unzipped(self, members: tuple[str, ...]) -> Iterator[bytes]:
         _refuse_crowded(self._file, self.size)
         try:
             with (
                 zipfile.ZipFile(self._file) as archive,
-                archive.open(_wanted(archive, member)) as inside,
+                archive.open(_wanted(archive, members)) as inside,
             ):
                 while piece := inside.read(PIECE):
                     yield piece
@@ -106,11 +106,13 @@ def _refuse_crowded(file: IO[bytes], size: int) -> None:
         raise _no_archive(f"more than {MOST_MEMBERS} files in one archive")
 
 
-def _wanted(archive: zipfile.ZipFile, member: str) -> zipfile.ZipInfo:
+def _wanted(archive: zipfile.ZipFile, members: tuple[str, ...]) -> zipfile.ZipInfo:
     inside = [one for one in archive.infolist() if not one.is_dir()]
-    found = [one for one in inside if member in _name(one)]
+    found = [one for one in inside if any(part in _name(one) for part in members or ("",))]
+    if not found and len(inside) == 1:
+        found = inside  # Renamed, but there is no other it could be.
     if len(found) != 1:
-        which = f" with {member!r} in its name" if member else ""
+        which = f" with {' or '.join(members)} in its name" if members else ""
         raise _no_archive(f"one file{which} is needed in the archive, {len(found)} are there")
     if found[0].flag_bits & 1 or found[0].compress_type not in PLAIN_ZIP:
         raise _no_archive("it is encrypted, or packed in a way that bills are not")

@@ -5,7 +5,6 @@ of one that cannot be; then its bytes go into the blob store; then the fact name
 """
 
 import hashlib
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,18 +20,17 @@ from domain.ledger.ledger import Ledger
 from domain.reconciliation.bill import Read
 from domain.reconciliation.bills.fault import Fault
 from domain.reconciliation.bills.formats import Format
-from domain.reconciliation.bills.line import BillKind, Item, Totals, near
+from domain.reconciliation.bills.line import BillKind, Totals, near
 from domain.reconciliation.commands import ImportBill, TellNoTrade
 
 
 class Wanted(NamedTuple):
-    """Which bill a file is, and how it is read. `mapping`: the bytes of one that was given."""
+    """Which bill a file is, and how it is read."""
 
     channel: str
     date: date
     kind: BillKind
     format: Format
-    mapping: bytes = b""
 
 
 class BillRefused(Exception):
@@ -64,8 +62,8 @@ class Importer:
         except Fault as fault:
             raise BillRefused(sha256, fault) from None
         command = ImportBill(wanted.channel, wanted.kind, wanted.date, found)
-        if wanted.mapping:
-            blobs.put(self._writes, [wanted.mapping])
+        if given := wanted.format.mapping:
+            blobs.put(self._writes, [given])
         return self._submit(_number("bill.import", command), command, at_us)
 
     def tell_no_trade(
@@ -87,14 +85,14 @@ def read_file(file: BillFile, wanted: Wanted) -> Read:
     totals, digest = Totals(), hashlib.sha256()
     encoder = msgspec.json.Encoder()
     format_ = wanted.format
-    for line in near(_lines(file, format_), wanted.date):
+    for line in near(format_.read(file.content(format_.members), wanted.date), wanted.date):
         totals.add(line)
         digest.update(encoder.encode(line))
     return Read(
         file.sha256,
         format_.name,
         format_.version,
-        blobs.name_of(wanted.mapping) if wanted.mapping else "",
+        blobs.name_of(format_.mapping) if format_.mapping else "",
         totals.lines,
         totals.paid,
         totals.paid_fen,
@@ -105,10 +103,6 @@ def read_file(file: BillFile, wanted: Wanted) -> Read:
         totals.opening_fen,
         totals.closing_fen,
     )
-
-
-def _lines(file: BillFile, format_: Format) -> Iterator[Item]:
-    return format_.read(file.content(format_.member))
 
 
 def _number(prefix: str, command: ImportBill) -> str:

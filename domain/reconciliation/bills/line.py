@@ -27,7 +27,8 @@ MILLI = 1_000  # Milli-fen of a fen.
 class Line(Struct, frozen=True, gc=False):
     """`number` is what we called it at the channel, `serial` what the channel calls it, `original`
     the payment's number on a refund; "" where the file does not say. `at_us`: when (UTC µs), None
-    where the file does not say it whole."""
+    where the file does not say it whole. `reversal`: it takes back an earlier one, as the bank
+    says."""
 
     line: int
     kind: Kind
@@ -39,6 +40,7 @@ class Line(Struct, frozen=True, gc=False):
     currency: str = CURRENCY
     at_us: int | None = None
     original: str = ""
+    reversal: bool = False
 
     @property
     def counts(self) -> bool:

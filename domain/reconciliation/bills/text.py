@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from domain.kernel import EPOCH, SHANGHAI, to_us
-from domain.money import CURRENCY, MAX_FEN
+from domain.money import CURRENCY, MAX_FEN, round_half_up
 from domain.reconciliation.bills.fault import Fault, FaultCode
 from domain.reconciliation.bills.line import MILLI
 from domain.texts import quoted
@@ -19,6 +19,7 @@ BOM = b"\xef\xbb\xbf"
 SHOWN = 40  # Characters of a wrong value that a message shows.
 
 _is_yuan = re.compile(r"([+-]?)([0-9]{1,13})(?:[.]([0-9]{1,5})0*)?", re.ASCII).fullmatch
+_is_fen = re.compile(r"([+-]?)([0-9]{1,15})(?:[.]([0-9]{1,3})0*)?", re.ASCII).fullmatch
 _is_time = re.compile(
     r"(20[0-9]{2})[-/]?([0-9]{2})[-/]?([0-9]{2})[ T]?([0-9]{2}):?([0-9]{2}):?([0-9]{2})", re.ASCII
 ).fullmatch
@@ -101,9 +102,28 @@ def milli_fen(number: int, text: str, what: str, most: int | None = MAX_FEN) -> 
     return -milli if found[1] == "-" else milli
 
 
-def fen(number: int, text: str, what: str) -> int:
+def milli_of_fen(number: int, text: str, what: str, most: int | None = MAX_FEN) -> int:
+    """Fen with up to three decimals, a sign allowed, as milli-fen. Raises as `milli_fen`."""
+    found = _is_fen(text)
+    if found is None:
+        shown = quoted(text[:SHOWN])
+        raise Fault(number, FaultCode.AMOUNT_INVALID, f"{what}: {shown} is no amount in fen")
+    milli = int(found[2]) * MILLI + int((found[3] or "").ljust(3, "0"))
+    if most is not None and milli > most * MILLI:
+        raise Fault(number, FaultCode.AMOUNT_TOO_LARGE, f"{what}: above {most} fen")
+    return -milli if found[1] == "-" else milli
+
+
+def same_rounded(said_milli: int, milli: int, decimals: int) -> bool:
+    """Whether a sum, rounded half up to so many decimals of a yuan, is what is said."""
+    unit: int = 10 ** (5 - decimals)
+    rounded = round_half_up(abs(milli), unit) * unit
+    return said_milli == (rounded if milli >= 0 else -rounded)
+
+
+def fen(number: int, text: str, what: str, most: int | None = MAX_FEN) -> int:
     """Yuan with whole fen, a sign allowed, as fen. Raises as `milli_fen`."""
-    milli = milli_fen(number, text, what)
+    milli = milli_fen(number, text, what, most)
     if milli % MILLI:
         shown = quoted(text[:SHOWN])
         raise Fault(number, FaultCode.AMOUNT_INVALID, f"{what}: {shown} has parts of a fen")
@@ -146,6 +166,12 @@ def reference(number: int, text: str, what: str, *, needed: bool = True) -> str:
         detail = f"{what}: {shown}: 1 to 64 of 0-9 A-Z a-z _ | * @ . : / - are needed"
         raise Fault(number, FaultCode.NUMBER_INVALID, detail)
     return text
+
+
+def loose_reference(text: str) -> str:
+    """A number of somebody else's making: itself if it can be one of ours, else "". Such columns
+    hold free text, too."""
+    return text if _is_number(text) else ""
 
 
 def one_of(number: int, text: str, what: str, known: Mapping[str, str], code: FaultCode) -> str:

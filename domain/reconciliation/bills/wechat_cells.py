@@ -8,10 +8,9 @@ nothing more.
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from domain.money import round_half_up
 from domain.reconciliation.bills.fault import Fault, FaultCode
 from domain.reconciliation.bills.line import MILLI
-from domain.reconciliation.bills.text import SHOWN, columns_in, milli_fen, title
+from domain.reconciliation.bills.text import SHOWN, columns_in, milli_fen, same_rounded, title
 from domain.texts import quoted
 
 Numbered = Iterator[tuple[int, str]]
@@ -99,11 +98,12 @@ def _summary(lines: Numbered, number: int, titles: Sequence[str], check: Ending)
 
 
 def same_count(number: int, said: dict[str, str], name: str, counted: int) -> None:
-    """Raises TOTAL_MISSING, TOTAL_WRONG."""
+    """Raises TOTAL_MISSING, TOTAL_WRONG, AMOUNT_INVALID."""
     text = said.get(name)
     if text is None:
         raise Fault(number, FaultCode.TOTAL_MISSING, f"{name} is not in the summary")
-    if not (text.isascii() and text.isdigit() and len(text) <= 12 and int(text) == counted):
+    # Some versions write `45.0`.
+    if milli_fen(number, text, name, most=None) != counted * 100 * MILLI:
         detail = f"{name}: {quoted(text[:SHOWN])}, the lines give {counted}"
         raise Fault(number, FaultCode.TOTAL_WRONG, detail)
 
@@ -119,13 +119,6 @@ def same_sum(number: int, said: dict[str, str], name: str, milli: int) -> None:
     if not same_rounded(found, milli, decimals):
         detail = f"{name}: {quoted(text[:SHOWN])}, the lines give {yuan_text(milli)}"
         raise Fault(number, FaultCode.TOTAL_WRONG, detail)
-
-
-def same_rounded(said_milli: int, milli: int, decimals: int) -> bool:
-    """Whether a sum, rounded half up to so many decimals of a yuan, is what is said."""
-    unit: int = 10 ** (5 - decimals)
-    rounded = round_half_up(abs(milli), unit) * unit
-    return said_milli == (rounded if milli >= 0 else -rounded)
 
 
 def yuan_text(milli: int) -> str:

@@ -7,10 +7,11 @@ was accepted, and is never updated: one in processing has been taken out of our 
 """
 
 from collections.abc import Iterable, Iterator
+from datetime import date
 from typing import Literal, cast
 
 from domain.reconciliation.bills.fault import Fault, FaultCode
-from domain.reconciliation.bills.line import MILLI, Kind, Line, State
+from domain.reconciliation.bills.line import MILLI, Item, Kind, Line, State
 from domain.reconciliation.bills.text import (
     above_zero,
     decoded,
@@ -49,7 +50,7 @@ REFUND_STATES = {
 Amount = Literal["订单金额", "总金额"]
 
 
-def read(chunks: Iterable[bytes]) -> Iterator[Line]:
+def read(chunks: Iterable[bytes], _day: date) -> Iterator[Item]:
     """The lines, in the file's order; at the end the file's own totals are compared.
 
     Raises Fault with the first thing that is wrong; only then are lines that were given void.
