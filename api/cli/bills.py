@@ -20,7 +20,6 @@ from api.cli.output import (
 from api.operations.bills.importing import BillRefused, Importer, Wanted
 from domain.channel.channels import channel_named
 from domain.fields import checked_member_id
-from domain.kernel import shanghai_date
 from domain.ledger.ledger import utc_us
 from domain.money import decimal_text
 from domain.reconciliation.bills.formats import Format, fitting, format_for, mapped_format
@@ -103,8 +102,6 @@ def _named(operator: str | None, channel: str, on: str, kind: str) -> tuple[str,
     channel_named(channel)
     wanted = day(on, "date")
     assert wanted is not None
-    if wanted > shanghai_date(utc_us()):
-        raise Refused(Code.DATE_INVALID, "date", f"{wanted} is yet to come")
     if kind not in get_args(BillKind):
         known = ", ".join(get_args(BillKind))
         raise Refused(Code.REQUEST_INVALID, "kind", f"{kind[:40]!r} is none of {known}")

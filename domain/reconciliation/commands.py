@@ -70,6 +70,15 @@ def tell_no_trade(unit: Unit, command: TellNoTrade) -> dict[str, object]:
     return {**_named(command, version.number), "sha256": "", **nothing}
 
 
+def checked_day(day: date, at_us: int) -> date:
+    """A day that a bill can be of at a time: one that has begun. Raises DATE_INVALID."""
+    checked_instant(day_end_us(day), "date")
+    if day > shanghai_date(at_us):
+        detail = f"{day} is yet to come: no channel can have its bill"
+        raise Refused(Code.DATE_INVALID, "date", detail)
+    return day
+
+
 def _stream(unit: Unit, command: ImportBill | TellNoTrade) -> "Stream[bill.State]":
     name = channel_named(command.channel).name
     if name not in FOUNDING and unit.version(registered.stream(name)) == 0:
@@ -77,10 +86,7 @@ def _stream(unit: Unit, command: ImportBill | TellNoTrade) -> "Stream[bill.State
     if command.kind not in get_args(BillKind):
         known = ", ".join(get_args(BillKind))
         raise Refused(Code.REQUEST_INVALID, "kind", f"one of {known} is needed")
-    checked_instant(day_end_us(command.date), "date")
-    if command.date > shanghai_date(unit.at_us):
-        detail = f"{command.date} is yet to come: no channel can have its bill"
-        raise Refused(Code.DATE_INVALID, "date", detail)
+    checked_day(command.date, unit.at_us)
     return bill.stream(name, cast(BillKind, command.kind), command.date)
 
 

@@ -21,7 +21,7 @@ from domain.reconciliation.bill import Read
 from domain.reconciliation.bills.fault import Fault
 from domain.reconciliation.bills.formats import Format
 from domain.reconciliation.bills.line import BillKind, Totals, near
-from domain.reconciliation.commands import ImportBill, TellNoTrade
+from domain.reconciliation.commands import ImportBill, TellNoTrade, checked_day
 
 
 class Wanted(NamedTuple):
@@ -53,6 +53,7 @@ class Importer:
     def import_file(self, path: Path, wanted: Wanted, at_us: int) -> dict[str, Any]:
         """What the bill's version holds. Raises BillRefused, Refused."""
         channel_named(wanted.channel)
+        checked_day(wanted.date, at_us)
         sha256 = ""
         try:
             with opened(path) as file:
