@@ -1,15 +1,22 @@
-"""Bills: the pieces of large blobs.
+"""Bills, and the pieces of large blobs.
 
 A bill is bytes that a fact names by their SHA-256. A long one lies in pieces, in a table that is
 only ever added to, like the one for what fits into a row.
 """
 
+from typing import Any
+
+import sqlalchemy as sa
 from alembic import op
+
+from migrations.tables import create_index, create_table
 
 revision = "0026"
 down_revision = "0023"
 branch_labels = None
 depends_on = None
+
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 SQLITE = (
     "CREATE TABLE blob_pieces (sha256 BLOB NOT NULL, number INTEGER NOT NULL, "
@@ -31,10 +38,45 @@ POSTGRESQL = (
 )
 
 
+def _text(name: str, **options: Any) -> sa.Column[Any]:
+    return sa.Column(name, TEXT, **({"nullable": False} | options))
+
+
+def _number(name: str, **options: Any) -> sa.Column[Any]:
+    return sa.Column(name, sa.BigInteger, **({"nullable": False} | options))
+
+
 def upgrade() -> None:
-    """One table, with its guards."""
+    """A table of the store with its guards, and a read model, which is filled from the log."""
     for statement in POSTGRESQL if op.get_bind().dialect.name == "postgresql" else SQLITE:
         op.get_bind().exec_driver_sql(statement)
+    create_table(
+        "bills",
+        _text("bill_id", primary_key=True),
+        _text("channel"),
+        _text("kind"),
+        sa.Column("bill_date", sa.Date, nullable=False),
+        _number("version"),
+        _number("position"),
+        _text("sha256"),
+        _text("format"),
+        _number("format_version"),
+        _text("mapping"),
+        _number("lines"),
+        _number("paid"),
+        _number("paid_fen"),
+        _number("refunded"),
+        _number("refunded_fen"),
+        _number("fee_milli_fen"),
+        _number("opening_fen", nullable=True),
+        _number("closing_fen", nullable=True),
+        _text("reason"),
+        _text("taken_by"),
+        _number("taken_at_us"),
+    )
+    create_index("bills_date", "bills", ["bill_date", "position"])
+    create_index("bills_channel", "bills", ["channel", "bill_date", "position"])
+    create_index("bills_kind", "bills", ["kind", "bill_date", "position"])
 
 
 def downgrade() -> None:
