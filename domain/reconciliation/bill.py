@@ -1,4 +1,4 @@
-"""Bill (对账单) of a channel for one day: what the channel says moved, as it said it.
+"""Bill (渠道账单) of a channel for one day: what the channel says moved, as it said it.
 
     (none) ──import──▶ version 1 ──import──▶ version 2 ──tell_no_trade──▶ version 3 …
 

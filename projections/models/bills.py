@@ -1,4 +1,4 @@
-"""Bills (对账单), one row for each version: what a channel or a bank said moved on a day."""
+"""Bills (渠道账单), one row for each version: what a channel or a bank said moved on a day."""
 
 from datetime import date
 
