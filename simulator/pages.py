@@ -30,8 +30,8 @@ from simulator.wire import BODY_BYTES, body_of
 from simulator.world import World
 
 POLICY = (
-    "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; frame-ancestors 'none'; "
-    "base-uri 'none'"
+    "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'"
 )
 NEWEST = 50
 OPEN = (*conduct.OPEN, "NOTPAY")
