@@ -19,6 +19,7 @@ from benchmarks.drills.served import running
 from domain.clearing.commands import OpenBooks
 from domain.kernel import Request, shanghai_date
 from domain.ledger.ledger import utc_us
+from tests.api.cli.terminal import Terminal
 from tests.shops import USUAL_JSON
 
 SLOW_S = 60
@@ -58,6 +59,12 @@ class Box(NamedTuple):
         self.post("/v1/orders", {"order_no": f"O{number}", "buyer": "ann", "lines": lines})
         wish = {"payment_no": f"P{number}", "method": method}
         self.post(f"/v1/orders/O{number}/payments", wish)
+
+
+@pytest.fixture
+def lone(tmp_path: Path) -> Terminal:
+    """A SQLite file that does not exist yet, for `zhangfang run`."""
+    return Terminal(f"sqlite:///{tmp_path / 'lone.db'}")
 
 
 def until(holds: Callable[[], Any], seconds: float = SLOW_S) -> Any:
