@@ -311,8 +311,8 @@ def say_urls(
     if say.as_json:
         several = {"workers": len(processes), "processes": processes} if processes else {}
         along = {"simulator": described(simulator)} if simulator else {}
-        along |= {"shop": {"url": shop.url, "directory": str(shop.directory)}} if shop else {}
-        say.json({"urls": urls, **({"keys": made} if made else {}), **several, **along})
+        first = {"shop": {"url": shop.url, "directory": str(shop.directory)}} if shop else {}
+        say.json({**first, "urls": urls, **({"keys": made} if made else {}), **several, **along})
     if shop:
         say.line(f"Shop       {shop.url}  (buy something; in {shop.directory}/)")
     say.line(f"GraphiQL   {urls['graphql']}")

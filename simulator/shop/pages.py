@@ -110,8 +110,9 @@ class Shop:
             return RedirectResponse(f"/orders/{placed.no}?note={back}", status_code=303)
         state, away = await self._state(placed)
         events = self._memory.heard(NEWEST, placed.no)
-        # A webhook may be behind its fact: what is awaited is asked for again.
-        waits = state not in SETTLED or not events
+        refunded = {one.merchant for one in events if one.type.startswith("refund.")}
+        # A webhook may be behind its fact: what is awaited is looked at again.
+        refunds = said.get("note") == "asked" and said.get("refund", "") not in {"", *refunded}
         return self._page(
             "order.html",
             order=placed,
@@ -119,9 +120,10 @@ class Shop:
             state=state,
             away=away,
             events=events,
-            waits=waits,
+            waits=state not in SETTLED or not events or refunds,
             confirms=bool(self._institution.settings.platform),
-            refunded={one.merchant for one in events if one.type.startswith("refund.")},
+            refunded=refunded,
+            here=request.url.path + (f"?{request.url.query}" if refunds else ""),
             note=said.get("note", ""),
         )
 
@@ -152,17 +154,21 @@ class Shop:
         return RedirectResponse(link, status_code=303)
 
     async def _refund(self, placed: Placed, merchant: str) -> Response:
-        return await self._asked(self._institution.refund, placed, merchant)
+        return await self._asked(self._institution.refund, placed, merchant, "refund")
 
     async def _has(self, placed: Placed, merchant: str) -> Response:
-        return await self._asked(self._institution.confirm, placed, merchant)
+        return await self._asked(self._institution.confirm, placed, merchant, "confirm")
 
     async def _asked(
-        self, ask: Callable[[Placed, str], Awaitable[None]], placed: Placed, merchant: str
+        self,
+        ask: Callable[[Placed, str], Awaitable[None]],
+        placed: Placed,
+        merchant: str,
+        what: str,
     ) -> Response:
         if merchant not in {one.merchant for one in placed.lines}:
             return self._missing()
-        note = "asked"
+        note = f"asked&{what}={merchant}"
         try:
             await ask(placed, merchant)
         except Away:
