@@ -319,7 +319,7 @@ def say_urls(
     say.line(f"OpenAPI    {urls['openapi']}")
     say.line(f"Health     {urls['health']}")
     if simulator:
-        say.line(f"Simulator  {simulator.url}/sandbox  (in {simulator.directory}/)")
+        say.line(f"Simulator  {simulator.url}  (see /sandbox; in {simulator.directory}/)")
     for one in processes:
         say.line(f"Process {one['process']}  pid {one['pid']}: {', '.join(one['does'])}")
     for role, key in (made or {}).items():

@@ -3,6 +3,7 @@
 import re
 import signal
 import socket
+import sqlite3
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -150,6 +151,8 @@ def test_after_kill_9_half_way_the_shop_shows_the_truth(lone: Terminal, page: Pa
         page.goto("about:blank")  # Its console stays silent.
         running.process.kill()
         assert wait_until(lambda: ended(running.shop) and ended(running.simulator), 30)
+    with closing(sqlite3.connect(running.directory / "shop.db", isolation_level=None)) as db:
+        assert db.execute("DELETE FROM secrets").rowcount == 3  # Lost: they have to be rotated.
     with run(lone, port) as again:
         assert again.shop == running.shop
         page.goto(f"{again.shop}/orders/{paid}")
