@@ -22,7 +22,7 @@ from domain.ledger.ledger import utc_us
 from tests.api.cli.terminal import Terminal
 from tests.shops import USUAL_JSON
 
-SLOW_S = 60
+SLOW_S = 120
 
 
 class Box(NamedTuple):
