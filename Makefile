@@ -17,7 +17,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 	@echo 'Options are passed on with ARGS, for example: make test ARGS="-k refund"'
 
-run: .venv/.stamp-run ## sets everything up, plays one purchase and a market day, then serves
+run: .venv/.stamp-run ## sets everything up, plays one purchase and a market day, then serves, with a shop
 	.venv/bin/zhangfang run $(ARGS)
 
 test: .venv/.stamp-dev ## every test, on SQLite and on a real PostgreSQL; pages in a real browser

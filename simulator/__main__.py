@@ -45,6 +45,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--latency-ms", type=int, default=0, help="how long every answer takes at least")
     add("--delay-ms", type=int, default=1_500, help="the most that the fault `delay` adds")
     add("--certificates", action="store_true", help="WeChat Pay still hands out certificates")
+    add("--sandbox", action="store_true", help="amounts and pages ask for outcomes")
     add("--until-stdin-ends", action="store_true", help="stop when whoever started it is gone")
     add("--json", action="store_true", help="say where it listens as one line of JSON")
     return parser
@@ -81,7 +82,7 @@ def _world(given: argparse.Namespace, book: Book, base_url: str) -> World:
     world = World(book, clock, keys, outside, Draws(seed, faults))
     world.payer = given.payer or was.get("payer", "prompt")
     world.latency_ms, world.delay_ms = max(0, given.latency_ms), max(1, given.delay_ms)
-    world.certificates = given.certificates
+    world.certificates, world.sandbox = given.certificates, given.sandbox
     book.now(world.remember)
     return world
 

@@ -14,6 +14,7 @@ from simulator import reading
 from simulator.acts import Acts
 from simulator.agenda import Task
 from simulator.networks import Networks
+from simulator.pages import Pages
 from simulator.problems import Problem, invalid
 from simulator.signings import Signings, telephone
 from simulator.wire import answered
@@ -44,6 +45,7 @@ def application(
         ("POST", "/simulate/conduct", acts.conduct),
         ("POST", "/simulate/maintenance", acts.maintenance),
         ("POST", "/simulate/{act}", acts.act),
+        *(_sandbox(Pages(world, signed, wechat)) if world.sandbox else []),
         *more,
         ("POST", "/bank/signings", signings.place),
         ("POST", "/bank/signings/{number}/confirm", signings.confirm),
@@ -58,6 +60,16 @@ def application(
         routes=[Route(path, endpoint, methods=[method]) for method, path, endpoint in table],
         exception_handlers={HTTPException: _no_such_door},
     )
+
+
+def _sandbox(pages: Pages) -> list[tuple[str, str, Endpoint]]:
+    return [
+        ("GET", "/pay/{id}", pages.order),
+        ("POST", "/pay/{id}", pages.chosen),
+        ("GET", "/sandbox", pages.listed),
+        ("GET", "/sandbox/outcomes", pages.outcomes),
+        ("GET", "/sandbox/plain.css", pages.style),
+    ]
 
 
 def _json(value: Any) -> Response:

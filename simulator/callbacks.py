@@ -69,7 +69,7 @@ def announce(
     elif world.fault(db, "callback_late", order, count):
         dues = [now + draws.between(10 * SECOND, 20 * MINUTE, "calls_after", order.key, count)]
     if dues != [None] and world.fault(db, "callback_duplicate", order, count):
-        dues.append(now + draws.between(0, MINUTE, "calls_again", order.key, count))
+        dues.append(now + world.wait(order, 0, MINUTE, "calls_again", count))
     db.executemany(
         "INSERT INTO callbacks (order_id, event, type, body, due_us, leased, attempts) "
         "VALUES (?, ?, ?, ?, ?, 0, 0)",

@@ -8,7 +8,7 @@ state still allows it. Every function here runs inside one function of the book.
 import sqlite3
 from typing import Any
 
-from simulator import accounts, orders
+from simulator import accounts, orders, sandbox
 from simulator.accounts import NoFunds
 from simulator.callbacks import announce
 from simulator.clock import DAY, HOUR, MINUTE, SECOND
@@ -34,14 +34,25 @@ def placed(world: World, db: sqlite3.Connection, order: Order) -> None:
         _soon(world, db, order, "end", 2 * SECOND, 30 * MINUTE, code=code)
 
 
+def as_asked(world: World, db: sqlite3.Connection, order: Order, wanted: sandbox.Outcome) -> None:
+    """What the sandbox was asked for happens by itself, when its time has come."""
+    if order.state == "WAITING" and order.expires_us is not None:
+        world.later(db, order, "expire", max(0, order.expires_us - world.clock.now_us()))
+    if wanted.after is not None:
+        world.later(db, order, "pay", wanted.after, code=wanted.code)
+
+
 def _payment(world: World, db: sqlite3.Connection, order: Order) -> None:
-    draws = world.draws
+    draws, wanted = world.draws, sandbox.marked(order)
     if world.fault(db, "decline_channel", order):
         code = CHANNELS_REASONS[draws.number("which", order.key) % len(CHANNELS_REASONS)]
-        decline(world, db, order, code)
+        decline(world, db, order, wanted.code if wanted else code)
         return
     refused = world.fault(db, "decline_payer", order)
     code = PAYERS_REASONS[draws.number("which", order.key) % len(PAYERS_REASONS)] if refused else ""
+    if wanted is not None:
+        as_asked(world, db, order, wanted)
+        return
     if order.network not in WAITING_NETWORKS:
         _soon(world, db, order, "pay", SECOND, 5 * MINUTE, code=code)
         return
@@ -61,7 +72,10 @@ def _soon(
     world: World, db: sqlite3.Connection, order: Order, kind: str, least: int, most: int, code: str
 ) -> None:
     """A channel's own work: at once, or in mixed traffic half of the time later."""
-    if world.payer == "mixed" and world.draws.chance(500, "takes_time", order.key):
+    wanted = sandbox.marked(order)
+    if wanted is not None and wanted.after is not None:
+        world.later(db, order, kind, wanted.after, code=code)
+    elif world.payer == "mixed" and world.draws.chance(500, "takes_time", order.key):
         after = world.draws.between(least, most, "ends_after", order.key)
         world.later(db, order, kind, after, code=code)
     else:
@@ -114,15 +128,14 @@ def succeed(world: World, db: sqlite3.Connection, order: Order, amount: int) -> 
     )
     orders.save(db, order)
     announce(world, db, order)
-    draws, key = world.draws, order.key
     if order.kind == "payment":
         if world.fault(db, "second_charge", order):
-            after = draws.between(SECOND, 10 * MINUTE, "second_after", key)
+            after = world.wait(order, SECOND, 10 * MINUTE, "second_after")
             world.later(db, order, "charge_again", after)
         elif world.fault(db, "decline_after_success", order):
-            world.later(db, order, "take_back", draws.between(MINUTE, DAY, "back_after", key))
+            world.later(db, order, "take_back", world.wait(order, MINUTE, DAY, "back_after"))
     elif order.kind == "payout" and world.fault(db, "payout_returned", order):
-        world.later(db, order, "return", draws.between(DAY, 4 * DAY, "returns_after", key))
+        world.later(db, order, "return", world.wait(order, DAY, 4 * DAY, "returns_after"))
 
 
 def decline(world: World, db: sqlite3.Connection, order: Order, code: str) -> None:
@@ -137,7 +150,7 @@ def close(world: World, db: sqlite3.Connection, order: Order) -> None:
     order.state, order.ended_us = "CLOSED", world.clock.now_us()
     orders.save(db, order)
     if world.fault(db, "late_success", order):
-        after = world.draws.between(SECOND, 10 * MINUTE, "late_after", order.key)
+        after = world.wait(order, SECOND, 10 * MINUTE, "late_after")
         world.later(db, order, "pay_late", after)
 
 
@@ -159,7 +172,7 @@ def end(world: World, db: sqlite3.Connection, order: Order, detail: dict[str, An
         return
     decline(world, db, order, detail["code"])
     if world.fault(db, "late_end", order):
-        after = world.draws.between(MINUTE, DAY, "late_after", order.key)
+        after = world.wait(order, MINUTE, DAY, "late_after")
         world.later(db, order, "end_late", after)
 
 

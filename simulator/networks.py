@@ -18,8 +18,9 @@ from simulator import accounts, conduct, orders
 from simulator.clock import MINUTE, SECOND, iso, parse_compact, parse_iso
 from simulator.orders import Order
 from simulator.problems import Problem, invalid, reading
+from simulator.sandbox import is_silent
 from simulator.shapes import order_told
-from simulator.wire import Answer, answered, body_of, carry_out, path_of, send
+from simulator.wire import Answer, answered, body_of, carry_out, path_of, send, spoken
 from simulator.world import World
 
 Kind = Literal["payment", "refund", "payout"]
@@ -168,13 +169,14 @@ class Networks:
         return found
 
     def _told(self, db: sqlite3.Connection, order: Order) -> Answer:
-        return Answer(200, order_told(db, order, self._world.keys.base_url))
+        told = Answer(200, order_told(db, order, self._world.keys.base_url))
+        return spoken(self._world, order, told)
 
     def _close(self, db: sqlite3.Connection, named: Named) -> Answer:
         order = self._found(db, named)
         if order.state in ("SUCCEEDED", "RETURNED"):
             raise Problem(409, "ORDER_PAID", "it is paid: query it")
-        if order.state in conduct.OPEN:
+        if order.state in conduct.OPEN and not is_silent(order, self._world.clock.now_us()):
             conduct.close(self._world, db, order)
         return self._told(db, order)
 
@@ -187,6 +189,7 @@ class Networks:
                 raise Problem(409, "NUMBER_REUSED", "the number stands for another order")
             return self._told(db, found)
         order = self._checked(db, named, wish, fingerprint)
+        self._world.ask_for(order)
         orders.insert(db, order)
         conduct.placed(self._world, db, order)
         return self._told(db, orders.load(db, order.id))

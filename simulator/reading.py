@@ -142,6 +142,7 @@ def health(world: World) -> dict[str, Any]:
         "faults": world.draws.permilles,
         "payer": world.payer,
         "latency_ms": world.latency_ms,
+        "sandbox": world.sandbox,
         "maintenance": sorted(world.maintenance),
         "networks": sorted([*world.signers, "wechat"]),
     }

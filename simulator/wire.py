@@ -16,7 +16,9 @@ from starlette.responses import Response
 
 from simulator.deadline import within
 from simulator.faults import OUTAGE_WINDOW, WIRE, next_attempt, record
+from simulator.orders import Order
 from simulator.problems import Problem
+from simulator.sandbox import is_silent
 from simulator.world import World
 
 BODY_BYTES, BODY_SECONDS = 64 * 1024, 10
@@ -128,6 +130,11 @@ def _carried(db: sqlite3.Connection, carry: Carry) -> Answer:
         answer = answered(problem)
     db.execute("RELEASE carried")
     return answer
+
+
+def spoken(world: World, order: Order, answer: Answer) -> Answer:
+    """The answer about an order; 5xx as long as the sandbox keeps its outcome unknown."""
+    return Answer(500, ERROR) if is_silent(order, world.clock.now_us()) else answer
 
 
 async def send(

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from simulator import accounts
+from simulator import accounts, sandbox
 from simulator.accounts import Movement
 from simulator.book import Book
 from simulator.clock import Clock
@@ -33,6 +33,7 @@ class World:
         self.payer: Payer = "prompt"
         self.latency_ms, self.delay_ms = 0, 1_500
         self.certificates = False
+        self.sandbox = False  # Whether amounts and pages ask for outcomes.
         self.callbacks_by: Literal["public_key", "certificate", "both"] = "public_key"
         self.wake, self.ring = asyncio.Event(), asyncio.Event()
         self.nonces = Nonces()
@@ -62,11 +63,29 @@ class World:
         )
 
     def fault(self, db: sqlite3.Connection, fault: str, order: Order, attempt: int = 0) -> bool:
-        """Whether a fault strikes an order; if so it is on record."""
-        if not self.draws.hits(fault, order.key, attempt):
+        """Whether a fault strikes an order; if so it is on record. Of one whose outcome somebody
+        asked for, nothing is drawn."""
+        wanted = sandbox.marked(order)
+        strikes = (
+            self.draws.hits(fault, order.key, attempt) if wanted is None else fault in wanted.faults
+        )
+        if not strikes:
             return False
         record(db, fault, order.key, attempt, self.clock.now_us())
         return True
+
+    def wait(self, order: Order, least: int, most: int, kind: str, attempt: int = 0) -> int:
+        """How long until something happens to an order (µs): drawn, but soon where it was asked
+        for."""
+        if sandbox.marked(order) is not None:
+            return sandbox.NEXT
+        return self.draws.between(least, most, kind, order.key, attempt)
+
+    def ask_for(self, order: Order) -> None:
+        """Notes what a new order's amount asks for; its caller puts it into the book."""
+        wanted = sandbox.by_amount(order.kind, order.amount) if self.sandbox else None
+        if wanted is not None:
+            sandbox.mark(order, wanted, self.clock.now_us())
 
     def later(
         self, db: sqlite3.Connection, order: Order, kind: str, after_us: int, **detail: Any

@@ -226,8 +226,24 @@ def simulator_stands_alone(module: Module) -> Iterator[str]:
             )
 
 
+# What a shop needs to be a program at all; the rest it asks for over HTTP, as a merchant does.
+SHOP_MAY = ("simulator.shop", "simulator.server")
+
+
+def shop_is_a_merchant(module: Module) -> Iterator[str]:
+    """The shop in the box knows nothing of the outside's book either, and nobody knows the shop."""
+    inside = module.within("simulator.shop")
+    for line, name in imports(module):
+        theirs = within(name, "simulator") and not any(within(name, one) for one in SHOP_MAY)
+        if inside and theirs:
+            yield f"{module.path}:{line}: the shop may not import {name}: it asks over HTTP"
+        elif within(name, "simulator.shop") and not inside:
+            yield f"{module.path}:{line}: {name} is a program of its own: start it"
+
+
 RULES: tuple[Rule, ...] = (
     simulator_stands_alone,
+    shop_is_a_merchant,
     ladder,
     migrations_know_tables_only,
     library_stays_in_the_eventstore,
@@ -258,6 +274,12 @@ BAD: list[tuple[Rule, str, str]] = [
     (simulator_stands_alone, "api.cli.app", "from simulator.__main__ import main"),
     (simulator_stands_alone, "benchmarks.load", "import simulator"),
     (simulator_stands_alone, "domain.channel.adapters.jd", "from simulator import signing"),
+    (simulator_stands_alone, "simulator.shop.pages", "from domain.money import decimal_text"),
+    (simulator_stands_alone, "simulator.shop.pages", "from api.http.links import Links"),
+    (simulator_stands_alone, "api.cli.shopping", "from simulator.shop.__main__ import main"),
+    (shop_is_a_merchant, "simulator.shop.pages", "from simulator.book import Book"),
+    (shop_is_a_merchant, "simulator.shop.pages", "from simulator import world"),
+    (shop_is_a_merchant, "simulator.app", "from simulator.shop.pages import Shop"),
     (ladder, "domain.eventstore.recorder", "from domain.events import EVENTS"),
     (ladder, "domain.eventstore.sqlite", "from domain.ledger import codec"),
     (ladder, "domain.eventstore.sqlite", "from domain.accounting.chart import CHART"),
@@ -309,6 +331,7 @@ BAD: list[tuple[Rule, str, str]] = [
 ]
 GOOD = [
     ("simulator.networks", "from simulator.orders import Order\nimport sqlite3, time, httpx2"),
+    ("simulator.shop.pages", "from simulator.server import Server\nimport httpx2"),
     ("domain.ledger.unit", "from domain.policies import POLICIES\nfrom domain.eventstore import x"),
     ("domain.payment.payment", "from domain.channel.port import Result\nfrom . import instruction"),
     ("domain.events", "from domain.policies import POLICIES\nfrom domain.reconciliation import x"),

@@ -77,7 +77,7 @@ def options(
 
 
 app.command("init")(setup.init)
-app.command("demo")(demo.demo)
+app.add_typer(demo.app, name="demo")
 app.command("run")(serving.run)
 app.command("serve")(serving.serve)
 app.command("import")(importing.import_feed)

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
+import typer
 from rich.table import Table
 
+from api.cli import shopping
 from api.cli.opening import open_desk
 from api.cli.output import DatabaseOption, JsonOption, Say, answering
 from api.cli.outside import (
@@ -40,7 +42,17 @@ FIGURES_WIDTH = 36  # What an entry takes besides accounts and titles.
 AGAIN = "Stopped. The same command goes on where this one stopped."
 
 
+app = typer.Typer(invoke_without_command=True)
+app.command(
+    "shop",
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)(shopping.shop)
+
+
+@app.callback()
 def demo(
+    context: typer.Context,
     simulator: SimulatorOption = None,
     no_simulator: NoSimulatorOption = False,
     database: DatabaseOption = None,
@@ -51,6 +63,8 @@ def demo(
     Its payments, refunds and payouts go over HTTP, to a simulator that is started for it: banks,
     networks and WeChat Pay, in a process of their own.
     """
+    if context.invoked_subcommand:
+        return
     with answering(database, as_json, interrupted=AGAIN) as say:
         over_http = wanted(simulator, no_simulator, load_settings().channels)
         bring_up_to_date(say.database_url)

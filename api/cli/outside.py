@@ -39,13 +39,13 @@ WHOSE = {f"account:{account}": member for member, account in PAYEES.items()}
 _ODD = re.compile(r"[^0-9A-Za-z_.-]+")
 
 
-def beside(database_url: str) -> Path:
+def beside(database_url: str, what: str = "outside") -> Path:
     """The directory of a ledger's simulator: `zhangfang.db-outside` beside a SQLite file; for
-    PostgreSQL, in the working directory, one of the schema's name."""
+    PostgreSQL, in the working directory, one of the schema's name. Also of its `shop`."""
     place = parse_database_url(database_url)
     if place.path:
-        return Path(f"{place.path}-outside")
-    return Path(_ODD.sub("_", f"{place.name}.{place.schema}-outside"))
+        return Path(f"{place.path}-{what}")
+    return Path(_ODD.sub("_", f"{place.name}.{place.schema}-{what}"))
 
 
 def wanted(directory: Path | None, without: bool, channels: str) -> bool:

@@ -26,12 +26,14 @@ from api.cli.outside import (
     standing,
     wanted,
 )
+from api.cli.shopping import NoShopOption, is_for_this_machine, shopping
 from api.cli.vault import add_key
 from api.context import AppContext
 from api.http import keys
 from api.http.counting import CountedTogether
 from api.http.shared import Figures, Place
 from api.operations.outside import Outside
+from api.operations.shop import DemoShop
 from api.operations.story import MERCHANT
 from api.operations.upgrade import bring_up_to_date
 from api.operations.worker import FEW_DAYS
@@ -162,13 +164,15 @@ def run(
     port: PortOption = None,
     simulator: SimulatorOption = None,
     no_simulator: NoSimulatorOption = False,
+    no_shop: NoShopOption = False,
     database: DatabaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Everything at once: create the database, play the story, print keys and URLs, serve.
 
     A simulator of banks, networks and WeChat Pay runs along: payments go to it over HTTP, and wait
-    there until the payer acts (docs/simulator.md). It ends with the server.
+    there until the payer acts (docs/simulator.md). So does a shop that buys through the cashier
+    (docs/merchants.md). They end with the server.
     """
     with answering(database, as_json, interrupted=RUN_STOPPED) as say, ExitStack() as ends:
         settings = settings_for(say, host, port)
@@ -188,16 +192,29 @@ def run(
             now_there(running)
             channels = str(running.channels(f"{_called_at(listener)}/callbacks"))
         made = _make_keys(say)
-        developing = _developing(say, settings)
+        update = {"channels": channels, **_developing(say, settings)}
+        settings, shop = settings.model_copy(update=update), None
+        if not no_shop and _sells(listener, settings, far):
+            settings = settings.model_copy(update={"webhooks": "local"})  # The shop is near.
+            there, at = running.url if running is not None else "", _called_at(listener)
+            beside_it = shopping(say, at, KEY_NOTE, there, fresh=far == "empty")
+            shop = ends.enter_context(beside_it)
         context = open_serving(
             say.database_url,
             days_behind=days_behind,
             background=settings.background,
-            settings=settings.model_copy(update={"channels": channels, **developing}),
+            settings=settings,
         )
         with closing(context):
-            say_urls(say, listener, made, simulator=running)
+            say_urls(say, listener, made, simulator=running, shop=shop)
             serve_on(context, listener, settings)
+
+
+def _sells(listener: socket.socket, settings: Settings, far: str) -> bool:
+    """Whether there can be a shop: with the story's merchants, a vault (the cashier's links are
+    made by its key), and a server for this machine alone."""
+    here = is_for_this_machine(listener.getsockname()[0])
+    return here and far != "foreign" and bool(vault_keys(settings))
 
 
 def _developing(say: Say, settings: Settings) -> dict[str, str]:
@@ -285,20 +302,24 @@ def say_urls(
     made: Mapping[str, str] | None = None,
     processes: Sequence[dict[str, Any]] = (),
     simulator: Outside | None = None,
+    shop: DemoShop | None = None,
 ) -> None:
-    """Where it is served, keys by role, and the processes if there are several, or the simulator;
-    with --json as the one answer of the command."""
+    """Where it is served, keys by role, and the processes if there are several, or what runs
+    along; with --json as the one answer of the command."""
     base = base_url(listener)
     urls = {"graphql": f"{base}/graphql", "openapi": f"{base}/docs", "health": f"{base}/health"}
     if say.as_json:
         several = {"workers": len(processes), "processes": processes} if processes else {}
         along = {"simulator": described(simulator)} if simulator else {}
-        say.json({"urls": urls, **({"keys": made} if made else {}), **several, **along})
+        first = {"shop": {"url": shop.url, "directory": str(shop.directory)}} if shop else {}
+        say.json({**first, "urls": urls, **({"keys": made} if made else {}), **several, **along})
+    if shop:
+        say.line(f"Shop       {shop.url}  (buy something; in {shop.directory}/)")
     say.line(f"GraphiQL   {urls['graphql']}")
     say.line(f"OpenAPI    {urls['openapi']}")
     say.line(f"Health     {urls['health']}")
     if simulator:
-        say.line(f"Simulator  {simulator.url}  (in {simulator.directory}/)")
+        say.line(f"Simulator  {simulator.url}  (see /sandbox; in {simulator.directory}/)")
     for one in processes:
         say.line(f"Process {one['process']}  pid {one['pid']}: {', '.join(one['does'])}")
     for role, key in (made or {}).items():

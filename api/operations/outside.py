@@ -1,8 +1,6 @@
 """The simulated outside as a child of this process, for the demo and for `zhangfang run`.
 
     this process ── starts ─▶ python -m simulator --directory DIR     its book and keys stay in DIR
-         │                          │
-         ├── holds a pipe open ────▶│   ends, however this process did (kill -9 too): it stops
          └── HTTP, signed ─────────▶│   as any outside; nothing of it is imported
 
 What we are to know of it, as of any channel, is a settings file (`channels.json` in DIR). Here is
@@ -10,13 +8,6 @@ also what people outside do by hand: a payer who pays, a bank that closes an acc
 """
 
 import fcntl
-import logging
-import os
-import select
-import subprocess
-import sys
-import tempfile
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -26,14 +17,12 @@ from urllib.parse import quote
 
 import msgspec
 
+from api.operations.child import Child, NotStarted, write_secret
 from domain.kernel import MICROSECONDS
 from domain.ledger.ledger import utc_us
 from domain.refusals import Code, Refused
 
-log = logging.getLogger("zhangfang.outside")
-
-ROOT = Path(__file__).parents[2]  # Where the package `simulator` lies, beside ours.
-START_S, END_S, ANSWER_S = 30, 15, 20
+ANSWER_S = 20
 # Bank accounts of the story's merchants: member -> account.
 PAYEES = {
     "SANZHI": "6222000000000001",
@@ -56,16 +45,15 @@ class Outside:
         goes; `patience_s`: how long to wait for another one to leave the directory. Raises
         Refused(REQUEST_INVALID, "simulator") when it cannot be started."""
         self.directory = directory
-        self._options = ["--payer", "manual", "--faults", "none"]
+        self._options = ["--directory", str(directory), "--payer", "manual", "--faults", "none"]
+        self._options.append("--sandbox")
         if epoch_us is not None:
             self._options += ["--epoch", str(epoch_us), "--start-unix-us", str(utc_us())]
-        self._stopping = False
-        said = self._started(patience_s)
-        self.url: str = said["base_url"]
-        self.keys = Path(said["keys"])
+        self._child = self._started(patience_s)
+        self.url: str = self._child.said["base_url"]
+        self.keys = Path(self._child.said["keys"])
         # Calls on loopback: no proxy of the environment has to do with them.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        threading.Thread(target=self._watch, name="outside", daemon=True).start()
 
     def __enter__(self) -> "Outside":
         return self
@@ -75,77 +63,25 @@ class Outside:
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        return self._child.pid
 
     def stop(self) -> None:
         """End it, and wait until it has ended."""
-        self._stopping = True
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.terminate()
-        try:
-            self._process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._child.stop()
 
-    # Starting.
-
-    def _started(self, patience_s: float) -> dict[str, Any]:
+    def _started(self, patience_s: float) -> Child:
         until_s = time.monotonic() + patience_s
         while True:
             try:
-                code, said = self._try()
-            except OSError as error:
-                code, said = 2, error.strerror or str(error)
-            if code is None:
-                answer: dict[str, Any] = msgspec.json.decode(said)
-                return answer
-            if code != IN_USE or time.monotonic() > until_s:
+                return Child("simulator", self._options)
+            except NotStarted as no:
+                last = no
+            if last.code != IN_USE or time.monotonic() > until_s:
                 break
             time.sleep(0.1)
-        hint = " (does another `zhangfang run` serve this ledger?)" if code == IN_USE else ""
-        detail = f"it did not start: {said.strip().removeprefix('simulator: ')[-300:]}{hint}{HINT}"
-        raise Refused(Code.REQUEST_INVALID, "simulator", detail)
-
-    def _try(self) -> tuple[int | None, str]:
-        """No code and its line, or its exit code and what it complained of."""
-        # -P: what lies in the working directory under its name is not it.
-        program = [sys.executable, "-P", "-m", "simulator", "--directory", str(self.directory)]
-        inherited = os.environ.get("PYTHONPATH")
-        paths = os.pathsep.join([str(ROOT), *([inherited] if inherited else [])])
-        with tempfile.TemporaryFile() as complaints:
-            self._process = subprocess.Popen(
-                [*program, "--until-stdin-ends", "--json", *self._options],
-                env={**os.environ, "PYTHONPATH": paths},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=complaints,
-                start_new_session=True,  # Ctrl-C is for us, who then end it in order.
-            )
-            try:
-                line = self._first_line()
-            except BaseException:
-                self._process.kill()
-                self._process.communicate()
-                raise
-            if line:
-                return None, line
-            code = self._process.wait()
-            complaints.seek(0)
-            return code or 2, complaints.read()[-2_000:].decode(errors="replace")
-
-    def _first_line(self) -> str:
-        out = self._process.stdout
-        assert out is not None
-        if not select.select([out], [], [], START_S)[0]:
-            raise OSError(None, f"it said nothing for {START_S} seconds")
-        return out.readline().decode()
-
-    def _watch(self) -> None:
-        code = self._process.wait()
-        if not self._stopping:
-            log.error("the simulator has ended (%d); channels do not answer any more", code)
+        hint = " (does another `zhangfang run` serve this ledger?)" if last.code == IN_USE else ""
+        told = last.said.strip().removeprefix("simulator: ")[-300:]
+        raise Refused(Code.REQUEST_INVALID, "simulator", f"it did not start: {told}{hint}{HINT}")
 
     # What we are told of it.
 
@@ -155,12 +91,7 @@ class Outside:
         path = self.directory / "channels.json"
         keys: dict[str, Any] = msgspec.json.decode(self.keys.read_bytes())
         here = {"notify_url": notify_url, "allow_http": True, "payees": PAYEES | _payees(path)}
-        content = msgspec.json.format(msgspec.json.encode({**keys, **here}), indent=2)
-        partial = path.with_suffix(".partial")
-        partial.unlink(missing_ok=True)
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-        partial.replace(path)
+        write_secret(path, {**keys, **here})
         return path
 
     # What people do there, and its book.
@@ -227,7 +158,12 @@ def set_aside(directory: Path) -> Path | None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return None
-        number = 1
-        while (aside := directory.with_name(f"{directory.name}.{number}")).exists():
-            number += 1
-        return directory.rename(aside)
+        return renamed(directory)
+
+
+def renamed(directory: Path) -> Path:
+    """Put aside under the next free number."""
+    number = 1
+    while (aside := directory.with_name(f"{directory.name}.{number}")).exists():
+        number += 1
+    return directory.rename(aside)

@@ -8,11 +8,12 @@ from typing import Any
 from simulator import orders
 from simulator.orders import Order
 from simulator.problems import Problem
+from simulator.sandbox import is_silent, mark, marked
 from simulator.wechat import conduct, shapes
 from simulator.wechat.door import Asked, Door, Endpoint, Ready, missing
 from simulator.wechat.payments import code_url, fingerprint, new_order, refuse_repeated
 from simulator.wechat.wishes import Combined, CombinedClose, SubClose, SubOrder
-from simulator.wire import Answer
+from simulator.wire import Answer, spoken
 
 ROOT = "/v3/combine-transactions"
 MOST = 10  # Sub-orders of a direct merchant, and at least two; a partner's: 1 to 50.
@@ -74,6 +75,7 @@ class CombinedPayments:
             detail={"appid": wish.combine_appid},
             **shared,
         )
+        door.world.ask_for(whole)
         orders.insert(db, whole)
         for part in wish.sub_orders:
             if orders.find(db, "wechat", "payment", owner(part), part.out_trade_no) is not None:
@@ -104,6 +106,8 @@ class CombinedPayments:
         )
         made.party_id = whole.party_id  # One payer pays them all.
         made.detail = json.dumps({**made.details(), "openid": whole.party_id})
+        if (wanted := marked(whole)) is not None:  # What is asked for is asked of all its parts.
+            mark(made, wanted, whole.created_us)
         return made
 
     def _found(self, db: sqlite3.Connection, number: str) -> Order:
@@ -116,7 +120,8 @@ class CombinedPayments:
         number = asked.path["number"]
 
         def carry(db: sqlite3.Connection) -> Answer:
-            return Answer(200, shapes.combined(db, self._found(db, number)))
+            found = self._found(db, number)
+            return spoken(self._door.world, found, Answer(200, shapes.combined(db, found)))
 
         return Ready(f"wechat/whole/{number}/query", carry, writes=False)
 
@@ -132,6 +137,8 @@ class CombinedPayments:
                 raise Problem(400, "PARAM_ERROR", "sub_orders: name all, as they were placed")
             if whole.state in conduct.RECEIVED:
                 raise Problem(400, "ORDERPAID", "the order is paid: query it")
+            if is_silent(whole, self._door.world.clock.now_us()):
+                return spoken(self._door.world, whole, Answer(204))
             if whole.state == "NOTPAY":
                 conduct.close(self._door.world, db, whole)
             return Answer(204)

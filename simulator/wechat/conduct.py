@@ -10,7 +10,7 @@ import json
 import sqlite3
 from typing import Any
 
-from simulator import accounts, orders
+from simulator import accounts, orders, sandbox
 from simulator.accounts import Movement, NoFunds
 from simulator.callbacks import announce
 from simulator.clock import DAY, HOUR, MINUTE, SECOND
@@ -25,7 +25,10 @@ RECEIVED = {"SUCCESS", "REFUND"}
 def placed(world: World, db: sqlite3.Connection, order: Order) -> None:
     """Draws what the payer does with a new order, single or combined."""
     draws, key = world.draws, order.key
-    failed = world.fault(db, "decline_payer", order)
+    failed, wanted = world.fault(db, "decline_payer", order), sandbox.marked(order)
+    if wanted is not None:
+        as_asked(world, db, order, wanted)
+        return
     if world.payer == "manual" or (world.payer == "mixed" and draws.chance(80, "never_pays", key)):
         return
     if failed:  # A failed try leaves NOTPAY; half of the payers try again.
@@ -36,6 +39,12 @@ def placed(world: World, db: sqlite3.Connection, order: Order) -> None:
     least, most = (20 * MINUTE, 3 * HOUR) if slow else (3 * SECOND, 10 * MINUTE)
     after = draws.between(least, most, "pays_after", key) if world.payer == "mixed" else 0
     world.later(db, order, "pay", after)
+
+
+def as_asked(world: World, db: sqlite3.Connection, order: Order, wanted: sandbox.Outcome) -> None:
+    """What the sandbox was asked for happens by itself, when its time has come."""
+    if wanted.after is not None:
+        world.later(db, order, "fail" if wanted.code else "pay", wanted.after)
 
 
 def pay(world: World, db: sqlite3.Connection, order: Order, detail: dict[str, Any]) -> None:
@@ -62,7 +71,7 @@ def _paid(world: World, db: sqlite3.Connection, order: Order, amount: int | None
         return
     announce(world, db, order, "TRANSACTION.SUCCESS", shapes.transaction(db, order))
     if world.fault(db, "second_charge", order):
-        after = world.draws.between(SECOND, 10 * MINUTE, "second_after", order.key)
+        after = world.wait(order, SECOND, 10 * MINUTE, "second_after")
         world.later(db, order, "charge_again", after)
 
 
@@ -94,7 +103,7 @@ def close(world: World, db: sqlite3.Connection, order: Order) -> None:
         _ended(world, db, part, "CLOSED")
     _ended(world, db, order, "CLOSED")
     if world.fault(db, "late_success", order):
-        after = world.draws.between(SECOND, 10 * MINUTE, "late_after", order.key)
+        after = world.wait(order, SECOND, 10 * MINUTE, "late_after")
         world.later(db, order, "pay_late", after)
 
 
@@ -126,8 +135,10 @@ def refund_placed(world: World, db: sqlite3.Connection, order: Order) -> None:
         state = "ABNORMAL"
     elif world.fault(db, "refund_declined", order):
         state = "CLOSED"
-    after = 0
-    if world.payer == "mixed":
+    wanted, after = sandbox.marked(order), 0
+    if wanted is not None:
+        after = wanted.after or 0
+    elif world.payer == "mixed":
         slow = world.draws.chance(100, "ends_slowly", order.key)
         least, most = (HOUR, 2 * DAY) if slow else (2 * SECOND, 5 * MINUTE)
         after = world.draws.between(least, most, "ends_after", order.key)

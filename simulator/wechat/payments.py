@@ -11,10 +11,11 @@ from msgspec import Struct
 from simulator import orders
 from simulator.orders import Order
 from simulator.problems import Problem
+from simulator.sandbox import is_silent
 from simulator.wechat import conduct, shapes
 from simulator.wechat.door import Asked, Door, Endpoint, Ready, missing
 from simulator.wechat.wishes import Close, Native, PartnerClose, PartnerNative
-from simulator.wire import Answer
+from simulator.wire import Answer, spoken
 
 SINGLE, PARTNER = "/v3/pay/transactions", "/v3/pay/partner/transactions"
 
@@ -55,7 +56,8 @@ def refuse_repeated(found: Order, wish: Struct) -> None:
 
 def code_url(door: Door, order: Order) -> Answer:
     sign = door.world.draws.digits(16, "code_url", order.key)
-    return Answer(200, {"code_url": f"weixin://wxpay/bizpayurl?pr={sign}zz"})
+    told = Answer(200, {"code_url": f"weixin://wxpay/bizpayurl?pr={sign}zz"})
+    return spoken(door.world, order, told)
 
 
 class Payments:
@@ -116,6 +118,7 @@ class Payments:
                 expires_us=expires,
                 detail=detail,
             )
+            door.world.ask_for(order)
             if door.world.fault(db, "decline_channel", order):
                 order.state, order.ended_us = "CLOSED", order.created_us
                 order.code = "RULE_LIMIT"
@@ -145,7 +148,7 @@ class Payments:
             found = orders.find(db, "wechat", "payment", merchant, number)
             if found is None:
                 raise missing()
-            return Answer(200, shapes.transaction(db, found))
+            return spoken(self._door.world, found, Answer(200, shapes.transaction(db, found)))
 
         return Ready(f"wechat/payment/{number}/query", carry, writes=False)
 
@@ -156,7 +159,8 @@ class Payments:
             found = by_transaction(db, serial)
             if found is None or found.merchant != merchant:
                 raise missing()
-            return Answer(200, shapes.transaction(db, found, serial))
+            told = Answer(200, shapes.transaction(db, found, serial))
+            return spoken(self._door.world, found, told)
 
         return Ready(f"wechat/payment/{serial}/query", carry, writes=False)
 
@@ -179,6 +183,8 @@ class Payments:
                 raise Problem(400, "INVALID_REQUEST", "a combined order is closed whole")
             if found.state in conduct.RECEIVED:
                 raise Problem(400, "ORDER_PAID", "the order is paid: query it")
+            if is_silent(found, self._door.world.clock.now_us()):
+                return spoken(self._door.world, found, Answer(204))
             if found.state == "NOTPAY":
                 conduct.close(self._door.world, db, found)
             return Answer(204)

@@ -17,7 +17,7 @@ from simulator.wechat import conduct, shapes
 from simulator.wechat.door import Asked, Door, Endpoint, Ready, missing
 from simulator.wechat.payments import by_transaction, fingerprint
 from simulator.wechat.wishes import Abnormal, Refund
-from simulator.wire import Answer
+from simulator.wire import Answer, spoken
 
 ROOT = "/v3/refund/domestic/refunds"
 MOST, APART, LATEST = 50, MINUTE, 365 * DAY
@@ -49,7 +49,7 @@ class Refunds:
                 found = self._placed(db, wish, merchant)
             elif found.fingerprint != fingerprint(wish):
                 raise Problem(400, "INVALID_REQUEST", "out_refund_no stands for another refund")
-            return Answer(200, shapes.refund(db, found))
+            return spoken(self._door.world, found, Answer(200, shapes.refund(db, found)))
 
         return Ready(f"wechat/refund/{wish.out_refund_no}/place", carry)
 
@@ -84,6 +84,7 @@ class Refunds:
         )
         detail["refund_id"] = "5030" + world.draws.digits(25, "refund_id", order.key)
         order.detail = json.dumps(detail)
+        world.ask_for(order)
         orders.insert(db, order)
         paid.state = "REFUND"
         orders.save(db, paid)
@@ -130,7 +131,7 @@ class Refunds:
             found = orders.find(db, "wechat", "refund", merchant, number)
             if found is None:
                 raise missing("RESOURCE_NOT_EXISTS")
-            return Answer(200, shapes.refund(db, found))
+            return spoken(self._door.world, found, Answer(200, shapes.refund(db, found)))
 
         return Ready(f"wechat/refund/{number}/query", carry, writes=False)
 
