@@ -56,8 +56,7 @@ def lay_out(ledger: Ledger, merchant: str, person: str) -> Mapping[str, Sequence
 
 def _commands(merchant: str, today: date) -> Iterator[Command]:
     """In an order in which they make sense."""
-    shop = (SHOP, "enterprise", "核桃铺", FeeRule(60))
-    yield RegisterMember(*shop, agreement=STANDARD)
+    yield RegisterMember(SHOP, "enterprise", "核桃铺", FeeRule(60), agreement=STANDARD)
     yield SetSettlementTerms(
         SHOP, today, "weekly:mon", reserve_bps=1_000, reserve_days=RESERVED_DAYS
     )
