@@ -109,7 +109,7 @@ async def _serve(world: World, sock: socket.socket, *, until_stdin_ends: bool) -
     wechat = WeChatPay(world, desk)
     caller = Caller(world, wechat.writer)
     world.book.now(caller.start)
-    server = Server(application(world, SIGNED, TASKS, wechat.table))
+    server = Server(application(world, desk, SIGNED, TASKS, wechat.table))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, setattr, server, "should_exit", True)

@@ -45,6 +45,17 @@ CREATE TABLE IF NOT EXISTS bills (
   day TEXT NOT NULL, version INTEGER NOT NULL, name TEXT NOT NULL, file TEXT NOT NULL,
   bytes INTEGER NOT NULL, lines INTEGER NOT NULL, sha1 TEXT NOT NULL, sha256 TEXT NOT NULL,
   published_us INTEGER NOT NULL, UNIQUE (network, kind, variant, day, version)) STRICT;
+CREATE INDEX IF NOT EXISTS orders_given_up ON orders (ended_us)
+  WHERE network = 'wechat' AND kind = 'refund' AND state = 'CLOSED';
+CREATE TABLE IF NOT EXISTS owed (
+  network TEXT NOT NULL, day TEXT NOT NULL, payments INTEGER NOT NULL, refunds INTEGER NOT NULL,
+  fees INTEGER NOT NULL, restored INTEGER NOT NULL, restored_fees INTEGER NOT NULL,
+  PRIMARY KEY (network, day)) STRICT;
+CREATE TABLE IF NOT EXISTS reserve_days (day TEXT PRIMARY KEY, closing INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS transfers (
+  id INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, amount INTEGER NOT NULL,
+  reference TEXT NOT NULL, words TEXT NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS transfers_at ON transfers (at_us);
 CREATE TABLE IF NOT EXISTS tasks (
   id INTEGER PRIMARY KEY, due_us INTEGER NOT NULL, kind TEXT NOT NULL, order_id INTEGER NOT NULL,
   detail TEXT NOT NULL) STRICT;

@@ -12,19 +12,24 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec import Struct
 
+from simulator.bills import camt053, wechat_fund
 from simulator.bills.chance import Chance, fixed
 from simulator.bills.days import day_of, parse_day, ready_us
 from simulator.bills.head import Head
 from simulator.bills.lines import BillLine, lines_of, misread
+from simulator.bills.reserve import entries, opening
+from simulator.bills.settling import Session, sessions
 from simulator.bills.wechat_trade import wanted
 from simulator.bills.written import TRADE
 from simulator.clock import HOUR, MINUTE
 from simulator.faults import Draws, record
 from simulator.world import World
 
+T = TypeVar("T")
 LATEST, AGAIN = 30 * HOUR, 48 * HOUR  # The most that a late file, and a second version, take.
 
 
@@ -119,21 +124,35 @@ class Desk:
 
         return await self._world.book.read(read)
 
+    async def sessions(self, day: date) -> list[Session]:
+        """The sessions that pay for a day. Raises NotReady."""
+        if self._world.clock.now_us() < ready_us(day):
+            raise NotReady
+        async with self._one:
+            return await self._reading(lambda db, chance: sessions(db, chance, day))
+
     async def _made(self, what: What, version: int) -> Published | None:
+        world, directory = self._world, self._directory
+        return await self._reading(
+            lambda db, chance: _written(world, db, chance, what, version, directory)
+        )
+
+    async def _reading(self, work: Callable[[sqlite3.Connection, Chance], T]) -> T:
+        """Runs a function in a thread, with a connection of its own."""
         loop, book = asyncio.get_running_loop(), self._world.book
 
-        def write(work: Callable[[sqlite3.Connection], object]) -> object:
-            return asyncio.run_coroutine_threadsafe(book.write(work), loop).result()
+        def write(function: Callable[[sqlite3.Connection], object]) -> object:
+            return asyncio.run_coroutine_threadsafe(book.write(function), loop).result()
 
         draws, now = self._world.draws, self._world.clock.now_us()
 
-        def run() -> Published | None:
+        def run() -> T:
             db = book.reader()
             try:
                 chance = Chance(db, write, draws, now)
-                made = _written(self._world, db, chance, what, version, self._directory)
+                result = work(db, chance)
                 chance.flush()
-                return made
+                return result
             finally:
                 db.close()
 
@@ -145,9 +164,13 @@ def _times(draws: Draws, what: What) -> tuple[int, int | None]:
     key, ready = what.key, ready_us(what.day)
     if draws.hits("bill_late", key):
         ready += draws.between(HOUR, LATEST, "bill_ready", key)
-    if not (draws.hits("bill_reissue", key) or _total_is_wrong(draws, what)):
+    if not (_line_is_lost(draws, what) or _total_is_wrong(draws, what)):
         return ready, None
     return ready, ready + draws.between(30 * MINUTE, AGAIN, "bill_again", key)
+
+
+def _line_is_lost(draws: Draws, what: What) -> bool:
+    return what.kind == "trade" and draws.hits("bill_reissue", what.key)
 
 
 def _total_is_wrong(draws: Draws, what: What) -> bool:
@@ -166,17 +189,17 @@ def _written(
     """Writes a file, whole or not at all; None when there is nothing to write."""
     draws, first = chance.of(what.day), version == 1
     wrong = first and _total_is_wrong(draws, what)
-    lost = first and draws.hits("bill_reissue", what.key)
+    lost = first and _line_is_lost(draws, what)
     merchant = _merchant(world, what.network)
     style = draws.number("bill_style", what.network)
     head = Head(merchant, what.day, what.variant, style, wrong)
-    source = _source(db, chance, head, what, version, lost)
+    source = Source(db, chance, head, what)
     file = "-".join(filter(None, (what.network, what.kind, what.variant, f"{what.day}-{version}")))
     directory.mkdir(mode=0o700, exist_ok=True)
     temporary = directory / f".{file}"
     sha1, sha256, size = hashlib.sha1(usedforsecurity=False), hashlib.sha256(), 0
     with temporary.open("wb") as out:
-        for piece in source.pieces:
+        for piece in source.pieces(version, lost=lost):
             out.write(piece)
             sha1.update(piece)
             sha256.update(piece)
@@ -199,27 +222,32 @@ def _written(
 
 
 class Source:
-    """A file in pieces, and how many lines the day had once they are read."""
+    """A file in pieces, and how many lines the day had, once they are read."""
 
-    def __init__(self) -> None:
+    def __init__(self, db: sqlite3.Connection, chance: Chance, head: Head, what: What) -> None:
         self.lines = 0
-        self.pieces: Iterator[bytes] = iter(())
+        self._db, self._chance, self._head, self._what = db, chance, head, what
 
+    def pieces(self, version: int, *, lost: bool) -> Iterator[bytes]:
+        db, chance, head, day = self._db, self._chance, self._head, self._what.day
+        if self._what.kind == "fund":
+            return wechat_fund.write(db, chance, head, self._count)
+        if self._what.kind == "bank":
+            before = opening(db, chance, day)
+            self.lines = 1  # A statement without an entry is one, too.
+            return camt053.write(head, before, lambda: entries(db, chance, day))
+        lines = misread(chance, day, self._counted(), version, lost)
+        return TRADE[self._what.network].write(head, lines)
 
-def _source(
-    db: sqlite3.Connection, chance: Chance, head: Head, what: What, version: int, lost: bool
-) -> Source:
-    source, bill = Source(), TRADE[what.network]
+    def _count(self) -> None:
+        self.lines += 1
 
-    def counted() -> Iterator[BillLine]:
-        found = lines_of(db, chance, what.network, what.day, newest_first=bill.newest_first)
-        for line in wanted(head, found) if what.variant else found:
-            source.lines += 1
+    def _counted(self) -> Iterator[BillLine]:
+        what, newest_first = self._what, TRADE[self._what.network].newest_first
+        found = lines_of(self._db, self._chance, what.network, what.day, newest_first=newest_first)
+        for line in wanted(self._head, found) if what.variant else found:
+            self.lines += 1
             yield line
-
-    lines = misread(chance, what.day, counted(), version, lost)
-    source.pieces = bill.write(head, lines)
-    return source
 
 
 def _merchant(world: World, network: str) -> str:
@@ -230,6 +258,8 @@ def _merchant(world: World, network: str) -> str:
 def _name(what: What, merchant: str) -> str:
     day = what.day.isoformat()
     compact = day.replace("-", "")
+    if what.kind != "trade":
+        return f"{merchant}_{what.kind}_{compact}.{'xml' if what.kind == 'bank' else 'csv'}"
     return TRADE[what.network].name.format(
         merchant=merchant, day=day, compact=compact, short=compact[2:]
     )

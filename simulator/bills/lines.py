@@ -76,7 +76,7 @@ def lines_of(
 def _within(
     db: sqlite3.Connection, network: str, start: int, end: int, newest_first: bool
 ) -> Iterator[BillLine]:
-    payments = _moved(db, network, start, end, newest_first)
+    payments = moved(db, network, start, end, newest_first=newest_first)
     if network != WECHAT:
         return payments
     return heapq.merge(payments, _accepted(db, start, end), key=lambda line: line.at_us)
@@ -94,9 +94,10 @@ _ACCEPTED = (
 )
 
 
-def _moved(
-    db: sqlite3.Connection, network: str, start: int, end: int, newest_first: bool
+def moved(
+    db: sqlite3.Connection, network: str, start: int, end: int, *, newest_first: bool = False
 ) -> Iterator[BillLine]:
+    """Lines by the time their money moved, whatever bill they stand in; at WeChat Pay, payments."""
     sql = _MOVED.format(way="DESC" if newest_first else "ASC")
     for row in db.execute(sql, (start, end, network)):
         line = _line(db, network, row)

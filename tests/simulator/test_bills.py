@@ -1,21 +1,10 @@
 """Bills against layouts written by hand: from the published columns, not from what wrote them."""
 
-import gzip
-import hashlib
 import json
-import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.simulator.outside import Member, Outside
-from tests.simulator.test_wechat import Merchant
-
-NOON = "2026-11-25T12:00:00+08:00"
-DAY = "2026-11-25"
-HOUR = 3_600
+from tests.simulator.bill_days import DAY, Day
+from tests.simulator.outside import Member
 
 ALL = (
     "交易时间,公众账号ID,商户号,特约商户号,设备号,微信订单号,商户订单号,用户标识,交易类型,交易状态,"
@@ -35,61 +24,6 @@ REFUND = (
 SUMMARY = (
     "总交易单数,应结订单总金额,退款总金额,充值券退款总金额,手续费总金额,订单总金额,申请退款总金额"
 )
-
-
-class Day:
-    """A simulator whose clock stands (nearly) at a time, and what it is asked on it."""
-
-    def __init__(self, directory: Path, *options: str, epoch: str = NOON) -> None:
-        self.outside = Outside(directory, "--epoch", epoch, *options)
-        self.merchant = Merchant(self.outside)
-
-    def pass_(self, hours: int) -> None:
-        assert self.outside.post("/simulate/clock", {"seconds": hours * HOUR})[0] == 200
-
-    def settle(self) -> None:
-        """Until everything that is due has happened; callbacks reach nobody here."""
-        ends = time.monotonic() + 20
-        while time.monotonic() < ends:
-            due = self.outside.get("/book/totals")["next_task_at"]
-            if due is None or due > self.outside.get("/health")["now"]:
-                return
-            time.sleep(0.02)
-        raise AssertionError("not at rest")
-
-    def wechat(self, day: str = DAY, kind: str = "ALL", tar_type: str | None = None) -> bytes:
-        """A trade bill, fetched as its description says."""
-        core = self.merchant.client._core
-        packed = f"&tar_type={tar_type}" if tar_type else ""
-        path = f"/v3/bill/tradebill?bill_date={day}&bill_type={kind}{packed}"
-        status, text = core.request(path)
-        assert status == 200, text
-        told = json.loads(text)
-        assert told["hash_type"] == "SHA1"
-        status, body = self.merchant.client.download_bill(told["download_url"])
-        assert status == 200
-        content: bytes = gzip.decompress(body) if tar_type else body
-        assert hashlib.sha1(content).hexdigest() == told["hash_value"]
-        return content
-
-    def refused(self, day: str = DAY, kind: str = "ALL") -> tuple[int, str]:
-        status, text = self.merchant.client.trade_bill(day, kind)
-        return status, json.loads(text)["code"]
-
-
-@pytest.fixture
-def day(tmp_path: Path) -> Iterator[Any]:
-    """Starts simulators, and stops them."""
-    started: list[Day] = []
-
-    def start(*options: str, epoch: str = NOON) -> Day:
-        made = Day(tmp_path / str(len(started)), *options, epoch=epoch)
-        started.append(made)
-        return made
-
-    yield start
-    for one in started:
-        one.outside.stop()
 
 
 def sold(day: Day) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
@@ -114,8 +48,8 @@ def local(at: str) -> str:
 
 def test_a_trade_bill_is_laid_out_as_published(day: Any) -> None:
     shop = day()
-    one, two, back = sold(shop)
-    shop.pass_(22)
+    one, _, back = sold(shop)
+    shop.advance(22)
     content = shop.wechat()
     text = content.removeprefix(b"\xef\xbb\xbf").decode()
     header, first, second, third, summary, totals, rest = text.split("\r\n")
@@ -142,7 +76,7 @@ def test_a_trade_bill_is_laid_out_as_published(day: Any) -> None:
 def test_types_have_columns_and_rows_of_their_own(day: Any) -> None:
     shop = day()
     sold(shop)
-    shop.pass_(22)
+    shop.advance(22)
     paid = shop.wechat(kind="SUCCESS").decode("utf-8-sig").split("\r\n")
     assert paid[0].replace("`", "") == SUCCESS and len(paid) == 6
     assert paid[4].startswith("`2,`153.15,`0.00,")
@@ -156,9 +90,9 @@ def test_a_bill_is_there_at_ten_and_never_on_a_day_without_trade(day: Any) -> No
     shop = day()
     sold(shop)
     assert shop.refused() == (400, "PARAM_ERROR"), "not today"
-    shop.pass_(21)
+    shop.advance(21)
     assert shop.refused() == (400, "STATEMENT_CREATING")
-    shop.pass_(1)
+    shop.advance(1)
     assert shop.refused("2026-11-24") == (400, "NO_STATEMENT_EXIST")
     assert len(shop.wechat()) > 1_000
     for wrong in ("2026-11-26", "2027-01-01", "2026-08-01", "2026-02-30", "yesterday", ""):
@@ -172,7 +106,7 @@ def test_files_differ_as_real_ones_do_by_seed_and_never_for_one_seed(day: Any) -
         shop = day("--seed", str(seed))
         shop.merchant.place("pay-536365", 2_970)
         shop.settle()
-        shop.pass_(22)
+        shop.advance(22)
         content = shop.wechat()
         mark = content.startswith(b"\xef\xbb\xbf")
         seen.add((mark, content.removeprefix(b"\xef\xbb\xbf").startswith(b"`")))
@@ -183,7 +117,7 @@ def test_files_differ_as_real_ones_do_by_seed_and_never_for_one_seed(day: Any) -
 def test_an_address_lives_for_whoever_signs_and_has_it(day: Any) -> None:
     shop = day()
     sold(shop)
-    shop.pass_(22)
+    shop.advance(22)
     told = json.loads(shop.merchant.client.trade_bill(DAY)[1])
     path = told["download_url"].removeprefix(shop.outside.base_url)
     assert shop.outside.raw("GET", path)[0] == 401, "not signed"
@@ -197,13 +131,13 @@ def test_a_killed_simulator_publishes_the_same_bytes(day: Any) -> None:
     for place in range(30):
         shop.merchant.place(f"pay-{place:06d}", 1_000 + place)
     shop.settle()
-    shop.pass_(22)
+    shop.advance(22)
     content = shop.wechat()
     shop.outside.kill()
     for file in (shop.outside.directory / "bills").iterdir():
         file.unlink()
     shop.outside.start("--faults", "none")
-    shop.pass_(22)  # Its clock was set anew by the epoch.
+    shop.advance(22)  # Its clock was set anew by the epoch.
     assert shop.wechat() == content, "a day's faults are those of when it was asked for first"
 
 
