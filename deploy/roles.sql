@@ -21,7 +21,7 @@ ALTER DEFAULT PRIVILEGES FOR ROLE zhangfang_owner IN SCHEMA cell_0
 
 -- History, and what is sealed beside it, is only added to.
 REVOKE UPDATE, DELETE ON cell_0.events, cell_0.commit_log, cell_0.receipts, cell_0.sealed_changes,
-    cell_0.blobs FROM zhangfang_app;
+    cell_0.blobs, cell_0.blob_pieces FROM zhangfang_app;
 
 -- A key is made, and revoked once; it is never deleted.
 REVOKE UPDATE, DELETE ON cell_0.api_keys FROM zhangfang_app;
@@ -33,4 +33,4 @@ REVOKE UPDATE ON cell_0.registered_documents FROM zhangfang_app;
 
 REVOKE INSERT, UPDATE, DELETE ON cell_0.alembic_version, cell_0.upgrades FROM zhangfang_app;
 
-REVOKE SELECT ON cell_0.api_keys, cell_0.blobs FROM zhangfang_reader;
+REVOKE SELECT ON cell_0.api_keys, cell_0.blobs, cell_0.blob_pieces FROM zhangfang_reader;

@@ -59,6 +59,7 @@ from domain.payment import (
     withdrawal,
 )  # fmt: skip
 from domain.payment import commands as paying
+from domain.reconciliation import commands as reconciling
 from domain.screening import commands as screening
 from domain.screening import lists, match
 from domain.settlement import batch, published, publishing, reserving, withdrawing, withdrawn
@@ -386,6 +387,8 @@ COMMANDS: dict[type[Command], Handling] = {
     screening.RecordMatches: Handling("lists.match", screening.record_matches, _screened),
     screening.ConfirmMatch: Handling("lists.confirm", screening.confirm_match, _screened),
     screening.ClearMatch: Handling("lists.clear", screening.clear_match, _screened),
+    reconciling.ImportBill: Handling("bill.import", reconciling.import_bill, _none),
+    reconciling.TellNoTrade: Handling("bill.tell_no_trade", reconciling.tell_no_trade, _none),
     publishing.PublishCalendar: Handling(
         "calendar.publish", publishing.publish_calendar, lambda _: [published.STREAM]
     ),

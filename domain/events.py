@@ -28,6 +28,7 @@ from domain.payment import (
     wallet_use,
     withdrawal,
 )
+from domain.reconciliation import bill
 from domain.screening import lists, match
 from domain.settlement import batch, carry, published
 from domain.transaction import refund, transaction
@@ -204,6 +205,8 @@ EVENTS: dict[str, type[Fact]] = {
     "screening.matched.1": match.Matched,
     "screening.confirmed.1": match.Confirmed,
     "screening.cleared.1": match.Cleared,
+    "bill.imported.1": bill.Imported,
+    "bill.no_trade_told.1": bill.NoTradeTold,
     "approval.proposed.1": approval.Proposed,
     "approval.approved.1": approval.Approved,
     "approval.refused.1": approval.TurnedDown,
@@ -253,4 +256,5 @@ AGGREGATES: dict[str, ModuleType] = {
     "deduction": deduction,
     "lists": lists,
     "screening": match,
+    "bill": bill,
 }

@@ -160,6 +160,10 @@ class Code(StrEnum):
     RESERVE_NOT_DUE = "reserve_not_due"
     DEPOSIT_EXISTS = "deposit_exists"
     DEPOSIT_NOT_FOUND = "deposit_not_found"
+    # Bills.
+    BILL_INVALID = "bill_invalid"
+    BILL_MAP_INVALID = "bill_map_invalid"
+    BILL_LIMIT = "bill_limit"
     # Approvals.
     APPROVAL_NOT_FOUND = "approval_not_found"
     APPROVAL_EXISTS = "approval_exists"
@@ -311,6 +315,9 @@ MEANING: dict[Code, str] = {
     Code.RESERVE_NOT_DUE: "The reserve is not released before its date.",
     Code.DEPOSIT_EXISTS: "A deposit with this number already exists.",
     Code.DEPOSIT_NOT_FOUND: "No deposit has this number.",
+    Code.BILL_INVALID: "The bill cannot be read or adds up to other totals; `detail` says where.",
+    Code.BILL_MAP_INVALID: "The mapping of a bill cannot be used; `detail` says where, and why.",
+    Code.BILL_LIMIT: "The bill has as many versions as the system keeps of one.",
     Code.APPROVAL_NOT_FOUND: "No approval has this id.",
     Code.APPROVAL_EXISTS: "Another approval with this id already exists.",
     Code.PERSON_UNKNOWN: "It needs two persons, and the key does not say whose it is.",

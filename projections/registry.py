@@ -7,6 +7,7 @@ from projections.models import (
     approvals,
     authority_orders,
     balances,
+    bills,
     business_days,
     cards,
     channels,
@@ -65,6 +66,7 @@ READ_MODELS: dict[str, ReadModel] = {
     "wallets": wallets.MODEL,
     "merchant_events": merchant_events.MODEL,
     "webhook_endpoints": webhook_endpoints.MODEL,
+    "bills": bills.MODEL,
 }
 
 

@@ -42,7 +42,7 @@ from domain.payment.asked import Destination
 from domain.payment.plan import Leg, Share
 from domain.settlement import batch, carry, published
 from domain.transaction import refund, transaction
-from tests import authority_examples, member_examples
+from tests import authority_examples, bill_examples, member_examples
 from tests.member_examples import BUYER, CARD, DIGEST, HOLDER, ORDER_NO, PAID_AT, PARTICULARS
 
 MERCHANT, MERCHANT_NAME = "SQUIRRELS", "三只松鼠旗舰店"
@@ -365,6 +365,7 @@ EXAMPLES: dict[str, Fact] = {
     ),
     "channel.maintenance_withdrawn.1": channel.MaintenanceWithdrawn(1, "done early"),
     **authority_examples.EXAMPLES,
+    **bill_examples.EXAMPLES,
     "channel.unknown_number_reported.1": channel.UnknownNumberReported(
         1, "pay-P9999", "payment", "succeeded", "JD20101201000009", 8_900
     ),

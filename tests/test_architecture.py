@@ -55,7 +55,7 @@ OUTSIDE_MAY = ("domain.eventstore", "domain.vault", "domain.ledger", "domain.cha
 NETWORK_LIBRARIES = frozenset({"httpcore2", "httpx2", "cryptography"})
 NETWORK_MAY = ("domain.channel.adapters",)
 VAULT_LIBRARIES = frozenset({"cryptography", "sqlalchemy"})
-PACKAGED_DATA_MAY = ("domain.settlement",)
+PACKAGED_DATA_MAY = ("domain.settlement", "domain.reconciliation")
 
 STDLIB_OUTSIDE = frozenset(
     {
@@ -317,6 +317,7 @@ GOOD = [
     ("domain.channel.adapters.bank", "import socket, time\nopen('bill.csv')"),
     ("domain.channel.adapters.jd", "import httpx2\nfrom cryptography import x509"),
     ("domain.settlement.calendar", "from importlib.resources import files\nimport csv"),
+    ("domain.reconciliation.bills.formats", "from importlib.resources import files"),
     ("domain.clearing.day", "from datetime import time, date\nday = date(2011, 1, 1)"),
     ("migrations.run", "import alembic\nfrom projections.balances import table"),
     ("api.cli", "from migrations.run import migrate\nimport time, pathlib\nprint(1)"),

@@ -326,6 +326,7 @@ def test_states_hold_no_container_that_grows(  # The caps are proved with each a
         ("calendar", "years"),
         ("instruction", "paid"),
         ("lists", "lists"),
+        ("bill", "versions"),
         ("member", "operators"),
         ("screening", "matches"),
         ("member", "agreements"),

@@ -11,6 +11,7 @@ import typer
 
 from api.cli import (
     benching,
+    bills,
     calendars,
     demo,
     desk,
@@ -96,6 +97,7 @@ app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(documents.app, name="document")
 app.add_typer(calendars.app, name="calendar")
 app.add_typer(lists.app, name="lists")
+app.add_typer(bills.app, name="bill")
 app.command("verify")(verifying.verify)
 app.add_typer(drilling.app, name="drill")
 app.command("head")(verifying.head)

@@ -93,6 +93,7 @@ ACCESS: dict[str, FieldAccess] = {
     "reserves": FieldAccess(EVERYBODY, "own", ("reserves",)),
     "deposits": FieldAccess(EVERYBODY, "own", ("deposits",)),
     "deposit": FieldAccess(INSTITUTION, "shared", ("deposits",)),
+    "bills": FieldAccess(INSTITUTION, "shared", ("bills",)),
     "clearingPositions": FieldAccess(INSTITUTION, "shared", ("clearing_positions",)),
     "trialBalance": FieldAccess(INSTITUTION, "shared", ("trial_balance",)),
     "projections": FieldAccess(INSTITUTION, "shared", ()),

@@ -46,6 +46,15 @@ class MemberKind(Enum):
 
 
 @closed_set
+class BillKind(Enum):
+    """What a bill lists: trades, movements of an account at the channel, or a bank's statement."""
+
+    trade = "trade"
+    fund = "fund"
+    bank = "bank"
+
+
+@closed_set
 class CardState(Enum):
     """Where a signing stands: ending, its bank is yet to be told; ended, it is over; replaced, by a
     newer signing of the same card."""

@@ -14,6 +14,7 @@ from api.graphql.accounts import account, accounts
 from api.graphql.agreements import agreements
 from api.graphql.approvals import approvals, permissions
 from api.graphql.authorities import authority_orders
+from api.graphql.bills import bills
 from api.graphql.cards import cards
 from api.graphql.channels import channels
 from api.graphql.describing import object_type
@@ -74,6 +75,7 @@ class Query:
     reserves = root(reserves)
     deposits = root(deposits)
     deposit = root(deposit)
+    bills = root(bills)
     desk = root(desk)
     ledger = root(ledger)
     projections = root(projections)

@@ -40,6 +40,7 @@ TABLES = {
         "seal_number",
     ),
     "blobs": Shape("sha256 bytea, bytes bytea", "sha256"),
+    "blob_pieces": Shape("sha256 bytea, number integer, bytes bytea", "sha256, number"),
     "api_keys": Shape(
         "id text, digest bytea, role text, member text?, note text, created_at_us bigint,"
         " revoked_at_us bigint?, operator text?",
@@ -47,7 +48,7 @@ TABLES = {
         ("digest",),
     ),
 }
-APPEND_ONLY = ("events", "commit_log", "receipts", "sealed_changes", "blobs")
+APPEND_ONLY = ("events", "commit_log", "receipts", "sealed_changes", "blobs", "blob_pieces")
 
 Wrong = Iterator[tuple[str, str]]  # Where, and what is off.
 Check = Callable[[Connection], Wrong]
@@ -148,6 +149,7 @@ _SAME = {
     "receipts": ("number = NEW.number",),
     "sealed_changes": ("seal_number = NEW.seal_number",),
     "blobs": ("sha256 = NEW.sha256",),
+    "blob_pieces": ("sha256 = NEW.sha256 AND number = NEW.number",),
 }
 
 

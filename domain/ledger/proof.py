@@ -39,6 +39,7 @@ SNAPSHOTS_PAGE = 100
 BEFORE_ALL = -(2**63)  # Below every position and number that a row should have.
 COMMIT_ROW = [int] * 5 + [bytes] * 2 + [int, bytes]
 MAX_FINDINGS = 100
+NAMES_BLOB = ("exchange", "blob", "mapping")  # What a fact calls the SHA-256 of what it needs.
 
 # Told how many facts are done, of how many.
 Progress = Callable[[int, int], None]
@@ -82,8 +83,9 @@ class _Books:
         self._items.take(recorded, where)
         self._positions.take(recorded, where)
         self.capacity.take(recorded)
-        if named := getattr(fact, "exchange", "") or getattr(fact, "blob", ""):
-            self.named[named] = where
+        for field in NAMES_BLOB:
+            if named := getattr(fact, field, ""):
+                self.named[named] = where
         if isinstance(fact, account.Posted):
             self._posted(recorded, fact, where)
         elif isinstance(fact, day.Opened):

@@ -33,6 +33,7 @@ from domain.payment.commands import (
     SendBackRecharge,
     TransferMoney,
 )
+from domain.reconciliation.commands import ImportBill, TellNoTrade
 from domain.settlement.commands import (
     RetryPayout,
     ReturnPayout,
@@ -42,6 +43,7 @@ from domain.settlement.commands import (
 )
 from domain.transaction.commands import ConfirmReceipt, RefundTransaction
 from migrations.run import migrate
+from tests.bill_examples import READ
 from tests.examples import (
     BUYER,
     BUYER_NAME,
@@ -140,6 +142,8 @@ def story(path: Path) -> list[Recorded]:
         story_authority.orders(told)
         reserves(told)
         endpoints(told)
+        told.do(ImportBill("WECHAT_PAY", "trade", told.day, READ))
+        told.do(TellNoTrade("JD_PAY", "fund", told.day, "NO_STATEMENT_EXIST"))
         return list(told.facts())
     finally:
         told.ledger.close()

@@ -86,6 +86,7 @@ PROBES: dict[str, Probe] = {
         there=False,
     ),
     "deposit": Probe('deposit(no: "B1") { no }', institution=True, there=False),
+    "bills": Probe("bills { edges { node { id } } }", institution=True, there=False),
     "members": Probe("members { edges { node { id } } }", institution=True),
     "clearingPositions": Probe(
         'clearingPositions(date: "2010-12-08") { channel }', institution=True

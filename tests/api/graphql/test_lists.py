@@ -13,6 +13,7 @@ from domain.accounting import account, chart, deposit
 from domain.channel.port import Purpose
 from domain.member import member
 from domain.payment import payment, plan, tried
+from domain.reconciliation.bills import line
 from domain.settlement import payouts
 from domain.transaction import transaction
 from projections.engine import checkpoints
@@ -236,6 +237,7 @@ WORDS: dict[type[Enum], tuple[str, ...]] = {
     enums.AuthorityOrderState: get_args(authority_orders.OrderState),
     enums.DeductionState: get_args(authority_orders.DeductionState),
     enums.ListMatchState: get_args(list_matches.MatchState),
+    enums.BillKind: get_args(line.BillKind),
     enums.RefundStage: get_args(transaction.Stage),
     enums.InstructionPurpose: get_args(Purpose),
     enums.InstructionState: INSTRUCTION_STATES,

@@ -1,0 +1,113 @@
+"""Commands of bills: what was read out of a file is recorded, or that there was no trade.
+
+The file is read beside the books (`api/operations/bills/`): its bytes are in the blob store before
+a command names them.
+"""
+
+import re
+from datetime import date
+from typing import cast, get_args
+
+from domain.channel import channel as registered
+from domain.channel.channels import FOUNDING, channel_named
+from domain.fields import checked_instant, checked_reason
+from domain.kernel import Command, Stream, Unit, day_end_us, shanghai_date
+from domain.reconciliation import bill
+from domain.reconciliation.bill import Read
+from domain.reconciliation.bills.line import MILLI, BillKind
+from domain.refusals import Code, Refused
+
+MOST_SUM_FEN = 10**15  # Ten thousand billion yuan: what a bill of a day may add up to.
+MOST_LINES = 10**8
+_is_sha256 = re.compile(r"[0-9a-f]{64}", re.ASCII).fullmatch
+
+
+class ImportBill(Command, frozen=True):
+    """`read.blob`, and `read.mapping` if it is not "", are in the blob store."""
+
+    channel: str
+    kind: str
+    date: date
+    read: Read
+
+
+class TellNoTrade(Command, frozen=True):
+    """The channel says that it has no bill of the day because nothing moved."""
+
+    channel: str
+    kind: str
+    date: date
+    reason: str
+
+
+def import_bill(unit: Unit, command: ImportBill) -> dict[str, object]:
+    """Raises CHANNEL_UNKNOWN, CHANNEL_NOT_REGISTERED, DATE_INVALID, REQUEST_INVALID, BILL_INVALID,
+    AMOUNT_TOO_LARGE, BILL_LIMIT."""
+    read = command.read
+    stream = _stream(unit, command)
+    _check(read)
+    unit.record(stream, bill.import_read(unit.load(stream), read))
+    version = unit.load(stream).of(read)
+    assert version is not None
+    return {
+        **_named(command, version.number),
+        "sha256": read.blob,
+        "lines": read.lines,
+        "paid_fen": read.paid_fen,
+        "refunded_fen": read.refunded_fen,
+        "fee_milli_fen": read.fee_milli_fen,
+    }
+
+
+def tell_no_trade(unit: Unit, command: TellNoTrade) -> dict[str, object]:
+    """Raises as `import_bill` does, and TEXT_INVALID."""
+    stream = _stream(unit, command)
+    reason = checked_reason(command.reason)
+    unit.record(stream, bill.tell_no_trade(unit.load(stream), reason))
+    version = unit.load(stream).newest
+    assert version is not None
+    nothing = {"lines": 0, "paid_fen": 0, "refunded_fen": 0, "fee_milli_fen": 0}
+    return {**_named(command, version.number), "sha256": "", **nothing}
+
+
+def checked_day(day: date, at_us: int) -> date:
+    """A day that a bill can be of at a time: one that has begun. Raises DATE_INVALID."""
+    checked_instant(day_end_us(day), "date")
+    if day > shanghai_date(at_us):
+        detail = f"{day} is yet to come: no channel can have its bill"
+        raise Refused(Code.DATE_INVALID, "date", detail)
+    return day
+
+
+def _stream(unit: Unit, command: ImportBill | TellNoTrade) -> "Stream[bill.State]":
+    name = channel_named(command.channel).name
+    if name not in FOUNDING and unit.version(registered.stream(name)) == 0:
+        raise Refused(Code.CHANNEL_NOT_REGISTERED, "channel", name)
+    if command.kind not in get_args(BillKind):
+        known = ", ".join(get_args(BillKind))
+        raise Refused(Code.REQUEST_INVALID, "kind", f"one of {known} is needed")
+    checked_day(command.date, unit.at_us)
+    return bill.stream(name, cast(BillKind, command.kind), command.date)
+
+
+def _check(read: Read) -> None:
+    if not _is_sha256(read.blob) or (read.mapping and not _is_sha256(read.mapping)):
+        raise Refused(Code.REQUEST_INVALID, "blob", "a SHA-256 in hex is needed")
+    counts = (read.paid, read.refunded, read.lines - read.paid - read.refunded)
+    if min(counts) < 0 or read.lines > MOST_LINES:
+        raise Refused(Code.BILL_INVALID, "lines", f"0 to {MOST_LINES} lines are needed")
+    sums = (read.paid_fen, read.refunded_fen)
+    if min(sums) < 0:
+        raise Refused(Code.AMOUNT_INVALID, "paid_fen", "a sum of amounts is not below zero")
+    balances = (abs(read.opening_fen or 0), abs(read.closing_fen or 0))
+    if max(*sums, *balances, abs(read.fee_milli_fen) // MILLI) > MOST_SUM_FEN:
+        raise Refused(Code.AMOUNT_TOO_LARGE, "paid_fen", f"above {MOST_SUM_FEN} fen in one bill")
+
+
+def _named(command: ImportBill | TellNoTrade, version: int) -> dict[str, object]:
+    return {
+        "channel": command.channel,
+        "date": command.date.isoformat(),
+        "kind": command.kind,
+        "version": version,
+    }
