@@ -16,6 +16,7 @@ import msgspec
 from simulator import agenda, conduct
 from simulator.acts import fail
 from simulator.app import application
+from simulator.bills.desk import Desk
 from simulator.book import Book, InUse
 from simulator.callbacks import Caller
 from simulator.clock import LATEST_US, Clock, parse_iso, wall_us
@@ -105,10 +106,11 @@ def _ended(server: Server) -> None:
 
 
 async def _serve(world: World, sock: socket.socket, *, until_stdin_ends: bool) -> None:
-    wechat = WeChatPay(world)
+    desk = Desk(world)
+    wechat = WeChatPay(world, desk)
     caller = Caller(world, wechat.writer)
     world.book.now(caller.start)
-    server = Server(application(world, SIGNED, TASKS, wechat.table))
+    server = Server(application(world, desk, SIGNED, TASKS, wechat.table))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, setattr, server, "should_exit", True)
