@@ -161,11 +161,6 @@ def _chosen(command: cashier.PaySession) -> list[str]:
     return [payment.stream(number), instruction.stream(payment.instruction_id(number))]
 
 
-def _leaves(command: leaving.WithdrawBySession) -> list[str]:
-    number = session.payment_no(command.session_no, command.attempt)
-    return [withdrawal.stream(number), instruction.stream(withdrawal.instruction_id(number))]
-
-
 def _register(command: membership.RegisterMember) -> list[str]:
     codes = PERSONAL_ACCOUNTS + ENTERPRISE_ACCOUNTS
     accounts = [account.stream(account_id(code, command.member_id)) for code in codes]
@@ -335,9 +330,7 @@ COMMANDS: dict[type[Command], Handling] = {
     leaving.OpenWithdrawal: Handling(
         "cashier.open_withdrawal", leaving.open_withdrawal, _member, _session
     ),
-    leaving.WithdrawBySession: Handling(
-        "cashier.withdraw", leaving.withdraw_by_session, _session, _leaves
-    ),
+    leaving.WithdrawBySession: Handling("cashier.withdraw", leaving.withdraw_by_session, _session),
     cashier.CancelSession: Handling("cashier.cancel", cashier.cancel_session, _session),
     trading.ConfirmReceipt: Handling(
         "transaction.confirm",
