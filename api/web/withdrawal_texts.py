@@ -42,18 +42,4 @@ WITHDRAWAL: dict[str, tuple[str, str]] = {
     "no_withdrawal_limit": ("超出单笔或单日提现限额", "it is outside the limits of withdrawals"),
     "no_fee_differs": ("手续费已变化，请重新确认", "the fee has changed: please confirm it again"),
     "no_amount_negative": ("金额不正确", "the amount is not right"),
-    "no_card_not_found": ("该银行卡已解绑", "the card is not bound any more"),
-    "no_code_expired": ("验证码已过期，请重新发送。", "The code has expired. Please send another."),
-    "no_factor_locked": ("尝试次数过多。", "There were too many wrong tries."),
-    "no_factor_missing": (
-        "请输入支付密码或验证码；如未收到验证码，请先发送。",
-        "Please enter what is asked for; have a code sent first.",
-    ),
-    "no_factor_wrong": (
-        "支付密码或验证码不正确。",
-        "The payment password or the code is not right.",
-    ),
-    "no_particulars_invalid": ("请输入六位数字。", "Six digits are needed."),
-    "no_proof_expired": ("验证已过期，请重新输入。", "That took too long. Please enter it again."),
-    "no_wallet_cap": ("超过钱包的支付限额", "it is above what the wallet may pay"),
 }
