@@ -69,6 +69,7 @@ def test_the_table_is_all_that_can_be_called(server: Server) -> None:
     documented = {path.split("{")[0] for path in paths} | {
         "/callbacks/",
         "/pay/",
+        "/withdraw/",
         "/v1/cashier-keys",
     }
     known = {"/", "/openapi.json", "/docs", "/docs/refusals.md", "/graphql"}
