@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.pages.conftest import Shop
-from tests.pages.owning import PASSWORD, equip
+from tests.pages.equipped import PASSWORD, equip, identify, pick
 from tests.pages.test_cashier import SLOW_MS, choose, on_sqlite, shows
 from tests.source import ROOT
 
@@ -23,6 +23,7 @@ MOST_BYTES = 60 * 1024
 SCENES = (
     "choose", "waiting-code", "waiting-link", "declined", "unknown", "paid", "over", "english",
     "recharge", "recharge-paid", "withdraw", "withdraw-confirm", "withdraw-arrived",
+    "identify", "own", "confirm-wallet", "confirm-both", "confirm-card",
 )  # fmt: skip
 when_asked = pytest.mark.skipif(not SHOTS, reason="pictures are made when they are asked for")
 
@@ -109,3 +110,31 @@ def test_shots_of_a_wallet(shop: Shop, page: Page) -> None:
     page.get_by_role("button", name="同意并提现").click()
     shows(page, "arrived")
     shoot(page, "withdraw-arrived")
+
+
+@on_sqlite
+@when_asked
+def test_shots_of_the_payers_own(shop: Shop, page: Page) -> None:
+    """The wallet alone, wallet and channel together, a bound card."""
+    equip(shop, wallet_fen=10_000)
+    _, link = shop.order()
+    page.goto(link)
+    page.locator("summary").click()
+    shoot(page, "identify")
+    identify(page)
+    expect(page.get_by_text("钱包余额 ¥100.00")).to_be_visible(timeout=SLOW_MS)
+    shoot(page, "own")
+    pick(page, "WALLET_BALANCE")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    shoot(page, "confirm-wallet")
+    _, link = shop.order(lines=2)
+    page.goto(link)
+    identify(page)
+    pick(page, "BANK_CARD:1")
+    expect(page.get_by_text("尾号 7894")).to_be_visible()
+    shoot(page, "confirm-card")
+    page.goto(link)
+    page.check("input[name=wallet]")
+    pick(page, "JD_PAY")
+    expect(page.locator("tbody tr")).to_have_count(2)
+    shoot(page, "confirm-both")

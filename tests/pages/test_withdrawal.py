@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.api.rest.test_cards import ANN
 from tests.pages.conftest import PHONE, Shop
-from tests.pages.owning import PASSWORD, WRONG, code_of, equip, until, wallet
+from tests.pages.equipped import PASSWORD, WRONG, code_of, equip, until, wallet
 from tests.pages.test_cashier import has_no_fault, on_sqlite, shows
 
 
