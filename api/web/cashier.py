@@ -42,7 +42,7 @@ from api.web.texts import Words, preferred
 from api.web.withdrawing import Shared, Withdrawing
 from domain.cashier.commands import PaySession
 from domain.fields import checked_number
-from domain.kernel import Request, iso_time
+from domain.kernel import MICROSECONDS, Request, iso_time
 from domain.ledger.answer import Refusal
 from domain.money import decimal_text, parse_yuan
 from domain.refusals import Code, Refused
@@ -181,6 +181,7 @@ class Cashier:
             "token": self._links.form(found.session_no, found.attempt, nonce),
             "qr": _qr(found),
             "until": iso_time(found.expires_us)[:16].replace("T", " "),
+            "left_s": max(0, found.expires_us - now_us) // MICROSECONDS,
             "back": self._returns.address(found, now_us) if found.kind in ENDED else "",
             "waits": found.kind in WAITS,
             "seen": mark(found),

@@ -84,11 +84,15 @@ def test_back_and_reload_send_nothing_again(shop: Shop, page: Page) -> None:
 @on_sqlite
 def test_a_session_whose_time_is_up_takes_nothing_and_leads_back(shop: Shop, page: Page) -> None:
     session_no, link = shop.order(seconds=60)
-    page.goto(link)
-    expect(page.get_by_text("请在此时间前支付")).to_be_visible()
+    still = page.context.new_page()  # It does not count: so it can send what comes too late.
+    still.route("**/static/cashier.js", lambda route: route.abort())
+    for one in (still, page):
+        one.goto(link)
+        expect(one.get_by_text("请在此时间前支付")).to_be_visible()
     page.wait_for_timeout(61_000)
-    choose(page, "JD_PAY")
-    shows(page, "over")
+    shows(page, "over")  # By itself.
+    choose(still, "JD_PAY")
+    shows(still, "over")
     has_no_fault(page)
     assert [one for one in shop.outside.book() if one["kind"] == "payment"] == []
     page.get_by_role("link", name="返回商户").click()
@@ -96,6 +100,22 @@ def test_a_session_whose_time_is_up_takes_nothing_and_leads_back(shop: Shop, pag
     page.goto(link)  # The link is good for looking, and for nothing else.
     shows(page, "over")
     assert page.get_by_role("button").count() == 0
+
+
+@on_sqlite
+def test_the_time_that_is_left_runs_down_and_its_end_is_shown(shop: Shop, page: Page) -> None:
+    page.clock.install()
+    _, link = shop.order(seconds=60)
+    page.goto(link)
+    timer = page.get_by_role("timer")
+    expect(timer).to_have_text(re.compile(r"^00:(5[0-9]|60)$"))
+    page.clock.run_for(20_000)
+    expect(timer).to_have_text(re.compile(r"^00:[34][0-9]$"))
+    has_no_fault(page)
+    with page.expect_navigation():  # The server is asked, and knows better than our clock.
+        page.clock.run_for(45_000)
+    shows(page, "choose")
+    expect(timer).to_have_text(re.compile(r"^00:[0-9]{2}$"))
 
 
 @on_sqlite
