@@ -181,7 +181,7 @@ class Cashier:
             "token": self._links.form(found.session_no, found.attempt, nonce),
             "qr": _qr(found),
             "until": iso_time(found.expires_us)[:16].replace("T", " "),
-            "left_s": max(0, found.expires_us - now_us) // MICROSECONDS,
+            "left_s": -(-max(0, found.expires_us - now_us) // MICROSECONDS),  # Never too few.
             "back": self._returns.address(found, now_us) if found.kind in ENDED else "",
             "waits": found.kind in WAITS,
             "seen": mark(found),
