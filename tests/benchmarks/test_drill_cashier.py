@@ -1,6 +1,9 @@
 """`zhangfang drill cashier`: a few payers on each database, and proof that it can fail."""
 
 import json
+import signal
+import subprocess
+import sys
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +20,7 @@ from benchmarks.drills.cashier.drill import drill
 from benchmarks.drills.cashier.judging import Books, checked_back, judged, named, unexplained
 from benchmarks.drills.cashier.payers import Case, drawn
 from benchmarks.drills.channels.comparing import Ours
+from benchmarks.drills.served import ROOT, environment
 from domain.cashier.session import Attempted
 from domain.kernel import Recorded
 from domain.payment.payment import BecameUnknown, Declined
@@ -56,6 +60,26 @@ def check(found: dict[str, Any], backend: str, sessions: int) -> None:
     assert sum(found["ends"].values()) == sessions
     assert sum(fen for _, fen in found["totals"].values()) > 0
     assert found["choices"] > sessions // 2 and found["pages"] > sessions
+
+
+def test_it_leaves_nothing_behind_when_it_is_ended_while_it_waits_for_rest(tmp_path: Path) -> None:
+    words = ("drill", "cashier", "--sessions", "2", "--kills", "0", "--factor", str(FACTOR))
+    drilling = subprocess.Popen(
+        [sys.executable, "-m", "api.cli", *words],
+        cwd=ROOT,
+        env=environment() | {"TMPDIR": str(tmp_path)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert drilling.stderr is not None
+    for line in drilling.stderr:
+        if "at rest" in line:
+            break
+    drilling.send_signal(signal.SIGTERM)
+    drilling.communicate(timeout=60)
+    assert drilling.returncode == 130
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_played_has_all_there_is_to_play() -> None:

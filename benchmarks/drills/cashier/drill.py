@@ -113,7 +113,7 @@ def _ran(plan: Plan, place: Path, log: IO[str], tell: Tell) -> Ran:
             tell(f"{plan.sessions} payers, the server is killed at {list(at)}")
             with closing(Resting(plan.url, outside, hands, busy.post, plan.seed)) as resting:
                 stage = Stage(plan, system.url, keys.platform, outside, theirs)
-                ran = asyncio.run(stage.run(cases, lambda: resting.rests(REST_S), tell))
+                ran = asyncio.run(stage.run(cases, resting, tell))
         ran.book, totals = outside.book(), outside.get("/book/totals")
         struck = outside.get("/faults?limit=1")["counts"]
     finally:
@@ -146,13 +146,16 @@ class Stage:
         self._device = devices(url, self._found)
         self._key = key
 
-    async def run(self, cases: list[Case], rests: Callable[[], bool], tell: Tell) -> Ran:
+    async def run(self, cases: list[Case], resting: Resting, tell: Tell) -> Ran:
         shop = self._device()
         payers = await asyncio.gather(
             *(self._played(shop, number, case) for number, case in enumerate(cases))
         )
         tell("at rest?")
-        at_rest = await asyncio.to_thread(rests)
+        try:
+            at_rest = await asyncio.to_thread(resting.rests, REST_S)
+        finally:
+            resting.stop()  # Also when the drill is interrupted: threads are waited for.
         await asyncio.gather(*(one.settle() for one in payers))
         ends = dict(await asyncio.gather(*(self._left(one) for one in payers)))
         backs = {one.case.session_no: one.tabs[0].seen.back for one in payers if one.tabs}

@@ -41,16 +41,21 @@ class Resting:
         self._outside, self._hands, self._post, self._seed = outside, hands, post, seed
         self._done: set[str] = set()
         self._least_us = LEAST_US
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Whoever waits for rest in another thread waits no longer."""
+        self._stopped = True
 
     def close(self) -> None:
         self._engine.dispose()
 
     def rests(self, seconds: float) -> bool:
-        """False when something was still going on after so long, by the wall."""
+        """False when something was still going on after so long, by the wall; or it was stopped."""
         until, calm = time.monotonic() + seconds, 0
         last = shanghai_date(self._hands.now_us() + (DAYS - 1) * DAY_US)
         soon_us = int(LOOK_S * self._hands.clock.factor * MICROSECONDS)
-        while time.monotonic() < until:
+        while time.monotonic() < until and not self._stopped:
             now_us, next_us = self._hands.now_us(), self._next_us()
             if (next_us is not None and next_us <= now_us + soon_us) or self._acted():
                 calm = 0
