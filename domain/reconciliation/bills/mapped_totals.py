@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from domain.reconciliation.bills.fault import Fault, FaultCode
 from domain.reconciliation.bills.line import MILLI, Line
-from domain.reconciliation.bills.mapping import Figure, Mapping, Total
+from domain.reconciliation.bills.mapping import FIGURE, Figure, Mapping, Total
 from domain.reconciliation.bills.text import (
     SHOWN,
     milli_fen,
@@ -74,8 +74,10 @@ class Figures:
 def money(mapping: Mapping, number: int, text: str, what: str, most: bool = True) -> int:
     """An amount as the mapping writes them, in milli-fen. Raises Fault."""
     if mapping.grouping and mapping.grouping in text:
-        whole = text.partition(".")[0].lstrip("+-").split(mapping.grouping)
-        if not 1 <= len(whole[0]) <= 3 or any(len(one) != 3 for one in whole[1:]):
+        units, _, decimals = text.partition(".")
+        whole = units.lstrip("+-").split(mapping.grouping)
+        wrong = not 1 <= len(whole[0]) <= 3 or any(len(one) != 3 for one in whole[1:])
+        if wrong or mapping.grouping in decimals:  # 1.234,50 is no 1.2345.
             shown = quoted(text[:SHOWN])
             raise Fault(number, FaultCode.AMOUNT_INVALID, f"{what}: {shown} is no amount")
         text = text.replace(mapping.grouping, "")
@@ -118,7 +120,7 @@ class Finder:
                 continue
             if self._begun and self._is_total(number, text):
                 continue
-            if self._mapping.end and self._mapping.end in text:
+            if self._mapping.end and self._mapping.end in self._first_cell(text):
                 self._ended = self._end_seen = True
                 continue
             if skip and text.startswith(skip):
@@ -127,6 +129,12 @@ class Finder:
                 detail = f"no row stands after the end: {quoted(text[:SHOWN])}"
                 raise Fault(number, FaultCode.UNEXPECTED_LINE, detail)
             yield number, raw
+
+    def _first_cell(self, text: str) -> str:
+        """Where the end is looked for: a row may have the same words further on, in a remark."""
+        if self._mapping.layout == "fixed":
+            return text
+        return text.partition(self._mapping.separator)[0]
 
     def end(self) -> None:
         """The file has ended. Raises Fault(TOTAL_MISSING)."""
@@ -193,7 +201,7 @@ def decimals_of(text: str) -> int:
 @cache
 def _pattern(text: str) -> "re.Pattern[str]":
     pattern, at = "", 0
-    for found in re.finditer(r"\{([^{}]*)\}", text):
+    for found in re.finditer(FIGURE, text):
         pattern += re.escape(text[at : found.start()])
         pattern += f"(?P<{found[1]}>[+-]?[0-9][0-9,]*(?:[.][0-9]+)?)"
         at = found.end()
