@@ -211,3 +211,34 @@ def test_a_row_that_has_the_words_of_the_end_is_a_row() -> None:
     with pytest.raises(Fault) as no:
         read(mapping, text)
     assert no.value.code is FaultCode.TOTAL_MISSING
+
+
+PAIR = (
+    CSV.replace('balance = "balance"', "")
+    .replace('amount = "amount"', 'money_in = "in"\nmoney_out = "out"\nkind = "kind"')
+    .replace("[columns]", '[kinds]\nF = "fee"\nI = "in"\nO = "out"\n[columns]')
+)
+
+
+def test_a_fee_that_came_was_given_back() -> None:
+    text = "day;reference;in;out;kind;currency\n10.01.2011;A1;{};CNY\n"
+    for cells, fee_milli_fen in ((";0.60;F", 60_000), ("0.60;;F", -60_000)):
+        (line,) = read(PAIR, text.format(cells))
+        assert isinstance(line, Line) and line.amount_fen == 60
+        assert (line.kind, line.fee_milli_fen) == ("fee", fee_milli_fen)
+    chained = PAIR.replace("[columns]", '[columns]\nbalance = "balance"')
+    rows = "10.01.2011;A1;1.00;;I;2.00;CNY\n10.01.2011;A2;0.60;;F;2.60;CNY\n"
+    items = read(chained, f"day;reference;in;out;kind;balance;currency\n{rows}")
+    assert items[-1] == Balance(3, "closing", 260)
+
+
+@pytest.mark.parametrize("cells", ["1.00;;O", ";1.00;I"])
+def test_a_kind_that_says_otherwise_than_its_column_is_refused(cells: str) -> None:
+    with pytest.raises(Fault) as no:
+        read(PAIR, f"day;reference;in;out;kind;currency\n10.01.2011;A1;{cells};CNY\n")
+    assert (no.value.code, no.value.line) == (FaultCode.AMOUNT_INVALID, 2)
+
+
+def test_columns_without_a_title_are_columns() -> None:
+    text = "day;reference;amount;balance;currency;;\n10.01.2011;A1;1.00;2.00;CNY;;\n"
+    assert isinstance(read(CSV, text)[0], Line)
