@@ -165,6 +165,8 @@ class Code(StrEnum):
     BILL_INVALID = "bill_invalid"
     BILL_MAP_INVALID = "bill_map_invalid"
     BILL_LIMIT = "bill_limit"
+    BILL_NOT_READY = "bill_not_ready"
+    BILL_UNREACHABLE = "bill_unreachable"
     # Approvals.
     APPROVAL_NOT_FOUND = "approval_not_found"
     APPROVAL_EXISTS = "approval_exists"
@@ -320,6 +322,8 @@ MEANING: dict[Code, str] = {
     Code.BILL_INVALID: "The bill cannot be read or adds up to other totals; `detail` says where.",
     Code.BILL_MAP_INVALID: "The mapping of a bill cannot be used; `detail` says where, and why.",
     Code.BILL_LIMIT: "The bill has as many versions as the system keeps of one.",
+    Code.BILL_NOT_READY: "The channel is still making the bill: fetch it later.",
+    Code.BILL_UNREACHABLE: "The bill could not be fetched; `detail` says why.",
     Code.APPROVAL_NOT_FOUND: "No approval has this id.",
     Code.APPROVAL_EXISTS: "Another approval with this id already exists.",
     Code.PERSON_UNKNOWN: "It needs two persons, and the key does not say whose it is.",

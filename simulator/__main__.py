@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import errno
 import json
 import os
 import signal
@@ -16,13 +15,14 @@ import msgspec
 from simulator import agenda, conduct
 from simulator.acts import fail
 from simulator.app import application
+from simulator.bills.desk import Desk
 from simulator.book import Book, InUse
 from simulator.callbacks import Caller
 from simulator.clock import LATEST_US, Clock, parse_iso, wall_us
 from simulator.faults import Draws, profile
 from simulator.keys import earlier_port, load_or_make
 from simulator.problems import Problem
-from simulator.server import Server, listening, loop_factory
+from simulator.server import Server, listening_again, loop_factory
 from simulator.wechat.api import TASKS, WeChatPay
 from simulator.world import World, remembered
 
@@ -87,17 +87,6 @@ def _world(given: argparse.Namespace, book: Book, base_url: str) -> World:
     return world
 
 
-def _listening(port: int, directory: Path) -> socket.socket:
-    """At the port that is given; else at the one of the last start, unless somebody else has it."""
-    earlier = 0 if port else earlier_port(directory)
-    try:
-        return listening(port or earlier)
-    except OSError as error:
-        if not earlier or error.errno != errno.EADDRINUSE:
-            raise
-        return listening(0)
-
-
 def _ended(server: Server) -> None:
     if not os.read(sys.stdin.fileno(), 4096):
         asyncio.get_running_loop().remove_reader(sys.stdin)
@@ -105,10 +94,11 @@ def _ended(server: Server) -> None:
 
 
 async def _serve(world: World, sock: socket.socket, *, until_stdin_ends: bool) -> None:
-    wechat = WeChatPay(world)
+    desk = Desk(world)
+    wechat = WeChatPay(world, desk)
     caller = Caller(world, wechat.writer)
     world.book.now(caller.start)
-    server = Server(application(world, SIGNED, TASKS, wechat.table))
+    server = Server(application(world, desk, SIGNED, TASKS, wechat.table))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, setattr, server, "should_exit", True)
@@ -136,7 +126,7 @@ def main() -> int:
         if not 0 <= given.port <= 65_535:
             raise Problem(400, "PARAM_INVALID", "--port: 0 to 65535")
         book = Book(given.directory)
-        sock = _listening(given.port, given.directory)
+        sock = listening_again(given.port, earlier_port(given.directory))
         base_url = f"http://127.0.0.1:{sock.getsockname()[1]}"
         world = _world(given, book, base_url)
     except (Problem, InUse, OSError, sqlite3.Error, msgspec.DecodeError) as error:

@@ -14,8 +14,9 @@ from msgspec import Struct
 
 OPENING_FEN = 10_000_000_00  # What an account has that nobody has set up: ten million yuan.
 BANKS = ("ICBC", "CCB", "ABC", "BOC", "CMB", "BCM", "PSBC", "SPDB")
-# What the channel keeps of a payment, in basis points; of a payout nothing here.
-FEE_BPS = {"unionpay": 30, "netsunion": 20, "jdpay": 35, "quickpass": 38, "wechat": 60, "bank": 0}
+# What the channel keeps of a payment and gives back with a refund, in basis points; of a payout
+# nothing here.
+FEE_BPS = {"unionpay": 30, "netsunion": 20, "jdpay": 18, "quickpass": 23, "wechat": 20, "bank": 0}
 
 
 class NoFunds(Exception):
@@ -34,7 +35,8 @@ class Account(Struct, frozen=True):
 
 
 class Movement(Struct, frozen=True):
-    """Money that moved for an order. `kind`: charge, reversal, return."""
+    """Money that moved for an order. `kind`: charge, reversal, return. `fee`: what the channel
+    keeps of it; below zero, what it gives back."""
 
     id: int
     order_id: int
@@ -89,7 +91,7 @@ def bank_of(account: str) -> str:
 
 
 def fee_fen(network: str, amount: int) -> int:
-    """What the channel keeps of a payment, half a fen rounded up."""
+    """What the channel keeps of a payment, or gives back of a refund; half a fen rounded up."""
     return (2 * amount * FEE_BPS[network] + 10_000) // 20_000
 
 

@@ -3,7 +3,7 @@
 pay, fail, pay-late, charge-again, take-back, return, finish: of an order, named by network, kind,
 number; send-elsewhere: of an abnormal refund at WeChat Pay, as its merchant platform has it done.
 account: opens one or sets it anew. holder: what a bank knows of its holder. clock: advances it.
-maintenance: a network answers 503.
+maintenance: a network answers 503. transfer: money comes to the reserve account, or leaves it.
 """
 
 import sqlite3
@@ -20,6 +20,7 @@ from simulator.accounts import Account
 from simulator.agenda import Task
 from simulator.clock import LATEST_US, SECOND
 from simulator.faults import Draws, profile
+from simulator.networks import FIELD_FEN, FIELD_NETWORKS
 from simulator.orders import Order
 from simulator.problems import Problem, invalid
 from simulator.problems import reading as reading_bytes
@@ -76,6 +77,15 @@ class SetHolder(Struct, frozen=True, forbid_unknown_fields=True):
     phone: Annotated[str, Meta(pattern="^1[0-9]{10}$")]
 
 
+class Transfer(Struct, frozen=True, forbid_unknown_fields=True):
+    """Money that comes to the reserve account (`amount` above zero, fen) or leaves it (below),
+    by nobody's order here: a top-up, a sweep, interest, or what nobody knows."""
+
+    amount: Annotated[int, Meta(ge=-(10**13), le=10**13)]
+    reference: Annotated[str, Meta(max_length=35, pattern=r"^[!-~]*$")] = ""
+    words: Short = "转账"
+
+
 class Advance(Struct, frozen=True, forbid_unknown_fields=True):
     seconds: Annotated[int, Meta(ge=1, le=400 * 86_400)]
 
@@ -115,6 +125,8 @@ class Acts:
 
     def _done(self, db: sqlite3.Connection, task: str, wish: Act) -> Answer:
         order = self._found(db, wish)
+        if order.network in FIELD_NETWORKS and (wish.amount or 0) > FIELD_FEN:
+            raise invalid("amount", f"at most {FIELD_FEN} here")
         tasks = self._wechat if order.network == "wechat" else self._signed
         if task not in tasks:
             raise invalid("network", "nobody can do that there")
@@ -163,6 +175,19 @@ class Acts:
                 wish = msgspec.json.decode(body, type=SetHolder)
             row = (f"{wish.kind}:{wish.id}", wish.identity, wish.phone)
             sql = "INSERT OR REPLACE INTO holders (account, identity, phone) VALUES (?, ?, ?)"
+            await self._world.book.write(lambda db: db.execute(sql, row))
+            return Answer(200, wish)
+
+        return await _answer(request, run)
+
+    async def transfer(self, request: Request) -> Response:
+        async def run(body: bytes) -> Answer:
+            with reading_bytes():
+                wish = msgspec.json.decode(body, type=Transfer)
+            if wish.amount == 0:
+                raise invalid("amount", "nothing would move")
+            row = (self._world.clock.now_us(), wish.amount, wish.reference, wish.words)
+            sql = "INSERT INTO transfers (at_us, amount, reference, words) VALUES (?, ?, ?, ?)"
             await self._world.book.write(lambda db: db.execute(sql, row))
             return Answer(200, wish)
 

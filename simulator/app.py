@@ -13,6 +13,8 @@ from starlette.routing import Route
 from simulator import reading
 from simulator.acts import Acts
 from simulator.agenda import Task
+from simulator.bills.desk import Desk
+from simulator.bills.doors import SignedBills
 from simulator.networks import Networks
 from simulator.pages import Pages
 from simulator.problems import Problem, invalid
@@ -25,13 +27,14 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 def application(
     world: World,
+    desk: Desk,
     signed: Mapping[str, Task],
     wechat: Mapping[str, Task],
     more: list[tuple[str, str, Endpoint]],
 ) -> Starlette:
     """The whole application. `more`: method, path and endpoint of WeChat Pay's API."""
     networks, acts = Networks(world), Acts(world, signed, wechat)
-    signings = Signings(world)
+    signings, bills = Signings(world), SignedBills(world, desk)
     table: list[tuple[str, str, Endpoint]] = [
         ("GET", "/health", _health(world)),
         ("GET", "/book", _book(world)),
@@ -44,6 +47,7 @@ def application(
         ("POST", "/simulate/clock", acts.clock),
         ("POST", "/simulate/conduct", acts.conduct),
         ("POST", "/simulate/maintenance", acts.maintenance),
+        ("POST", "/simulate/transfer", acts.transfer),
         ("POST", "/simulate/{act}", acts.act),
         *(_sandbox(Pages(world, signed, wechat)) if world.sandbox else []),
         *more,
@@ -52,6 +56,10 @@ def application(
         ("POST", "/bank/signings/{number}/end", signings.end),
         ("POST", "/bank/identities", signings.identity),
         ("POST", "/bank/messages", signings.message),
+        ("GET", "/bank/statements/{date}", bills.statement),
+        ("GET", "/bank/sessions/{date}", bills.sessions),
+        ("GET", "/{network}/bills/{date}", bills.bill),
+        ("GET", "/{network}/files/{token}", bills.file),
         ("POST", "/{network}/orders", networks.place),
         ("GET", "/{network}/orders/{number}", networks.query),
         ("POST", "/{network}/orders/{number}/close", networks.close),

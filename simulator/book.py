@@ -35,6 +35,27 @@ CREATE TABLE IF NOT EXISTS movements (
   target TEXT NOT NULL, amount INTEGER NOT NULL, fee INTEGER NOT NULL,
   at_us INTEGER NOT NULL, reversed_us INTEGER) STRICT;
 CREATE INDEX IF NOT EXISTS movements_order ON movements (order_id);
+CREATE INDEX IF NOT EXISTS movements_at ON movements (at_us);
+CREATE INDEX IF NOT EXISTS orders_accepted ON orders (created_us)
+  WHERE network = 'wechat' AND kind = 'refund';
+CREATE TABLE IF NOT EXISTS bill_days (
+  day TEXT PRIMARY KEY, seed TEXT NOT NULL, faults TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS bills (
+  id INTEGER PRIMARY KEY, network TEXT NOT NULL, kind TEXT NOT NULL, variant TEXT NOT NULL,
+  day TEXT NOT NULL, version INTEGER NOT NULL, name TEXT NOT NULL, file TEXT NOT NULL,
+  bytes INTEGER NOT NULL, lines INTEGER NOT NULL, sha1 TEXT NOT NULL, sha256 TEXT NOT NULL,
+  published_us INTEGER NOT NULL, UNIQUE (network, kind, variant, day, version)) STRICT;
+CREATE INDEX IF NOT EXISTS orders_given_up ON orders (ended_us)
+  WHERE network = 'wechat' AND kind = 'refund' AND state = 'CLOSED';
+CREATE TABLE IF NOT EXISTS owed (
+  network TEXT NOT NULL, day TEXT NOT NULL, payments INTEGER NOT NULL, refunds INTEGER NOT NULL,
+  fees INTEGER NOT NULL, restored INTEGER NOT NULL, restored_fees INTEGER NOT NULL,
+  PRIMARY KEY (network, day)) STRICT;
+CREATE TABLE IF NOT EXISTS reserve_days (day TEXT PRIMARY KEY, closing INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS transfers (
+  id INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, amount INTEGER NOT NULL,
+  reference TEXT NOT NULL, words TEXT NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS transfers_at ON transfers (at_us);
 CREATE TABLE IF NOT EXISTS tasks (
   id INTEGER PRIMARY KEY, due_us INTEGER NOT NULL, kind TEXT NOT NULL, order_id INTEGER NOT NULL,
   detail TEXT NOT NULL) STRICT;
@@ -75,6 +96,7 @@ class Book:
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.directory = directory
         self._lock = (directory / "lock").open("w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -126,6 +148,13 @@ class Book:
         if group is not None:
             await asyncio.shield(group)
         return result
+
+    def reader(self) -> sqlite3.Connection:
+        """Another connection, for a thread that reads what is committed."""
+        path = (self.directory / "book.db").resolve().as_uri()
+        db = sqlite3.connect(f"{path}?mode=ro", uri=True, isolation_level=None)
+        db.row_factory = sqlite3.Row
+        return db
 
     def close(self) -> None:
         if self._db.in_transaction:

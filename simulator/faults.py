@@ -43,21 +43,38 @@ CALLBACK = {
     "callback_duplicate": 60,  # The same event twice.
     "callback_late": 80,  # So late that others overtake it.
 }
-KINDS = {**WIRE, **ORDER, **CALLBACK}
+# Of bills and sessions; `bills` asks for them, `all` does not.
+BILL = {
+    "bill_late": 100,  # Not ready for hours after the others.
+    "bill_reissue": 60,  # A line is missing; later there is a version that has it.
+    "bill_wrong_total": 40,  # Its total is not that of its lines; a right one comes later.
+    "bill_missing_line": 10,  # A line that is in no bill.
+    "bill_double_line": 10,  # A line that stands there twice.
+    "bill_wrong_amount": 10,  # 103 instead of 100.
+    "bill_wrong_fee": 10,
+    "bill_cut_off": 300,  # Of the day's last hour: it stands in the next day's bill.
+    "session_short": 40,  # Less arrives than the bills say.
+    "session_over": 40,
+}
+KINDS = {**WIRE, **ORDER, **CALLBACK, **BILL}
 OUTAGE_WINDOW = 10 * MINUTE
 
 
 def profile(text: str) -> dict[str, int]:
-    """`none`, `all`, or `kind=permille,…`, also `all,kind=permille`. Raises Problem."""
+    """`none`, `all`, `bills`, or `kind=permille,…`, also `all,kind=permille`. Raises Problem."""
     wanted: dict[str, int] = {}
     for part in filter(None, (piece.strip() for piece in text.split(","))):
         kind, equals, permille = part.partition("=")
         if part == "all":
-            wanted = dict(KINDS)
+            wanted = {**WIRE, **ORDER, **CALLBACK}
+        elif part == "bills":
+            wanted |= BILL
         elif part == "none":
             wanted = {}
         elif kind not in KINDS:
-            raise invalid("faults", f"{part[:40]!r} is not none, all or one of {', '.join(KINDS)}")
+            raise invalid(
+                "faults", f"{part[:40]!r} is not none, all, bills or one of {', '.join(KINDS)}"
+            )
         elif not equals or not permille.isascii() or not permille.isdigit() or len(permille) > 4:
             raise invalid("faults", f"{kind} needs a permille: {kind}=0 to {kind}=1000")
         elif int(permille) > 1_000:

@@ -31,6 +31,8 @@ Fen = Annotated[int, Meta(ge=1, le=10**13)]
 TIMED = "unionpay"
 NUMBER = re.compile(r"[0-9A-Za-z_\-]{6,32}")
 UNIONPAY_NUMBER = re.compile(r"[0-9A-Za-z]{8,32}")
+# Their files have twelve digits for an amount; by fault more is taken than was asked.
+FIELD_NETWORKS, FIELD_FEN = ("unionpay", "quickpass"), 9 * 10**11
 URL = re.compile(r"https?://[!-~]{1,250}")
 
 
@@ -206,6 +208,8 @@ class Networks:
                 raise Problem(400, "TIME_INVALID", f"time is not within 5 minutes of {iso(now)}")
         if (named.network == "bank") != (wish.kind == "payout"):
             raise invalid("kind", "payouts, and only they, go to network bank")
+        if named.network in FIELD_NETWORKS and wish.amount > FIELD_FEN:
+            raise invalid("amount", f"at most {FIELD_FEN} here")
         if not URL.fullmatch(wish.notify_url):
             raise invalid("notify_url", "it is an http or https address")
         expires = parse_iso(wish.expires) if wish.expires is not None else None

@@ -4,6 +4,7 @@ It also lets a fault drop the connection in the middle of an exchange, as a brok
 """
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -124,3 +125,14 @@ def listening(port: int) -> socket.socket:
         made.close()
         raise
     return made
+
+
+def listening_again(port: int, earlier: int) -> socket.socket:
+    """At the port that is given; else (0) at the one of the last start, unless somebody else has
+    it. Raises OSError."""
+    try:
+        return listening(port or earlier)
+    except OSError as error:
+        if port or not earlier or error.errno != errno.EADDRINUSE:
+            raise
+        return listening(0)

@@ -109,7 +109,7 @@ class World:
         inside = accounts.institution(order.network, order.merchant)
         paying = order.kind == "payment"
         source, target = (order.party, inside) if paying else (inside, order.party)
-        fee = accounts.fee_fen(order.network, amount) if paying else 0
+        fee = accounts.fee_fen(order.network, amount) * (1 if paying else -1)
         now = self.clock.now_us()
         accounts.move(
             db, Movement(0, order.id, "charge", serial, source, target, amount, fee, now, None)
@@ -119,9 +119,9 @@ class World:
         self, db: sqlite3.Connection, order: Order, charge: Movement, kind: str, serial: str
     ) -> None:
         """Turns a charge round: a reversal of the channel's, or a payout that came back."""
-        now = self.clock.now_us()
+        now, fee = self.clock.now_us(), -charge.fee
         back = Movement(
-            0, order.id, kind, serial, charge.target, charge.source, charge.amount, 0, now, None
+            0, order.id, kind, serial, charge.target, charge.source, charge.amount, fee, now, None
         )
         accounts.move(db, back)
         if kind == "reversal":

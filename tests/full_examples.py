@@ -2,6 +2,8 @@
 
 from datetime import date
 
+from msgspec.structs import replace
+
 from domain.accounting import reserve
 from domain.accounting.rules import refund as refund_rules
 from domain.accounting.rules import release, settlement
@@ -18,8 +20,10 @@ from domain.payment import contradiction, instruction, payment, suspense
 from domain.payment.asked import Destination, Part
 from domain.payment.commands import LegAsked
 from domain.payment.turnover import Use
+from domain.reconciliation import bill
 from domain.settlement import batch
 from domain.transaction import refund, transaction
+from tests.bill_examples import READ
 from tests.examples import (
     AMOUNT,
     BATCH_ID,
@@ -198,5 +202,8 @@ FULL_EXAMPLES: dict[str, Fact] = {
     ),
     "payment.send_back_failed.2": payment.SendBackFailed(
         1, 4_000, "closed", "kept", refund_rules.refund_to_wallet(PAY_DAY, BUYER, 4_000), "kept"
+    ),
+    "bill.imported.1": bill.Imported(
+        2, replace(READ, mapping=DIGEST, opening_fen=-1_000, closing_fen=9_000)
     ),
 }

@@ -33,7 +33,7 @@ LADDER: tuple[tuple[str, ...], ...] = (
     ("domain.settlement",),
     ("domain.authority", "domain.cashier"),
     ("domain.reconciliation", "domain.approval"),
-    ("domain.events", "domain.commands", "domain.policies", "domain.upcasts"),
+    ("domain.events", "domain.commands", "domain.hints", "domain.policies", "domain.upcasts"),
     ("domain.ledger",),
     ("projections",),
     ("migrations",),

@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast, get_args
 import typer
 
 from api.cli.calendars import operator_name
-from api.cli.opening import open_desk
+from api.cli.opening import bill_source, open_desk
 from api.cli.output import (
     REFUSED,
     DatabaseOption,
@@ -17,7 +17,9 @@ from api.cli.output import (
     day,
     say_error,
 )
+from api.operations.bills.fetching import fetch_bill
 from api.operations.bills.importing import BillRefused, Importer, Wanted
+from api.settings import load_settings
 from domain.channel.channels import channel_named
 from domain.fields import checked_member_id
 from domain.ledger.ledger import utc_us
@@ -67,6 +69,32 @@ def import_bill(
             importer = Importer(context.ledger, context.writes, f"operator:{who}")
             try:
                 result = importer.import_file(file, wanted, utc_us())
+            except BillRefused as no:
+                _say_refused(say, wanted, no)
+                raise typer.Exit(REFUSED) from None
+            context.projector.catch_up()
+        _say(say, result)
+
+
+@app.command("fetch")
+def fetch(
+    channel: ChannelOption,
+    date: DateOption,
+    kind: KindOption = "trade",
+    operator: OperatorOption = None,
+    database: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fetch a bill from its channel and take it in, as `import` does. ZHANGFANG_CHANNELS says where
+    the channels are. That nothing moved is recorded; that a bill is not ready yet is refused."""
+    with answering(database, as_json) as say:
+        who, wanted_day, wanted_kind = _named(operator, channel, date, kind)
+        wanted = Wanted(channel, wanted_day, wanted_kind, format_for(channel, wanted_kind, None))
+        source = bill_source(load_settings().channels, channel)
+        with open_desk(say.database_url) as context:
+            importer = Importer(context.ledger, context.writes, f"operator:{who}")
+            try:
+                result = fetch_bill(source, importer, wanted, utc_us)
             except BillRefused as no:
                 _say_refused(say, wanted, no)
                 raise typer.Exit(REFUSED) from None

@@ -12,6 +12,7 @@ from api.operations.worker import FEW_DAYS
 from api.settings import Settings, load_settings
 from domain.channel.adapters.simulated import SimulatedChannel
 from domain.channel.adapters.simulated_cards import NoCardBank
+from domain.channel.bills import BillSource
 from domain.channel.cards import CardBank
 from domain.channel.network import Adapter
 from domain.channel.port import ChannelPort
@@ -149,6 +150,24 @@ def network_of(path: str) -> dict[str, Adapter]:
         return load(Path(path))
     except SettingsInvalid as wrong:
         raise Refused(Code.REQUEST_INVALID, "ZHANGFANG_CHANNELS", str(wrong)) from None
+
+
+def bill_source(path: str, channel: str) -> BillSource:
+    """Where a channel's bills are fetched. Raises as `network_of` does, and REQUEST_INVALID
+    for a channel that is not in the file."""
+    from domain.channel.adapters.loading import SettingsInvalid, load_bills
+
+    if not path:
+        detail = "a settings file of channels is needed to fetch a bill"
+        raise Refused(Code.REQUEST_INVALID, "ZHANGFANG_CHANNELS", detail)
+    try:
+        found = load_bills(Path(path)).get(channel)
+    except SettingsInvalid as wrong:
+        raise Refused(Code.REQUEST_INVALID, "ZHANGFANG_CHANNELS", str(wrong)) from None
+    if found is None:
+        detail = f"the settings file does not name {channel}"
+        raise Refused(Code.REQUEST_INVALID, "channel", detail)
+    return found
 
 
 def payees_of(path: str) -> dict[str, str]:

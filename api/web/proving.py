@@ -183,6 +183,9 @@ class Proving:
         if isinstance(sent, Response):
             return sent
         form, plan = sent
+        found = await self._frame.found(session_no)
+        if found.kind != "choose" or found.attempt != int(form["attempt"]):
+            return self._frame.on(session_no, "old_page")
         if not self._texts.hit(TEXTS, session_no):
             return self._confirm_again(session_no, plan, "slow")
         opened, now_us = self._purse.opened(session_no), self._context.clock()
@@ -221,10 +224,8 @@ class Proving:
 
     async def _wanted(self, session_no: str, form: dict[str, str], plan: Plan) -> Request:
         """The request of a charge that its payer has agreed to. Raises Refused as `prove` does."""
-        personal, opened, now_us = (
-            self._context.personal, self._purse.opened(session_no), self._context.clock(),
-        )  # fmt: skip
-        attempt = int(form["attempt"])
+        personal, opened = self._context.personal, self._purse.opened(session_no)
+        attempt, now_us = int(form["attempt"]), self._context.clock()
         wish = ProofWanted(
             opened.payer,
             "payment",

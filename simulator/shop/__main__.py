@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import errno
 import json
 import os
 import signal
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from simulator.server import Server, listening, loop_factory
+from simulator.server import Server, listening_again, loop_factory
 from simulator.shop.hearing import Hearing
 from simulator.shop.institution import Institution, Settings
 from simulator.shop.memory import Memory
@@ -32,17 +31,6 @@ def arguments() -> argparse.ArgumentParser:
     add("--until-stdin-ends", action="store_true", help="stop when whoever started it is gone")
     add("--json", action="store_true", help="say where it listens as one line of JSON")
     return parser
-
-
-def _listening(port: int, memory: Memory) -> socket.socket:
-    """At the port that is given; else at the one of the last start, unless somebody else has it."""
-    earlier = 0 if port else memory.port()
-    try:
-        return listening(port or earlier)
-    except OSError as error:
-        if not earlier or error.errno != errno.EADDRINUSE:
-            raise
-        return listening(0)
 
 
 async def _serve(
@@ -82,7 +70,7 @@ def main() -> int:
         if not 0 <= given.port <= 65_535:
             raise ValueError("--port: 0 to 65535")
         memory = Memory(given.directory)
-        sock = _listening(given.port, memory)
+        sock = listening_again(given.port, memory.port())
         memory.keep_port(sock.getsockname()[1])
     except (ValueError, OSError, sqlite3.Error) as error:
         print(f"shop: {error}", file=sys.stderr)

@@ -48,7 +48,7 @@ Act = Callable[[Placed, str], Awaitable[Response]]
 
 
 class Shop:
-    """The pages of one shop. `url` is where it is; `today` tells the date for numbers."""
+    """The pages of one shop. `url` is where it is."""
 
     def __init__(
         self, institution: Institution, memory: Memory, hearing: Hearing, url: str

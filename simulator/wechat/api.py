@@ -1,5 +1,7 @@
 """WeChat Pay as one thing: its table of doors, its tasks, its writer of callbacks."""
 
+from simulator.bills.desk import Desk
+from simulator.wechat.bills import Bills
 from simulator.wechat.callbacks import Writer
 from simulator.wechat.combined import CombinedPayments
 from simulator.wechat.conduct import TASKS
@@ -15,7 +17,7 @@ __all__ = ["TASKS", "WeChatPay"]
 class WeChatPay:
     """Everything that `app.py`, the agenda and the callers need of it."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, desk: Desk) -> None:
         seal = Seal(world.keys.wechat, world.outside)
         door = Door(world, seal)
         self.writer = Writer(seal, world.keys.wechat)
@@ -23,5 +25,6 @@ class WeChatPay:
             *Payments(door).table(),
             *CombinedPayments(door).table(),
             *Refunds(door).table(),
+            *Bills(door, desk).table(),
             ("GET", "/v3/certificates", door.endpoint(door.certificates)),
         ]

@@ -163,8 +163,9 @@ def _give(world: World, db: sqlite3.Connection, order: Order) -> None:
     inside = accounts.institution("wechat", order.merchant)
     target = order.details().get("target") or order.party
     serial, now = order.details()["refund_id"], world.clock.now_us()
+    fee = -accounts.fee_fen("wechat", order.amount)
     accounts.move(
-        db, Movement(0, order.id, "charge", serial, inside, target, order.amount, 0, now, None)
+        db, Movement(0, order.id, "charge", serial, inside, target, order.amount, fee, now, None)
     )
 
 

@@ -43,6 +43,9 @@ class Ready(Struct, frozen=True):
     writes: bool = True
 
 
+Read = Callable[[Asked], Ready | Awaitable[Ready]]
+
+
 class Door:
     """What every endpoint shares."""
 
@@ -53,24 +56,13 @@ class Door:
     def member(self) -> WeChat:
         return self.world.keys.wechat
 
-    def endpoint(self, read: Callable[[Asked], Ready]) -> Endpoint:
+    def endpoint(self, read: Read) -> Endpoint:
         """An endpoint of a function that checks a request and says how to carry it out."""
 
         async def answer(request: Request) -> Response:
-            serial = serial_of(request.headers, self.member, self.world.certificates)
-            try:
-                if not self.seal.knows(serial):
-                    serial = self.member.public_key_id
-                    raise Problem(400, "PARAM_ERROR", "Wechatpay-Serial is none of our keys")
-                body = await body_of(request)
-                authorization = request.headers.get("authorization", "")
-                self.seal.verify(request.method, path_of(request), body, authorization)
-                query = dict(request.query_params)
-                ready = read(Asked(body, serial, dict(request.path_params), query))
-            except Problem as problem:
-                refused = answered(problem)
-                signed = self.seal.sign(serial, refused.bytes())
-                return Response(refused.bytes(), refused.status, signed, "application/json")
+            serial, ready = await self._opened(request, read)
+            if isinstance(ready, Problem):
+                return self._refused(serial, ready)
             fate = await carry_out(self.world, "wechat", ready.key, ready.writes, ready.carry)
             return await send(
                 self.world,
@@ -80,6 +72,32 @@ class Door:
             )
 
         return answer
+
+    async def refused(self, request: Request, read: Read) -> Response | None:
+        """The answer to a request that is refused; None if there is nothing wrong with it."""
+        serial, ready = await self._opened(request, read)
+        return self._refused(serial, ready) if isinstance(ready, Problem) else None
+
+    async def _opened(self, request: Request, read: Read) -> tuple[str, Ready | Problem]:
+        """Whose key the answer is signed by, and the request as it was read."""
+        serial = serial_of(request.headers, self.member, self.world.certificates)
+        try:
+            if not self.seal.knows(serial):
+                serial = self.member.public_key_id
+                raise Problem(400, "PARAM_ERROR", "Wechatpay-Serial is none of our keys")
+            body = await body_of(request)
+            authorization = request.headers.get("authorization", "")
+            self.seal.verify(request.method, path_of(request), body, authorization)
+            query = dict(request.query_params)
+            ready = read(Asked(body, serial, dict(request.path_params), query))
+            return serial, ready if isinstance(ready, Ready) else await ready
+        except Problem as problem:
+            return serial, problem
+
+    def _refused(self, serial: str, problem: Problem) -> Response:
+        refused = answered(problem)
+        signed = self.seal.sign(serial, refused.bytes())
+        return Response(refused.bytes(), refused.status, signed, "application/json")
 
     def expiry(self, text: str | None) -> int | None:
         """UTC µs of `time_expire`, which must be to come. Raises Problem."""

@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.parametrize("database_url", ["postgresql"], indirect=True),
 ]
 SCRIPT = Path(__file__).parents[2] / "deploy" / "roles.sql"
-LEDGER = ("events", "commit_log", "receipts", "sealed_changes")
+LEDGER = ("events", "commit_log", "receipts", "sealed_changes", "blobs", "blob_pieces")
 
 
 class Roles(NamedTuple):
@@ -89,7 +89,8 @@ def test_the_application_keeps_the_books_and_the_owner_rebuilds(
 
 @pytest.mark.parametrize("table", LEDGER)
 def test_the_application_cannot_change_history(roles: Roles, table: str) -> None:
-    column = {"events": "state", "sealed_changes": "entry"}.get(table, "digest")
+    columns = {"events": "state", "sealed_changes": "entry", "blobs": "bytes"}
+    column = {**columns, "blob_pieces": "bytes"}.get(table, "digest")
     with connected(roles.app) as connection:
         for change in ("UPDATE {} SET {} = NULL", "DELETE FROM {}", "TRUNCATE {}"):
             statement = SQL(change).format(Identifier(roles.schema, table), Identifier(column))

@@ -209,8 +209,9 @@ def test_a_card_that_was_unbound_meanwhile_is_refused(market: Server, owner: Own
     token = market.context.ledger.state(card.stream("xiaoming")).bindings[0].card
     path = f"/v1/members/xiaoming/cards/{token}/unbind"
     market.ok("POST", path, {"reason": "lost"}, key="u")
-    told = owner.charge(asked, password=PASSWORD)
-    assert "已解绑" in told and last(market) is None
+    sent = owner.post("/confirm", asked, password=PASSWORD)
+    assert sent.headers["location"].endswith("why=card_not_found")
+    assert 'role="alert"' in owner.get(sent.headers["location"]).text and last(market) is None
 
 
 def test_a_wallet_is_filled_from_a_card(market: Server, owner: Owner) -> None:
@@ -277,6 +278,29 @@ def test_a_link_sends_no_more_than_so_many_messages(market: Server, owner: Owner
     sent = owner.post("/identify/code", page)
     assert sent.headers["location"] == "/pay/S1?note=slow"
     assert len(market.bank.messages) == 10
+
+
+def test_who_has_no_password_uses_a_code_where_one_factor_does(market: Server) -> None:
+    market.ok("POST", "/v1/channels/UNIONPAY_CARD/register", {}, key="unionpay")
+    bind(market)
+    market.sell("JD1", amount_fen=20_000)
+    owner = Owner(market)
+    page = owner.follow(opened(market)).text
+    assert 'name="password"' not in page
+    page = owner.identify(page, code=owner.code(page, "/identify/code"))
+    asked = owner.choose(page, method="BANK_CARD:1").text
+    assert 'name="password"' not in asked
+    market.now_us += BETWEEN_US
+    code = owner.code(asked)
+    assert 'class="scene waiting"' in owner.charge(owner.page, code=code)
+    market.sell("JD2", amount_fen=20_001)
+    second = Owner(market, "S2")
+    page = second.follow(opened(market, session_no="S2", order_no="JD2")).text
+    market.now_us += BETWEEN_US
+    page = second.identify(page, code=second.code(page, "/identify/code"))
+    assert "此金额需要支付密码和短信验证码" in page
+    told = second.choose(page, method="BANK_CARD:1")
+    assert told.headers["location"].endswith("why=no_second_factor")
 
 
 def test_nothing_of_a_secret_stands_anywhere(

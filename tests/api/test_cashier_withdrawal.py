@@ -334,7 +334,7 @@ def test_without_a_card_of_ones_own_there_is_nothing_to_choose(market: Server) -
     owner = Owner(market)
     page = owner.follow(opened(market)).text
     assert "请先绑卡" in page and "<form" not in page
-    assert "不可用" in owner.confirm()
+    assert "已解绑" in owner.confirm()
 
 
 def test_who_may_open_one_and_for_whom(saver: Server) -> None:

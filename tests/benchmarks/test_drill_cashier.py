@@ -14,11 +14,14 @@ from benchmarks.databases import databases
 from benchmarks.drills.cashier import judging
 from benchmarks.drills.cashier.browser import read
 from benchmarks.drills.cashier.drill import drill
-from benchmarks.drills.cashier.judging import Books, checked_back, judged, unexplained
+from benchmarks.drills.cashier.judging import Books, checked_back, judged, named, unexplained
 from benchmarks.drills.cashier.payers import Case, drawn
+from benchmarks.drills.channels.comparing import Ours
 from domain.cashier.session import Attempted
 from domain.kernel import Recorded
 from domain.payment.payment import BecameUnknown, Declined
+from projections.models.contradictions import Contradiction
+from projections.models.instructions import Instruction
 from tests.api.cli.terminal import Terminal
 
 SEED, FACTOR = 1, 600
@@ -139,9 +142,40 @@ def test_what_an_order_may_not_come_to(
 ) -> None:
     twice, strayed, _ = judged([CASE, RIVAL], books, book)
     assert (bool(twice), bool(strayed)) == (counted, strays)
-    assert unexplained(strayed, [CASE, RIVAL], []) == (list(strayed.values()), [])
-    assert unexplained(strayed, [CASE, RIVAL], ["pay-S9-1 (JD_PAY): other"])[0]
-    assert unexplained(strayed, [CASE, RIVAL], ["pay-S1-1 (JD_PAY): named"])[0] == []
+    nowhere, there = unexplained(strayed, [CASE, RIVAL], {})
+    assert (len(nowhere), there) == (1, [])
+    fen = strayed["O1"]
+    for known in ({"S9": [fen]}, {"S1": [fen + 1]}, {"S1": [fen * 2], "S2": [-fen * 3]}):
+        assert unexplained(strayed, [CASE, RIVAL], known) == (nowhere, [])
+    for known in ({"S1": [7, fen]}, {"S1": [fen - 3], "S2": [3]}):
+        assert unexplained(strayed, [CASE, RIVAL], known) == ([], nowhere)
+
+
+def said(name: str, kind: str, fen: int) -> Contradiction:
+    return Contradiction(name, kind, "X", "certain", fen, "", 0, 1, None, 1)
+
+
+def asked(name: str, purpose: str = "payment") -> Instruction:
+    return Instruction(
+        name, purpose, "payment-S1-1", "JD_PAY", 100, "buyer1", 0, 1, "succeeded", "S1", 2
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "kind", "fen", "signed"),
+    [
+        (asked("pay-S1-1"), "second", 100, 100),
+        (asked("pay-S1-1"), "late", 100, 100),
+        (asked("pay-S1-1"), "more", 103, 3),
+        (asked("pay-S1-1"), "less", 90, -10),
+        (asked("pay-S1-1"), "declined", 100, -100),
+        (asked("back-S1-1", "refund"), "late", 100, -100),
+    ],
+)
+def test_what_a_contradiction_moves(one: Instruction, kind: str, fen: int, signed: int) -> None:
+    heard = {one.instruction_id: [said(one.instruction_id, kind, fen)]}
+    ours = Ours({one.instruction_id: one}, {}, heard, [], {}, [])
+    assert named(ours, []) == {"S1": [signed]}
 
 
 def test_a_wallet_that_one_session_fills_twice() -> None:

@@ -4,7 +4,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.api.rest.test_cards import ANN
 from tests.pages.conftest import PHONE, Shop
-from tests.pages.owning import (
+from tests.pages.equipped import (
     SLOW_MS,
     WRONG,
     agree,

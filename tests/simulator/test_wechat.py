@@ -121,7 +121,7 @@ def test_a_native_order_is_paid_asked_about_and_called_back(
     assert by_id == (200, order)
     assert said(merchant.client.close(mine))[1]["code"] == "ORDER_PAID"
     assert merchant.place(mine, notify_url=receiver.url, attach="shop 7")[1]["code"] == "ORDERPAID"
-    assert merchant.outside.entry(mine)["charges"][0]["fee"] == 1  # 0.6 fen, rounded.
+    assert merchant.outside.entry(mine)["charges"][0]["fee"] == 0  # 0.2 fen, rounded.
 
 
 def test_a_changed_callback_is_not_taken_by_the_other_author(

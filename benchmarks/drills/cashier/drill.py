@@ -14,7 +14,7 @@ from typing import IO, Any
 from msgspec import Struct, field
 
 from benchmarks.drills.cashier.browser import Device, Found
-from benchmarks.drills.cashier.judging import checked_back, judged, read_books, unexplained
+from benchmarks.drills.cashier.judging import checked_back, judged, named, read_books, unexplained
 from benchmarks.drills.cashier.payers import METHODS, Case, Payer, devices, drawn
 from benchmarks.drills.channels.clocked import Clock, Given, Hands
 from benchmarks.drills.channels.judging import compared, incidents, read
@@ -180,8 +180,7 @@ def _judged(plan: Plan, ran: Ran) -> dict[str, Any]:
     held, used = Counter(kinds.values()), METHODS if plan.sessions >= ENOUGH else ()
     sound = ran.at_rest and not (ran.wrong or twice or books.overtaken or untrue)
     found = compared(plan.url, ran.book, used, passed=sound)
-    named = [*read(plan.url).contradictions, *found["untold"]]
-    strayed, explained = unexplained(strayed, ran.cases, named)
+    unnamed, explained = unexplained(strayed, ran.cases, named(read(plan.url), ran.book))
     return {
         "pages": ran.found.pages,
         "streams": dict(ran.found.streams.most_common()),
@@ -195,10 +194,10 @@ def _judged(plan: Plan, ran: Ran) -> dict[str, Any]:
         "twice": twice,
         "overtaken": books.overtaken,
         "untrue": untrue,
-        "strayed": strayed,
+        "strayed": unnamed,
         "explained": explained,
         **found,
-        "passed": found["passed"] and not strayed,
+        "passed": found["passed"] and not unnamed,
     }
 
 

@@ -20,10 +20,12 @@ from sqlalchemy import Connection, select
 
 from api.cli.opening import open_desk
 from benchmarks.drills.cashier.payers import Case
+from benchmarks.drills.channels.comparing import INSTEAD, PLUS, Ours, kept_back
 from domain.cashier import session
 from domain.kernel import Recorded
 from domain.payment import payment
 from projections.models import orders, payments
+from projections.models.contradictions import Contradiction
 
 WITHOUT_MONEY = (payment.Declined, payment.SentBack, payment.SendBackFailed)
 AT_ONCE = 10_000
@@ -74,8 +76,11 @@ def _overtaken(facts: Iterable[Recorded]) -> list[str]:
     return found
 
 
-def judged(cases: Sequence[Case], books: Books, book: Sequence[Mapping[str, Any]]) -> Any:
-    """`twice`, `strayed` and the truth of each session: paid or over."""
+def judged(
+    cases: Sequence[Case], books: Books, book: Sequence[Mapping[str, Any]]
+) -> tuple[list[str], dict[str, int], dict[str, str]]:
+    """`twice`; `strayed`: what the outside holds too much, in fen; and the truth of each session:
+    paid or over."""
     held = held_outside(book)
     of: dict[str, set[str]] = defaultdict(set)
     fen = {}
@@ -88,8 +93,7 @@ def judged(cases: Sequence[Case], books: Books, book: Sequence[Mapping[str, Any]
     for reference, sessions in of.items():
         there = sum(held.get(number, 0) for number in sessions)
         if there != (wanted := fen[reference] if reference in paid else 0):
-            text = f"{reference}: {wanted} fen were paid for, the outside holds {there}"
-            strayed[reference] = text
+            strayed[reference] = there - wanted
     kinds = {one.session_no: "paid" if one.reference in paid else "over" for one in cases}
     return twice, strayed, kinds
 
@@ -107,25 +111,43 @@ def held_outside(book: Sequence[Mapping[str, Any]]) -> Counter[str]:
     return held
 
 
+Named = Mapping[str, Sequence[int]]
+
+
+def named(ours: Ours, book: Sequence[Mapping[str, Any]]) -> Named:
+    """By session: what moved otherwise than our books say was asked, in fen, + to us: each
+    contradiction of its payments, and of what goes back of them; and what was never told."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for name, one in ours.instructions.items():
+        moved = [_signed(row, one.amount_fen) for row in ours.contradictions.get(name, ())]
+        sign = 1 if one.purpose == "payment" else -1
+        found[session.session_of(payment.number_of(one.reference))] += [sign * fen for fen in moved]
+    for name, fen in kept_back(book, ours).items():
+        number = payment.number_of(ours.instructions[name].reference)
+        found[session.session_of(number)].append(fen)
+    return found
+
+
+def _signed(row: Contradiction, asked_fen: int) -> int:
+    amount_fen = row.amount_fen or 0
+    if row.kind in INSTEAD:
+        return amount_fen - asked_fen
+    return {True: amount_fen, False: -amount_fen}[row.kind in PLUS]
+
+
 def unexplained(
-    strayed: Mapping[str, str], cases: Sequence[Case], named: Iterable[str]
+    strayed: Mapping[str, int], cases: Sequence[Case], known: Named
 ) -> tuple[list[str], list[str]]:
-    """What strayed and is named nowhere; and what is. `named`: texts that name instructions."""
-    known = {session.session_of(one) for text in named for one in _payments_in(text)}
-    sessions: dict[str, set[str]] = defaultdict(set)
+    """What strayed and is named nowhere; and what is: some of what is named comes to just that."""
+    sums: dict[str, set[int]] = defaultdict(lambda: {0})
     for one in cases:
-        sessions[one.reference].add(one.session_no)
-    explained = {one for one in strayed if sessions[one] & known}
+        for fen in known.get(one.session_no, ()):
+            sums[one.reference] |= {fen + other for other in sums[one.reference]}
+    texts = {one: f"{one}: the outside holds {fen:+} fen" for one, fen in strayed.items()}
     return (
-        [text for one, text in strayed.items() if one not in explained],
-        [text for one, text in strayed.items() if one in explained],
+        [text for one, text in texts.items() if strayed[one] not in sums[one]],
+        [text for one, text in texts.items() if strayed[one] in sums[one]],
     )
-
-
-def _payments_in(text: str) -> Iterable[str]:
-    """Numbers of payments in a text that names instructions."""
-    for word in text.replace(":", " ").replace("(", " ").split():
-        yield word.removeprefix("refund-").removeprefix("pay-")
 
 
 def checked_back(address: str, keys: Mapping[str, str], session_no: str, kind: str) -> str:

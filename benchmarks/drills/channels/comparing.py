@@ -103,7 +103,7 @@ def _without_end(view: Connection) -> list[str]:
 def compare(theirs: Sequence[Mapping[str, Any]], ours: Ours) -> dict[str, Any]:
     """`differences`, `untold`, `listed` and `books_equal`."""
     moved, strangers = _their_money(theirs, ours)
-    kept_back = _kept_back(theirs, ours)
+    hidden = kept_back(theirs, ours)
     differences = [f"{one}: not ours" for one in strangers]
     listed: list[str] = []
     untold: list[str] = []
@@ -117,7 +117,7 @@ def compare(theirs: Sequence[Mapping[str, Any]], ours: Ours) -> dict[str, Any]:
             continue
         text = f"{name} ({one.channel}, {one.state}): theirs {their_fen}, ours {our_fen}"
         gap[one.channel] += (their_fen - our_fen) * (1 if one.purpose == "payment" else -1)
-        if their_fen - our_fen == kept_back.get(name):
+        if their_fen - our_fen == hidden.get(name):
             untold.append(text)
         else:
             (listed if open_ones else differences).append(text)
@@ -135,7 +135,7 @@ def compare(theirs: Sequence[Mapping[str, Any]], ours: Ours) -> dict[str, Any]:
     }
 
 
-def _kept_back(theirs: Sequence[Mapping[str, Any]], ours: Ours) -> Moved:
+def kept_back(theirs: Sequence[Mapping[str, Any]], ours: Ours) -> Moved:
     """By our instructions' ids: what moved last, in fen, where the event that tells of it was never
     sent. Only the channel's bill will tell of it."""
     found: Moved = {}

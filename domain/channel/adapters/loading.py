@@ -33,14 +33,17 @@ from cryptography.x509 import Certificate, load_pem_x509_certificate
 from msgspec import Struct
 
 from domain.channel.adapters.signed.adapter import SignedChannel, SignedSettings
+from domain.channel.adapters.signed.bills import SignedBills
 from domain.channel.adapters.signed.cards import SignedCardBank
 from domain.channel.adapters.signed.networks import NETWORKS
 from domain.channel.adapters.signed.signing import Keys as SignedKeys
 from domain.channel.adapters.wechat.adapter import WeChatPay
+from domain.channel.adapters.wechat.bills import WeChatBills
 from domain.channel.adapters.wechat.keys import Keys as WeChatKeys
 from domain.channel.adapters.wechat.keys import TheirKey, us
 from domain.channel.adapters.wechat.settings import WeChatSettings
 from domain.channel.adapters.wire import Limits
+from domain.channel.bills import BillSource
 from domain.channel.cards import CardBank
 from domain.channel.network import Adapter, Pace
 
@@ -138,6 +141,22 @@ def load_card_bank(path: Path) -> CardBank | None:
     row = _decoded(part, _Network, "networks.bank")
     settings = _signed(file, row, "networks.bank", file.notify_url, "BANK_TRANSFER")
     return SignedCardBank(settings)
+
+
+def load_bills(path: Path) -> dict[str, BillSource]:
+    """Where each channel's bills are fetched, by channel. Raises SettingsInvalid."""
+    file = _decoded(_read(path), _File, "")
+    sources: dict[str, BillSource] = {}
+    for network in NETWORKS:
+        if (part := file.networks.get(network.name)) is not None:
+            field = f"networks.{network.name}"
+            row = _decoded(part, _Network, field)
+            settings = _signed(file, row, field, file.notify_url, network.channel)
+            sources[network.channel] = SignedBills(network, settings)
+    if bytes(file.wechat):
+        wechat = _decoded(file.wechat, _WeChat, "wechat")
+        sources[WeChatBills.channel] = WeChatBills(_wechat(file, wechat, file.notify_url))
+    return sources
 
 
 def load_payees(path: Path) -> dict[str, str]:

@@ -71,10 +71,10 @@ class Fields:
         """A time with its offset, as UTC µs."""
         return instant_us(self.text(name), self._at(name))
 
-    def count(self, name: str, least: int) -> int:
-        """A whole number, no bool, from `least` to a million."""
+    def count(self, name: str, least: int, most: int = 1_000_000) -> int:
+        """A whole number, no bool, from `least` to `most`."""
         value = self._value.get(name)
-        if type(value) is not int or not least <= value <= 1_000_000:
+        if type(value) is not int or not least <= value <= most:
             raise Wrong(f"{self._at(name)}: a whole number from {least} is needed")
         return value
 

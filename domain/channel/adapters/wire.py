@@ -10,7 +10,8 @@ no pool either: one looks at all its connections for each request.
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from functools import cache
 
 import httpcore2
@@ -122,6 +123,21 @@ class Wire:
                 await connection.aclose()
             self._free.release()
 
+    @asynccontextmanager
+    async def stream(self, request: Request) -> AsyncIterator[httpcore2.Response]:
+        """An answer that is read piece by piece, over a connection of its own. Raises one of BROKEN
+        or httpcore2.ConnectError."""
+        async with self._free:
+            connection = await self._connection()
+            try:
+                response = await connection.handle_async_request(self._as_asked(request))
+                try:
+                    yield response
+                finally:
+                    await response.aclose()
+            finally:
+                await connection.aclose()
+
     async def aclose(self) -> None:
         """Close all connections that are not in use."""
         while self._idle:
@@ -141,17 +157,7 @@ class Wire:
     async def _asked(
         self, connection: httpcore2.AsyncHTTPConnection, request: Request
     ) -> Reply | Lost:
-        target = self.prefix + request.target.removeprefix(self.prefix)
-        to = self._to
-        url = httpcore2.URL(scheme=to.scheme, host=to.host, port=to.port, target=target.encode())
-        asked = httpcore2.Request(
-            request.method,
-            url,
-            headers=[*self._always, *_sent(request)],
-            content=request.body,
-            extensions=self._extensions,
-        )
-        response = await connection.handle_async_request(asked)
+        response = await connection.handle_async_request(self._as_asked(request))
         try:
             body, whole = await _bounded(response)
         finally:
@@ -162,6 +168,18 @@ class Wire:
         if headers.get("content-encoding", "identity") != "identity":
             return self._lost(request, "an answer that is compressed", status)
         return Reply(status, headers, body, self._exchange(request, status, body))
+
+    def _as_asked(self, request: Request) -> httpcore2.Request:
+        target = self.prefix + request.target.removeprefix(self.prefix)
+        to = self._to
+        url = httpcore2.URL(scheme=to.scheme, host=to.host, port=to.port, target=target.encode())
+        return httpcore2.Request(
+            request.method,
+            url,
+            headers=[*self._always, *_sent(request)],
+            content=request.body,
+            extensions=self._extensions,
+        )
 
     def _lost(
         self, request: Request, reason: str, status: int = 0, body: bytes = b"", sent: bool = True

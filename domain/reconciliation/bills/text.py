@@ -6,9 +6,10 @@ brackets of either width); what is money is read by a grammar, digit for digit.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import lru_cache
 
-from domain.kernel import EPOCH, SHANGHAI, to_us
+from domain.kernel import MICROSECONDS, SHANGHAI, to_us
 from domain.money import CURRENCY, MAX_FEN, round_half_up
 from domain.reconciliation.bills.fault import Fault, FaultCode
 from domain.reconciliation.bills.line import MILLI
@@ -143,18 +144,21 @@ def moment(number: int, text: str, what: str) -> int:
     µs. Raises TIME_INVALID."""
     found = _is_time(text)
     if found is not None:
-        try:
-            return to_us(datetime(*map(int, found.groups()), tzinfo=SHANGHAI))  # type: ignore[arg-type,misc]
-        except ValueError:
-            pass
+        hour, minute, second = int(found[4]), int(found[5]), int(found[6])
+        midnight = _midnight_us(int(found[1]), int(found[2]), int(found[3]))
+        if midnight is not None and hour < 24 and minute < 60 and second < 60:
+            return midnight + (hour * 3600 + minute * 60 + second) * MICROSECONDS
     shown = quoted(text[:SHOWN])
     raise Fault(number, FaultCode.TIME_INVALID, f"{what}: {shown} is no time YYYY-MM-DD hh:mm:ss")
 
 
-def spelled(at_us: int) -> str:
-    """A time as bills write it."""
-    local = (EPOCH + timedelta(microseconds=at_us)).astimezone(SHANGHAI)
-    return local.strftime("%Y-%m-%d %H:%M:%S")
+@lru_cache(maxsize=64)  # A bill's lines are of one day, or of few.
+def _midnight_us(year: int, month: int, day: int) -> int | None:
+    """When a day begins in Shanghai, UTC µs; None for the 30th of February."""
+    try:
+        return to_us(datetime(year, month, day, tzinfo=SHANGHAI))
+    except ValueError:
+        return None
 
 
 def reference(number: int, text: str, what: str, *, needed: bool = True) -> str:

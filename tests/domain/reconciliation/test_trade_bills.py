@@ -82,6 +82,22 @@ def test_wechat_bills_of_any_version_and_dress(
         assert sales("wechat_trade", raw, size) == list(USUAL)
 
 
+def test_rows_may_stand_in_any_order_and_a_row_too_many_is_seen_by_the_totals() -> None:
+    assert sales("wechat_trade", wechat_bill(USUAL[::-1])) == list(USUAL[::-1])
+    rows = wechat_bill(USUAL).split(b"\r\n")
+    for wrong in ([*rows[:2], *rows[1:]], [rows[0], *rows[2:]], [*rows[:3], rows[1], *rows[4:]]):
+        refused("wechat_trade", b"\r\n".join(wrong), FaultCode.TOTAL_WRONG)
+    twice = wechat_bill([ONE, ONE])  # The channel means it: a difference, not a fault.
+    assert sales("wechat_trade", twice) == [ONE, ONE]
+
+
+def test_two_versions_in_one_file_are_refused() -> None:
+    new, old = wechat_bill(USUAL).split(b"\r\n"), wechat_bill(USUAL, WECHAT_OLD).split(b"\r\n")
+    refused("wechat_trade", b"\r\n".join([*new[:4], *old[4:]]), FaultCode.TOTAL_WRONG)
+    refused("wechat_trade", b"\r\n".join([*new[:2], *old[2:]]), FaultCode.CELLS_WRONG, 3)
+    refused("wechat_trade", b"\r\n".join([new[0], *old[1:]]), FaultCode.CELLS_WRONG, 2)
+
+
 def test_a_wechat_success_bill_has_no_columns_for_refunds() -> None:
     assert sales("wechat_trade", wechat_bill([ONE, TWO], WECHAT_SUCCESS)) == [ONE, TWO]
     refused("wechat_trade", wechat_bill([ONE, BACK], WECHAT_SUCCESS), FaultCode.KIND_UNKNOWN, 3)
@@ -131,7 +147,7 @@ WECHAT_FAULTS: list[tuple[str, bytes, FaultCode, int]] = [
     ("cut in the middle of a character", WECHAT.encode()[:8], FaultCode.ENCODING_INVALID, 1),
     ("no header", "\r\n".join(WECHAT.split("\r\n")[1:]).encode(), FaultCode.HEADER_MISSING, 1),
     ("empty", b"", FaultCode.HEADER_MISSING, 1),
-    ("a row twice", WECHAT.replace("\r\n`", "\r\n`2011-01-10 12:00:00,`\r\n`", 1).encode(),
+    ("half a row", WECHAT.replace("\r\n`", "\r\n`2011-01-10 12:00:00,`\r\n`", 1).encode(),
      FaultCode.CELLS_WRONG, 2),
     ("in GBK", WECHAT.encode("gbk"), FaultCode.ENCODING_INVALID, 1),
     ("in UTF-16", WECHAT.encode("utf-16"), FaultCode.ENCODING_INVALID, 1),

@@ -141,7 +141,8 @@ def test_a_shipped_model_may_have_been_there_before_its_migration(
         Projector(recorder, engine, [model]).catch_up()
         assert rebuild(recorder, engine, [model])[0].swapped
     version = "UPDATE alembic_version SET version_num = '0001'"
-    later = ("DROP TABLE sealed_changes", "DROP TABLE blobs", *_take_back_seals(engine))
+    made = ("sealed_changes", "blobs", "blob_pieces")
+    later = (*(f"DROP TABLE {table}" for table in made), *_take_back_seals(engine))
     with engine.begin() as connection:
         for statement in (version, *later):
             connection.exec_driver_sql(statement)

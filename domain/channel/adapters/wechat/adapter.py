@@ -6,7 +6,6 @@ order; whether an earlier one did, a query tells. "Paid" to a close means: query
 """
 
 import logging
-import secrets
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -17,10 +16,10 @@ from domain.channel.adapters.reading import Fields, Wrong, parsed
 from domain.channel.adapters.wechat import answers, keys, requests
 from domain.channel.adapters.wechat.requests import Asked
 from domain.channel.adapters.wechat.settings import WeChatSettings
+from domain.channel.adapters.wechat.signing import signed
 from domain.channel.adapters.wire import (
     MAX_BYTES,
     Lost,
-    Request,
     Wire,
     after,
     callback_exchange,
@@ -28,7 +27,6 @@ from domain.channel.adapters.wire import (
 from domain.channel.network import Answer, CallbackInvalid, Heard, NotFound, Order
 from domain.channel.numbers import wide_number
 from domain.channel.port import Declined, Purpose, Unknown
-from domain.kernel import MICROSECONDS
 
 log = logging.getLogger("zhangfang.channel")
 
@@ -102,7 +100,7 @@ class WeChatPay:
 
     async def _ask(self, asked: Asked, read: Read, order: Order, now_us: int) -> tuple[str, Answer]:
         """One request: the code of the error that was answered ("" if none), and what it says."""
-        reply = await self._wire.ask(self._signed(asked, now_us))
+        reply = await self._wire.ask(signed(self._settings, self._wire.prefix, asked, now_us))
         if isinstance(reply, Lost):
             return "", self._unknown(reply.reason, order, reply.answer())
         bare = Answer(Unknown(f"HTTP {reply.status}"), exchange=reply.exchange)
@@ -118,24 +116,6 @@ class WeChatPay:
             return answers.code_of(body), replace(bare, said=said)
         except (Forged, NotFresh, Wrong) as error:
             return "", self._unknown(f"HTTP {reply.status}: {error}", order, bare)
-
-    def _signed(self, asked: Asked, now_us: int) -> Request:
-        settings, target = self._settings, self._wire.prefix + asked.path
-        headers = {
-            "Accept": "application/json",
-            "Content-Type": "application/json",
-            "Wechatpay-Serial": settings.keys.named,
-            "Authorization": keys.authorization(
-                settings.keys,
-                settings.mchid,
-                asked.method,
-                target,
-                asked.body,
-                second=now_us // MICROSECONDS,
-                nonce=secrets.token_hex(16).upper(),
-            ),
-        }
-        return Request(asked.method, target, headers, asked.body)
 
     def _reads(self, order: Order) -> Read:
         def read(body: Fields) -> Answer:

@@ -11,7 +11,7 @@ from alembic import op
 
 from migrations.tables import create_index, create_table
 
-revision = "0026"
+revision = "0024"
 down_revision = "0023"
 branch_labels = None
 depends_on = None
