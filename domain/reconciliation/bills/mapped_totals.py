@@ -54,10 +54,15 @@ class Figures:
         counted = self.lines.get(figure.of, 0) if figure.of != "lines" else sum(self.lines.values())
         return counted * self._unit
 
-    def all(self) -> set[int]:
+    def counts(self) -> set[int]:
+        """Every number of lines that a total may name."""
+        kinds = ("payment", "refund") if self.mapping.kind == "trade" else ("in", "out", "fee")
+        counted = [self.lines.get(kind, 0) for kind in kinds]
+        return {count * self._unit for count in (*counted, sum(counted))}
+
+    def sums(self) -> set[int]:
         """Every sum that a total may name, without its sign."""
-        counts = [sum(self.lines.values()), *self.lines.values(), 0]
-        found = {count * self._unit for count in counts}
+        found = set[int]()
         charged = sum(self.fees.values())
         for amounts in (self.amounts, self.moved):
             came = amounts.get("payment", 0) + amounts.get("in", 0)
@@ -178,14 +183,17 @@ class Finder:
         cells = next(csv.reader([rest], delimiter=self._mapping.separator), [])
         if self._mapping.grouping:
             cells = [cell.replace(self._mapping.grouping, "") for cell in cells]
-        allowed = self._figures.all()
+        sums, counts = self._figures.sums(), self._figures.counts()
         said = [one for cell in cells for one in _numbers(cell)]
         if not said:
             detail = f"{quoted(text[:SHOWN])} says no figure"
             raise Fault(number, FaultCode.TOTAL_MISSING, detail)
         for one in said:
             given = abs(money(self._mapping, number, one, total.starting, most=False))
-            if not any(same_rounded(given, wanted, decimals_of(one)) for wanted in allowed):
+            summed = any(same_rounded(given, wanted, decimals_of(one)) for wanted in sums)
+            # 2.00 is money, and no number of lines; 2 and 2.0 may be either.
+            counted = given in counts and len(one.partition(".")[2]) < 2
+            if not (summed or counted):
                 raise self._wrong(number, total.starting, one)
 
     def _wrong(self, number: int, name: str, said: str) -> Fault:

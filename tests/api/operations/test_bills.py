@@ -130,6 +130,23 @@ def test_nothing_is_kept_of_a_file_that_is_no_bill(
         assert blobs.read(view, no.value.sha256) is None
 
 
+def test_nothing_is_kept_of_a_bill_that_cannot_be_recorded(
+    context: AppContext, importer: Importer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bill, "MOST_VERSIONS", 1)
+    importer.import_file(put(tmp_path / "w.csv", wechat_bill(USUAL)), WECHAT, AT)
+    unionpay = Wanted("UNIONPAY_CARD", DAY, "trade", FORMATS["unionpay_zm"])
+    for wanted, raw, code in (
+        (WECHAT, wechat_bill(USUAL[:1]), Code.BILL_LIMIT),
+        (unionpay, zm_bill(USUAL), Code.CHANNEL_NOT_REGISTERED),
+    ):
+        with pytest.raises(Refused) as no:
+            importer.import_file(put(tmp_path / "no", raw), wanted, AT)
+        assert no.value.code is code
+        with context.engine.connect() as view:
+            assert blobs.read(view, blobs.name_of(raw)) is None
+
+
 def test_another_days_bill_is_refused(importer: Importer, tmp_path: Path) -> None:
     file = put(tmp_path / "w.csv", wechat_bill(USUAL))
     for day in (date(2011, 1, 9), date(2011, 1, 11)):
