@@ -34,6 +34,7 @@ POLICY = (
     "frame-ancestors 'none'; base-uri 'none'"
 )
 NEWEST = 50
+HERE = ("127.0.0.1", "localhost", "::1")
 OPEN = (*conduct.OPEN, "NOTPAY")
 PAID = ("SUCCEEDED", "SUCCESS", "REFUND")
 # What may be asked for by the page of a payment that is open, in this order.
@@ -138,6 +139,8 @@ class Pages:
     def _refuse_strangers(self, request: Request) -> None:
         origin = request.headers.get("origin", "null")
         host = request.headers.get("host", "")
+        if request.url.hostname not in HERE:  # Another site's name that was made to lead here.
+            raise Problem(403, "NOT_ALLOWED", "this page is chosen on by its own address")
         if origin not in ("null", f"http://{host}") or (
             request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
         ):

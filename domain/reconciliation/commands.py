@@ -5,6 +5,7 @@ a command names them.
 """
 
 import re
+from collections.abc import Callable
 from datetime import date
 from typing import cast, get_args
 
@@ -45,7 +46,7 @@ def import_bill(unit: Unit, command: ImportBill) -> dict[str, object]:
     AMOUNT_TOO_LARGE, BILL_LIMIT."""
     read = command.read
     stream = _stream(unit, command)
-    _check(read)
+    check_read(read)
     unit.record(stream, bill.import_read(unit.load(stream), read))
     version = unit.load(stream).of(read)
     assert version is not None
@@ -70,6 +71,15 @@ def tell_no_trade(unit: Unit, command: TellNoTrade) -> dict[str, object]:
     return {**_named(command, version.number), "sha256": "", **nothing}
 
 
+def checked_channel(name: str, version: Callable[[str], int]) -> str:
+    """A channel that has accounts here; `version`: of a stream. Raises CHANNEL_UNKNOWN,
+    CHANNEL_NOT_REGISTERED."""
+    found = channel_named(name).name
+    if found not in FOUNDING and version(registered.stream(found)) == 0:
+        raise Refused(Code.CHANNEL_NOT_REGISTERED, "channel", found)
+    return found
+
+
 def checked_day(day: date, at_us: int) -> date:
     """A day that a bill can be of at a time: one that has begun. Raises DATE_INVALID."""
     checked_instant(day_end_us(day), "date")
@@ -80,9 +90,7 @@ def checked_day(day: date, at_us: int) -> date:
 
 
 def _stream(unit: Unit, command: ImportBill | TellNoTrade) -> "Stream[bill.State]":
-    name = channel_named(command.channel).name
-    if name not in FOUNDING and unit.version(registered.stream(name)) == 0:
-        raise Refused(Code.CHANNEL_NOT_REGISTERED, "channel", name)
+    name = checked_channel(command.channel, unit.version)
     if command.kind not in get_args(BillKind):
         known = ", ".join(get_args(BillKind))
         raise Refused(Code.REQUEST_INVALID, "kind", f"one of {known} is needed")
@@ -90,7 +98,8 @@ def _stream(unit: Unit, command: ImportBill | TellNoTrade) -> "Stream[bill.State
     return bill.stream(name, cast(BillKind, command.kind), command.date)
 
 
-def _check(read: Read) -> None:
+def check_read(read: Read) -> None:
+    """Raises REQUEST_INVALID, BILL_INVALID, AMOUNT_INVALID, AMOUNT_TOO_LARGE."""
     if not _is_sha256(read.blob) or (read.mapping and not _is_sha256(read.mapping)):
         raise Refused(Code.REQUEST_INVALID, "blob", "a SHA-256 in hex is needed")
     counts = (read.paid, read.refunded, read.lines - read.paid - read.refunded)

@@ -82,7 +82,7 @@ class Hearing:
         try:
             event = msgspec.json.decode(body, type=dict[str, Any])
             self._memory.hear(_heard(merchant, event), body.decode())
-        except (msgspec.DecodeError, KeyError, TypeError, ValueError):
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             return Response(status_code=400)
         return Response(status_code=204)
 

@@ -169,6 +169,10 @@ class Shop:
         if merchant not in {one.merchant for one in placed.lines}:
             return self._missing()
         note = f"asked&{what}={merchant}"
+        state, away = await self._state(placed)
+        if away or state != "paid":  # A number that was refused once is refused for ever.
+            note = "away" if away else "not_paid"
+            return RedirectResponse(f"/orders/{placed.no}?note={note}", status_code=303)
         try:
             await ask(placed, merchant)
         except Away:

@@ -110,6 +110,8 @@ def test_an_old_page_a_strangers_form_and_rubbish_change_nothing(tmp_path: Path)
                 assert client.post(path, data={"choice": "10"}).status_code in (400, 404)
             other = {"origin": "http://evil.example"}
             assert client.post("/pay/1", data={"choice": "10"}, headers=other).status_code == 403
+            rebound = {"origin": "http://evil.example", "host": "evil.example"}
+            assert client.post("/pay/1", data={"choice": "10"}, headers=rebound).status_code == 403
             site = {"sec-fetch-site": "cross-site"}
             assert client.post("/pay/1", data={"choice": "10"}, headers=site).status_code == 403
             assert client.post("/pay/1", content=b"x" * 70_000).status_code == 413

@@ -27,6 +27,7 @@ PLAIN_ZIP = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 UTF8_FLAG = 0x800
 # The end of a ZIP archive: mark, disks, members here and in all, length and place of its contents.
 CONTENTS_END, CONTENTS = b"PK\x05\x06", struct.Struct("<4s4HLL")
+LARGE, LARGE_SIZE = b"PK\x06\x07", 20  # What leads to the end of a ZIP64 archive, and its length.
 CONTENTS_TAIL, MOST_CONTENTS = 66_000, 1 << 20
 
 
@@ -89,13 +90,15 @@ class BillFile:
                 while piece := inside.read(PIECE):
                     yield piece
         except (
-            zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError
+            zipfile.BadZipFile, zlib.error, struct.error, EOFError, LookupError,
+            NotImplementedError, OverflowError, RuntimeError, ValueError,
         ) as error:  # fmt: skip
             raise _no_archive(str(error) or type(error).__name__) from None
 
 
 def _refuse_crowded(file: IO[bytes], size: int) -> None:
-    """An archive's table of contents is read whole: a long one is refused before."""
+    """An archive's table of contents is read whole: a long one is refused before. The second end
+    that very large archives have (ZIP64) would be believed instead of the one that is looked at."""
     file.seek(max(0, size - CONTENTS_TAIL))
     tail = file.read(CONTENTS_TAIL)
     found = tail.rfind(CONTENTS_END)
@@ -104,6 +107,10 @@ def _refuse_crowded(file: IO[bytes], size: int) -> None:
     *_, members, length = CONTENTS.unpack_from(tail, found)[:6]
     if members > MOST_MEMBERS or length > MOST_CONTENTS:
         raise _no_archive(f"more than {MOST_MEMBERS} files in one archive")
+    if tail[max(0, found - LARGE_SIZE) : found].startswith(LARGE):
+        raise _no_archive("it is a ZIP64 archive: bills are not as large as that")
+    if length > size - len(tail) + found:
+        raise _no_archive("its table of contents is not there")
 
 
 def _wanted(archive: zipfile.ZipFile, members: tuple[str, ...]) -> zipfile.ZipInfo:
@@ -114,6 +121,8 @@ def _wanted(archive: zipfile.ZipFile, members: tuple[str, ...]) -> zipfile.ZipIn
     if len(found) != 1:
         which = f" with {' or '.join(members)} in its name" if members else ""
         raise _no_archive(f"one file{which} is needed in the archive, {len(found)} are there")
+    if found[0].header_offset < 0:
+        raise _no_archive("its table of contents leads outside of it")
     if found[0].flag_bits & 1 or found[0].compress_type not in PLAIN_ZIP:
         raise _no_archive("it is encrypted, or packed in a way that bills are not")
     return found[0]

@@ -13,15 +13,21 @@ import msgspec
 from sqlalchemy import Engine
 
 from api.operations.bills.files import BillFile, opened
-from domain.channel.channels import channel_named
 from domain.eventstore import blobs
 from domain.kernel import Request
 from domain.ledger.ledger import Ledger
+from domain.reconciliation import bill
 from domain.reconciliation.bill import Read
 from domain.reconciliation.bills.fault import Fault
 from domain.reconciliation.bills.formats import Format
 from domain.reconciliation.bills.line import BillKind, Totals, near
-from domain.reconciliation.commands import ImportBill, TellNoTrade, checked_day
+from domain.reconciliation.commands import (
+    ImportBill,
+    TellNoTrade,
+    check_read,
+    checked_channel,
+    checked_day,
+)
 
 
 class Wanted(NamedTuple):
@@ -52,13 +58,16 @@ class Importer:
 
     def import_file(self, path: Path, wanted: Wanted, at_us: int) -> dict[str, Any]:
         """What the bill's version holds. Raises BillRefused, Refused."""
-        channel_named(wanted.channel)
+        name = checked_channel(wanted.channel, self._ledger.version)
         checked_day(wanted.date, at_us)
+        stream = bill.stream(name, wanted.kind, wanted.date)
         sha256 = ""
         try:
             with opened(path) as file:
                 sha256 = file.sha256
                 found = read_file(file, wanted)
+                check_read(found)
+                bill.import_read(self._ledger.state(stream), found)  # Refused: nothing is kept.
                 blobs.keep(self._writes, found.blob, file.raw())
         except Fault as fault:
             raise BillRefused(sha256, fault) from None

@@ -130,6 +130,8 @@ def _take(entry: _Entry, one: Element) -> None:
         if one.text not in NONE and len(entry.end_to_end) < 2:
             entry.end_to_end = (*entry.end_to_end, one.text)
     elif path in FIELDS:
+        if path in entry.fields and not path.startswith("NtryDtls/"):
+            raise Fault(one.line, FaultCode.UNEXPECTED_LINE, f"Ntry/{path} stands there twice")
         entry.fields[path] = one.text
 
 

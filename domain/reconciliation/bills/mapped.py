@@ -76,19 +76,18 @@ def _csv(
     at = [0]
     records = _records(mapping, lines, at)
     places: dict[str, int] | None = None
-    seen = 0
+    width = 0
     for cells in records:
-        seen += 1
         if places is None:
             titles = list(map(title, cells))
             if all(one in titles for one in needed):
-                places = columns_in(at[0], cells, needed)
+                places, width = columns_in(at[0], cells, needed), len(cells)
                 finder.begin()
             elif at[0] >= mapping.header_within:
                 break
             continue
-        if len(cells) != len(places):
-            detail = f"{len(cells)} cells where the header has {len(places)}"
+        if len(cells) != width:
+            detail = f"{len(cells)} cells where the header has {width}"
             raise Fault(at[0], FaultCode.CELLS_WRONG, detail)
         texts = {name: cells[places[column]].strip(" \t`") for name, column in wanted.items()}
         sums = {column: cells[places[column]].strip(" \t`") for column in finder.columns}
@@ -165,7 +164,7 @@ def _fixed(
 
 def _line(mapping: Mapping, row: Row) -> Line:
     number, told = row.number, row.told
-    kind, amount = _kind_and_amount(mapping, row)
+    kind, amount, came = _kind_and_amount(mapping, row)
     state: State = "succeeded"
     if mapping.columns.state is not None:
         known = one_of(number, told("state"), "state", mapping.states, FaultCode.STATE_UNKNOWN)
@@ -174,13 +173,15 @@ def _line(mapping: Mapping, row: Row) -> Line:
         yuan_only(number, told("currency"), "currency")
     ours, original = _numbers(mapping, row, kind)
     fee = _fee(mapping, row, kind)
+    if kind == "fee":  # What the channel takes for itself; what came is given back.
+        fee = -amount * MILLI if came else amount * MILLI
     return Line(
         number,
         kind,
         ours,
         reference(number, told("serial"), "serial", needed=False),
         above_zero(number, amount, "amount"),
-        amount * MILLI if kind == "fee" else fee,
+        fee,
         state,
         mapping.currency,
         _moment(mapping, row),
@@ -199,28 +200,38 @@ def _numbers(mapping: Mapping, row: Row, kind: Kind) -> tuple[str, str]:
     return reference(number, told("refund_number"), "refund_number"), payment
 
 
-def _kind_and_amount(mapping: Mapping, row: Row) -> tuple[Kind, int]:
-    number, told = row.number, row.told
+def _kind_and_amount(mapping: Mapping, row: Row) -> tuple[Kind, int, bool | None]:
+    """The kind, the amount in fen, and whether it came, as `_moved` says."""
+    number = row.number
+    came, milli = _moved(mapping, row)
     into, out = KINDS[mapping.kind]
-    if mapping.columns.amount is None:
-        came = money(mapping, number, told("money_in") or "0", "money_in")
-        went = abs(money(mapping, number, told("money_out") or "0", "money_out"))
-        if (came == 0) == (went == 0):
-            detail = "one of money_in and money_out is needed, and not both"
-            raise Fault(number, FaultCode.AMOUNT_INVALID, detail)
-        milli, kind = (came, into) if came else (went, out)
-    else:
-        milli = money(mapping, number, told("amount"), "amount")
-        kind = out if milli < 0 else into
+    signed = into if came else out
+    kind = signed
     if mapping.columns.kind is not None:
-        word = told("kind")
+        word = row.told("kind")
         kind = cast(Kind, one_of(number, word, "kind", mapping.kinds, FaultCode.KIND_UNKNOWN))
-    sign = mapping.amount_sign
-    if sign in ("absolute", "direction") or (sign == "by_kind" and kind in ("refund", "out")):
-        milli = -milli if sign == "by_kind" else abs(milli)
+    if came is not None and kind not in (signed, "fee"):
+        detail = f"amount: it is one of {signed}, and the kind says {kind}"
+        raise Fault(number, FaultCode.AMOUNT_INVALID, detail)
     if milli % MILLI:
         raise Fault(number, FaultCode.AMOUNT_INVALID, "amount: it has parts of a fen")
-    return kind, milli // MILLI
+    return kind, milli // MILLI, came
+
+
+def _moved(mapping: Mapping, row: Row) -> tuple[bool | None, int]:
+    """Whether money came, None where neither sign nor column says; and how much, in milli-fen."""
+    number, told = row.number, row.told
+    if mapping.columns.amount is None:
+        into = money(mapping, number, told("money_in") or "0", "money_in")
+        out = abs(money(mapping, number, told("money_out") or "0", "money_out"))
+        if (into == 0) == (out == 0):
+            detail = "one of money_in and money_out is needed, and not both"
+            raise Fault(number, FaultCode.AMOUNT_INVALID, detail)
+        return into != 0, into or out
+    milli = money(mapping, number, told("amount"), "amount")
+    if mapping.amount_sign in ("direction", "by_kind"):
+        return milli > 0, abs(milli)
+    return None, abs(milli) if mapping.amount_sign == "absolute" else milli
 
 
 KINDS: dict[BillKind, tuple[Kind, Kind]] = {
@@ -246,7 +257,8 @@ def _follow(chain: Chain, mapping: Mapping, row: Row, line: Line) -> None:
     milli = money(mapping, row.number, row.told("balance"), "balance", most=False)
     if milli % MILLI:
         raise Fault(row.number, FaultCode.AMOUNT_INVALID, "balance: it has parts of a fen")
-    signed = line.amount_fen if line.kind == "in" else -line.amount_fen
+    came = line.kind == "in" or (line.kind == "fee" and line.fee_milli_fen < 0)
+    signed = line.amount_fen if came else -line.amount_fen
     chain.take(row.number, line.at_us or 0, milli // MILLI, signed)
 
 

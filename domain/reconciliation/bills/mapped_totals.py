@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from domain.reconciliation.bills.fault import Fault, FaultCode
 from domain.reconciliation.bills.line import MILLI, Line
-from domain.reconciliation.bills.mapping import Figure, Mapping, Total
+from domain.reconciliation.bills.mapping import FIGURE, Figure, Mapping, Total
 from domain.reconciliation.bills.text import (
     SHOWN,
     milli_fen,
@@ -54,10 +54,15 @@ class Figures:
         counted = self.lines.get(figure.of, 0) if figure.of != "lines" else sum(self.lines.values())
         return counted * self._unit
 
-    def all(self) -> set[int]:
+    def counts(self) -> set[int]:
+        """Every number of lines that a total may name."""
+        kinds = ("payment", "refund") if self.mapping.kind == "trade" else ("in", "out", "fee")
+        counted = [self.lines.get(kind, 0) for kind in kinds]
+        return {count * self._unit for count in (*counted, sum(counted))}
+
+    def sums(self) -> set[int]:
         """Every sum that a total may name, without its sign."""
-        counts = [sum(self.lines.values()), *self.lines.values(), 0]
-        found = {count * self._unit for count in counts}
+        found = set[int]()
         charged = sum(self.fees.values())
         for amounts in (self.amounts, self.moved):
             came = amounts.get("payment", 0) + amounts.get("in", 0)
@@ -74,8 +79,10 @@ class Figures:
 def money(mapping: Mapping, number: int, text: str, what: str, most: bool = True) -> int:
     """An amount as the mapping writes them, in milli-fen. Raises Fault."""
     if mapping.grouping and mapping.grouping in text:
-        whole = text.partition(".")[0].lstrip("+-").split(mapping.grouping)
-        if not 1 <= len(whole[0]) <= 3 or any(len(one) != 3 for one in whole[1:]):
+        units, _, decimals = text.partition(".")
+        whole = units.lstrip("+-").split(mapping.grouping)
+        wrong = not 1 <= len(whole[0]) <= 3 or any(len(one) != 3 for one in whole[1:])
+        if wrong or mapping.grouping in decimals:  # 1.234,50 is no 1.2345.
             shown = quoted(text[:SHOWN])
             raise Fault(number, FaultCode.AMOUNT_INVALID, f"{what}: {shown} is no amount")
         text = text.replace(mapping.grouping, "")
@@ -118,7 +125,7 @@ class Finder:
                 continue
             if self._begun and self._is_total(number, text):
                 continue
-            if self._mapping.end and self._mapping.end in text:
+            if self._mapping.end and self._mapping.end in self._first_cell(text):
                 self._ended = self._end_seen = True
                 continue
             if skip and text.startswith(skip):
@@ -127,6 +134,12 @@ class Finder:
                 detail = f"no row stands after the end: {quoted(text[:SHOWN])}"
                 raise Fault(number, FaultCode.UNEXPECTED_LINE, detail)
             yield number, raw
+
+    def _first_cell(self, text: str) -> str:
+        """Where the end is looked for: a row may have the same words further on, in a remark."""
+        if self._mapping.layout == "fixed":
+            return text
+        return text.partition(self._mapping.separator)[0]
 
     def end(self) -> None:
         """The file has ended. Raises Fault(TOTAL_MISSING)."""
@@ -170,14 +183,17 @@ class Finder:
         cells = next(csv.reader([rest], delimiter=self._mapping.separator), [])
         if self._mapping.grouping:
             cells = [cell.replace(self._mapping.grouping, "") for cell in cells]
-        allowed = self._figures.all()
+        sums, counts = self._figures.sums(), self._figures.counts()
         said = [one for cell in cells for one in _numbers(cell)]
         if not said:
             detail = f"{quoted(text[:SHOWN])} says no figure"
             raise Fault(number, FaultCode.TOTAL_MISSING, detail)
         for one in said:
             given = abs(money(self._mapping, number, one, total.starting, most=False))
-            if not any(same_rounded(given, wanted, decimals_of(one)) for wanted in allowed):
+            summed = any(same_rounded(given, wanted, decimals_of(one)) for wanted in sums)
+            # 2.00 is money, and no number of lines; 2 and 2.0 may be either.
+            counted = given in counts and len(one.partition(".")[2]) < 2
+            if not (summed or counted):
                 raise self._wrong(number, total.starting, one)
 
     def _wrong(self, number: int, name: str, said: str) -> Fault:
@@ -193,7 +209,7 @@ def decimals_of(text: str) -> int:
 @cache
 def _pattern(text: str) -> "re.Pattern[str]":
     pattern, at = "", 0
-    for found in re.finditer(r"\{([^{}]*)\}", text):
+    for found in re.finditer(FIGURE, text):
         pattern += re.escape(text[at : found.start()])
         pattern += f"(?P<{found[1]}>[+-]?[0-9][0-9,]*(?:[.][0-9]+)?)"
         at = found.end()

@@ -110,6 +110,10 @@ class Mapping(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         return _time_pattern(self.time_format)
 
 
+GROUPING = (",", "'", "’", " ", "_")  # What stands between thousands somewhere.
+IN_AMOUNTS = "+-.\r\n\0"
+FIGURE = r"\{([^{}]*)\}"  # In the text of a total.
+_touching = re.compile(r"\}[0-9+,.-]*\{", re.ASCII).search
 TOKENS = {"YYYY": "20[0-9]{2}", "MM": "[0-9]{2}", "DD": "[0-9]{2}", "hh": "[0-9]{2}",
           "mm": "[0-9]{2}", "ss": "[0-9]{2}"}  # fmt: skip
 FIELDS = ("YYYY", "MM", "DD", "hh", "mm", "ss")
@@ -139,7 +143,7 @@ def read_mapping(raw: bytes) -> Mapping:
         raise _wrong(f"byte {error.start + 1} is not UTF-8") from None
     except msgspec.ValidationError as error:
         raise _wrong(str(error)) from None
-    except (msgspec.DecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:  # Also a number too long.
         raise _wrong(f"neither TOML nor JSON: {error}") from None
     _check(found)
     return found
@@ -160,8 +164,19 @@ def _check(found: Mapping) -> None:
         raise _wrong("time_format: each part once")
     if found.layout == "csv" and found.separator in ('"', "\n", "\r", found.quote):
         raise _wrong("separator: another character is needed")
+    _check_marks(found)
     for total in found.totals:
         _check_total(found, total)
+
+
+def _check_marks(found: Mapping) -> None:
+    """A mark that may stand in an amount would make another amount of it."""
+    if found.grouping and found.grouping not in GROUPING:
+        raise _wrong(f"grouping: one of {' '.join(map(repr, GROUPING))} is needed")
+    for name in ("separator", "quote"):
+        mark = getattr(found, name)
+        if found.layout == "csv" and mark and (mark.isalnum() or mark in IN_AMOUNTS):
+            raise _wrong(f"{name}: no letter, no digit, and none of + - . nor a line's end")
 
 
 def _check_places(found: Mapping) -> None:
@@ -195,7 +210,11 @@ def _check_amounts(found: Mapping) -> None:
 
 
 def _check_total(found: Mapping, total: Total) -> None:
-    named = re.findall(r"\{([^{}]*)\}", total.text)
+    named = re.findall(FIGURE, total.text)
+    if not all(map(str.isidentifier, named)):
+        raise _wrong(f"totals: {total.starting!r}: a figure's name is letters, digits and _")
+    if _touching(total.text):
+        raise _wrong(f"totals: {total.starting!r}: a word is needed between two figures")
     if set(named) != set(total.figures) or len(named) != len(set(named)):
         raise _wrong(f"totals: {total.starting!r}: text and figures must name the same, each once")
     for one in total.figures.values():

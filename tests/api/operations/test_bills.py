@@ -130,6 +130,23 @@ def test_nothing_is_kept_of_a_file_that_is_no_bill(
         assert blobs.read(view, no.value.sha256) is None
 
 
+def test_nothing_is_kept_of_a_bill_that_cannot_be_recorded(
+    context: AppContext, importer: Importer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bill, "MOST_VERSIONS", 1)
+    importer.import_file(put(tmp_path / "w.csv", wechat_bill(USUAL)), WECHAT, AT)
+    unionpay = Wanted("UNIONPAY_CARD", DAY, "trade", FORMATS["unionpay_zm"])
+    for wanted, raw, code in (
+        (WECHAT, wechat_bill(USUAL[:1]), Code.BILL_LIMIT),
+        (unionpay, zm_bill(USUAL), Code.CHANNEL_NOT_REGISTERED),
+    ):
+        with pytest.raises(Refused) as no:
+            importer.import_file(put(tmp_path / "no", raw), wanted, AT)
+        assert no.value.code is code
+        with context.engine.connect() as view:
+            assert blobs.read(view, blobs.name_of(raw)) is None
+
+
 def test_another_days_bill_is_refused(importer: Importer, tmp_path: Path) -> None:
     file = put(tmp_path / "w.csv", wechat_bill(USUAL))
     for day in (date(2011, 1, 9), date(2011, 1, 11)):
@@ -231,6 +248,31 @@ def locked(raw: bytes) -> bytes:
     return raw[:at] + struct.pack("<H", flags | 1) + raw[at + 2 :]
 
 
+def crowded() -> bytes:
+    """An archive whose end says one file, and whose second end, of ZIP64, very many."""
+    rows = archive({f"{place}.csv": b"" for place in range(60_000)})
+    place, end = rows.index(b"PK\x01\x02"), len(rows) - 22
+    second = struct.pack(
+        "<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 60_000, 60_000, end - place, place
+    )
+    leads = struct.pack("<4sLQL", b"PK\x06\x07", 0, end, 1)
+    return (
+        rows[:end] + second + leads + struct.pack("<4s4HLLH", b"PK\x05\x06", 0, 0, 1, 1, 50, 0, 0)
+    )
+
+
+def led_astray(place: int) -> bytes:
+    """An archive that says its table of contents is elsewhere."""
+    return archive({"a": b"1"})[:-6] + struct.pack("<LH", place, 0)
+
+
+def nameless() -> bytes:
+    """An archive whose only file has no name."""
+    raw = bytearray(archive({"a": b"1"}).replace(b"\x01\x00\x00\x00a", b"\x00\x00\x00\x00a"))
+    struct.pack_into("<H", raw, raw.index(b"PK\x01\x02") + 28, 0)
+    return bytes(raw)
+
+
 ARCHIVES = [
     ("a bomb", BOMB, FaultCode.TOO_LARGE),
     ("a gzipped bomb", gzip.compress(b"0" * (64 << 20)), FaultCode.TOO_LARGE),
@@ -242,6 +284,9 @@ ARCHIVES = [
     ("more behind the end", gzip.compress(b"abc") + b"more", FaultCode.ARCHIVE_INVALID),
     ("damaged", BOMB[:60] + b"\xff\xff\xff" + BOMB[63:], FaultCode.ARCHIVE_INVALID),
     ("encrypted", locked(archive({"a": b"1"})), FaultCode.ARCHIVE_INVALID),
+    ("very many by a second end", crowded(), FaultCode.ARCHIVE_INVALID),
+    ("led outside", led_astray(1 << 30), FaultCode.ARCHIVE_INVALID),
+    ("without a name", nameless(), FaultCode.ARCHIVE_INVALID),
     ("packed strangely", archive({"a": b"1" * 99}, zipfile.ZIP_LZMA), FaultCode.ARCHIVE_INVALID),
 ]
 

@@ -138,6 +138,17 @@ def test_a_bill_of_fixed_width_by_a_mapping() -> None:
         ("x" * (MOST_BYTES + 1), "larger"),
         ("\ud800", "UTF-8"),
         ("[" * 60_000, "neither"),
+        (f"version = {'9' * 5_000}", "neither"),
+        (CSV.replace('grouping = ","', 'grouping = "."'), "grouping"),
+        (CSV.replace('grouping = ","', 'grouping = "5"'), "grouping"),
+        (CSV.replace('grouping = ","', 'grouping = "-"'), "grouping"),
+        (CSV.replace('separator = ";"', 'separator = "0"'), "separator"),
+        (CSV.replace('separator = ";"', 'separator = "."'), "separator"),
+        (CSV.replace('separator = ";"', 'quote = "1"'), "quote"),
+        (CSV.replace('separator = ";"', 'quote = "\\n"'), "quote"),
+        (FIXED.replace("{lines}", "{a b}").replace("lines =", '"a b" ='), "totals"),
+        (FIXED.replace("{lines}", "{}").replace("lines =", '"" ='), "totals"),
+        (FIXED.replace("{lines}", "{lines}.{x}") + "x = {}", "between two figures"),
     ],
 )
 def test_a_mapping_that_cannot_be_used_is_refused(mapping: str, said: str) -> None:
@@ -177,3 +188,57 @@ def test_a_bill_of_alipays_funds() -> None:
     totals = totals_of(format_.read([text.encode("gbk")], date(2011, 1, 10)))
     assert (totals.paid_fen, totals.refunded_fen) == (3_000, 6)
     assert (totals.opening_fen, totals.closing_fen) == (10_000, 12_994)
+
+
+def test_a_mark_between_thousands_stands_before_the_point_only() -> None:
+    """1.234,50 is one thousand and more elsewhere: it is no fee of 1.2345 here."""
+    mapping = CSV.replace('balance = "balance"', 'fee = "balance"')
+    for wrong in ("1.234,50", "1,234.5,0", "0.1,2"):
+        with pytest.raises(Fault) as no:
+            read(
+                mapping, f"day;reference;amount;balance;currency\n10.01.2011;A1;1.00;{wrong};CNY\n"
+            )
+        assert (no.value.code, no.value.line) == (FaultCode.AMOUNT_INVALID, 2)
+
+
+def test_a_row_that_has_the_words_of_the_end_is_a_row() -> None:
+    mapping = CSV.replace("separator", 'end = "THE END"\nseparator').replace(
+        'balance = "balance"', ""
+    )
+    text = "day;reference;amount;currency\n10.01.2011;THE END;1.00;CNY\n"
+    (line,) = read(mapping, f"{text}--- THE END ---\n")
+    assert isinstance(line, Line) and line.amount_fen == 100
+    with pytest.raises(Fault) as no:
+        read(mapping, text)
+    assert no.value.code is FaultCode.TOTAL_MISSING
+
+
+PAIR = (
+    CSV.replace('balance = "balance"', "")
+    .replace('amount = "amount"', 'money_in = "in"\nmoney_out = "out"\nkind = "kind"')
+    .replace("[columns]", '[kinds]\nF = "fee"\nI = "in"\nO = "out"\n[columns]')
+)
+
+
+def test_a_fee_that_came_was_given_back() -> None:
+    text = "day;reference;in;out;kind;currency\n10.01.2011;A1;{};CNY\n"
+    for cells, fee_milli_fen in ((";0.60;F", 60_000), ("0.60;;F", -60_000)):
+        (line,) = read(PAIR, text.format(cells))
+        assert isinstance(line, Line) and line.amount_fen == 60
+        assert (line.kind, line.fee_milli_fen) == ("fee", fee_milli_fen)
+    chained = PAIR.replace("[columns]", '[columns]\nbalance = "balance"')
+    rows = "10.01.2011;A1;1.00;;I;2.00;CNY\n10.01.2011;A2;0.60;;F;2.60;CNY\n"
+    items = read(chained, f"day;reference;in;out;kind;balance;currency\n{rows}")
+    assert items[-1] == Balance(3, "closing", 260)
+
+
+@pytest.mark.parametrize("cells", ["1.00;;O", ";1.00;I"])
+def test_a_kind_that_says_otherwise_than_its_column_is_refused(cells: str) -> None:
+    with pytest.raises(Fault) as no:
+        read(PAIR, f"day;reference;in;out;kind;currency\n10.01.2011;A1;{cells};CNY\n")
+    assert (no.value.code, no.value.line) == (FaultCode.AMOUNT_INVALID, 2)
+
+
+def test_columns_without_a_title_are_columns() -> None:
+    text = "day;reference;amount;balance;currency;;\n10.01.2011;A1;1.00;2.00;CNY;;\n"
+    assert isinstance(read(CSV, text)[0], Line)

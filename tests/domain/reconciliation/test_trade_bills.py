@@ -253,6 +253,8 @@ JD_FAULTS: list[tuple[str, bytes, FaultCode, int]] = [
     ("a row is lost", jd_bill(JD[1:], TEXT.splitlines()[-1]), FaultCode.TOTAL_WRONG, 8),
     ("a row twice", jd_bill((*JD, JD[0]), TEXT.splitlines()[-1]), FaultCode.TOTAL_WRONG, 10),
     ("twice in one file", jd_bill(JD) * 2, FaultCode.UNEXPECTED_LINE, 10),
+    ("a total of nothing", jd_bill(JD, "合计,0,,,,0.00,0.00,"), FaultCode.TOTAL_WRONG, 9),
+    ("a number of lines as money", jd_bill(JD, "合计,3,,,,3.00,0.24,"), FaultCode.TOTAL_WRONG, 9),
     ("a total without figures", jd_bill(JD, "合计,,,"), FaultCode.TOTAL_MISSING, 9),
     ("another type", TEXT.replace("退款,成功", "撤销,成功").encode("gbk"),
      FaultCode.KIND_UNKNOWN, 7),
