@@ -19,17 +19,15 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import anyio.to_thread
-from limits import parse
-from limits.strategies import FixedWindowRateLimiter
 from starlette.requests import Request as HttpRequest
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from api.context import AppContext
 from api.http.links import Links
-from api.http.rates import Counters
 from api.operations.factors import proof_of, prove, send_code
 from api.operations.wishes import CodeWanted, ProofWanted
+from api.web.guard import Guard
 from api.web.live import WAITS, Lives, mark
 from api.web.returning import Returns
 from api.web.texts import Words
@@ -47,7 +45,6 @@ from domain.settlement.withdrawing import Quote, quoted
 
 LINK, COOKIE, OWNER = "withdraw link", "zf_withdraw", "payer:cashier"
 SPEEDS: tuple[Speed, ...] = ("T+0", "T+1")
-TRIES = parse("30/minute")  # Forms of one session; whoever has the link may send them.
 AGAIN = (Code.PROOF_EXPIRED, Code.PROOF_UNFIT)
 
 
@@ -58,6 +55,7 @@ class Shared(NamedTuple):
     made: Callable[..., str]
     form: Callable[[HttpRequest], Awaitable[dict[str, str]]]
     words: Callable[[HttpRequest], Words]
+    guard: Guard
 
 
 class Plan(NamedTuple):
@@ -70,7 +68,7 @@ class Plan(NamedTuple):
 
     @property
     def text(self) -> str:
-        return f"{self.binding} {self.amount_fen} {self.fee_fen} {self.speed}"
+        return f"{self.binding}.{self.amount_fen}.{self.fee_fen}.{self.speed}"
 
     def again(self, note: str, no: Refused | Refusal | None = None) -> str:
         """The address of the page that confirms it."""
@@ -92,7 +90,6 @@ class Withdrawing:
         self._returns = returns
         self._lives = lives
         self._shared = shared
-        self._tries = FixedWindowRateLimiter(Counters())
 
     def routes(self) -> list[Route]:
         at = "/withdraw/{session_no}"
@@ -161,6 +158,8 @@ class Withdrawing:
         if isinstance(sent, Response):
             return sent
         found, _, plan = sent
+        if not self._shared.guard.may_text(found.session_no):
+            return _confirm(found.session_no, plan.again("slow"))
         out = _out(found, plan)
         wish = CodeWanted(out.member_id, out.kind, out.number, out.payee, out.amount_fen)
         try:
@@ -175,11 +174,15 @@ class Withdrawing:
         if isinstance(sent, Response):
             return sent
         found, form, plan = sent
-        try:
-            wanted = await self._in_thread(self._wanted, found, form, plan)
-            answer = await self._context.submit(wanted)
-        except Refused as no:
-            return _confirm(found.session_no, plan.again("refused", no))
+        async with self._shared.guard.turn(found.session_no):
+            now = await self._found(found.session_no)
+            if (now.kind, now.attempt) != (found.kind, found.attempt):
+                return _on(found.session_no)  # Another click was faster.
+            try:
+                wanted = await self._in_thread(self._wanted, found, form, plan)
+                answer = await self._context.submit(wanted)
+            except Refused as no:
+                return _confirm(found.session_no, plan.again("refused", no))
         if answer.refused is None:
             return _on(found.session_no)
         if answer.refused.code in AGAIN:
@@ -267,7 +270,7 @@ class Withdrawing:
         said = [form.get(name, "") for name in ("attempt", "page", "plan")]
         if not self._links.is_made("withdraw", _of(session_no, *said), form.get("token", "")):
             return _on(session_no, "old_page")
-        if not self._tries.hit(TRIES, session_no):
+        if not self._shared.guard.may_try(session_no):
             return _on(session_no, "slow")
         found = await self._found(session_no)
         if found.kind != "ask":
@@ -275,6 +278,8 @@ class Withdrawing:
         if str(found.attempt) != said[0]:
             return _on(session_no, "old_page")
         plan = _read(said[2])
+        if plan is None:
+            return _on(session_no, "old_page")
         if _card(found, plan) is _NO_CARD:
             return _on(session_no, "refused", Refused(Code.CARD_NOT_FOUND, "card"))
         return found, form, plan
@@ -305,10 +310,14 @@ def _out(found: Leave, plan: Plan) -> Out:
     return Out("withdrawal", found.member_id, number, _card(found, plan).card, whole_fen)
 
 
-def _read(text: str) -> Plan:
-    """Of a text that we have sealed."""
-    binding, amount, fee, speed = text.split(" ")
-    return Plan(int(binding), int(amount), int(fee), "T+1" if speed == "T+1" else "T+0")
+def _read(text: str) -> Plan | None:
+    """A text that we sealed; None for anything that is no plan."""
+    parts = text.split(".")
+    numbers = [int(one) for one in parts[:3] if one.isascii() and one.isdigit() and len(one) < 15]
+    speed = next((one for one in SPEEDS if one == parts[-1]), None)
+    if len(parts) != 4 or len(numbers) != 3 or speed is None:
+        return None
+    return Plan(numbers[0], numbers[1], numbers[2], speed)
 
 
 def _of(session_no: str, attempt: int | str, nonce: str, plan: str) -> str:
