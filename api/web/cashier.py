@@ -68,7 +68,7 @@ def routes(context: AppContext, lives: Lives) -> list[Route]:
     links, returns = Links(derived(LABEL)), Returns(derived(returning.LABEL))
     guard = Guard()
     cashier = Cashier(context, links, returns, lives, guard)
-    shared = Shared(_page, _made, _form, _words, guard)
+    shared = Shared(_page, _made, _form, _words, _kept, guard)
     return [
         Route("/pay/{session_no}", cashier.page, methods=["GET"], include_in_schema=False),
         Route("/pay/{session_no}", cashier.pay, methods=["POST"], include_in_schema=False),
@@ -168,9 +168,7 @@ class Cashier:
         given["why"] = request.query_params.get("why", "")
         given |= await self.proving.given(request, given["scene"])
         answer = _page(template, words, **given)
-        if request.query_params.get("lang"):
-            answer.set_cookie(LANGUAGE, words.language, path="/pay", samesite="lax", httponly=True)
-        return answer
+        return _kept(request, answer, words, "/pay")
 
     def _given(self, found: Scene) -> dict[str, Any]:
         """What a page is made of beside its words."""
@@ -201,6 +199,13 @@ class Cashier:
 def _words(request: HttpRequest) -> Words:
     asked, kept = request.query_params.get("lang"), request.cookies.get(LANGUAGE)
     return Words(preferred(asked, kept, request.headers.get("accept-language", "")))
+
+
+def _kept(request: HttpRequest, answer: Response, words: Words, path: str) -> Response:
+    """The language that was asked for stays: pages that come by themselves do not name it."""
+    if request.query_params.get("lang"):
+        answer.set_cookie(LANGUAGE, words.language, path=path, samesite="lax", httponly=True)
+    return answer
 
 
 def _page(template: str, words: Words, status: int = 200, **given: Any) -> Response:

@@ -175,6 +175,9 @@ class Proving:
         if isinstance(sent, Response):
             return sent
         form, plan = sent
+        found = await self._frame.found(session_no)
+        if (found.kind, str(found.attempt)) != ("choose", form["attempt"]):
+            return self._frame.on(session_no, "old_page")  # Nothing is to be agreed to any more.
         if not self._frame.guard.may_text(session_no):
             return self._confirm_again(session_no, plan, "slow")
         opened, now_us = self._purse.opened(session_no), self._context.clock()

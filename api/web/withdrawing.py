@@ -55,6 +55,7 @@ class Shared(NamedTuple):
     made: Callable[..., str]
     form: Callable[[HttpRequest], Awaitable[dict[str, str]]]
     words: Callable[[HttpRequest], Words]
+    kept: Callable[[HttpRequest, Response, Words, str], Response]
     guard: Guard
 
 
@@ -248,7 +249,9 @@ class Withdrawing:
         given = self._given(await self._found(request.path_params["session_no"]))
         given["note"] = request.query_params.get("note", "")
         given["why"] = request.query_params.get("why", "")
-        return self._shared.page(template, self._shared.words(request), **given)
+        words = self._shared.words(request)
+        answer = self._shared.page(template, words, **given)
+        return self._shared.kept(request, answer, words, "/withdraw")
 
     def _given(self, found: Leave) -> dict[str, Any]:
         now_us = self._context.clock()

@@ -3,8 +3,15 @@
 import re
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
+from api.operations import codes
 from api.operations.codes import BETWEEN_US
+from domain.kernel import MICROSECONDS
+from domain.refusals import Code, Refused
 from tests.api.conftest import Server
+from tests.api.owners import owner_of
+from tests.api.test_cashier import opened as paying
 from tests.api.test_cashier_withdrawal import FORM, Owner, balance, opened, shows
 from tests.api.test_cashier_withdrawal import saver as saver
 
@@ -49,4 +56,50 @@ def test_two_clicks_at_once_try_a_code_once(saver: Server) -> None:
 
     with ThreadPoolExecutor(4) as threads:
         assert set(threads.map(click, range(4))) == {"/withdraw/W1"}
-    assert balance(saver) == 495_000
+    assert shows(owner.get().text, "moving") and balance(saver) == 495_000
+
+
+def test_two_codes_at_once_are_one_message(market: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second is asked for between the first one's look at what was sent, and its sending."""
+    owner, personal = owner_of(market), market.context.personal
+    page = owner.follow(paying(market)).text
+    told: list[str] = []
+
+    def drawn(_: int) -> int:
+        monkeypatch.undo()
+        told.append(owner.post("/identify/code", page).headers["location"])
+        return 123_456
+
+    monkeypatch.setattr(codes.secrets, "randbelow", drawn)
+    with pytest.raises(Refused) as no:
+        codes._new_code(personal, "xiaoming", "another thing", market.now_us)
+    assert (no.value.code, told) == (Code.FACTOR_LOCKED, ["/pay/S1?note=code_sent"])
+    (message,) = market.bank.messages
+    assert "123456" not in message[1]
+
+
+def test_no_code_is_sent_for_what_is_over(market: Server) -> None:
+    owner = owner_of(market)
+    page = owner.identify(owner.follow(paying(market)).text)
+    asked = owner.choose(page, method="WALLET_BALANCE").text
+    market.now_us += 2 * 3600 * MICROSECONDS
+    assert 'class="scene over"' in owner.get().text
+    sent = owner.post("/confirm/code", asked)
+    assert sent.headers["location"] == "/pay/S1?note=old_page"
+    assert not market.bank.messages
+
+
+def test_who_looks_at_a_page_waits_for_nobody_who_writes_to_the_vault(market: Server) -> None:
+    owner = owner_of(market)
+    owner.follow(paying(market))
+    with market.context.personal.vault.writing("xiaoming"), ThreadPoolExecutor(1) as threads:
+        assert "/pay/S1/identify" in threads.submit(owner.get).result(timeout=3).text
+
+
+def test_a_language_that_was_asked_for_stays_on_the_pages_of_a_withdrawal(saver: Server) -> None:
+    owner = Owner(saver)
+    owner.follow(opened(saver))
+    owner.get(f"{owner.path}?lang=en")
+    for path in ("", "/scene", "/confirm?card=1&amount=1"):
+        page = owner.get(f"{owner.path}{path}").text
+        assert "ending in 7894" in page, path
