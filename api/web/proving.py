@@ -23,9 +23,7 @@ from starlette.routing import Route
 
 from api.context import AppContext
 from api.http.links import Links
-from api.operations.codes import CODE
 from api.operations.factors import (
-    PASSWORD,
     proof_of,
     prove,
     recognised,
@@ -34,6 +32,7 @@ from api.operations.factors import (
 )
 from api.operations.wishes import CodeWanted, ProofWanted
 from api.web.guard import Guard
+from api.web.notes import FACTOR, noted
 from api.web.plans import CHOICE, Plan, is_own, query_of, read
 from api.web.purse import Purse, Shown, Trouble
 from api.web.scene import Scene
@@ -187,7 +186,7 @@ class Proving:
         try:
             await send_code(self._context.personal, wish, now_us)
         except Refused as no:
-            return self._confirm_again(session_no, plan, "factor", no)
+            return self._confirm_again(session_no, plan, FACTOR, no)
         return self._confirm_again(session_no, plan, "code_sent")
 
     async def charge(self, request: HttpRequest) -> Response:
@@ -205,11 +204,11 @@ class Proving:
             try:
                 answer = await self._context.submit(await self._wanted(session_no, form, plan))
             except Refused as no:
-                return self._confirm_again(session_no, plan, "factor", no)
+                return self._confirm_again(session_no, plan, FACTOR, no)
         if answer.refused is None:
             return self._frame.on(session_no)
         if answer.refused.code in AGAIN:
-            return self._confirm_again(session_no, plan, "factor", answer.refused)
+            return self._confirm_again(session_no, plan, FACTOR, answer.refused)
         if answer.refused.code in (Code.REQUEST_CONFLICT, Code.SESSION_STATE_WRONG):
             return self._frame.on(session_no, "old_page")
         return self._frame.on(session_no, "refused", answer.refused)
@@ -288,14 +287,16 @@ class Proving:
         return {**form, "session_no": session_no}, plan
 
     def _factor(self, session_no: str, no: Refused) -> Response:
-        return RedirectResponse(f"/pay/{session_no}?{_noted('factor', no)}", status_code=303)
+        return RedirectResponse(
+            f"/pay/{session_no}?{urlencode(noted(FACTOR, no))}", status_code=303
+        )
 
     def _confirm_again(
         self, session_no: str, plan: Plan, note: str, no: Refused | Refusal | None = None
     ) -> Response:
         said = self._purse.opened(session_no).amount_fen is None
         choice = plan.choice(amount=decimal_text(plan.amount_fen) if said else "")
-        path = f"/pay/{session_no}/confirm?{query_of(choice)}&{_noted(note, no)}"
+        path = f"/pay/{session_no}/confirm?{query_of(choice)}&{urlencode(noted(note, no))}"
         return RedirectResponse(path, status_code=303)
 
     # From ledger and vault.
@@ -317,23 +318,13 @@ class Proving:
         return self._purse.shown(found.session_no, found.amount_fen or 1, known=known)
 
     async def _troubled(self, request: HttpRequest, session_no: str) -> Trouble | None:
-        """Of the factor that a page was sent back for."""
-        if request.query_params.get("note") != "factor":
-            return None
-        kind = CODE if request.query_params.get("at") == "code" else PASSWORD
-        found: Trouble = await self._in_thread(self._purse.trouble, session_no, kind)
+        said = request.query_params
+        found: Trouble | None = await self._in_thread(self._purse.troubled, session_no, said)
         return found
 
 
 def _of(session_no: str, attempt: int | str, nonce: str, plan: str) -> str:
     return f"{session_no} {attempt} {nonce} {plan}"
-
-
-def _noted(note: str, no: Refused | Refusal | None) -> str:
-    said = {"note": note}
-    if no is not None:
-        said |= {"why": str(no.code), "at": "code" if no.field == "code" else "password"}
-    return urlencode(said)
 
 
 def _to_confirm(session_no: str, choice: dict[str, str]) -> Response:

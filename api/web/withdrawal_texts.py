@@ -41,13 +41,5 @@ WITHDRAWAL: dict[str, tuple[str, str]] = {
     "w_refused": ("无法提现：", "It cannot be withdrawn: "),
     "no_withdrawal_limit": ("超出单笔或单日提现限额", "it is outside the limits of withdrawals"),
     "no_fee_differs": ("手续费已变化，请重新确认", "the fee has changed: please confirm it again"),
-    "no_card_not_found": ("该银行卡已不可用", "the card cannot be used any more"),
-    "no_wallet_cap": ("超出钱包类别的限额", "it is above what the class of the wallet allows"),
-    "no_factor_missing": ("请输入支付密码或验证码", "please give a password, or a code"),
-    "no_factor_wrong": ("支付密码或验证码不正确", "the password or the code is wrong"),
-    "no_factor_locked": ("尝试次数过多或过于频繁，请稍后再试", "that was too often: try later"),
-    "no_code_expired": ("验证码已过期", "the code is too old"),
-    "no_particulars_invalid": ("应为六位数字", "six digits are needed"),
-    "no_proof_expired": ("已超时，请重新确认", "it took too long: please confirm it again"),
     "no_amount_negative": ("金额不正确", "the amount is not right"),
 }

@@ -29,6 +29,8 @@ from api.operations.factors import proof_of, prove, send_code
 from api.operations.wishes import CodeWanted, ProofWanted
 from api.web.guard import Guard
 from api.web.live import WAITS, Lives, mark
+from api.web.notes import FACTOR, is_of_a_factor, noted
+from api.web.purse import Purse
 from api.web.returning import Returns
 from api.web.texts import Words
 from api.web.withdrawal_scene import Card, Leave, leave
@@ -73,11 +75,10 @@ class Plan(NamedTuple):
 
     def again(self, note: str, no: Refused | Refusal | None = None) -> str:
         """The address of the page that confirms it."""
-        said = {
-            "card": str(self.binding), "amount": decimal_text(self.amount_fen),
-            "speed": self.speed, "note": note,
-        }  # fmt: skip
-        return urlencode(said | ({"why": str(no.code)} if no is not None else {}))
+        note = FACTOR if no is not None and is_of_a_factor(no) else note
+        amount = decimal_text(self.amount_fen)
+        said = {"card": str(self.binding), "amount": amount, "speed": self.speed}
+        return urlencode(said | noted(note, no))
 
 
 class Withdrawing:
@@ -90,6 +91,7 @@ class Withdrawing:
         self._links = links
         self._returns = returns
         self._lives = lives
+        self._purse = Purse(context)
         self._shared = shared
 
     def routes(self) -> list[Route]:
@@ -144,12 +146,13 @@ class Withdrawing:
             plan, card, quote = await self._in_thread(self._quoted, found, request.query_params)
         except Refused as no:
             return _on(session_no, "refused", no)
-        nonce = secrets.token_hex(8)
+        nonce, said = secrets.token_hex(8), request.query_params
         given = {
             "scene": found, "plan": plan, "card": card, "quote": quote, "page": nonce,
             "token": self._links.made("withdraw", _of(session_no, found.attempt, nonce, plan.text)),
-            "note": request.query_params.get("note", ""),
-            "why": request.query_params.get("why", ""),
+            "note": said.get("note", ""),
+            "why": said.get("why", ""),
+            "trouble": await self._in_thread(self._purse.troubled, session_no, said),
         }  # fmt: skip
         return self._shared.page("withdraw_confirm.html", self._shared.words(request), **given)
 
@@ -329,9 +332,7 @@ def _of(session_no: str, attempt: int | str, nonce: str, plan: str) -> str:
 
 def _on(session_no: str, note: str = "", no: Refused | Refusal | None = None) -> Response:
     """On to the page: what was sent stands in no history, and a reload sends nothing again."""
-    said = {"note": note} if note else {}
-    if no is not None:
-        said["why"] = str(no.code)
+    said = noted(note, no)
     query = f"?{urlencode(said)}" if said else ""
     return RedirectResponse(f"/withdraw/{session_no}{query}", status_code=303)
 

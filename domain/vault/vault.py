@@ -260,9 +260,9 @@ class Vault:
     def standing(self) -> Standing:
         """How things stand, without opening anything."""
         with self._engine.connect() as connection:
-            counts = [connection.execute(text(sql)).scalar_one() for sql in _COUNTS]
-            rows = connection.execute(text(_VERSIONS)).all()
-        return Standing(*counts, {row[0]: row[1] for row in rows}, self._keys.versions)
+            members, items, forgotten = (connection.scalar(text(sql)) or 0 for sql in _COUNTS)
+            versions = {row[0]: row[1] for row in connection.execute(text(_VERSIONS))}
+        return Standing(members, items, forgotten, versions, self._keys.versions)
 
     # Inside.
 

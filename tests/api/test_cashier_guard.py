@@ -1,5 +1,6 @@
 """What holds back who has a link to the cashier, and two clicks at once, on both databases."""
 
+import inspect
 import re
 from concurrent.futures import ThreadPoolExecutor
 
@@ -7,6 +8,9 @@ import pytest
 
 from api.operations import codes
 from api.operations.codes import BETWEEN_US
+from api.web import texts
+from api.web.own_texts import OWN_TEXTS
+from api.web.withdrawal_texts import WITHDRAWAL
 from domain.kernel import MICROSECONDS
 from domain.refusals import Code, Refused
 from tests.api.conftest import Server
@@ -103,3 +107,18 @@ def test_a_language_that_was_asked_for_stays_on_the_pages_of_a_withdrawal(saver:
     for path in ("", "/scene", "/confirm?card=1&amount=1"):
         page = owner.get(f"{owner.path}{path}").text
         assert "ending in 7894" in page, path
+
+
+def test_a_withdrawal_says_how_the_tries_of_a_factor_stand(saver: Server) -> None:
+    owner = Owner(saver)
+    owner.follow(opened(saver))
+    told = owner.send(owner.confirm("50"), password="000000")
+    assert "还可尝试 4 次" in told and 'role="alert"' in told
+    told = owner.send(owner.send(told, "/code"), "/code")
+    assert "请一分钟后再试" in told and "尝试次数过多" not in told
+
+
+def test_no_text_stands_twice() -> None:
+    others = re.findall(r'^    "([^"]+)": \(', inspect.getsource(texts), re.MULTILINE)
+    names = [*others, *WITHDRAWAL, *OWN_TEXTS]
+    assert len(names) > 100 and len(names) == len(set(names)) == len(texts.TEXTS)
