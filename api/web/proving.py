@@ -168,7 +168,7 @@ class Proving:
         return self._frame.page("confirm.html", words, **noted, **carried, **given)
 
     async def code(self, request: HttpRequest) -> Response:
-        """A code that is good for the plan of the page that asks for it."""
+        """A code that is good for the payment and the sum of the page that asks for it."""
         session_no = request.path_params["session_no"]
         sent = await self._planned(request, session_no)
         if isinstance(sent, Response):
