@@ -89,10 +89,12 @@ def _new_code(personal: Personal, member_id: str, about: str, now_us: int) -> tu
     _, key = person(personal, member_id)
     phone = _phone(personal, member_id)
     before = factors.look(personal.vault, key, CODE, now_us, "code")
+    soon = Refused(Code.FACTOR_LOCKED, "code", "a code was sent less than a minute ago")
     if before is not None and now_us < _sent(before).sent_us + BETWEEN_US * personal.factor:
-        raise Refused(Code.FACTOR_LOCKED, "code", "a code was sent less than a minute ago")
+        raise soon
     sent = Sent(f"{secrets.randbelow(10**DIGITS):0{DIGITS}}", about, now_us)
-    factors.replace(personal.vault, key, CODE, _text(sent), unlock=False)
+    if not factors.put(personal.vault, key, CODE, _text(sent), instead=before):
+        raise soon  # Another was asked for meanwhile, or the one before was used.
     return sent, phone
 
 

@@ -24,16 +24,14 @@ from urllib.parse import parse_qsl
 import anyio.to_thread
 import segno
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from limits import parse
-from limits.strategies import FixedWindowRateLimiter
 from starlette.requests import Request as HttpRequest
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from api.context import AppContext
 from api.http.links import LABEL, Links
-from api.http.rates import Counters
 from api.web import returning
+from api.web.guard import Guard
 from api.web.live import WAITS, Lives, mark
 from api.web.proving import Frame, Proving
 from api.web.returning import Returns
@@ -56,7 +54,6 @@ COOKIE, LANGUAGE = "zf_pay", "zf_lang"
 PAYER = "payer:cashier"
 MOST_BYTES = 4_096  # Of a form.
 ENDED = ("paid", "over")
-TRIES = parse("30/minute")  # Choices of one session; whoever has the link may send them.
 _environment = Environment(
     loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
 )
@@ -69,8 +66,9 @@ def routes(context: AppContext, lives: Lives) -> list[Route]:
         return []
     derived = context.personal.derived
     links, returns = Links(derived(LABEL)), Returns(derived(returning.LABEL))
-    cashier = Cashier(context, links, returns, lives)
-    shared = Shared(_page, _made, _form, _words)
+    guard = Guard()
+    cashier = Cashier(context, links, returns, lives, guard)
+    shared = Shared(_page, _made, _form, _words, _kept, guard)
     return [
         Route("/pay/{session_no}", cashier.page, methods=["GET"], include_in_schema=False),
         Route("/pay/{session_no}", cashier.pay, methods=["POST"], include_in_schema=False),
@@ -86,13 +84,15 @@ def routes(context: AppContext, lives: Lives) -> list[Route]:
 class Cashier:
     """The pages of all sessions of one ledger."""
 
-    def __init__(self, context: AppContext, links: Links, returns: Returns, lives: Lives) -> None:
+    def __init__(
+        self, context: AppContext, links: Links, returns: Returns, lives: Lives, guard: Guard
+    ) -> None:
         self._context = context
         self._lives = lives
         self._links = links
         self._returns = returns
-        self._tries = FixedWindowRateLimiter(Counters())
-        frame = Frame(self._is_let_in, self._may_try, self._found, _form, _page, _on, _words)
+        self._guard = guard
+        frame = Frame(self._is_let_in, guard, self._found, _form, _page, _on, _words)
         self.proving = Proving(context, links, frame)
 
     async def open(self, request: HttpRequest) -> Response:
@@ -137,7 +137,7 @@ class Cashier:
         attempt, nonce = _counted(form.get("attempt", "")), form.get("page", "")
         if not self._links.sent(session_no, attempt, nonce, form.get("token", "")):
             return _on(session_no, "old_page")
-        if not self._may_try(session_no):
+        if not self._guard.may_try(session_no):
             return _on(session_no, "slow")
         found = await self._found(session_no)
         if found.kind in ("paid", "over"):
@@ -168,9 +168,7 @@ class Cashier:
         given["why"] = request.query_params.get("why", "")
         given |= await self.proving.given(request, given["scene"])
         answer = _page(template, words, **given)
-        if request.query_params.get("lang"):
-            answer.set_cookie(LANGUAGE, words.language, path="/pay", samesite="lax", httponly=True)
-        return answer
+        return _kept(request, answer, words, "/pay")
 
     def _given(self, found: Scene) -> dict[str, Any]:
         """What a page is made of beside its words."""
@@ -191,9 +189,6 @@ class Cashier:
         states, now_us = self._context.ledger.state, self._context.clock()
         return await anyio.to_thread.run_sync(scene, states, session_no, now_us)
 
-    def _may_try(self, session_no: str) -> bool:
-        return self._tries.hit(TRIES, session_no)
-
     def _is_let_in(self, request: HttpRequest, session_no: str) -> bool:
         try:
             checked_number(session_no, "session_no")
@@ -205,6 +200,13 @@ class Cashier:
 def _words(request: HttpRequest) -> Words:
     asked, kept = request.query_params.get("lang"), request.cookies.get(LANGUAGE)
     return Words(preferred(asked, kept, request.headers.get("accept-language", "")))
+
+
+def _kept(request: HttpRequest, answer: Response, words: Words, path: str) -> Response:
+    """The language that was asked for stays: pages that come by themselves do not name it."""
+    if request.query_params.get("lang"):
+        answer.set_cookie(LANGUAGE, words.language, path=path, samesite="lax", httponly=True)
+    return answer
 
 
 def _page(template: str, words: Words, status: int = 200, **given: Any) -> Response:

@@ -102,9 +102,13 @@ class Lives:
         for one in tuple(self._pages):
             one.end()
 
-    async def join(self, one: "Page") -> None:
-        """From now on it is woken by new facts. Raises what the database raises."""
+    def enter(self, one: "Page") -> None:
+        """It is one of those that are told."""
         self._pages.add(one)
+
+    async def join(self) -> None:
+        """From now on a page that has entered is woken by new facts. Raises what the database
+        raises."""
         if self._at is None:
             at = await anyio.to_thread.run_sync(self._context.ledger.head)
             if self._at is None:  # Else another page was quicker, and has looked since.
@@ -202,25 +206,33 @@ class Page(Response):
             self._telling.cancel()
 
     async def __call__(self, scope: Asked, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
-        if scope["method"] != "HEAD":
-            gone = asyncio.create_task(_gone(receive))
-            self._telling = asyncio.create_task(self._tell(send))
-            try:
-                await asyncio.wait({gone, self._telling}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for task in (gone, self._telling):
-                    task.cancel()
-                await asyncio.gather(gone, self._telling, return_exceptions=True)
-                self._lives.leave(self)
+        telling = scope["method"] != "HEAD"
+        if telling:  # Before anything is waited for: as many as come at once are counted.
+            self._lives.enter(self)
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
+            if telling:
+                await self._told(receive, send)
+        finally:
+            self._lives.leave(self)
         await send({"type": "http.response.body", "body": b""})
+
+    async def _told(self, receive: Receive, send: Send) -> None:
+        gone = asyncio.create_task(_gone(receive))
+        self._telling = asyncio.create_task(self._tell(send))
+        try:
+            await asyncio.wait({gone, self._telling}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (gone, self._telling):
+                task.cancel()
+            await asyncio.gather(gone, self._telling, return_exceptions=True)
 
     async def _tell(self, send: Send) -> None:
         async def put(data: bytes) -> None:
             await send({"type": "http.response.body", "body": data, "more_body": True})
 
         try:
-            await self._lives.join(self)
+            await self._lives.join()
             await put(_ALIVE)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._lives.longest_s):

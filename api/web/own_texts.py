@@ -53,7 +53,7 @@ OWN_TEXTS: dict[str, tuple[str, str]] = {
     "no_proof_expired": ("验证已过期，请重新输入。", "That took too long. Please enter it again."),
     "no_proof_unfit": ("金额已变化，请重新确认。", "The amount has changed. Please confirm anew."),
     "no_wallet_cap": ("超过钱包的支付限额", "it is above what the wallet may pay"),
-    "no_card_not_found": ("该银行卡已解绑", "the card is not bound any more"),
+    "no_card_not_found": ("该银行卡已解绑或不可用", "the card is not bound any more"),
     "why_wallet_small": ("余额不足", "the balance is too small"),
     "why_wallet_frozen": ("钱包已冻结", "the wallet is frozen"),
     "why_wallet_cap": ("超过钱包的支付限额", "above what the wallet may pay"),

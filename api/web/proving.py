@@ -11,26 +11,19 @@ nothing: each charge is agreed to anew, to the fen, and a proof of it goes no fu
 to the ledger. The page that confirms carries its plan under our seal.
 """
 
-import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
-from weakref import WeakValueDictionary
 
 import anyio.to_thread
-from limits import parse
-from limits.strategies import FixedWindowRateLimiter
 from starlette.requests import Request as HttpRequest
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from api.context import AppContext
 from api.http.links import Links
-from api.http.rates import Counters
-from api.operations.codes import CODE
 from api.operations.factors import (
-    PASSWORD,
     proof_of,
     prove,
     recognised,
@@ -38,6 +31,8 @@ from api.operations.factors import (
     send_look,
 )
 from api.operations.wishes import CodeWanted, ProofWanted
+from api.web.guard import Guard
+from api.web.notes import FACTOR, noted
 from api.web.plans import CHOICE, Plan, is_own, query_of, read
 from api.web.purse import Purse, Shown, Trouble
 from api.web.scene import Scene
@@ -51,7 +46,6 @@ from domain.refusals import Code, Refused
 
 COOKIE, PAYER = "zf_own", "payer:cashier"
 KNOWN_S = 600  # How long a device shows what the payer has.
-TEXTS = parse("10/hour")  # Messages to one telephone that who has a link may cause.
 AGAIN = (Code.PROOF_EXPIRED, Code.PROOF_UNFIT, Code.FACTOR_MISSING)
 
 
@@ -59,7 +53,7 @@ class Frame(NamedTuple):
     """What these pages share with the cashier's others."""
 
     is_let_in: Callable[[HttpRequest, str], bool]
-    may_try: Callable[[str], bool]
+    guard: Guard
     found: Callable[[str], Awaitable[Scene]]
     form: Callable[[HttpRequest], Awaitable[dict[str, str]]]
     page: Callable[..., Response]
@@ -75,9 +69,6 @@ class Proving:
         self._links = links
         self._frame = frame
         self._purse = Purse(context)
-        self._texts = FixedWindowRateLimiter(Counters())
-        # A second click waits for the first: a code is good for one of them.
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def routes(self) -> list[Route]:
         at = "/pay/{session_no}"
@@ -120,7 +111,7 @@ class Proving:
         payer, now_us = self._purse.opened(session_no).payer, self._context.clock()
         given = (form.get("password", ""), form.get("code", ""))
         try:
-            async with self._turn(session_no):
+            async with self._frame.guard.turn(session_no):
                 await self._in_thread(
                     recognised, self._context.personal, payer, session_no, *given, now_us
                 )
@@ -140,7 +131,7 @@ class Proving:
         form = await self._sent(request, session_no)
         if isinstance(form, Response):
             return form
-        if not self._texts.hit(TEXTS, session_no):
+        if not self._frame.guard.may_text(session_no):
             return self._frame.on(session_no, "slow")
         payer, now_us = self._purse.opened(session_no).payer, self._context.clock()
         try:
@@ -177,16 +168,16 @@ class Proving:
         return self._frame.page("confirm.html", words, **noted, **carried, **given)
 
     async def code(self, request: HttpRequest) -> Response:
-        """A code that is good for the plan of the page that asks for it."""
+        """A code that is good for the payment and the sum of the page that asks for it."""
         session_no = request.path_params["session_no"]
         sent = await self._planned(request, session_no)
         if isinstance(sent, Response):
             return sent
         form, plan = sent
         found = await self._frame.found(session_no)
-        if found.kind != "choose" or found.attempt != int(form["attempt"]):
-            return self._frame.on(session_no, "old_page")
-        if not self._texts.hit(TEXTS, session_no):
+        if (found.kind, str(found.attempt)) != ("choose", form["attempt"]):
+            return self._frame.on(session_no, "old_page")  # Nothing is to be agreed to any more.
+        if not self._frame.guard.may_text(session_no):
             return self._confirm_again(session_no, plan, "slow")
         opened, now_us = self._purse.opened(session_no), self._context.clock()
         payment_no = session.payment_no(session_no, int(form["attempt"]))
@@ -195,7 +186,7 @@ class Proving:
         try:
             await send_code(self._context.personal, wish, now_us)
         except Refused as no:
-            return self._confirm_again(session_no, plan, "factor", no)
+            return self._confirm_again(session_no, plan, FACTOR, no)
         return self._confirm_again(session_no, plan, "code_sent")
 
     async def charge(self, request: HttpRequest) -> Response:
@@ -206,18 +197,18 @@ class Proving:
             return sent
         form, plan = sent
         attempt = int(form["attempt"])
-        async with self._turn(session_no):
+        async with self._frame.guard.turn(session_no):
             found = await self._frame.found(session_no)
             if found.kind != "choose" or found.attempt != attempt:
                 return self._frame.on(session_no, "" if self._is_made(form, plan) else "old_page")
             try:
                 answer = await self._context.submit(await self._wanted(session_no, form, plan))
             except Refused as no:
-                return self._confirm_again(session_no, plan, "factor", no)
+                return self._confirm_again(session_no, plan, FACTOR, no)
         if answer.refused is None:
             return self._frame.on(session_no)
         if answer.refused.code in AGAIN:
-            return self._confirm_again(session_no, plan, "factor", answer.refused)
+            return self._confirm_again(session_no, plan, FACTOR, answer.refused)
         if answer.refused.code in (Code.REQUEST_CONFLICT, Code.SESSION_STATE_WRONG):
             return self._frame.on(session_no, "old_page")
         return self._frame.on(session_no, "refused", answer.refused)
@@ -271,7 +262,7 @@ class Proving:
         number = int(attempt) if attempt.isascii() and attempt.isdigit() and len(attempt) < 5 else 0
         if not self._links.sent(session_no, number, nonce, form.get("token", "")):
             return self._frame.on(session_no, "old_page")
-        if not self._frame.may_try(session_no):
+        if not self._frame.guard.may_try(session_no):
             return self._frame.on(session_no, "slow")
         found = await self._frame.found(session_no)
         return form if found.kind == "choose" else self._frame.on(session_no)
@@ -289,23 +280,22 @@ class Proving:
             "charge", _of(session_no, *said), form.get("token", "")
         ):
             return self._frame.on(session_no, "old_page")
-        if not self._frame.may_try(session_no):
+        if not self._frame.guard.may_try(session_no):
             return self._frame.on(session_no, "slow")
         return {**form, "session_no": session_no}, plan
 
     def _factor(self, session_no: str, no: Refused) -> Response:
-        return RedirectResponse(f"/pay/{session_no}?{_noted('factor', no)}", status_code=303)
+        return RedirectResponse(
+            f"/pay/{session_no}?{urlencode(noted(FACTOR, no))}", status_code=303
+        )
 
     def _confirm_again(
         self, session_no: str, plan: Plan, note: str, no: Refused | Refusal | None = None
     ) -> Response:
         said = self._purse.opened(session_no).amount_fen is None
         choice = plan.choice(amount=decimal_text(plan.amount_fen) if said else "")
-        path = f"/pay/{session_no}/confirm?{query_of(choice)}&{_noted(note, no)}"
+        path = f"/pay/{session_no}/confirm?{query_of(choice)}&{urlencode(noted(note, no))}"
         return RedirectResponse(path, status_code=303)
-
-    def _turn(self, session_no: str) -> asyncio.Lock:
-        return self._turns.setdefault(session_no, asyncio.Lock())
 
     # From ledger and vault.
 
@@ -326,23 +316,13 @@ class Proving:
         return self._purse.shown(found.session_no, found.amount_fen or 1, known=known)
 
     async def _troubled(self, request: HttpRequest, session_no: str) -> Trouble | None:
-        """Of the factor that a page was sent back for."""
-        if request.query_params.get("note") != "factor":
-            return None
-        kind = CODE if request.query_params.get("at") == "code" else PASSWORD
-        found: Trouble = await self._in_thread(self._purse.trouble, session_no, kind)
+        said = request.query_params
+        found: Trouble | None = await self._in_thread(self._purse.troubled, session_no, said)
         return found
 
 
 def _of(session_no: str, attempt: int | str, nonce: str, plan: str) -> str:
     return f"{session_no} {attempt} {nonce} {plan}"
-
-
-def _noted(note: str, no: Refused | Refusal | None) -> str:
-    said = {"note": note}
-    if no is not None:
-        said |= {"why": str(no.code), "at": "code" if no.field == "code" else "password"}
-    return urlencode(said)
 
 
 def _to_confirm(session_no: str, choice: dict[str, str]) -> Response:

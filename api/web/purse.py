@@ -1,9 +1,12 @@
 """What the cashier's pages know of a payer's own, from the write side and the vault."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from api.context import AppContext
+from api.operations.codes import CODE
 from api.operations.factors import PASSWORD
+from api.web.notes import FACTOR
 from api.web.plans import Plan, planned
 from api.web.scene import sold
 from domain.cashier import session
@@ -45,7 +48,11 @@ class Purse:
             return None
         return Shown(means, self._own(session_no, amount_fen, means) if known else None)
 
-    def trouble(self, session_no: str, kind: factors.Kind) -> Trouble:
+    def troubled(self, session_no: str, said: Mapping[str, str]) -> Trouble | None:
+        """Of the factor that a page was sent back for."""
+        if said.get("note") != FACTOR:
+            return None
+        kind = CODE if said.get("at") == "code" else PASSWORD
         payer, now_us = self.opened(session_no).payer, self._context.clock()
         left, until_us = factors.tries(self._context.personal.vault, payer, kind, now_us)
         return Trouble(left, iso_time(until_us)[11:16] if until_us else "")

@@ -19,18 +19,18 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import anyio.to_thread
-from limits import parse
-from limits.strategies import FixedWindowRateLimiter
 from starlette.requests import Request as HttpRequest
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from api.context import AppContext
 from api.http.links import Links
-from api.http.rates import Counters
 from api.operations.factors import proof_of, prove, send_code
 from api.operations.wishes import CodeWanted, ProofWanted
+from api.web.guard import Guard
 from api.web.live import WAITS, Lives, mark
+from api.web.notes import FACTOR, is_of_a_factor, noted
+from api.web.purse import Purse
 from api.web.returning import Returns
 from api.web.texts import Words
 from api.web.withdrawal_scene import Card, Leave, leave
@@ -47,7 +47,6 @@ from domain.settlement.withdrawing import Quote, quoted
 
 LINK, COOKIE, OWNER = "withdraw link", "zf_withdraw", "payer:cashier"
 SPEEDS: tuple[Speed, ...] = ("T+0", "T+1")
-TRIES = parse("30/minute")  # Forms of one session; whoever has the link may send them.
 AGAIN = (Code.PROOF_EXPIRED, Code.PROOF_UNFIT)
 
 
@@ -58,6 +57,8 @@ class Shared(NamedTuple):
     made: Callable[..., str]
     form: Callable[[HttpRequest], Awaitable[dict[str, str]]]
     words: Callable[[HttpRequest], Words]
+    kept: Callable[[HttpRequest, Response, Words, str], Response]
+    guard: Guard
 
 
 class Plan(NamedTuple):
@@ -70,15 +71,14 @@ class Plan(NamedTuple):
 
     @property
     def text(self) -> str:
-        return f"{self.binding} {self.amount_fen} {self.fee_fen} {self.speed}"
+        return f"{self.binding}.{self.amount_fen}.{self.fee_fen}.{self.speed}"
 
     def again(self, note: str, no: Refused | Refusal | None = None) -> str:
         """The address of the page that confirms it."""
-        said = {
-            "card": str(self.binding), "amount": decimal_text(self.amount_fen),
-            "speed": self.speed, "note": note,
-        }  # fmt: skip
-        return urlencode(said | ({"why": str(no.code)} if no is not None else {}))
+        note = FACTOR if no is not None and is_of_a_factor(no) else note
+        amount = decimal_text(self.amount_fen)
+        said = {"card": str(self.binding), "amount": amount, "speed": self.speed}
+        return urlencode(said | noted(note, no))
 
 
 class Withdrawing:
@@ -91,8 +91,8 @@ class Withdrawing:
         self._links = links
         self._returns = returns
         self._lives = lives
+        self._purse = Purse(context)
         self._shared = shared
-        self._tries = FixedWindowRateLimiter(Counters())
 
     def routes(self) -> list[Route]:
         at = "/withdraw/{session_no}"
@@ -146,12 +146,13 @@ class Withdrawing:
             plan, card, quote = await self._in_thread(self._quoted, found, request.query_params)
         except Refused as no:
             return _on(session_no, "refused", no)
-        nonce = secrets.token_hex(8)
+        nonce, said = secrets.token_hex(8), request.query_params
         given = {
             "scene": found, "plan": plan, "card": card, "quote": quote, "page": nonce,
             "token": self._links.made("withdraw", _of(session_no, found.attempt, nonce, plan.text)),
-            "note": request.query_params.get("note", ""),
-            "why": request.query_params.get("why", ""),
+            "note": said.get("note", ""),
+            "why": said.get("why", ""),
+            "trouble": await self._in_thread(self._purse.troubled, session_no, said),
         }  # fmt: skip
         return self._shared.page("withdraw_confirm.html", self._shared.words(request), **given)
 
@@ -161,6 +162,8 @@ class Withdrawing:
         if isinstance(sent, Response):
             return sent
         found, _, plan = sent
+        if not self._shared.guard.may_text(found.session_no):
+            return _confirm(found.session_no, plan.again("slow"))
         out = _out(found, plan)
         wish = CodeWanted(out.member_id, out.kind, out.number, out.payee, out.amount_fen)
         try:
@@ -175,11 +178,15 @@ class Withdrawing:
         if isinstance(sent, Response):
             return sent
         found, form, plan = sent
-        try:
-            wanted = await self._in_thread(self._wanted, found, form, plan)
-            answer = await self._context.submit(wanted)
-        except Refused as no:
-            return _confirm(found.session_no, plan.again("refused", no))
+        async with self._shared.guard.turn(found.session_no):
+            now = await self._found(found.session_no)
+            if (now.kind, now.attempt) != (found.kind, found.attempt):
+                return _on(found.session_no)  # Another click was faster.
+            try:
+                wanted = await self._in_thread(self._wanted, found, form, plan)
+                answer = await self._context.submit(wanted)
+            except Refused as no:
+                return _confirm(found.session_no, plan.again("refused", no))
         if answer.refused is None:
             return _on(found.session_no)
         if answer.refused.code in AGAIN:
@@ -245,7 +252,9 @@ class Withdrawing:
         given = self._given(await self._found(request.path_params["session_no"]))
         given["note"] = request.query_params.get("note", "")
         given["why"] = request.query_params.get("why", "")
-        return self._shared.page(template, self._shared.words(request), **given)
+        words = self._shared.words(request)
+        answer = self._shared.page(template, words, **given)
+        return self._shared.kept(request, answer, words, "/withdraw")
 
     def _given(self, found: Leave) -> dict[str, Any]:
         now_us = self._context.clock()
@@ -267,7 +276,7 @@ class Withdrawing:
         said = [form.get(name, "") for name in ("attempt", "page", "plan")]
         if not self._links.is_made("withdraw", _of(session_no, *said), form.get("token", "")):
             return _on(session_no, "old_page")
-        if not self._tries.hit(TRIES, session_no):
+        if not self._shared.guard.may_try(session_no):
             return _on(session_no, "slow")
         found = await self._found(session_no)
         if found.kind != "ask":
@@ -275,6 +284,8 @@ class Withdrawing:
         if str(found.attempt) != said[0]:
             return _on(session_no, "old_page")
         plan = _read(said[2])
+        if plan is None:
+            return _on(session_no, "old_page")
         if _card(found, plan) is _NO_CARD:
             return _on(session_no, "refused", Refused(Code.CARD_NOT_FOUND, "card"))
         return found, form, plan
@@ -305,10 +316,14 @@ def _out(found: Leave, plan: Plan) -> Out:
     return Out("withdrawal", found.member_id, number, _card(found, plan).card, whole_fen)
 
 
-def _read(text: str) -> Plan:
-    """Of a text that we have sealed."""
-    binding, amount, fee, speed = text.split(" ")
-    return Plan(int(binding), int(amount), int(fee), "T+1" if speed == "T+1" else "T+0")
+def _read(text: str) -> Plan | None:
+    """A text that we sealed; None for anything that is no plan."""
+    parts = text.split(".")
+    numbers = [int(one) for one in parts[:3] if one.isascii() and one.isdigit() and len(one) < 15]
+    speed = next((one for one in SPEEDS if one == parts[-1]), None)
+    if len(parts) != 4 or len(numbers) != 3 or speed is None:
+        return None
+    return Plan(numbers[0], numbers[1], numbers[2], speed)
 
 
 def _of(session_no: str, attempt: int | str, nonce: str, plan: str) -> str:
@@ -317,9 +332,7 @@ def _of(session_no: str, attempt: int | str, nonce: str, plan: str) -> str:
 
 def _on(session_no: str, note: str = "", no: Refused | Refusal | None = None) -> Response:
     """On to the page: what was sent stands in no history, and a reload sends nothing again."""
-    said = {"note": note} if note else {}
-    if no is not None:
-        said["why"] = str(no.code)
+    said = noted(note, no)
     query = f"?{urlencode(said)}" if said else ""
     return RedirectResponse(f"/withdraw/{session_no}{query}", status_code=303)
 

@@ -41,7 +41,7 @@ _USE_UP = text("UPDATE factors SET ciphertext = NULL WHERE member_id = :member A
 
 def is_set(vault: Vault, member_id: str, kind: Kind) -> bool:
     """Whether the member has such a factor."""
-    with vault.writing(member_id) as connection:
+    with vault.reading() as connection:
         row = connection.execute(_GET, {"member": member_id, "kind": kind}).first()
         return row is not None and row[0] is not None
 
@@ -55,7 +55,7 @@ class Tries(NamedTuple):
 
 def tries(vault: Vault, member_id: str, kind: Kind, now_us: int) -> Tries:
     """As they stand, without trying."""
-    with vault.writing(member_id) as connection:
+    with vault.reading() as connection:
         row = connection.execute(_GET, {"member": member_id, "kind": kind}).first()
     if row is None or (row[1] >= TRIES and now_us >= row[2]):
         return Tries(TRIES, 0)

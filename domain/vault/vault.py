@@ -181,9 +181,8 @@ class Vault:
 
     def drop(self, member_id: str, kind: str, item: str) -> None:
         """An item goes; again: nothing happens."""
-        row = {"member": member_id, "kind": kind, "item": item}
         with self.writing(member_id) as connection:
-            connection.execute(text(_DROP), row)
+            connection.execute(text(_DROP), {"member": member_id, "kind": kind, "item": item})
 
     def find(self, field: str, plain: str) -> list[tuple[str, str, str]]:
         """(member, kind, item) of all that were kept to be found by this text, in order."""
@@ -210,9 +209,8 @@ class Vault:
     def forget(self, member_id: str, at_us: int) -> bool:
         """The member's key and rows go, and no key is made for it again; whether that is new here.
         Again: nothing happens. `at_us`: when that was decided, UTC µs."""
-        tombstones.add(
-            self._list, member_id, at_us
-        )  # First: it must outlive a crash, and restores.
+        # First: it must outlive a crash, and restores.
+        tombstones.add(self._list, member_id, at_us)
         who = {"member": member_id, "at_us": at_us}
         with self.writing(member_id) as connection:
             gone = [connection.execute(text(sql), who).rowcount for sql in _FORGET]
@@ -262,13 +260,15 @@ class Vault:
     def standing(self) -> Standing:
         """How things stand, without opening anything."""
         with self._engine.connect() as connection:
-            counts = [connection.execute(text(sql)).scalar_one() for sql in _COUNTS]
-            rows = connection.execute(text(_VERSIONS)).all()
-        members, items, forgotten = counts
-        versions = {row[0]: row[1] for row in rows}
+            members, items, forgotten = (connection.scalar(text(sql)) or 0 for sql in _COUNTS)
+            versions = {row[0]: row[1] for row in connection.execute(text(_VERSIONS))}
         return Standing(members, items, forgotten, versions, self._keys.versions)
 
     # Inside.
+
+    def reading(self) -> Connection:
+        """It waits for nobody who writes."""
+        return self._engine.connect()
 
     @contextmanager
     def writing(self, *about: str) -> Iterator[Connection]:

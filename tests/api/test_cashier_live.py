@@ -240,6 +240,19 @@ def test_how_many_there_are_is_bounded(market: Server, waiting: Waiting) -> None
     asyncio.run(run())
 
 
+def test_as_many_at_once_are_bounded_too(market: Server, waiting: Waiting) -> None:
+    async def run() -> None:
+        async with wire(market, waiting.cookie) as wired:
+            for _ in range(3 * MOST_PER_SESSION):
+                wired.listen(seen=waiting.seen)
+            while not all(one.status for one in wired.clients):
+                await asyncio.sleep(0)
+            let_in = [one.status for one in wired.clients].count(200)
+            assert let_in == wired.lives.count == MOST_PER_SESSION
+
+    asyncio.run(run())
+
+
 def test_a_stream_ends_after_its_time_and_with_the_server(market: Server, waiting: Waiting) -> None:
     async def run() -> None:
         async with wire(market, waiting.cookie) as wired:

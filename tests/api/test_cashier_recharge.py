@@ -8,6 +8,9 @@ from domain.ledger.proof import verify_log
 from domain.payment import payment
 from domain.payment.asking import RecordAnswer
 from tests.api.conftest import Server
+from tests.api.owners import Owner
+from tests.api.rest.test_cards import bind
+from tests.api.rest.test_factors import PASSWORD, of
 from tests.api.test_cashier import Payer, opened, tell
 
 
@@ -36,8 +39,12 @@ def give(server: Server, member_id: str, amount_fen: int) -> None:
 
 
 def test_a_wallets_page_says_what_its_class_leaves(market: Server) -> None:
-    payer = Payer(market)
+    bind(market)
+    market.ok("POST", of("payment-password"), {"payment_password": PASSWORD})
+    payer = Owner(market)
     page = payer.follow(opened(market, "operator", order_no="", member_id="xiaoming")).text
+    assert "<dd>" not in page and "1000.00" not in page  # It tells what its owner has spent.
+    page = payer.identify(page)
     assert re.findall(r"<dd>([^<]+)</dd>", page) == ["Ⅰ", "¥1000.00"]
     assert "xiaoming" not in page
     give(market, "xiaoming", 50_000)

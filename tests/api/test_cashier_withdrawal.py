@@ -257,8 +257,8 @@ def test_more_than_there_is_is_refused_and_uses_up_no_attempt(saver: Server) -> 
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"plan": "1 1 0 T+0"},
-        {"plan": "2 10000 0 T+0"},
+        {"plan": "1.1.0.T+0"},
+        {"plan": "2.10000.0.T+0"},
         {"attempt": "2"},
         {"attempt": "x"},
         {"page": "other"},
