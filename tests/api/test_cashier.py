@@ -38,7 +38,7 @@ class Payer:
     def form(self, page: str) -> dict[str, str]:
         return dict(re.findall(r'name="(attempt|page|token)" value="([^"]*)"', page))
 
-    def choose(self, page: str, **more: str) -> Any:
+    def choose(self, page: str, /, **more: str) -> Any:
         """What the browser does with the form of a page: the page it ends on."""
         sent = self.server.client.post(
             self.path, data={**self.form(page), **more}, follow_redirects=False
