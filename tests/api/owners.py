@@ -30,7 +30,7 @@ class Owner(Payer):
         sent = self.post("/identify", page, **(given or {"password": PASSWORD}))
         return str(self.get(sent.headers["location"]).text)
 
-    def choose(self, page: str, **more: str) -> Any:
+    def choose(self, page: str, /, **more: str) -> Any:
         """Through the page that confirms, where the choice leads there."""
         sent = self.post("", page, **more)
         return self.get(sent.headers["location"])

@@ -150,7 +150,7 @@ def test_markup_in_an_address_is_shown_nowhere(market: Server, name: str) -> Non
             query = {**also, name: text}
             for part in ("", "/scene"):
                 answer = market.client.get(payer.path + part, params=query)
-                page = answer.text
+                page = re.sub(r"[0-9a-f]{16,}", "", answer.text)  # 49 may stand in a token.
                 assert answer.status_code == 200
                 assert "alert(1)" not in page and "7 * 7" not in page
                 if not also and not part:
