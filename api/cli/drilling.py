@@ -37,6 +37,16 @@ PostgresOption = Annotated[
         help="A database in which schemas may be made; else a server is started for the drill.",
     ),
 ]
+FaultsOption = Annotated[str, typer.Option(help="Of the simulator: none, all, or kind=permille,…")]
+KillsOption = Annotated[
+    int, typer.Option(min=0, max=50, help="How often the server is killed, and the simulator.")
+]
+FactorOption = Annotated[
+    int, typer.Option(min=1, max=10_000, help="How many times as fast as the wall's time is.")
+]
+DrillSeedOption = Annotated[
+    int | None, typer.Option(min=0, max=2**32, help="The same seed, the same drill.")
+]
 UNTOUCHED = "Stopped. The drill's server and its ledger are gone; yours were not touched."
 
 
@@ -151,18 +161,10 @@ def channels(
     payments: Annotated[
         int, typer.Option(min=1, max=1_000_000, help="How many are begun.")
     ] = PAYMENTS,
-    faults: Annotated[
-        str, typer.Option(help="Of the simulator: none, all, or kind=permille,…")
-    ] = "all",
-    kills: Annotated[
-        int, typer.Option(min=0, max=50, help="How often the server is killed, and the simulator.")
-    ] = 3,
-    factor: Annotated[
-        int, typer.Option(min=1, max=10_000, help="How many times as fast as the wall's time is.")
-    ] = FACTOR,
-    seed: Annotated[
-        int | None, typer.Option(min=0, max=2**32, help="The same seed, the same drill.")
-    ] = None,
+    faults: FaultsOption = "all",
+    kills: KillsOption = 3,
+    factor: FactorOption = FACTOR,
+    seed: DrillSeedOption = None,
     backend: BackendOption = "sqlite",
     postgres: PostgresOption = None,
     as_json: JsonOption = False,
@@ -183,18 +185,10 @@ def cashier(
     sessions: Annotated[
         int, typer.Option(min=1, max=2_000, help="How many, each with payers of its own, at once.")
     ] = SESSIONS,
-    faults: Annotated[
-        str, typer.Option(help="Of the simulator: none, all, or kind=permille,…")
-    ] = PAYERS_FAULTS,
-    kills: Annotated[
-        int, typer.Option(min=0, max=50, help="How often the server is killed, and the simulator.")
-    ] = 3,
-    factor: Annotated[
-        int, typer.Option(min=1, max=10_000, help="How many times as fast as the wall's time is.")
-    ] = PAYERS_FACTOR,
-    seed: Annotated[
-        int | None, typer.Option(min=0, max=2**32, help="The same seed, the same drill.")
-    ] = None,
+    faults: FaultsOption = PAYERS_FAULTS,
+    kills: KillsOption = 3,
+    factor: FactorOption = PAYERS_FACTOR,
+    seed: DrillSeedOption = None,
     backend: BackendOption = "sqlite",
     postgres: PostgresOption = None,
     as_json: JsonOption = False,
