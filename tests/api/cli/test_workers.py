@@ -64,7 +64,7 @@ def test_new_connections_are_dealt_out_evenly(books: Terminal) -> None:
             return sum(found) >= 19  # One of another kind may have been closed since.
 
         assert wait_until(all_there, 8), found  # Silent ones are closed after 10 s.
-        assert min(found) >= 8, found
+        assert min(found) >= 5, found  # Whoever is busy for a moment is not waited for.
         for connection in held:
             connection.close()
 
