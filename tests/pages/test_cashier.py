@@ -1,10 +1,13 @@
 """The cashier in a real browser, with the outside over HTTP beside it."""
 
+from typing import Any
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.pages.conftest import PHONE, Shop
+from tests.pages.equipped import until
 
 SLOW_MS = 20_000
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -141,6 +144,58 @@ def test_the_outside_charges_twice_and_the_page_says_paid(shop: Shop, page: Page
     shop.act("pay", "jdpay", session_no)
     shows(page, "paid")
     shop.act("charge-again", "jdpay", session_no)
+    (back,) = until(lambda: refunds(shop))  # What was charged besides goes back.
+    assert back["asked"] == 8_900
     page.reload()
     shows(page, "paid")
     assert shop.order_state(session_no) == "paid"
+
+
+@on_sqlite
+def test_what_was_declined_and_succeeds_late_goes_back(shop: Shop, page: Page) -> None:
+    session_no, link = shop.order()
+    page.goto(link)
+    choose(page, "JD_PAY")
+    expect(page.get_by_role("link", name="前往支付")).to_be_visible(timeout=SLOW_MS)
+    said = {"declined": "the bank says so"}  # Which is not so: the payer still has it there.
+    shop.post(f"/v1/instructions/pay-{session_no}-1/outcome", said, "declined")
+    shows(page, "choose")
+    choose(page, "CLOUD_QUICKPASS")
+    expect(page.get_by_role("link", name="前往支付")).to_be_visible(timeout=SLOW_MS)
+    shop.act("pay", "quickpass", session_no, attempt=2)
+    shows(page, "paid")
+    shop.act("pay", "jdpay", session_no)
+    (back,) = until(lambda: refunds(shop))
+    assert (back["network"], back["asked"]) == ("jdpay", 8_900)
+    page.reload()
+    shows(page, "paid")
+    assert shop.order_state(session_no) == "paid"
+
+
+@on_sqlite
+def test_what_nobody_knows_is_asked_about_and_succeeds_late(shop: Shop, page: Page) -> None:
+    session_no, link = shop.order()
+    page.goto(link)
+    other = page.context.new_page()
+    other.goto(link)
+    choose(page, "JD_PAY")
+    expect(page.get_by_role("link", name="前往支付")).to_be_visible(timeout=SLOW_MS)
+    shop.outside.act("maintenance", {"network": "jdpay", "on": True})
+    said = {"unknown": "the bank does not answer"}
+    shop.post(f"/v1/instructions/pay-{session_no}-1/outcome", said, "unknown")
+    shows(page, "unknown")
+    has_no_fault(page)
+    assert page.get_by_role("button").count() == 0
+    choose(other, "CLOUD_QUICKPASS")  # From a page that was there before: it pays nothing.
+    shows(other, "unknown")
+    shop.outside.act("maintenance", {"network": "jdpay", "on": False})
+    shop.act("pay", "jdpay", session_no)
+    shows(page, "paid")  # By itself.
+    shows(other, "paid")
+    assert len([one for one in shop.outside.book() if one["kind"] == "payment"]) == 1
+
+
+def refunds(shop: Shop) -> list[dict[str, Any]]:
+    """What has gone back to payers, by the outside's book."""
+    book = shop.outside.book()
+    return [one for one in book if (one["kind"], one["state"]) == ("refund", "SUCCEEDED")]
