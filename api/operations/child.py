@@ -99,7 +99,7 @@ class Child:
     def _watch(self) -> None:
         code = self._process.wait()
         if not self._stopping:
-            log.error("%s has ended (%d)", self._module, code)
+            log.error("the %s has ended (%d)", self._module, code)
 
 
 def write_secret(path: Path, value: Any) -> None:

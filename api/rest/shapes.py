@@ -13,6 +13,7 @@ from domain.authority.authorities import AUTHORITIES
 from domain.authority.order import LONGEST_DOCUMENT
 from domain.cashier.commands import MAX_URL, TWO_HOURS_S
 from domain.cashier.session import LEAST_S, LONGEST_NO, MOST_S
+from domain.cashier.withdrawing import HALF_AN_HOUR_S
 from domain.channel.channels import CHANNELS
 from domain.member.agreement import LONGEST_REFUND_DAYS, PARTNERED, MethodCode
 from domain.member.hooking import MAX_HOURS
@@ -279,6 +280,8 @@ OWN: Mapping[tuple[str, str], Shape] = {
     ("RedeliverEvents", "after"): _whole(0, LARGEST - 1),
     ("RedeliverEvents", "until"): {**_whole(1, LARGEST), "description": "above `after`"},
     ("OpenSession", "seconds"): {**_whole(LEAST_S, MOST_S), "default": TWO_HOURS_S},
+    ("OpenWithdrawal", "seconds"): {**_whole(LEAST_S, MOST_S), "default": HALF_AN_HOUR_S},
+    ("OpenWithdrawal", "amount_fen"): _nullable(amount(1)),
     ("OpenSession", "order_no"): _ABOUT,
     ("OpenSession", "member_id"): {**MEMBER, "pattern": maybe(MEMBER_ID), "default": ""},
     ("OpenSession", "amount_fen"): {

@@ -20,6 +20,7 @@ from domain.member.hooking import StopEndpoint
 from domain.member.staffing import AppointOperator, DismissOperator
 from domain.payment.asking import ClaimAttempt, RecordAnswer, WithholdInstruction
 from domain.payment.forgetting import ForgetAgain
+from domain.reconciliation.commands import ImportBill, TellNoTrade
 from domain.refusals import Code
 from domain.screening.commands import LoadList, ReachScan, RecordMatches
 from domain.settlement.reserving import ReleaseReserve
@@ -44,7 +45,7 @@ def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 def test_every_command_of_the_domain_has_an_endpoint() -> None:
     """But for those of outbox, banks, deliverer, callbacks and timers, which nobody sends from
     outside; what a payer chooses on a page of the cashier; what a command becomes that needs two
-    persons, its end; and who is appointed, at the machine."""
+    persons, its end; and who is appointed, and which bills come in, at the machine."""
     ours = {
         ClaimAttempt,
         RecordAnswer,
@@ -53,6 +54,7 @@ def test_every_command_of_the_domain_has_an_endpoint() -> None:
         ClaimBinding,
         RecordBinding,
         ForgetAgain,
+        ImportBill,
         InstructWithdrawal,
         PaySession,
         WithdrawBySession,
@@ -62,6 +64,7 @@ def test_every_command_of_the_domain_has_an_endpoint() -> None:
         RecordMatches,
         ReleaseReserve,
         StopEndpoint,
+        TellNoTrade,
     }
     ours |= {Propose, ExpireProposal, AppointOperator, DismissOperator}
     assert {endpoint.command for endpoint in ENDPOINTS} == set(COMMANDS) - ours
