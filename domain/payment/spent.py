@@ -44,13 +44,11 @@ def spend(unit: Unit, out: Out, proof: Proof | None, *, static: bool, field: str
     if caps is None and proof is None:
         return
     factors = () if proof is None else proof.factors
-    owner = unit.load(member.stream(out.member_id))
-    count = unit.load(spending.stream(spending.customer_of(owner)))
-    day = spending.day_counted(count, today)
-    level, band = _level(owner, day), band_of(factors)
+    day, level, sums = _standing(unit.load, out.member_id, today)
+    band = band_of(factors)
     if caps is not None:
-        _refuse_class(caps, level, count.on(day), out.amount_fen, field)
-        _refuse_day(caps, band, static, count.on(day), out.amount_fen, field)
+        _refuse_class(caps, level, sums, out.amount_fen, field)
+        _refuse_day(caps, band, static, sums, out.amount_fen, field)
     name = "" if proof is None else proof.proof
     what = (out.kind, out.member_id, out.amount_fen, day, level)
     _count(unit, out.number, Use(*what, band, factors, name, static))
@@ -62,12 +60,9 @@ def room(states: States, member_id: str, at_us: int) -> Room | None:
     caps = caps_on(today)
     if caps is None:
         return None
-    owner = states(member.stream(member_id))
-    count = states(spending.stream(spending.customer_of(owner)))
-    day = spending.day_counted(count, today)
-    cap, sums = caps.classes[_level(owner, day)], count.on(day)
+    _, level, sums = _standing(states, member_id, today)
     return Room(
-        max(0, cap.most_fen - period_fen(sums, cap.period)),
+        _class_left_fen(caps, level, sums),
         {band: max(0, most - band_fen(sums, band)) for band, most in caps.days.items()},
     )
 
@@ -79,12 +74,9 @@ def withdraw(unit: Unit, number: str, member_id: str, amount_fen: int) -> None:
     caps = caps_on(today)
     if caps is None:
         return
-    owner = unit.load(member.stream(member_id))
-    count = unit.load(spending.stream(spending.customer_of(owner)))
-    day = spending.day_counted(count, today)
-    level = _level(owner, day)
+    day, level, sums = _standing(unit.load, member_id, today)
     if caps.classes[level].period == "opening":
-        _refuse_class(caps, level, count.on(day), amount_fen, FIELD)
+        _refuse_class(caps, level, sums, amount_fen, FIELD)
     _count(unit, number, Use("withdrawal", member_id, amount_fen, day, level))
 
 
@@ -107,13 +99,8 @@ def class_left(states: States, member_id: str, today: date) -> ClassLeft | None:
     caps = caps_on(today)
     if caps is None:
         return None
-    owner = states(member.stream(member_id))
-    count = states(spending.stream(spending.customer_of(owner)))
-    day = spending.day_counted(count, today)
-    level = _level(owner, day)
-    cap = caps.classes[level]
-    used_fen = period_fen(count.on(day), cap.period)
-    return ClassLeft(level, cap.period, max(0, cap.most_fen - used_fen))
+    _, level, sums = _standing(states, member_id, today)
+    return ClassLeft(level, caps.classes[level].period, _class_left_fen(caps, level, sums))
 
 
 def give_back(unit: Unit, kind: Kind, number: str, amount_fen: int | None, reason: str) -> None:
@@ -185,6 +172,26 @@ def _record(unit: Unit, kind: Kind, number: str, facts: list[wallet_use.Event]) 
             spending.stream(spending.customer_of(owner)),
             spending.count(stream, used.day, used.amount_fen, used.band, static=used.static),
         )
+
+
+class _Standing(NamedTuple):
+    """The day that counts, the class of the member's account on it, and what its customer used."""
+
+    day: date
+    level: Level
+    sums: Sums
+
+
+def _standing(states: States, member_id: str, today: date) -> _Standing:
+    owner = states(member.stream(member_id))
+    count = states(spending.stream(spending.customer_of(owner)))
+    day = spending.day_counted(count, today)
+    return _Standing(day, _level(owner, day), count.on(day))
+
+
+def _class_left_fen(caps: Caps, level: Level, sums: Sums) -> int:
+    cap = caps.classes[level]
+    return max(0, cap.most_fen - period_fen(sums, cap.period))
 
 
 def _level(owner: member.State, day: date) -> Level:
