@@ -17,46 +17,35 @@ never an amount or a name; only a wallet's filling takes an amount, because its 
 
 import secrets
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 import anyio.to_thread
 import segno
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request as HttpRequest
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from api.context import AppContext
 from api.http.links import LABEL, Links
 from api.web import returning
+from api.web.forms import counted, read_form
 from api.web.guard import Guard
 from api.web.live import WAITS, Lives, mark
 from api.web.proving import Frame, Proving
 from api.web.returning import Returns
 from api.web.scene import Scene, scene, usable
-from api.web.texts import Words, preferred
-from api.web.withdrawing import Shared, Withdrawing
+from api.web.showing import language_kept, page, rendered, shut, words_for
+from api.web.withdrawing import Withdrawing
 from domain.cashier.commands import PaySession
 from domain.fields import checked_number
 from domain.kernel import MICROSECONDS, Request, iso_time
 from domain.ledger.answer import Refusal
-from domain.money import decimal_text, parse_yuan
+from domain.money import parse_yuan
 from domain.refusals import Code, Refused
 
-TEMPLATES = Path(__file__).parent / "templates"
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-)
-COOKIE, LANGUAGE = "zf_pay", "zf_lang"
+COOKIE = "zf_pay"
 PAYER = "payer:cashier"
-MOST_BYTES = 4_096  # Of a form.
 ENDED = ("paid", "over")
-_environment = Environment(
-    loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
-)
 Handle = Callable[[HttpRequest], Awaitable[Response]]
 
 
@@ -68,7 +57,6 @@ def routes(context: AppContext, lives: Lives) -> list[Route]:
     links, returns = Links(derived(LABEL)), Returns(derived(returning.LABEL))
     guard = Guard()
     cashier = Cashier(context, links, returns, lives, guard)
-    shared = Shared(_page, _made, _form, _words, _kept, guard)
     return [
         Route("/pay/{session_no}", cashier.page, methods=["GET"], include_in_schema=False),
         Route("/pay/{session_no}", cashier.pay, methods=["POST"], include_in_schema=False),
@@ -77,7 +65,7 @@ def routes(context: AppContext, lives: Lives) -> list[Route]:
         *cashier.proving.routes(),
         Route("/v1/cashier-keys", cashier.keys, methods=["GET"], include_in_schema=False),
         Route("/pay/{session_no}/{token}", cashier.open, methods=["GET"], include_in_schema=False),
-        *Withdrawing(context, links, returns, lives, shared).routes(),
+        *Withdrawing(context, links, returns, lives, guard).routes(),
     ]
 
 
@@ -92,14 +80,14 @@ class Cashier:
         self._links = links
         self._returns = returns
         self._guard = guard
-        frame = Frame(self._is_let_in, guard, self._found, _form, _page, _on, _words)
+        frame = Frame(self._is_let_in, guard, self._found, _on)
         self.proving = Proving(context, links, frame)
 
     async def open(self, request: HttpRequest) -> Response:
         """The link: it opens its session on this device, and is out of the address then."""
         session_no, token = request.path_params["session_no"], request.path_params["token"]
         if not self._links.opens(session_no, token):
-            return _page("link.html", _words(request), status=403)
+            return shut(request)
         path = f"/pay/{session_no}"
         answer = RedirectResponse(path, status_code=303, headers={"Referrer-Policy": "no-referrer"})
         secure = request.url.scheme == "https"
@@ -118,13 +106,13 @@ class Cashier:
 
     async def live(self, request: HttpRequest) -> Response:
         """The changing part, sent whenever it is another than the page has `seen`."""
-        session_no, words = request.path_params["session_no"], _words(request)
+        session_no, words = request.path_params["session_no"], words_for(request)
         if not self._is_let_in(request, session_no):
-            return _page("link.html", words, status=403)
+            return shut(request)
         seen = request.headers.get("last-event-id") or request.query_params.get("seen", "")
 
         def render(found: Scene) -> str:
-            return _made("scene.html", words, **self._given(found))
+            return rendered("scene.html", words, **self._given(found))
 
         return self._lives.page(session_no, seen, scene, render)
 
@@ -132,9 +120,9 @@ class Cashier:
         """The payer's choice. Whatever becomes of it, the page says how things stand."""
         session_no = request.path_params["session_no"]
         if not self._is_let_in(request, session_no):
-            return _page("link.html", _words(request), status=403)
-        form = await _form(request)
-        attempt, nonce = _counted(form.get("attempt", "")), form.get("page", "")
+            return shut(request)
+        form = await read_form(request)
+        attempt, nonce = counted(form.get("attempt", "")), form.get("page", "")
         if not self._links.sent(session_no, attempt, nonce, form.get("token", "")):
             return _on(session_no, "old_page")
         if not self._guard.may_try(session_no):
@@ -160,15 +148,15 @@ class Cashier:
         return _on(session_no, "refused", answer.refused)
 
     async def _shown(self, request: HttpRequest, template: str) -> Response:
-        session_no, words = request.path_params["session_no"], _words(request)
+        session_no, words = request.path_params["session_no"], words_for(request)
         if not self._is_let_in(request, session_no):
-            return _page("link.html", words, status=403)
+            return shut(request)
         given = self._given(await self._found(session_no))
         given["note"] = request.query_params.get("note", "")
         given["why"] = request.query_params.get("why", "")
         given |= await self.proving.given(request, given["scene"])
-        answer = _page(template, words, **given)
-        return _kept(request, answer, words, "/pay")
+        answer = page(template, words, **given)
+        return language_kept(request, answer, words, "/pay")
 
     def _given(self, found: Scene) -> dict[str, Any]:
         """What a page is made of beside its words."""
@@ -197,29 +185,6 @@ class Cashier:
         return self._links.opens(session_no, request.cookies.get(COOKIE, ""))
 
 
-def _words(request: HttpRequest) -> Words:
-    asked, kept = request.query_params.get("lang"), request.cookies.get(LANGUAGE)
-    return Words(preferred(asked, kept, request.headers.get("accept-language", "")))
-
-
-def _kept(request: HttpRequest, answer: Response, words: Words, path: str) -> Response:
-    """The language that was asked for stays: pages that come by themselves do not name it."""
-    if request.query_params.get("lang"):
-        answer.set_cookie(LANGUAGE, words.language, path=path, samesite="lax", httponly=True)
-    return answer
-
-
-def _page(template: str, words: Words, status: int = 200, **given: Any) -> Response:
-    body = _made(template, words, **given)
-    headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
-    return HTMLResponse(body, status, headers)
-
-
-def _made(template: str, words: Words, **given: Any) -> str:
-    made = _environment.get_template(f"cashier/{template}")
-    return made.render(words=words, yuan=decimal_text, **given)
-
-
 def _on(
     session_no: str, note: str = "", no: Refused | Refusal | None = None, why: str = ""
 ) -> Response:
@@ -230,23 +195,6 @@ def _on(
     if no is not None or why:
         path += f"&why={why or (no and no.code)}"
     return RedirectResponse(path, status_code=303)
-
-
-async def _form(request: HttpRequest) -> dict[str, str]:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise Refused(Code.REQUEST_INVALID, "body", f"above {MOST_BYTES} bytes")
-    try:
-        return dict(parse_qsl(body.decode("ascii"), max_num_fields=20))
-    except ValueError:
-        raise Refused(Code.REQUEST_INVALID, "body", "a form is needed") from None
-
-
-def _counted(text: str) -> int:
-    """A small number, 0 for what is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 4 else 0
 
 
 def _choice(form: dict[str, str]) -> dict[str, Any]:

@@ -24,19 +24,19 @@ from starlette.routing import Route
 from api.context import AppContext
 from api.http.links import Links
 from api.operations.factors import (
-    proof_of,
-    prove,
+    proved,
     recognised,
     send_code,
     send_look,
 )
 from api.operations.wishes import CodeWanted, ProofWanted
+from api.web.forms import counted, read_form, sealed
 from api.web.guard import Guard
 from api.web.notes import FACTOR, noted
 from api.web.plans import CHOICE, Plan, is_own, query_of, read
 from api.web.purse import Purse, Shown, Trouble
 from api.web.scene import Scene
-from api.web.texts import Words
+from api.web.showing import page, shut, words_for
 from domain.cashier import session
 from domain.cashier.commands import PaySession
 from domain.kernel import MICROSECONDS, Request
@@ -55,10 +55,7 @@ class Frame(NamedTuple):
     is_let_in: Callable[[HttpRequest, str], bool]
     guard: Guard
     found: Callable[[str], Awaitable[Scene]]
-    form: Callable[[HttpRequest], Awaitable[dict[str, str]]]
-    page: Callable[..., Response]
     on: Callable[..., Response]
-    words: Callable[[HttpRequest], Words]
 
 
 class Proving:
@@ -108,7 +105,7 @@ class Proving:
         form = await self._sent(request, session_no)
         if isinstance(form, Response):
             return form
-        payer, now_us = self._purse.opened(session_no).payer, self._context.clock()
+        payer, now_us = (await self._opened(session_no)).payer, self._context.clock()
         given = (form.get("password", ""), form.get("code", ""))
         try:
             async with self._frame.guard.turn(session_no):
@@ -133,7 +130,7 @@ class Proving:
             return form
         if not self._frame.guard.may_text(session_no):
             return self._frame.on(session_no, "slow")
-        payer, now_us = self._purse.opened(session_no).payer, self._context.clock()
+        payer, now_us = (await self._opened(session_no)).payer, self._context.clock()
         try:
             await send_look(self._context.personal, payer, session_no, now_us)
         except Refused as no:
@@ -144,9 +141,9 @@ class Proving:
 
     async def confirm(self, request: HttpRequest) -> Response:
         """The split, and what is asked of the payer for it."""
-        session_no, words = request.path_params["session_no"], self._frame.words(request)
+        session_no, words = request.path_params["session_no"], words_for(request)
         if not self._frame.is_let_in(request, session_no):
-            return self._frame.page("link.html", words, status=403)
+            return shut(request)
         if not await self._in_thread(self._is_known, request, session_no):
             return self._frame.on(session_no, "identify")
         found = await self._frame.found(session_no)
@@ -161,11 +158,11 @@ class Proving:
         if isinstance(given, str):
             return self._frame.on(session_no, "cannot", why=given)
         nonce = secrets.token_hex(8)
-        token = self._links.made("charge", _of(session_no, found.attempt, nonce, given["plan"]))
-        noted = {name: request.query_params.get(name, "") for name in ("note", "why")}
-        trouble = await self._troubled(request, session_no)
-        carried = {"scene": found, "page": nonce, "token": token, "trouble": trouble}
-        return self._frame.page("confirm.html", words, **noted, **carried, **given)
+        token = self._links.made("charge", sealed(session_no, found.attempt, nonce, given["plan"]))
+        given |= {name: request.query_params.get(name, "") for name in ("note", "why")}
+        given |= {"scene": found, "page": nonce, "token": token}
+        given["trouble"] = await self._troubled(request, session_no)
+        return page("confirm.html", words, **given)
 
     async def code(self, request: HttpRequest) -> Response:
         """A code that is good for the payment and the sum of the page that asks for it."""
@@ -178,16 +175,16 @@ class Proving:
         if (found.kind, str(found.attempt)) != ("choose", form["attempt"]):
             return self._frame.on(session_no, "old_page")  # Nothing is to be agreed to any more.
         if not self._frame.guard.may_text(session_no):
-            return self._confirm_again(session_no, plan, "slow")
-        opened, now_us = self._purse.opened(session_no), self._context.clock()
+            return await self._confirm_again(session_no, plan, "slow")
+        opened, now_us = await self._opened(session_no), self._context.clock()
         payment_no = session.payment_no(session_no, int(form["attempt"]))
         own_fen = plan.wallet_fen + plan.card_fen
         wish = CodeWanted(opened.payer, "payment", payment_no, opened.reference, own_fen)
         try:
             await send_code(self._context.personal, wish, now_us)
         except Refused as no:
-            return self._confirm_again(session_no, plan, FACTOR, no)
-        return self._confirm_again(session_no, plan, "code_sent")
+            return await self._confirm_again(session_no, plan, FACTOR, no)
+        return await self._confirm_again(session_no, plan, "code_sent")
 
     async def charge(self, request: HttpRequest) -> Response:
         """The payer agrees. Whatever becomes of it, the page says how things stand."""
@@ -200,20 +197,22 @@ class Proving:
         async with self._frame.guard.turn(session_no):
             found = await self._frame.found(session_no)
             if found.kind != "choose" or found.attempt != attempt:
-                return self._frame.on(session_no, "" if self._is_made(form, plan) else "old_page")
+                made = await self._in_thread(self._is_made, form, plan)
+                return self._frame.on(session_no, "" if made else "old_page")
             try:
-                answer = await self._context.submit(await self._wanted(session_no, form, plan))
+                wanted = await self._in_thread(self._wanted, session_no, form, plan)
+                answer = await self._context.submit(wanted)
             except Refused as no:
-                return self._confirm_again(session_no, plan, FACTOR, no)
+                return await self._confirm_again(session_no, plan, FACTOR, no)
         if answer.refused is None:
             return self._frame.on(session_no)
         if answer.refused.code in AGAIN:
-            return self._confirm_again(session_no, plan, FACTOR, answer.refused)
+            return await self._confirm_again(session_no, plan, FACTOR, answer.refused)
         if answer.refused.code in (Code.REQUEST_CONFLICT, Code.SESSION_STATE_WRONG):
             return self._frame.on(session_no, "old_page")
         return self._frame.on(session_no, "refused", answer.refused)
 
-    async def _wanted(self, session_no: str, form: dict[str, str], plan: Plan) -> Request:
+    def _wanted(self, session_no: str, form: dict[str, str], plan: Plan) -> Request:
         """The request of a charge that its payer has agreed to. Raises Refused as `prove` does."""
         personal, opened = self._context.personal, self._purse.opened(session_no)
         attempt, now_us = int(form["attempt"]), self._context.clock()
@@ -226,8 +225,6 @@ class Proving:
             payment_password=form.get("password", ""),
             code=form.get("code", ""),
         )
-        given = await self._in_thread(prove, personal, wish, now_us)
-        proof = await self._in_thread(proof_of, personal, opened.payer, str(given["proof"]))
         command = PaySession(
             session_no,
             attempt,
@@ -235,7 +232,7 @@ class Proving:
             legs=plan.legs,
             amount_fen=plan.amount_fen if opened.amount_fen is None else None,
             card=self._purse.card_of(opened.payer, plan.binding),
-            proof=proof,
+            proof=proved(personal, wish, now_us),
         )
         number = f"cashier:{session_no}:{attempt}:{form['page']}"
         return Request(number, now_us, PAYER, command)
@@ -256,11 +253,10 @@ class Proving:
     async def _sent(self, request: HttpRequest, session_no: str) -> dict[str, str] | Response:
         """A form of the cashier's page, or what to answer instead."""
         if not self._frame.is_let_in(request, session_no):
-            return self._frame.page("link.html", self._frame.words(request), status=403)
-        form = await self._frame.form(request)
-        attempt, nonce = form.get("attempt", ""), form.get("page", "")
-        number = int(attempt) if attempt.isascii() and attempt.isdigit() and len(attempt) < 5 else 0
-        if not self._links.sent(session_no, number, nonce, form.get("token", "")):
+            return shut(request)
+        form = await read_form(request)
+        attempt, nonce = counted(form.get("attempt", "")), form.get("page", "")
+        if not self._links.sent(session_no, attempt, nonce, form.get("token", "")):
             return self._frame.on(session_no, "old_page")
         if not self._frame.guard.may_try(session_no):
             return self._frame.on(session_no, "slow")
@@ -272,12 +268,12 @@ class Proving:
     ) -> tuple[dict[str, str], Plan] | Response:
         """A form of the page that confirms, and its plan: both as we made them."""
         if not self._frame.is_let_in(request, session_no):
-            return self._frame.page("link.html", self._frame.words(request), status=403)
-        form = await self._frame.form(request)
+            return shut(request)
+        form = await read_form(request)
         said = [form.get(name, "") for name in ("attempt", "page", "plan")]
         plan = read(said[2])
         if plan is None or not self._links.is_made(
-            "charge", _of(session_no, *said), form.get("token", "")
+            "charge", sealed(session_no, *said), form.get("token", "")
         ):
             return self._frame.on(session_no, "old_page")
         if not self._frame.guard.may_try(session_no):
@@ -289,10 +285,10 @@ class Proving:
             f"/pay/{session_no}?{urlencode(noted(FACTOR, no))}", status_code=303
         )
 
-    def _confirm_again(
+    async def _confirm_again(
         self, session_no: str, plan: Plan, note: str, no: Refused | Refusal | None = None
     ) -> Response:
-        said = self._purse.opened(session_no).amount_fen is None
+        said = (await self._opened(session_no)).amount_fen is None
         choice = plan.choice(amount=decimal_text(plan.amount_fen) if said else "")
         path = f"/pay/{session_no}/confirm?{query_of(choice)}&{urlencode(noted(note, no))}"
         return RedirectResponse(path, status_code=303)
@@ -301,6 +297,10 @@ class Proving:
 
     async def _in_thread(self, work: Callable[..., Any], *given: Any) -> Any:
         return await anyio.to_thread.run_sync(work, *given)
+
+    async def _opened(self, session_no: str) -> session.Opened:
+        found: session.Opened = await self._in_thread(self._purse.opened, session_no)
+        return found
 
     def _is_known(self, request: HttpRequest, session_no: str) -> bool:
         """Whether the payer has shown on this device, and not long ago, that it is he."""
@@ -319,10 +319,6 @@ class Proving:
         said = request.query_params
         found: Trouble | None = await self._in_thread(self._purse.troubled, session_no, said)
         return found
-
-
-def _of(session_no: str, attempt: int | str, nonce: str, plan: str) -> str:
-    return f"{session_no} {attempt} {nonce} {plan}"
 
 
 def _to_confirm(session_no: str, choice: dict[str, str]) -> Response:

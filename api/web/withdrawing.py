@@ -14,7 +14,7 @@ that confirms carries what it shows under our seal, so that what leaves is what 
 """
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -25,14 +25,15 @@ from starlette.routing import Route
 
 from api.context import AppContext
 from api.http.links import Links
-from api.operations.factors import proof_of, prove, send_code
+from api.operations.factors import proved, send_code
 from api.operations.wishes import CodeWanted, ProofWanted
+from api.web.forms import read_form, sealed
 from api.web.guard import Guard
 from api.web.live import WAITS, Lives, mark
 from api.web.notes import FACTOR, is_of_a_factor, noted
 from api.web.purse import Purse
 from api.web.returning import Returns
-from api.web.texts import Words
+from api.web.showing import language_kept, page, rendered, shut, words_for
 from api.web.withdrawal_scene import Card, Leave, leave
 from domain.cashier import session
 from domain.cashier.withdrawing import WithdrawBySession
@@ -48,17 +49,6 @@ from domain.settlement.withdrawing import Quote, quoted
 LINK, COOKIE, OWNER = "withdraw link", "zf_withdraw", "payer:cashier"
 SPEEDS: tuple[Speed, ...] = ("T+0", "T+1")
 AGAIN = (Code.PROOF_EXPIRED, Code.PROOF_UNFIT)
-
-
-class Shared(NamedTuple):
-    """What these pages share with the cashier's others."""
-
-    page: Callable[..., Response]
-    made: Callable[..., str]
-    form: Callable[[HttpRequest], Awaitable[dict[str, str]]]
-    words: Callable[[HttpRequest], Words]
-    kept: Callable[[HttpRequest, Response, Words, str], Response]
-    guard: Guard
 
 
 class Plan(NamedTuple):
@@ -85,14 +75,14 @@ class Withdrawing:
     """The pages of all sessions of one ledger."""
 
     def __init__(
-        self, context: AppContext, links: Links, returns: Returns, lives: Lives, shared: Shared
+        self, context: AppContext, links: Links, returns: Returns, lives: Lives, guard: Guard
     ) -> None:
         self._context = context
         self._links = links
         self._returns = returns
         self._lives = lives
         self._purse = Purse(context)
-        self._shared = shared
+        self._guard = guard
 
     def routes(self) -> list[Route]:
         at = "/withdraw/{session_no}"
@@ -111,7 +101,7 @@ class Withdrawing:
         """The link: it opens its session on this device, and is out of the address then."""
         session_no, token = request.path_params["session_no"], request.path_params["token"]
         if not self._links.is_made(LINK, session_no, token):
-            return self._shut(request)
+            return shut(request)
         answer = _on(session_no)
         path, secure = f"/withdraw/{session_no}", request.url.scheme == "https"
         answer.set_cookie(COOKIE, token, path=path, httponly=True, secure=secure, samesite="lax")
@@ -124,13 +114,13 @@ class Withdrawing:
         return await self._shown(request, "withdraw_scene.html")
 
     async def live(self, request: HttpRequest) -> Response:
-        session_no, words = request.path_params["session_no"], self._shared.words(request)
+        session_no, words = request.path_params["session_no"], words_for(request)
         if not self._is_let_in(request):
-            return self._shut(request)
+            return shut(request)
         seen = request.headers.get("last-event-id") or request.query_params.get("seen", "")
 
         def render(found: Leave) -> str:
-            return self._shared.made("withdraw_scene.html", words, **self._given(found))
+            return rendered("withdraw_scene.html", words, **self._given(found))
 
         return self._lives.page(session_no, seen, leave, render)
 
@@ -138,7 +128,7 @@ class Withdrawing:
         """What it costs and when it arrives, before anything leaves."""
         session_no = request.path_params["session_no"]
         if not self._is_let_in(request):
-            return self._shut(request)
+            return shut(request)
         found = await self._found(session_no)
         if found.kind != "ask":
             return _on(session_no)
@@ -147,14 +137,15 @@ class Withdrawing:
         except Refused as no:
             return _on(session_no, "refused", no)
         nonce, said = secrets.token_hex(8), request.query_params
+        seal = sealed(session_no, found.attempt, nonce, plan.text)
         given = {
             "scene": found, "plan": plan, "card": card, "quote": quote, "page": nonce,
-            "token": self._links.made("withdraw", _of(session_no, found.attempt, nonce, plan.text)),
+            "token": self._links.made("withdraw", seal),
             "note": said.get("note", ""),
             "why": said.get("why", ""),
             "trouble": await self._in_thread(self._purse.troubled, session_no, said),
         }  # fmt: skip
-        return self._shared.page("withdraw_confirm.html", self._shared.words(request), **given)
+        return page("withdraw_confirm.html", words_for(request), **given)
 
     async def code(self, request: HttpRequest) -> Response:
         """A code that is good for what the page shows that asks for it."""
@@ -162,7 +153,7 @@ class Withdrawing:
         if isinstance(sent, Response):
             return sent
         found, _, plan = sent
-        if not self._shared.guard.may_text(found.session_no):
+        if not self._guard.may_text(found.session_no):
             return _confirm(found.session_no, plan.again("slow"))
         out = _out(found, plan)
         wish = CodeWanted(out.member_id, out.kind, out.number, out.payee, out.amount_fen)
@@ -178,7 +169,7 @@ class Withdrawing:
         if isinstance(sent, Response):
             return sent
         found, form, plan = sent
-        async with self._shared.guard.turn(found.session_no):
+        async with self._guard.turn(found.session_no):
             now = await self._found(found.session_no)
             if (now.kind, now.attempt) != (found.kind, found.attempt):
                 return _on(found.session_no)  # Another click was faster.
@@ -212,7 +203,7 @@ class Withdrawing:
         return Plan(card.binding, amount_fen, quote.fee_fen, speed), card, quote
 
     def _wanted(self, found: Leave, form: dict[str, str], plan: Plan) -> Request:
-        """The request of a withdrawal that its owner has agreed to. Raises Refused as `prove`."""
+        """The request of what its owner has agreed to. Raises Refused as `prove` does."""
         personal, now_us = self._context.personal, self._context.clock()
         out = _out(found, plan)
         wish = ProofWanted(
@@ -224,13 +215,12 @@ class Withdrawing:
             payment_password=form.get("password", ""),
             code=form.get("code", ""),
         )
-        shown = prove(personal, wish, now_us)
         command = WithdrawBySession(
             found.session_no,
             found.attempt,
             plan.fee_fen,
             _card(found, plan).card,
-            proof_of(personal, found.member_id, str(shown["proof"])),
+            proved(personal, wish, now_us),
             plan.speed,
             plan.amount_fen if found.amount_fen is None else None,
         )
@@ -248,13 +238,13 @@ class Withdrawing:
 
     async def _shown(self, request: HttpRequest, template: str) -> Response:
         if not self._is_let_in(request):
-            return self._shut(request)
+            return shut(request)
         given = self._given(await self._found(request.path_params["session_no"]))
         given["note"] = request.query_params.get("note", "")
         given["why"] = request.query_params.get("why", "")
-        words = self._shared.words(request)
-        answer = self._shared.page(template, words, **given)
-        return self._shared.kept(request, answer, words, "/withdraw")
+        words = words_for(request)
+        answer = page(template, words, **given)
+        return language_kept(request, answer, words, "/withdraw")
 
     def _given(self, found: Leave) -> dict[str, Any]:
         now_us = self._context.clock()
@@ -271,12 +261,12 @@ class Withdrawing:
         """A form of the page that confirms, as we made it; or what to answer instead."""
         session_no = request.path_params["session_no"]
         if not self._is_let_in(request):
-            return self._shut(request)
-        form = await self._shared.form(request)
+            return shut(request)
+        form = await read_form(request)
         said = [form.get(name, "") for name in ("attempt", "page", "plan")]
-        if not self._links.is_made("withdraw", _of(session_no, *said), form.get("token", "")):
+        if not self._links.is_made("withdraw", sealed(session_no, *said), form.get("token", "")):
             return _on(session_no, "old_page")
-        if not self._shared.guard.may_try(session_no):
+        if not self._guard.may_try(session_no):
             return _on(session_no, "slow")
         found = await self._found(session_no)
         if found.kind != "ask":
@@ -289,9 +279,6 @@ class Withdrawing:
         if _card(found, plan) is _NO_CARD:
             return _on(session_no, "refused", Refused(Code.CARD_NOT_FOUND, "card"))
         return found, form, plan
-
-    def _shut(self, request: HttpRequest) -> Response:
-        return self._shared.page("link.html", self._shared.words(request), status=403)
 
     def _is_let_in(self, request: HttpRequest) -> bool:
         session_no = request.path_params["session_no"]
@@ -324,10 +311,6 @@ def _read(text: str) -> Plan | None:
     if len(parts) != 4 or len(numbers) != 3 or speed is None:
         return None
     return Plan(numbers[0], numbers[1], numbers[2], speed)
-
-
-def _of(session_no: str, attempt: int | str, nonce: str, plan: str) -> str:
-    return f"{session_no} {attempt} {nonce} {plan}"
 
 
 def _on(session_no: str, note: str = "", no: Refused | Refusal | None = None) -> Response:

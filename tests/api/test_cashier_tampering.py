@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from api.web.cashier import POLICY
+from api.web.showing import POLICY
 from domain.accounting import account
 from domain.cashier import session
 from domain.kernel import MICROSECONDS
