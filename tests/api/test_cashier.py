@@ -15,25 +15,16 @@ from domain.kernel import MICROSECONDS
 from domain.order import order
 from domain.payment import payment
 from tests.api.conftest import Server, problem
+from tests.api.devices import Device
 
 SCRIPT = "<script>alert(1)</script>"
 
 
-class Payer:
+class Payer(Device):
     """A device of the payer: it opens pages, and sends the forms that stand on them."""
 
     def __init__(self, server: Server, session_no: str = "S1") -> None:
-        self.server = server
-        self.path = f"/pay/{session_no}"
-        server.client.cookies.clear()
-
-    def get(self, path: str = "", **headers: str) -> Any:
-        return self.server.client.get(path or self.path, headers=headers, follow_redirects=False)
-
-    def follow(self, link: str) -> Any:
-        answer = self.get(link)
-        assert (answer.status_code, answer.headers["location"]) == (303, self.path)
-        return self.get()
+        super().__init__(server, f"/pay/{session_no}")
 
     def form(self, page: str) -> dict[str, str]:
         return dict(re.findall(r'name="(attempt|page|token)" value="([^"]*)"', page))

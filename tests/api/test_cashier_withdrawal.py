@@ -12,6 +12,7 @@ from domain.kernel import MICROSECONDS
 from domain.ledger.proof import verify_log
 from domain.payment import withdrawal
 from tests.api.conftest import Server, problem
+from tests.api.devices import Device
 from tests.api.rest.test_cards import ANN, bind
 from tests.api.rest.test_withdrawals import certify, recharge
 from tests.api.test_cashier import check_signed
@@ -22,21 +23,11 @@ WALLET = "2241.01.xiaoming"
 FORM = r'name="(attempt|page|plan|token)" value="([^"]*)"'
 
 
-class Owner:
+class Owner(Device):
     """A device of the wallet's owner."""
 
     def __init__(self, server: Server, session_no: str = "W1") -> None:
-        self.server = server
-        self.path = f"/withdraw/{session_no}"
-        server.client.cookies.clear()
-
-    def get(self, path: str = "", **headers: str) -> Any:
-        return self.server.client.get(path or self.path, headers=headers, follow_redirects=False)
-
-    def follow(self, link: str) -> Any:
-        answer = self.get(link)
-        assert (answer.status_code, answer.headers["location"]) == (303, self.path)
-        return self.get()
+        super().__init__(server, f"/withdraw/{session_no}")
 
     def confirm(self, amount: str = "100", card: str = "1", speed: str = "T%2B0") -> str:
         query = f"card={card}&amount={amount}&speed={speed}"

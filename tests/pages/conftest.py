@@ -17,7 +17,6 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from api.cli.opening import open_desk
-from api.cli.vault import add_key
 from api.http.keys import create_key
 from benchmarks.drills.channels.outside import Outside
 from benchmarks.drills.served import running
@@ -25,6 +24,7 @@ from domain.clearing.commands import OpenBooks
 from domain.kernel import Request, shanghai_date
 from domain.ledger.ledger import utc_us
 from tests.shops import USUAL_JSON
+from tests.vaulted import with_vault
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 PHONE = {"width": 360, "height": 720}
@@ -134,19 +134,10 @@ def shop(migrated_url: str, tmp_path: Path) -> Iterator[Shop]:
 
 def _settings(directory: Path, outside: Outside, port: int) -> dict[str, str]:
     keys = json.loads(outside.keys.read_text())
-    channels = directory / "channels.json"
     networks = {name: row | {"base_url": outside.url} for name, row in keys["networks"].items()}
     whole = {"notify_url": f"http://127.0.0.1:{port}/callbacks", "networks": networks}
     whole["wechat"] = keys["wechat"] | {"base_url": outside.url}
-    channels.write_text(json.dumps(whole))
-    channels.chmod(0o600)
-    vault_key = directory / "vault.key"
-    add_key(vault_key)
-    return {
-        "ZHANGFANG_CHANNELS": str(channels),
-        "ZHANGFANG_VAULT_KEY_FILE": str(vault_key),
-        "ZHANGFANG_VAULT": f"sqlite:///{directory / 'vault.db'}",
-    }
+    return with_vault(directory, whole)
 
 
 @pytest.fixture

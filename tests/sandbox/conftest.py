@@ -12,7 +12,6 @@ import httpx2
 import pytest
 
 from api.cli.opening import open_desk
-from api.cli.vault import add_key
 from api.http.keys import create_key
 from benchmarks.drills.channels.outside import Outside
 from benchmarks.drills.served import running
@@ -21,6 +20,7 @@ from domain.kernel import Request, shanghai_date
 from domain.ledger.ledger import utc_us
 from tests.api.cli.terminal import Terminal
 from tests.shops import USUAL_JSON
+from tests.vaulted import with_vault
 
 SLOW_S = 120
 
@@ -104,14 +104,5 @@ def _settings(directory: Path, outside: Outside, port: int) -> dict[str, str]:
     keys = json.loads(outside.keys.read_text())
     notify_url = f"http://127.0.0.1:{port}/callbacks"
     payees = {f"PAID{number}": f"62220000000{number:05}" for number in range(100)}
-    channels = directory / "channels.json"
     here = {"notify_url": notify_url, "allow_http": True, "payees": payees}
-    channels.write_text(json.dumps({**keys, **here}))
-    channels.chmod(0o600)
-    vault_key = directory / "vault.key"
-    add_key(vault_key)
-    return {
-        "ZHANGFANG_CHANNELS": str(channels),
-        "ZHANGFANG_VAULT_KEY_FILE": str(vault_key),
-        "ZHANGFANG_VAULT": f"sqlite:///{directory / 'vault.db'}",
-    }
+    return with_vault(directory, {**keys, **here})
