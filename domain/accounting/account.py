@@ -20,16 +20,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.accounting import attachment
-from domain.accounting.chart import chart_account
+from domain.accounting.chart import MIRRORED, chart_account
 from domain.accounting.open_items import is_controlled
-from domain.accounting.reversal import PREFIX as TURNED
+from domain.accounting.reversal import UNMOVING
 from domain.kernel import Fact, Line, MergeableFact, Stream
 from domain.refusals import Code, Refused
 
 Direction = Literal["in", "out", "both"]
 MAX_HOLDS = 100
-# Totals are stored in signed 64-bit columns. Nothing that the door let in since it counts
-# (ledger/capacity.py) comes near; it holds for what an older version had let in.
+# Of signed 64-bit columns. What the door counts in (ledger/capacity.py) comes nowhere near.
 MAX_TOTAL_FEN = 2**63 - 1
 _PREFIX = len("account-")
 
@@ -121,14 +120,15 @@ Event = (
 
 class State(Struct, frozen=True, gc=False):
     """Totals of all time in fen, and those of `day`, the last accounting date posted to; the day's
-    leave reversals out, which move nothing outside. Of what is `attached`, `stopped_fen` are there;
-    `taking_fen` leave by the entries that follow."""
+    leave out what moves nothing outside (`UNMOVING`). Of what is `attached`, `stopped_fen` are
+    there; `taking_fen` leave by the entries that follow."""
 
     status: Literal["none", "open", "closed"] = "none"
     account: str = ""
     debit_normal: bool = False
     floored: bool = False
     controlled: bool = False  # Its balance is proved from open items.
+    mirrored: bool = False  # It has another that is always equal to it.
     debit_fen: int = 0
     credit_fen: int = 0
     held_fen: int = 0
@@ -162,7 +162,7 @@ class State(Struct, frozen=True, gc=False):
         return attachment.share_fen(self.attached, order, self.stopped_fen)
 
     def moved_on(self, day: date) -> tuple[int, int]:
-        """Debits and credits of one accounting date, reversals left out, in fen; only the last date
+        """Debits and credits of one accounting date in fen, without `UNMOVING`; only the last date
         is known."""
         return (self.day_debit_fen, self.day_credit_fen) if self.day == day else (0, 0)
 
@@ -335,6 +335,7 @@ def evolve(state: State, event: Event) -> State:
                 debit_normal=line.debit_normal,
                 floored=line.floored,
                 controlled=is_controlled(event.account),
+                mirrored=event.account in MIRRORED,
             )
         case Held(hold_id=hold_id, amount_fen=fen):
             holds = (*state.holds, (hold_id, fen))
@@ -356,8 +357,7 @@ def evolve(state: State, event: Event) -> State:
         case Detached(order=order):
             return _filled(replace(state, attached=attachment.without(state.attached, order)))
         case Frozen(direction=direction):
-            blocked_in, blocked_out = direction != "out", direction != "in"
-            return replace(state, frozen_in=blocked_in, frozen_out=blocked_out)
+            return replace(state, frozen_in=direction != "out", frozen_out=direction != "in")
         case Unfrozen():
             return replace(state, frozen_in=False, frozen_out=False)
         case Closed():
@@ -372,7 +372,7 @@ def posted(state: State, event: Posted) -> State:
     for line in event.lines:
         debit_fen += line.debit_fen
         credit_fen += line.credit_fen
-        if line.entry.startswith(TURNED):
+        if line.entry.startswith(UNMOVING):
             turned_debit_fen += line.debit_fen
             turned_credit_fen += line.credit_fen
     same_day = state.day == event.date
@@ -383,6 +383,7 @@ def posted(state: State, event: Posted) -> State:
         state.debit_normal,
         state.floored,
         state.controlled,
+        state.mirrored,
         state.debit_fen + debit_fen,
         state.credit_fen + credit_fen,
         state.held_fen,

@@ -12,7 +12,7 @@ from msgspec import Struct
 from domain.refusals import Code, Refused
 from domain.texts import quoted
 
-Type = Literal["asset", "liability", "income", "expense"]
+Type = Literal["asset", "liability", "equity", "income", "expense"]
 Owner = Literal["none", "member", "channel"]
 
 
@@ -37,6 +37,8 @@ CHANNEL_RECEIVABLE = "1122.01"
 CHANNEL_RECONCILED = "1122.02"
 MERCHANT_DEBT = "1122.03"
 CHANNEL_SHORTAGE = "1122.04"
+OWN_IN_RESERVE = "1122.05"
+TOP_UP_IN_TRANSIT = "1122.06"
 CHANNEL_PAYABLE = "2202.01"
 CHANNEL_FEE_PAYABLE = "2202.02"
 FEE_EARNED = "2202.09"
@@ -49,15 +51,19 @@ MERCHANT_DEPOSIT = "2241.06"
 REFUND_IN_TRANSIT = "2241.07"
 CHANNEL_SURPLUS = "2241.08"
 PAYMENT_IN_TRANSIT = "2241.09"
+CAPITAL = "4001"
 FEE_INCOME = "6001.01"
 WITHDRAWAL_FEE_INCOME = "6001.02"
+INTEREST_INCOME = "6011"
 CHANNEL_COST = "6401.01"
 ERROR_LOSS = "6711"
 
 CHART: dict[str, ChartAccount] = {
     account.code: account
     for account in (
-        ChartAccount(RESERVE, "备付金集中存管户", "asset", "none", True),
+        # The bank has done what a statement shows, and a session is one net entry: no floor here
+        # may refuse it.
+        ChartAccount(RESERVE, "备付金集中存管户", "asset", "none", False),
         # May be overdrawn here: capital comes in through bank statements, which fund
         # reconciliation brings; advances must not fail for want of that record.
         ChartAccount(OWN_FUNDS, "自有资金户", "asset", "none", False),
@@ -65,9 +71,15 @@ CHART: dict[str, ChartAccount] = {
         ChartAccount(CHANNEL_RECONCILED, "已核应收渠道", "asset", "channel", False),
         ChartAccount(MERCHANT_DEBT, "应收商户垫付款", "asset", "member", True),
         ChartAccount(CHANNEL_SHORTAGE, "短款挂账", "asset", "channel", True),
+        # The mirror of 2202.09, and always equal to it: the institution's own side of that money.
+        ChartAccount(OWN_IN_RESERVE, "存放备付金的自有款", "asset", "none", False),
+        # Below zero while more is on its way back to own funds than into the reserve.
+        ChartAccount(TOP_UP_IN_TRANSIT, "自有资金补足在途", "asset", "none", False),
         ChartAccount(CHANNEL_PAYABLE, "应付渠道待清算-出款/退款", "liability", "channel", False),
         ChartAccount(CHANNEL_FEE_PAYABLE, "应付渠道手续费", "liability", "channel", False),
-        ChartAccount(FEE_EARNED, "应付-内部自有 (手续费待结转)", "liability", "none", True),
+        # What is not in it any more comes out of own funds, which each rule sees to: the floor
+        # has nothing to refuse.
+        ChartAccount(FEE_EARNED, "应付-内部自有 (手续费待结转)", "liability", "none", False),
         ChartAccount(WALLET, "个人钱包余额", "liability", "member", True),
         ChartAccount(MERCHANT_PENDING, "商户待结算", "liability", "member", True),
         ChartAccount(MERCHANT_AVAILABLE, "商户结算户", "liability", "member", True),
@@ -77,8 +89,10 @@ CHART: dict[str, ChartAccount] = {
         ChartAccount(REFUND_IN_TRANSIT, "待退款", "liability", "none", True),
         ChartAccount(CHANNEL_SURPLUS, "长款挂账", "liability", "channel", True),
         ChartAccount(PAYMENT_IN_TRANSIT, "支付在途", "liability", "none", True),
+        ChartAccount(CAPITAL, "实收资本", "equity", "none", False),
         ChartAccount(FEE_INCOME, "收单手续费收入", "income", "none", False),
         ChartAccount(WITHDRAWAL_FEE_INCOME, "提现手续费收入", "income", "none", False),
+        ChartAccount(INTEREST_INCOME, "利息收入", "income", "none", False),
         ChartAccount(CHANNEL_COST, "渠道成本", "expense", "none", False),
         ChartAccount(ERROR_LOSS, "差错损失", "expense", "none", False),
     )
@@ -96,10 +110,14 @@ RESERVE_IDENTITY = frozenset(
         CHANNEL_RECEIVABLE,
         CHANNEL_RECONCILED,
         CHANNEL_SHORTAGE,
+        TOP_UP_IN_TRANSIT,
         CHANNEL_PAYABLE,
         FEE_EARNED,
     )
 )
+
+# Equal after every commit, each on its normal side: own money that lies in the reserve.
+MIRRORED = frozenset({FEE_EARNED, OWN_IN_RESERVE})
 
 # Opened when a member is registered, by its kind.
 PERSONAL_ACCOUNTS = (WALLET,)

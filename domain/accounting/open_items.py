@@ -14,6 +14,7 @@ from domain.accounting.chart import (
     PAYMENT_IN_TRANSIT,
     PAYOUT_IN_TRANSIT,
     REFUND_IN_TRANSIT,
+    TOP_UP_IN_TRANSIT,
     split_id,
 )
 from domain.kernel import Entry
@@ -26,6 +27,7 @@ CONTROLLED = frozenset(
         MERCHANT_DEPOSIT,
         CHANNEL_SURPLUS,
         CHANNEL_SHORTAGE,
+        TOP_UP_IN_TRANSIT,
     }
 )
 

@@ -26,6 +26,9 @@ class Reversed(Fact, frozen=True):
 Event = Reversed
 
 PREFIX = "reversal-"  # Of the stream, and so of every reference to a fact that turned an entry.
+# Streams that post without any money moving at a channel now: what turns an entry round, and what
+# finds out in bills and statements how money moved, or did not. A day's totals leave them out.
+UNMOVING = (PREFIX, "verdict-", "difference-", "session-", "statement-", "chargeback-")
 _REVERSIBLE = ("internal_transfer.1",)
 REVERSIBLE = frozenset(_REVERSIBLE) | {f"reversal_of_{rule}" for rule in _REVERSIBLE}
 

@@ -6,18 +6,17 @@ from domain.accounting.chart import (
     CHANNEL_PAYABLE,
     CHANNEL_SURPLUS,
     ESCROW,
-    FEE_EARNED,
+    FEE_INCOME,
     MERCHANT_AVAILABLE,
     MERCHANT_DEBT,
     MERCHANT_DEPOSIT,
     MERCHANT_PENDING,
-    OWN_FUNDS,
     REFUND_IN_TRANSIT,
-    RESERVE,
     WALLET,
     account_id,
 )
 from domain.accounting.entry import balanced, credit, debit
+from domain.accounting.rules import own
 from domain.kernel import Entry
 
 
@@ -40,23 +39,24 @@ def refund_after_release(
     advanced_fen: int,
     fee_returned_fen: int,
     reserve_returned_fen: int = 0,
+    fee_own_fen: int = 0,
 ) -> Entry:
     """After release: the merchant's money, its share of the rolling reserve and the fee given back
-    pay for the refund; what is missing the institution advances from own funds into the reserve
-    account, and the merchant owes it."""
+    pay for the refund; what is missing the institution advances, and the merchant owes it. Of the
+    fee given back `fee_own_fen` was swept already. Both come out of own funds, which are on their
+    way into the reserve account."""
     whole = from_pending_fen + from_available_fen + advanced_fen + fee_returned_fen
     whole += reserve_returned_fen
     return balanced(
-        "refund_with_reserve.1" if reserve_returned_fen else "refund_after_release.1",
+        "refund_with_reserve.2" if reserve_returned_fen else "refund_after_release.2",
         on,
         debit(account_id(MERCHANT_DEPOSIT, merchant), reserve_returned_fen),
         debit(account_id(MERCHANT_PENDING, merchant), from_pending_fen),
         debit(account_id(MERCHANT_AVAILABLE, merchant), from_available_fen),
         debit(account_id(MERCHANT_DEBT, merchant), advanced_fen),
-        debit(FEE_EARNED, fee_returned_fen),
+        *own.given_back(FEE_INCOME, fee_returned_fen - fee_own_fen, fee_own_fen),
         credit(REFUND_IN_TRANSIT, whole),
-        debit(RESERVE, advanced_fen),
-        credit(OWN_FUNDS, advanced_fen),
+        *own.topped_up(advanced_fen + fee_own_fen),
     )
 
 

@@ -1,5 +1,5 @@
 """Rolling reserve and deposits: withheld at the release, given back with a refund, released, taken,
-returned. A debt is taken out of what becomes the merchant's first, and own funds have it back."""
+returned. A debt is taken out of what becomes the merchant's first, and goes back to own funds."""
 
 from datetime import date
 
@@ -7,21 +7,21 @@ from domain.accounting.chart import (
     MERCHANT_AVAILABLE,
     MERCHANT_DEBT,
     MERCHANT_DEPOSIT,
-    OWN_FUNDS,
     RESERVE,
     account_id,
 )
 from domain.accounting.entry import balanced, credit, debit
+from domain.accounting.rules import own
 from domain.kernel import Entry
 
 
 def reserve_released(on: date, merchant: str, amount_fen: int, recovered_fen: int) -> Entry:
     """Its date has come: what was withheld is available to the merchant."""
-    return _given_back("reserve_released.1", on, merchant, amount_fen, recovered_fen)
+    return _given_back("reserve_released.2", on, merchant, amount_fen, recovered_fen)
 
 
 def deposit_returned(on: date, merchant: str, amount_fen: int, recovered_fen: int) -> Entry:
-    return _given_back("deposit_returned.1", on, merchant, amount_fen, recovered_fen)
+    return _given_back("deposit_returned.2", on, merchant, amount_fen, recovered_fen)
 
 
 def deposit_taken(on: date, merchant: str, amount_fen: int) -> Entry:
@@ -51,6 +51,5 @@ def _given_back(rule: str, on: date, merchant: str, amount_fen: int, recovered_f
         debit(account_id(MERCHANT_DEPOSIT, merchant), amount_fen),
         credit(account_id(MERCHANT_AVAILABLE, merchant), amount_fen - recovered_fen),
         credit(account_id(MERCHANT_DEBT, merchant), recovered_fen),
-        debit(OWN_FUNDS, recovered_fen),
-        credit(RESERVE, recovered_fen),
+        *own.taken_out(recovered_fen),
     )

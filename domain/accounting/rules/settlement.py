@@ -9,12 +9,12 @@ from domain.accounting.chart import (
     MERCHANT_AVAILABLE,
     MERCHANT_DEBT,
     MERCHANT_PENDING,
-    OWN_FUNDS,
     PAYOUT_IN_TRANSIT,
     RESERVE,
     account_id,
 )
 from domain.accounting.entry import balanced, credit, debit
+from domain.accounting.rules import own
 from domain.kernel import Entry
 
 PAID_LATE = "payout_succeeded_late.1"  # No instruction of it has succeeded at the time.
@@ -22,15 +22,14 @@ PAID_LATE = "payout_succeeded_late.1"  # No instruction of it has succeeded at t
 
 def matured(on: date, merchant: str, due_fen: int, recovered_fen: int) -> Entry:
     """The cycle is due: pending becomes available, a debt is taken back first and the advance
-    returns from the reserve to own funds."""
+    is on its way from the reserve to own funds."""
     return balanced(
-        "settlement_matured.1",
+        "settlement_matured.2",
         on,
         debit(account_id(MERCHANT_PENDING, merchant), due_fen),
         credit(account_id(MERCHANT_AVAILABLE, merchant), due_fen - recovered_fen),
         credit(account_id(MERCHANT_DEBT, merchant), recovered_fen),
-        debit(OWN_FUNDS, recovered_fen),
-        credit(RESERVE, recovered_fen),
+        *own.taken_out(recovered_fen),
     )
 
 

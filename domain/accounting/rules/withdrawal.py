@@ -8,8 +8,6 @@ from domain.accounting.chart import (
     CHANNEL_RECEIVABLE,
     CHANNEL_SHORTAGE,
     CHANNEL_SURPLUS,
-    FEE_EARNED,
-    OWN_FUNDS,
     PAYOUT_IN_TRANSIT,
     RESERVE,
     WALLET,
@@ -17,6 +15,7 @@ from domain.accounting.chart import (
     account_id,
 )
 from domain.accounting.entry import balanced, credit, debit
+from domain.accounting.rules import own
 from domain.kernel import Entry
 
 
@@ -33,11 +32,11 @@ def withdrawal_requested(on: date, member: str, amount_fen: int, fee_fen: int) -
 def withdrawal_succeeded(on: date, channel: str, amount_fen: int, fee_fen: int) -> Entry:
     """The channel paid: we owe it the amount, and the fee is earned."""
     return balanced(
-        "withdrawal_succeeded.1",
+        "withdrawal_succeeded.2",
         on,
         debit(PAYOUT_IN_TRANSIT, amount_fen + fee_fen),
         credit(account_id(CHANNEL_PAYABLE, channel), amount_fen),
-        credit(FEE_EARNED, fee_fen),
+        *own.earned(WITHDRAWAL_FEE_INCOME, fee_fen),
     )
 
 
@@ -67,23 +66,23 @@ def withdrawal_succeeded_late(
     """Paid after it was declined, and given to the wallet again: what is left there is taken, what
     is not is missing (短款); and the fee, if there is enough for it."""
     return balanced(
-        "withdrawal_succeeded_late.1",
+        "withdrawal_succeeded_late.2",
         on,
         debit(account_id(WALLET, member), wallet_fen + fee_fen),
         debit(account_id(CHANNEL_SHORTAGE, channel), missing_fen),
         credit(account_id(CHANNEL_PAYABLE, channel), wallet_fen + missing_fen),
-        credit(FEE_EARNED, fee_fen),
+        *own.earned(WITHDRAWAL_FEE_INCOME, fee_fen),
     )
 
 
 def withdrawal_succeeded_late_kept(on: date, channel: str, amount_fen: int, fee_fen: int) -> Entry:
     """Likewise, and it was kept in suspense: all of it is there."""
     return balanced(
-        "withdrawal_succeeded_late_kept.1",
+        "withdrawal_succeeded_late_kept.2",
         on,
         debit(account_id(CHANNEL_SURPLUS, channel), amount_fen + fee_fen),
         credit(account_id(CHANNEL_PAYABLE, channel), amount_fen),
-        credit(FEE_EARNED, fee_fen),
+        *own.earned(WITHDRAWAL_FEE_INCOME, fee_fen),
     )
 
 
@@ -93,7 +92,7 @@ def withdrawal_returned(
     """The bank returned it, as the channel tells, which owes us the money; the wallet has it, and
     what of the fee is given back."""
     came, to = account_id(CHANNEL_RECEIVABLE, channel), account_id(WALLET, member)
-    return _returned("withdrawal_returned.1", on, came, to, amount_fen, fee_earned_fen, fee_own_fen)
+    return _returned("withdrawal_returned.2", on, came, to, amount_fen, fee_earned_fen, fee_own_fen)
 
 
 def withdrawal_returned_kept(
@@ -101,7 +100,7 @@ def withdrawal_returned_kept(
 ) -> Entry:
     """Likewise, and the wallet is closed."""
     came, to = account_id(CHANNEL_RECEIVABLE, channel), account_id(CHANNEL_SURPLUS, channel)
-    rule = "withdrawal_returned_kept.1"
+    rule = "withdrawal_returned_kept.2"
     return _returned(rule, on, came, to, amount_fen, fee_earned_fen, fee_own_fen)
 
 
@@ -109,7 +108,7 @@ def withdrawal_returned_by_statement(
     on: date, member: str, amount_fen: int, *, fee_earned_fen: int, fee_own_fen: int
 ) -> Entry:
     """The bank returned it, as the statement of the reserve account shows."""
-    rule, to = "withdrawal_returned_by_statement.1", account_id(WALLET, member)
+    rule, to = "withdrawal_returned_by_statement.2", account_id(WALLET, member)
     return _returned(rule, on, RESERVE, to, amount_fen, fee_earned_fen, fee_own_fen)
 
 
@@ -117,7 +116,7 @@ def withdrawal_returned_by_statement_kept(
     on: date, channel: str, amount_fen: int, *, fee_earned_fen: int, fee_own_fen: int
 ) -> Entry:
     """Likewise, and the wallet is closed."""
-    rule, to = "withdrawal_returned_by_statement_kept.1", account_id(CHANNEL_SURPLUS, channel)
+    rule, to = "withdrawal_returned_by_statement_kept.2", account_id(CHANNEL_SURPLUS, channel)
     return _returned(rule, on, RESERVE, to, amount_fen, fee_earned_fen, fee_own_fen)
 
 
@@ -130,9 +129,7 @@ def _returned(
         rule,
         on,
         debit(came, amount_fen),
-        debit(FEE_EARNED, earned_fen),
         credit(to, amount_fen + earned_fen + own_fen),
-        debit(WITHDRAWAL_FEE_INCOME, own_fen),
-        debit(RESERVE, own_fen),
-        credit(OWN_FUNDS, own_fen),
+        *own.given_back(WITHDRAWAL_FEE_INCOME, earned_fen, own_fen),
+        *own.topped_up(own_fen),
     )
