@@ -4,9 +4,11 @@
 
 Its bytes lie in the blob store under the SHA-256 that the fact names; here is what they add up to,
 and by which format (and mapping) they were read, so that they can be read again, for ever. The same
-bytes read the same way are the version they were. Other bytes are a re-issue: a version of its own
-beside the old ones, which stay. A bill without lines is a bill; that the channel says there was no
-trade is one too, without bytes. A bill that is not ready is neither: nothing is recorded.
+bytes as the newest version's, read the same way, are that version. Others are a re-issue: a version
+of its own beside the old ones, which stay. A bill without lines is a bill; that the channel says
+there was no trade is one too, without bytes. A bill that is not ready is neither: nothing is
+recorded. No trade takes the place of a version with lines only where that version is named: what
+was matched by those lines comes undone.
 """
 
 from datetime import date
@@ -78,6 +80,10 @@ class Version(Struct, frozen=True, gc=False):
     number: int
     read: Read | None
 
+    @property
+    def lines(self) -> int:
+        return self.read.lines if self.read is not None else 0
+
 
 class State(Struct, frozen=True, gc=False):
     """Every version, the oldest first: at most `MOST_VERSIONS`."""
@@ -88,13 +94,19 @@ class State(Struct, frozen=True, gc=False):
     def newest(self) -> Version | None:
         return self.versions[-1] if self.versions else None
 
-    def of(self, read: Read | None) -> Version | None:
-        """The version that was read like this."""
-        wanted = read.reading if read else None
-        return next(
-            (one for one in self.versions if (one.read.reading if one.read else None) == wanted),
-            None,
-        )
+    def is_newest(self, read: Read) -> bool:
+        """Whether the newest version was read like this. An older one is not enough: a channel that
+        issues a bill and takes it back has issued the one before once more."""
+        newest = self.newest.read if self.newest is not None else None
+        return newest is not None and newest.reading == read.reading
+
+    @property
+    def replaced(self) -> int:
+        """The version with lines whose place the newest one took by saying no trade; 0: none."""
+        *before, newest = self.versions or (None,)
+        if newest is None or newest.read is not None or not before:
+            return 0
+        return before[-1].number if before[-1].lines else 0
 
 
 def stream(channel: str, kind: BillKind, day: date) -> "Stream[State]":
@@ -108,17 +120,24 @@ def of_stream(stream: str) -> tuple[str, str, date]:
 
 
 def import_read(state: State, read: Read) -> list[Event]:
-    """What was read becomes the next version; [] if it is one already. Raises BILL_LIMIT."""
-    if state.of(read) is not None:
+    """What was read becomes the next version; [] if the newest is that already. Raises
+    BILL_LIMIT."""
+    if state.is_newest(read):
         return []
     return [Imported(_next(state), read)]
 
 
-def tell_no_trade(state: State, reason: str) -> list[Event]:
-    """The next version is an empty one; [] if the newest says so already. Raises BILL_LIMIT."""
-    if state.newest is not None and state.newest.read is None:
+def tell_no_trade(state: State, reason: str, replaces: int = 0) -> list[Event]:
+    """The next version is an empty one; [] if the newest says so already. Where the newest has
+    lines, `replaces` is its number. Raises BILL_LIMIT, BILL_HAS_LINES."""
+    newest = state.newest
+    if newest is not None and newest.read is None:
         return []
-    return [NoTradeTold(_next(state), reason)]
+    number = _next(state)
+    if newest is not None and newest.lines and newest.number != replaces:
+        detail = f"version {newest.number} has {newest.lines} lines: name it to replace it"
+        raise Refused(Code.BILL_HAS_LINES, "replaces", detail)
+    return [NoTradeTold(number, reason)]
 
 
 def _next(state: State) -> int:

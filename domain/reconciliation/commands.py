@@ -5,14 +5,13 @@ a command names them.
 """
 
 import re
-from collections.abc import Callable
 from datetime import date
 from typing import cast, get_args
 
-from domain.channel import channel as registered
-from domain.channel.channels import FOUNDING, channel_named
-from domain.fields import checked_instant, checked_reason
-from domain.kernel import Command, Stream, Unit, day_end_us, shanghai_date
+from domain.channel.channels import channel_named
+from domain.channel.commands import is_registered
+from domain.fields import checked_day, checked_reason
+from domain.kernel import Command, States, Stream, Unit, shanghai_date
 from domain.reconciliation import bill
 from domain.reconciliation.bill import Read
 from domain.reconciliation.bills.line import MILLI, BillKind
@@ -32,23 +31,25 @@ class ImportBill(Command, frozen=True):
     read: Read
 
 
-class TellNoTrade(Command, frozen=True):
-    """The channel says that it has no bill of the day because nothing moved."""
+class TellNoTrade(Command, frozen=True, omit_defaults=True):
+    """The channel says that it has no bill of the day because nothing moved. `replaces`: the
+    newest version, where it has lines; 0: there is none that has."""
 
     channel: str
     kind: str
     date: date
     reason: str
+    replaces: int = 0
 
 
 def import_bill(unit: Unit, command: ImportBill) -> dict[str, object]:
-    """Raises CHANNEL_UNKNOWN, CHANNEL_NOT_REGISTERED, DATE_INVALID, REQUEST_INVALID, BILL_INVALID,
-    AMOUNT_TOO_LARGE, BILL_LIMIT."""
+    """Raises CHANNEL_UNKNOWN, CHANNEL_NOT_REGISTERED, DATE_INVALID, DAY_NOT_BEGUN, REQUEST_INVALID,
+    BILL_INVALID, AMOUNT_TOO_LARGE, BILL_LIMIT."""
     read = command.read
     stream = _stream(unit, command)
     check_read(read)
     unit.record(stream, bill.import_read(unit.load(stream), read))
-    version = unit.load(stream).of(read)
+    version = unit.load(stream).newest
     assert version is not None
     return {
         **_named(command, version.number),
@@ -61,40 +62,43 @@ def import_bill(unit: Unit, command: ImportBill) -> dict[str, object]:
 
 
 def tell_no_trade(unit: Unit, command: TellNoTrade) -> dict[str, object]:
-    """Raises as `import_bill` does, and TEXT_INVALID."""
+    """Raises as `import_bill` does, and TEXT_INVALID, BILL_HAS_LINES."""
     stream = _stream(unit, command)
     reason = checked_reason(command.reason)
-    unit.record(stream, bill.tell_no_trade(unit.load(stream), reason))
-    version = unit.load(stream).newest
-    assert version is not None
+    if not 0 <= command.replaces <= bill.MOST_VERSIONS:
+        detail = f"a version is needed, up to {bill.MOST_VERSIONS}; 0 for none"
+        raise Refused(Code.REQUEST_INVALID, "replaces", detail)
+    unit.record(stream, bill.tell_no_trade(unit.load(stream), reason, command.replaces))
+    state = unit.load(stream)
+    assert state.newest is not None
     nothing = {"lines": 0, "paid_fen": 0, "refunded_fen": 0, "fee_milli_fen": 0}
-    return {**_named(command, version.number), "sha256": "", **nothing}
+    named = _named(command, state.newest.number)
+    return {**named, "sha256": "", **nothing, "replaces": state.replaced}
 
 
-def checked_channel(name: str, version: Callable[[str], int]) -> str:
-    """A channel that has accounts here; `version`: of a stream. Raises CHANNEL_UNKNOWN,
-    CHANNEL_NOT_REGISTERED."""
+def checked_channel(name: str, load: States) -> str:
+    """A channel that has accounts here. Raises CHANNEL_UNKNOWN, CHANNEL_NOT_REGISTERED."""
     found = channel_named(name).name
-    if found not in FOUNDING and version(registered.stream(found)) == 0:
+    if not is_registered(load, found):
         raise Refused(Code.CHANNEL_NOT_REGISTERED, "channel", found)
     return found
 
 
-def checked_day(day: date, at_us: int) -> date:
-    """A day that a bill can be of at a time: one that has begun. Raises DATE_INVALID."""
-    checked_instant(day_end_us(day), "date")
-    if day > shanghai_date(at_us):
-        detail = f"{day} is yet to come: no channel can have its bill"
-        raise Refused(Code.DATE_INVALID, "date", detail)
+def begun_day(day: date, at_us: int) -> date:
+    """A day that a bill can be of at a time: one that has begun. Raises DATE_INVALID,
+    DAY_NOT_BEGUN."""
+    if checked_day(day, "date") > shanghai_date(at_us):
+        detail = f"{day} has not begun in Shanghai: no channel can have its bill"
+        raise Refused(Code.DAY_NOT_BEGUN, "date", detail)
     return day
 
 
 def _stream(unit: Unit, command: ImportBill | TellNoTrade) -> "Stream[bill.State]":
-    name = checked_channel(command.channel, unit.version)
+    name = checked_channel(command.channel, unit.load)
     if command.kind not in get_args(BillKind):
         known = ", ".join(get_args(BillKind))
         raise Refused(Code.REQUEST_INVALID, "kind", f"one of {known} is needed")
-    checked_day(command.date, unit.at_us)
+    begun_day(command.date, unit.at_us)
     return bill.stream(name, cast(BillKind, command.kind), command.date)
 
 

@@ -63,12 +63,17 @@ class _Statement(Struct, gc=False):
 
 def read(chunks: Iterable[bytes], _day: date) -> Iterator[Item]:
     """The booked entries, in the file's order, after the opening balance and before the closing
-    one. Raises Fault with the first thing that is wrong."""
+    one. Raises Fault with the first thing that is wrong.
+
+    An entry's line is where it begins. Where several begin in one line, as in a file without line
+    ends, each has the next number: two entries never have the same.
+    """
     statement: _Statement | None = None
     entry: _Entry | None = None
     balance: dict[str, str] = {}
+    last = 0
     done = False
-    for one in _of_ours(elements(chunks)):
+    for one in _of_ours(elements(chunks, BEGINS, ENDS)):
         path = one.path
         if path == STATEMENT and not one.ends:
             if statement is not None:
@@ -79,14 +84,16 @@ def read(chunks: Iterable[bytes], _day: date) -> Iterator[Item]:
             continue
         elif path == ENTRY:
             if not one.ends:
-                entry = _Entry(one.line, {})
+                last = max(one.line, last + 1)
+                entry = _Entry(last, {})
                 continue
             assert entry is not None
             if (line := _booked(statement, entry)) is not None:
                 yield line
             entry = None
         elif entry is not None:
-            _take(entry, one)
+            if one.ends:
+                _take(entry, one)
         elif path == BALANCE:
             if one.ends:
                 _balance(statement, one.line, balance)
@@ -119,14 +126,13 @@ def _of_ours(found: Iterator[Element]) -> Iterator[Element]:
 
 
 def _take(entry: _Entry, one: Element) -> None:
-    if not one.ends:
-        return
+    """What has ended within an entry."""
     path = one.path.removeprefix(f"{ENTRY}/")
     if path == "Amt":
         entry.currency = one.attributes.get("Ccy", "")
-    if path == "NtryDtls/TxDtls":
+    if path == PART:
         entry.parts += 1
-    elif path == "NtryDtls/TxDtls/Refs/EndToEndId":
+    elif path == END_TO_END:
         if one.text not in NONE and len(entry.end_to_end) < 2:
             entry.end_to_end = (*entry.end_to_end, one.text)
     elif path in FIELDS:
@@ -149,6 +155,17 @@ FIELDS = frozenset(
         "NtryDtls/Btch/PmtInfId",
         "NtryDtls/Btch/MsgId",
     )
+)
+
+
+PART = "NtryDtls/TxDtls"
+END_TO_END = f"{PART}/Refs/EndToEndId"
+# What is looked at; the rest of a document is only passed over.
+BEGINS = frozenset((STATEMENT, ENTRY, BALANCE))
+ENDS = BEGINS.union(
+    (f"{ENTRY}/{field}" for field in (*FIELDS, PART, END_TO_END)),
+    (f"{BALANCE}/{field}" for field in BALANCE_FIELDS),
+    (f"{SUMMARY}{field}" for field in SUMMARY_FIELDS),
 )
 
 

@@ -62,7 +62,8 @@ Item = Line | Balance
 
 class Totals(Struct, gc=False):
     """What lines add up to. `paid_fen`: of payments, and of what came in; `refunded_fen`: of
-    refunds, and of what went out. Lines that failed count as lines and with their fee only.
+    refunds, and of what went out. Lines that failed, or are of other money than CNY, count as lines
+    and with their fee only.
     `opening_fen`, `closing_fen`: of the account, None where the file does not say them."""
 
     lines: int = 0
@@ -83,7 +84,7 @@ class Totals(Struct, gc=False):
             return
         self.lines += 1
         self.fee_milli_fen += line.fee_milli_fen
-        if not line.counts:
+        if not line.counts or line.currency != CURRENCY:
             return
         if line.kind in ("payment", "in"):
             self.paid += 1

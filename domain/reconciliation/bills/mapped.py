@@ -18,6 +18,7 @@ from domain.reconciliation.bills.text import (
     SHOWN,
     above_zero,
     columns_in,
+    currency,
     decoded,
     lines_of,
     loose_reference,
@@ -169,8 +170,10 @@ def _line(mapping: Mapping, row: Row) -> Line:
     if mapping.columns.state is not None:
         known = one_of(number, told("state"), "state", mapping.states, FaultCode.STATE_UNKNOWN)
         state = cast(State, known)
+    money: str = mapping.currency
     if mapping.columns.currency is not None:
-        yuan_only(number, told("currency"), "currency")
+        read_money = currency if mapping.kind == "trade" else yuan_only
+        money = read_money(number, told("currency"), "currency")
     ours, original = _numbers(mapping, row, kind)
     fee = _fee(mapping, row, kind)
     if kind == "fee":  # What the channel takes for itself; what came is given back.
@@ -183,7 +186,7 @@ def _line(mapping: Mapping, row: Row) -> Line:
         above_zero(number, amount, "amount"),
         fee,
         state,
-        mapping.currency,
+        money,
         _moment(mapping, row),
         original,
     )

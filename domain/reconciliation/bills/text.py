@@ -26,6 +26,8 @@ _is_time = re.compile(
 ).fullmatch
 _is_number = re.compile(r"[0-9A-Za-z_|*@.:/-]{1,64}", re.ASCII).fullmatch
 _PLAIN = str.maketrans("（）　", "() ")
+YUAN = (CURRENCY, "RMB", "156", "人民币")
+_is_currency = re.compile(r"[A-Z]{3}", re.ASCII).fullmatch
 
 
 def lines_of(chunks: Iterable[bytes], longest: int = LONGEST_LINE) -> Iterator[tuple[int, bytes]]:
@@ -187,9 +189,19 @@ def one_of(number: int, text: str, what: str, known: Mapping[str, str], code: Fa
     return found
 
 
+def currency(number: int, text: str, what: str) -> str:
+    """A currency by its code, CNY also by its other names. Raises CURRENCY_UNKNOWN."""
+    if text in YUAN:
+        return CURRENCY
+    if not _is_currency(text):
+        shown = quoted(text[:SHOWN])
+        raise Fault(number, FaultCode.CURRENCY_UNKNOWN, f"{what}: {shown} is no currency")
+    return text
+
+
 def yuan_only(number: int, text: str, what: str) -> str:
     """CNY, the one currency of the ledger. Raises CURRENCY_UNKNOWN."""
-    if text not in (CURRENCY, "RMB", "156", "人民币"):
+    if text not in YUAN:
         shown = quoted(text[:SHOWN])
         raise Fault(number, FaultCode.CURRENCY_UNKNOWN, f"{what}: {shown} is not {CURRENCY}")
     return CURRENCY

@@ -14,12 +14,12 @@ from domain.reconciliation.bills.fault import Fault, FaultCode
 from domain.reconciliation.bills.line import MILLI, Item, Kind, Line, State
 from domain.reconciliation.bills.text import (
     above_zero,
+    currency,
     decoded,
     lines_of,
     moment,
     one_of,
     reference,
-    yuan_only,
 )
 from domain.reconciliation.bills.wechat_cells import Row, Sums, header, rows, same_count, same_sum
 
@@ -92,14 +92,14 @@ def _amount_column(places: dict[str, int]) -> Amount:
 def _line(row: Row, amount: Amount, *, refunds: bool) -> Line:
     number = row.number
     kind = cast(Kind, one_of(number, row.text("交易状态"), "交易状态", STATES, _STATE))
-    yuan_only(number, row.text("货币种类"), "货币种类")
+    money = currency(number, row.text("货币种类"), "货币种类")
     order = reference(number, row.text("商户订单号"), "商户订单号")
     at_us = moment(number, row.text("交易时间"), "交易时间")
     fee = row.milli("手续费")
     if kind == "payment":
         serial = reference(number, row.text("微信订单号"), "微信订单号")
         fen = _fen(row, amount)
-        return Line(number, kind, order, serial, fen, fee, "succeeded", "CNY", at_us)
+        return Line(number, kind, order, serial, fen, fee, "succeeded", money, at_us)
     if not refunds:
         detail = "a refund stands in a bill that has no columns for refunds"
         raise Fault(number, FaultCode.KIND_UNKNOWN, detail)
@@ -110,7 +110,7 @@ def _line(row: Row, amount: Amount, *, refunds: bool) -> Line:
     if asked := row.text("退款申请时间"):
         at_us = moment(number, asked, "退款申请时间")
     fen = _fen(row, "申请退款金额" if row.text("申请退款金额") else "退款金额")
-    return Line(number, kind, ours, serial, fen, fee, known, "CNY", at_us, order)
+    return Line(number, kind, ours, serial, fen, fee, known, money, at_us, order)
 
 
 _STATE = FaultCode.STATE_UNKNOWN

@@ -4,7 +4,7 @@ No document type, so no entities of its own and nothing that is fetched; depth, 
 length of a tag are bounded. Elements come as they end, each with its path and text.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import NamedTuple
 from xml.parsers import expat
 
@@ -31,9 +31,14 @@ class Element(NamedTuple):
     attributes: dict[str, str]
 
 
+MOST_NAMES = 1_000  # Paths that are remembered; a document of real use has some tens.
+
+
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, begins: Container[str] | None, ends: Container[str] | None) -> None:
+        self._begins, self._ends = begins, ends
         self.found: list[Element] = []
+        self._paths: dict[tuple[str, str], tuple[str, str]] = {}  # Of a name below a path.
         self._open: list[tuple[str, str, dict[str, str]]] = []  # Path, namespace, attributes.
         self._text: list[str] = []
         self._length = 0
@@ -51,26 +56,42 @@ class _Reader:
         raise self._fault("a document type is never taken")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        namespace, _, local = name.rpartition(" ")
-        if len(local) > LONGEST_NAME or len(namespace) > 2 * LONGEST_NAME:
-            raise self._fault(f"a name is longer than {LONGEST_NAME}", FaultCode.LINE_TOO_LONG)
-        if len(self._open) >= DEEPEST:
+        opened = self._open
+        above = opened[-1][0] if opened else ""
+        named = self._paths.get((above, name))
+        path, namespace = named if named is not None else self._named(above, name)
+        if len(opened) >= DEEPEST:
             raise self._fault(f"elements are deeper than {DEEPEST}")
         if len(attributes) > MOST_ATTRIBUTES:
             raise self._fault(f"an element has more than {MOST_ATTRIBUTES} attributes")
-        path = f"{self._open[-1][0]}/{local}" if self._open else local
-        self._open.append((path, namespace, attributes))
-        self._text, self._length = [], 0
-        self.found.append(
-            Element(self.parser.CurrentLineNumber, path, namespace, False, "", attributes)
-        )
+        opened.append((path, namespace, attributes))
+        if self._text:
+            self._text = []
+        self._length = 0
+        if self._begins is None or path in self._begins or len(opened) == 1:
+            line = self.parser.CurrentLineNumber
+            self.found.append(Element(line, path, namespace, False, "", attributes))
+
+    def _named(self, above: str, name: str) -> tuple[str, str]:
+        """Path and namespace of a name below a path. Raises Fault(LINE_TOO_LONG)."""
+        namespace, _, local = name.rpartition(" ")
+        if len(local) > LONGEST_NAME or len(namespace) > 2 * LONGEST_NAME:
+            raise self._fault(f"a name is longer than {LONGEST_NAME}", FaultCode.LINE_TOO_LONG)
+        found = (f"{above}/{local}" if above else local, namespace)
+        if len(self._paths) < MOST_NAMES:
+            self._paths[above, name] = found
+        return found
 
     def _end(self, _name: str) -> None:
         path, namespace, attributes = self._open.pop()
-        text = "".join(self._text).strip()
-        self._text, self._length = [], 0
-        line = self.parser.CurrentLineNumber
-        self.found.append(Element(line, path, namespace, True, text, attributes))
+        text = ""
+        if self._text:
+            text = "".join(self._text).strip()
+            self._text = []
+        self._length = 0
+        if self._ends is None or path in self._ends:
+            line = self.parser.CurrentLineNumber
+            self.found.append(Element(line, path, namespace, True, text, attributes))
 
     def _characters(self, text: str) -> None:
         self._length += len(text)
@@ -88,10 +109,14 @@ def _slices(chunks: Iterable[bytes]) -> Iterator[bytes]:
             yield chunk[start : start + AT_ONCE]
 
 
-def elements(chunks: Iterable[bytes]) -> Iterator[Element]:
-    """What begins and ends in a document, in order. Raises Fault: XML_INVALID, LINE_TOO_LONG,
-    ENCODING_INVALID."""
-    reader = _Reader()
+def elements(
+    chunks: Iterable[bytes],
+    begins: Container[str] | None = None,
+    ends: Container[str] | None = None,
+) -> Iterator[Element]:
+    """What begins and ends in a document, in order: of these paths, None for all; and always the
+    root's beginning. Raises Fault: XML_INVALID, LINE_TOO_LONG, ENCODING_INVALID."""
+    reader = _Reader(begins, ends)
     parser, fed = reader.parser, 0
     try:
         for chunk in _slices(chunks):
