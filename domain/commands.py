@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from domain import hints
 from domain.accounting import commands as accounting
+from domain.accounting import owning
 from domain.approval import commands as approving
 from domain.authority import commands as authorities
 from domain.authority import outcomes as deducted
@@ -36,6 +37,7 @@ from domain.payment import (
     transfer,
 )  # fmt: skip
 from domain.payment import commands as paying
+from domain.reconciliation import charging, funding, judging, resolving
 from domain.reconciliation import commands as reconciling
 from domain.screening import commands as screening
 from domain.settlement import commands as settling
@@ -47,12 +49,14 @@ Handler = Callable[[Any, Any], dict[str, object]]
 
 
 class Handling(NamedTuple):
-    """`streams` it needs that exist before; `begins`: those it writes the first fact of."""
+    """`streams` it needs that exist before; `begins`: those it writes the first fact of;
+    `leads_to` what follows from the states of those."""
 
     name: str
     handler: Handler
     streams: hints.Hint
     begins: hints.Hint = hints.of_none
+    leads_to: hints.Chain = hints.to_nothing
 
 
 COMMANDS: dict[type[Command], Handling] = {
@@ -158,7 +162,10 @@ COMMANDS: dict[type[Command], Handling] = {
     ),
     asking.ClaimAttempt: Handling("instruction.claim", asking.claim_attempt, hints.of_instruction),
     asking.RecordAnswer: Handling(
-        "instruction.record_answer", asking.record_answer, hints.of_answered
+        "instruction.record_answer",
+        asking.record_answer,
+        hints.of_answered,
+        leads_to=hints.to_what_is_paid,
     ),
     asking.AskChannel: Handling("instruction.ask", asking.ask_channel, hints.of_instruction),
     asking.ClosePayment: Handling("instruction.close", asking.close_payment, hints.of_instruction),
@@ -231,7 +238,17 @@ COMMANDS: dict[type[Command], Handling] = {
         "refund.approve", trading.approve_refund, hints.of_waiting, hints.of_instructed
     ),
     trading.RejectRefund: Handling("refund.reject", trading.reject_refund, hints.of_waiting),
+    owning.OpenMirror: Handling("mirror.open", owning.open_mirror, hints.of_none),
+    owning.PostOwnFunds: Handling("own.post", owning.post_own_funds, hints.of_none, hints.of_own),
+    owning.InstructSweep: Handling(
+        "own.instruct_sweep", owning.instruct_sweep, hints.of_none, hints.of_own
+    ),
+    owning.CallOffSweep: Handling("own.call_off_sweep", owning.call_off_sweep, hints.of_own),
+    owning.PostSweep: Handling("own.sweep", owning.record_sweep, hints.of_own),
+    owning.ShowSweep: Handling("own.show_sweep", owning.show_sweep, hints.of_own),
+    owning.ShowTopUp: Handling("topup.show", owning.show_top_up, hints.of_top_up),
     clearing.OpenBooks: Handling("books.open", clearing.open_books, hints.of_none),
+    clearing.CertifyReserve: Handling("reserve.certify", clearing.certify_reserve, hints.of_none),
     clearing.CutOffDay: Handling("day.cut_off", clearing.cut_off_day, hints.of_none),
     clearing.CloseDay: Handling("day.close", clearing.close_day, hints.of_none),
     settling.SealBatch: Handling("batch.seal", settling.seal_batch, hints.of_seal),
@@ -289,6 +306,41 @@ COMMANDS: dict[type[Command], Handling] = {
     reconciling.TellNoTrade: Handling(
         "bill.tell_no_trade", reconciling.tell_no_trade, hints.of_none
     ),
+    funding.SettleSession: Handling("funds.settle", funding.settle_session, hints.of_none),
+    funding.MatchStatement: Handling("funds.match", funding.match_statement, hints.of_none),
+    funding.MapQuota: Handling("funds.map_quota", funding.map_quota, hints.of_none),
+    funding.FindDifference: Handling("difference.find", funding.find_difference, hints.of_none),
+    funding.ClearDifference: Handling("difference.clear", funding.clear_difference, hints.of_none),
+    resolving.ProposeResolution: Handling(
+        "difference.propose", resolving.propose_resolution, hints.of_difference
+    ),
+    resolving.ApproveResolution: Handling(
+        "difference.approve", resolving.approve_resolution, hints.of_difference
+    ),
+    resolving.TurnDownResolution: Handling(
+        "difference.turn_down", resolving.turn_down_resolution, hints.of_difference
+    ),
+    resolving.UndoResolution: Handling(
+        "difference.undo", resolving.undo_resolution, hints.of_difference
+    ),
+    charging.ReceiveChargeback: Handling(
+        "chargeback.receive",
+        charging.receive_chargeback,
+        lambda command: [transaction.stream(command.transaction_id)],
+    ),
+    charging.RepresentChargeback: Handling(
+        "chargeback.represent", charging.represent_chargeback, hints.of_chargeback
+    ),
+    charging.AcceptChargeback: Handling(
+        "chargeback.accept", charging.accept_chargeback, hints.of_chargeback
+    ),
+    charging.EndChargeback: Handling(
+        "chargeback.end", charging.end_chargeback, hints.of_chargeback
+    ),
+    judging.RecordDifferences: Handling(
+        "difference.record", judging.record_differences, hints.of_differences
+    ),
+    judging.ReachVerdict: Handling("verdict.reach", judging.reach_verdict, hints.of_verdict),
     publishing.PublishCalendar: Handling(
         "calendar.publish", publishing.publish_calendar, lambda _: [published.STREAM]
     ),

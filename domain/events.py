@@ -6,12 +6,13 @@ upcast in `domain/upcasts.py`; the old golden example stays in the tests for eve
 
 from types import ModuleType
 
-from domain.accounting import account, deposit, reserve, reversal
+from domain.accounting import account, deposit, mirror, own_funds, reserve, reversal, topup
 from domain.approval import approval
 from domain.authority import deduction
 from domain.authority import order as authority_order
 from domain.cashier import session
 from domain.channel import channel
+from domain.clearing import certificate as reserve_certificate
 from domain.clearing import day
 from domain.kernel import Fact
 from domain.member import agreement, api_access, card, certificate, member, staff, webhook
@@ -28,7 +29,8 @@ from domain.payment import (
     wallet_use,
     withdrawal,
 )
-from domain.reconciliation import bill
+from domain.reconciliation import bill, chargeback, difference, quota, statement, verdict
+from domain.reconciliation import session as clearing_session
 from domain.screening import lists, match
 from domain.settlement import batch, carry, published
 from domain.transaction import refund, transaction
@@ -87,6 +89,15 @@ EVENTS: dict[str, type[Fact]] = {
     "reserve.released.1": reserve.Released,
     "deposit.taken.1": deposit.Taken,
     "deposit.returned.1": deposit.Returned,
+    "mirror.opened.1": mirror.Opened,
+    "own.capital_paid_in.1": own_funds.CapitalPaidIn,
+    "own.buffer_put_in.1": own_funds.BufferPutIn,
+    "own.interest_credited.1": own_funds.InterestCredited,
+    "own.sweep_instructed.1": own_funds.SweepInstructed,
+    "own.sweep_called_off.1": own_funds.SweepCalledOff,
+    "own.swept.1": own_funds.Swept,
+    "topup.decided.1": topup.Decided,
+    "topup.arrived.1": topup.Arrived,
     "instruction.issued.2": instruction.Issued,
     "instruction.attempted.1": instruction.Attempted,
     "instruction.answered.1": instruction.Answered,
@@ -167,6 +178,7 @@ EVENTS: dict[str, type[Fact]] = {
     "clearing.day_opened.1": day.Opened,
     "clearing.day_cut_off.1": day.CutOff,
     "clearing.day_closed.1": day.Closed,
+    "clearing.reserve_certified.1": reserve_certificate.Certified,
     "settlement.batch_opened.1": batch.Opened,
     "settlement.batch_collected.1": batch.Collected,
     "settlement.batch_closed.1": batch.Sealed,
@@ -207,6 +219,26 @@ EVENTS: dict[str, type[Fact]] = {
     "screening.cleared.1": match.Cleared,
     "bill.imported.1": bill.Imported,
     "bill.no_trade_told.1": bill.NoTradeTold,
+    "verdict.reached.1": verdict.Reached,
+    "difference.suspected.1": difference.Suspected,
+    "difference.confirmed.1": difference.Confirmed,
+    "difference.cleared.1": difference.Cleared,
+    "difference.proposed.1": difference.Proposed,
+    "difference.turned_down.1": difference.TurnedDown,
+    "difference.approved.1": difference.Approved,
+    "difference.resolved.1": difference.Resolved,
+    "difference.undo_wanted.1": difference.UndoWanted,
+    "difference.undone.1": difference.Undone,
+    "session.settled.1": clearing_session.Settled,
+    "statement.matched.1": statement.Matched,
+    "chargeback.received.1": chargeback.Received,
+    "chargeback.represented.1": chargeback.Represented,
+    "chargeback.accepted.1": chargeback.Accepted,
+    "chargeback.won.1": chargeback.Won,
+    "chargeback.lost.1": chargeback.Lost,
+    "chargeback.met.1": chargeback.Met,
+    "chargeback.unmet.1": chargeback.Unmet,
+    "quota.mapped.1": quota.Mapped,
     "approval.proposed.1": approval.Proposed,
     "approval.approved.1": approval.Approved,
     "approval.refused.1": approval.TurnedDown,
@@ -229,6 +261,9 @@ AGGREGATES: dict[str, ModuleType] = {
     "reversal": reversal,
     "reserve": reserve,
     "deposit": deposit,
+    "mirror": mirror,
+    "own": own_funds,
+    "topup": topup,
     "instruction": instruction,
     "contradiction": contradiction,
     "payment": payment,
@@ -243,6 +278,7 @@ AGGREGATES: dict[str, ModuleType] = {
     "refund": refund,
     "order": order,
     "day": day,
+    "certificate": reserve_certificate,
     "settlement": batch,
     "carry": carry,
     "channel": channel,
@@ -258,4 +294,10 @@ AGGREGATES: dict[str, ModuleType] = {
     "lists": lists,
     "screening": match,
     "bill": bill,
+    "difference": difference,
+    "session": clearing_session,
+    "statement": statement,
+    "chargeback": chargeback,
+    "quota": quota,
+    "verdict": verdict,
 }

@@ -7,12 +7,13 @@ names the field and the reason.
 import ipaddress
 import re
 import unicodedata
-from datetime import datetime
+from datetime import date, datetime
 
 from domain.kernel import MICROSECONDS, to_us
 from domain.refusals import Code, Refused
 from domain.texts import fault, quoted
 
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 EARLIEST_US = 946_656_000 * MICROSECONDS  # 2000-01-01 in Shanghai
 LATEST_US = 4_102_415_999 * MICROSECONDS  # 2099-12-31 in Shanghai
 
@@ -108,6 +109,13 @@ def checked_instant(at_us: int, field: str = "at") -> int:
     ):
         raise Refused(Code.DATE_INVALID, field, "a time between 2000 and 2099 is needed")
     return at_us
+
+
+def checked_day(day: date, field: str) -> date:
+    """A date between the years 2000 and 2099: those beside it are dates as well."""
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise Refused(Code.DATE_INVALID, field, "a date between 2000 and 2099 is needed")
+    return day
 
 
 def checked_moment(text: str, field: str) -> int:

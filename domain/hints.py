@@ -1,13 +1,15 @@
 """Which streams a command is sure to need, so that a batch of commands reads them in one query.
 
 A hint, never a rule: what a handler needs beyond them is read when it asks. Streams that a command
-begins under a number of its own are told apart: they hardly ever exist before.
+begins under a number of its own are told apart: they hardly ever exist before. Where one stream
+names the next, that one is read for all commands together too: as a server that has just started
+has nothing in memory, it would else read them one by one.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from domain.accounting import account, deposit, reserve
+from domain.accounting import account, deposit, own_funds, reserve, topup
 from domain.accounting import commands as accounting
 from domain.accounting.chart import (
     ENTERPRISE_ACCOUNTS,
@@ -48,6 +50,7 @@ from domain.payment import (
     withdrawal,
 )  # fmt: skip
 from domain.payment import commands as paying
+from domain.reconciliation import bill, chargeback, difference, judging, verdict
 from domain.screening import lists, match
 from domain.settlement import batch, published, withdrawing
 from domain.settlement import commands as settling
@@ -55,6 +58,9 @@ from domain.transaction import commands as trading
 from domain.transaction import refund, transaction
 
 Hint = Callable[[Any], list[str]]
+StateOf = Callable[[str], Any]  # A stream's state if it is in memory, else None.
+Chain = Callable[[Any, StateOf], list[str]]
+LONGEST_CHAIN = 3  # Steps from what a command names itself.
 
 
 def of_none(_command: Any) -> list[str]:
@@ -102,6 +108,8 @@ of_channel = _one(channel.stream, "channel")
 of_batch = _one(batch.stream, "batch_id")
 of_deposit = _one(deposit.stream, "deposit_no")
 of_authority = _one(authority_order.stream, "order_no")
+of_chargeback = _one(chargeback.stream, "chargeback")
+of_difference = _one(difference.stream, "difference")
 of_deduction = _one(deduction.stream, "deduction_no")
 
 
@@ -117,6 +125,30 @@ def of_instructed(command: trading.ApproveRefund) -> list[str]:
 def of_answered(command: asking.RecordAnswer) -> list[str]:
     beside = contradiction.stream(command.instruction_id)
     return [instruction.stream(command.instruction_id), beside]
+
+
+def to_nothing(_command: Any, _state_of: StateOf) -> list[str]:
+    """Of what leads nowhere."""
+    return []
+
+
+def to_what_is_paid(command: asking.RecordAnswer, state_of: StateOf) -> list[str]:
+    """A success leads from its instruction to the payment, the order and its transactions: the
+    first of these that is not in memory, or the last."""
+    asked = state_of(instruction.stream(command.instruction_id))
+    if command.said != "succeeded" or asked is None or asked.purpose != "payment":
+        return []
+    paying = state_of(asked.reference)
+    if paying is None:
+        return [asked.reference]
+    if paying.started is None or paying.started.purpose != "order":
+        return []
+    order_no = paying.started.reference
+    ordered = state_of(order.stream(order_no))
+    if ordered is None:
+        return [order.stream(order_no)]
+    lines = ordered.placed.lines if ordered.placed is not None else ()
+    return [transaction.stream(transaction.identity(one.merchant, order_no)) for one in lines]
 
 
 def of_transfer(command: paying.TransferMoney) -> list[str]:
@@ -189,6 +221,14 @@ def of_close(command: accounting.CloseAccount) -> list[str]:
     return [account.stream(account_id(code, owner)) for code in MEMBER_ACCOUNTS]
 
 
+def of_own(command: Any) -> list[str]:
+    return [own_funds.stream(command.movement_no)]
+
+
+def of_top_up(command: Any) -> list[str]:
+    return [topup.stream(command.reference)]
+
+
 def of_bucket(command: Any) -> list[str]:
     return [reserve.stream(command.member_id, command.release_on)]
 
@@ -203,3 +243,14 @@ def of_lists(_command: Any) -> list[str]:
 
 def of_screened(command: Any) -> list[str]:
     return [member.stream(command.member_id), match.stream(command.member_id)]
+
+
+def of_differences(command: judging.RecordDifferences) -> list[str]:
+    found = [difference.stream(one.id) for one in command.found]
+    gone = [difference.stream(one.difference) for one in command.gone]
+    return [*of_verdict(command), *found, *gone]
+
+
+def of_verdict(command: judging.RecordDifferences | judging.ReachVerdict) -> list[str]:
+    named = (command.channel, command.date)
+    return [bill.stream(command.channel, "trade", command.date), verdict.stream(*named)]

@@ -76,6 +76,12 @@ def round_half_up(numerator: int, denominator: int) -> int:
     return (2 * numerator + denominator) // (2 * denominator)
 
 
+def fen_of_milli(milli_fen: int) -> int:
+    """Thousandths of a fen as fen, halves away from zero: a sum of a bill's fees, rounded once."""
+    sign = -1 if milli_fen < 0 else 1
+    return sign * round_half_up(abs(milli_fen), 1_000)
+
+
 def fee_fen(rule: FeeRule, amount_fen: int) -> int:
     """The fee on an amount under a rule, in fen: never negative, never above the amount."""
     if amount_fen <= 0:

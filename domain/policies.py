@@ -31,6 +31,7 @@ from domain.payment import contradicted, contradiction, instruction, outcomes, p
 from domain.payment.contradiction import Against, Kind
 from domain.payment.instruction import Answered, Declined, Outcome, Succeeded, Unknown
 from domain.payment.spent import same_person, transfer_reversed
+from domain.reconciliation import sent
 from domain.settlement.commands import collect_cleared, payout_declined, payout_succeeded
 from domain.settlement.contradicted import payout_late, payout_returned
 from domain.settlement.reserving import terms_came
@@ -80,6 +81,12 @@ OWNERS: dict[tuple[str, Purpose], Owner] = {
     ("suspense", "refund"): Owner(
         contradicted.surplus_sent_back, contradicted.surplus_not_sent_back, _nothing, _nothing
     ),
+    ("difference", "refund"): Owner(
+        sent.difference_sent, sent.difference_not_sent, _nothing, _nothing
+    ),
+    ("difference", "payout"): Owner(
+        sent.difference_sent, sent.difference_not_sent, _nothing, _nothing
+    ),
     ("settlement", "payout"): Owner(payout_succeeded, payout_declined, _nothing, _nothing),
     ("withdrawal", "payout"): Owner(withdrawal_succeeded, withdrawal_declined, _nothing, _nothing),
     ("deduction", "payout"): Owner(deduction_succeeded, deduction_declined, _nothing, _nothing),
@@ -101,6 +108,14 @@ _BACK: dict[Kind, Reacts] = {
     "declined": contradicted.paid_out_withdrawn,
     "returned": contradicted.refund_returned,
 }
+_DIFFERENCE: dict[Kind, Reacts] = {
+    "late": sent.difference_sent_late,
+    "second": contradicted.paid_out_above,
+    "more": _listed,
+    "less": _listed,
+    "declined": sent.difference_sent_withdrawn,
+    "returned": sent.difference_came_back,
+}
 AGAINST: dict[tuple[str, Purpose], dict[Kind, Reacts]] = {
     ("payment", "payment"): {
         "late": contradicted.payment_late,
@@ -113,6 +128,8 @@ AGAINST: dict[tuple[str, Purpose], dict[Kind, Reacts]] = {
     ("payment", "refund"): _BACK,
     ("refund", "refund"): _BACK,
     ("suspense", "refund"): _BACK,
+    ("difference", "refund"): _DIFFERENCE,
+    ("difference", "payout"): _DIFFERENCE,
     ("settlement", "payout"): {
         "late": payout_late,
         "second": contradicted.paid_out_above,

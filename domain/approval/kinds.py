@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from domain.accounting import commands as accounting
+from domain.accounting import owning
 from domain.authority import commands as authorities
 from domain.authority import outcomes as deducted
 from domain.fields import checked_number
@@ -134,6 +135,20 @@ KINDS: dict[type[Command], Kind] = {
         reserving.return_deposit,
         lambda command: str(command.deposit_no),
         REVIEWER_OR_RISK,
+    ),
+    owning.PostOwnFunds: Kind(
+        "own_funds",
+        owning.post_own_funds,
+        lambda command: str(command.movement_no),
+        REVIEWER,
+        lambda command: int(command.amount_fen),
+    ),
+    owning.InstructSweep: Kind(
+        "sweep",
+        owning.instruct_sweep,
+        lambda command: str(command.movement_no),
+        REVIEWER,
+        lambda command: int(command.amount_fen),
     ),
     membership.SetFeeRule: Kind("fee_rule", membership.set_fee_rule, _member, REVIEWER),
     membership.SetSettlementTerms: Kind(

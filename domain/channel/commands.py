@@ -75,7 +75,7 @@ def plan_maintenance(unit: Unit, command: PlanMaintenance) -> dict[str, object]:
     until_us = checked_moment(command.ends_at, "ends_at")
     reason = checked_reason(command.reason)
     name = channel_named(command.channel).name
-    if not is_registered(unit, name):
+    if not is_registered(unit.load, name):
         raise Refused(Code.CHANNEL_NOT_REGISTERED, "channel", name)
     stream = channel.stream(name)
     facts = channel.plan_maintenance(unit.load(stream), from_us, until_us, reason, unit.at_us)
@@ -121,9 +121,9 @@ def settle_report(unit: Unit, command: SettleReport) -> dict[str, object]:
     return {"channel": name, "report": command.report}
 
 
-def is_registered(unit: Unit, name: str) -> bool:
+def is_registered(load: States, name: str) -> bool:
     """Whether a channel has accounts here."""
-    return name in FOUNDING or unit.load(channel.stream(name)).registered
+    return _has_accounts(name, load(channel.stream(name)))
 
 
 def _has_accounts(name: str, state: channel.State) -> bool:

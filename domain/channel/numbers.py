@@ -7,7 +7,7 @@ it is `z` and a hash of the id. No plain number begins with `z`, so the two kind
     channel             instruction          number
     WeChat and others   pay-536365           pay-536365
     WeChat and others   pay-<60 characters>  z + 31 characters
-    UnionPay            pay-536365           pay536365
+    UnionPay            pay-536365           pay536365         (its cards, and its QuickPass)
     UnionPay            pay-536365-2         z + 31 characters
     UnionPay            payb-536365          z + 31 characters
     combined, part 2    pay-536365           part2-536365
@@ -22,6 +22,8 @@ from hashlib import sha256
 
 # What an id of an instruction begins with. A longer one stands before one that it begins with.
 PREFIXES = ("payout", "pay", "back", "refund")
+# Channels that UnionPay carries: their numbers are letters and digits.
+NARROW = frozenset(("UNIONPAY_CARD", "CLOUD_QUICKPASS"))
 
 _wide = re.compile(r"[0-9A-Za-z_-]{6,32}", re.ASCII).fullmatch
 _narrow = re.compile(r"[0-9A-Za-z]{8,32}", re.ASCII).fullmatch
@@ -41,6 +43,14 @@ def narrow_number(instruction_id: str) -> str:
     if _narrow(number) and _read(number) == instruction_id:
         return number
     return _hashed(instruction_id)
+
+
+def sought_by(channel: str, number: str) -> str:
+    """What to look for when a channel's bill has a number: the id of the instruction, where the
+    number can be read as one, in whichever form; else the number itself."""
+    if channel in NARROW and _narrow(number):
+        return _read(number) or number
+    return number
 
 
 def part_number(instruction_id: str, part: int) -> str:

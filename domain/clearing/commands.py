@@ -4,7 +4,7 @@ from datetime import date
 
 from domain.accounting.commands import open_institution_accounts
 from domain.channel.channels import FOUNDING
-from domain.clearing import day
+from domain.clearing import certificate, day
 from domain.clearing.netting import positions_on
 from domain.kernel import Command, Unit, shanghai_date
 from domain.refusals import Code, Refused
@@ -14,6 +14,17 @@ class OpenBooks(Command, frozen=True):
     """Open the institution's accounts and the ledger's first business day, once."""
 
     first_date: date
+
+
+class CertifyReserve(Command, frozen=True):
+    """Certify the reserve as it was when a business day was closed, once. The figures come from the
+    read models; `verify` proves them from the facts."""
+
+    date: date
+    position: int
+    head_hash: str
+    totals: tuple[certificate.Total, ...]
+    sections: tuple[certificate.Section, ...]
 
 
 class CutOffDay(Command, frozen=True):
@@ -47,6 +58,18 @@ def close_day(unit: Unit, command: CloseDay) -> dict[str, object]:
     after = unit.load(day.STREAM)
     open_date = after.open_date.isoformat() if after.open_date else None
     return {"date": command.date.isoformat(), "closed_now": bool(facts), "open_date": open_date}
+
+
+def certify_reserve(unit: Unit, command: CertifyReserve) -> dict[str, object]:
+    """Raises DAY_NOT_OPEN, DAY_NOT_THE_OPEN_ONE for a day that is not over, RESERVE_PROOF_WRONG."""
+    if not day.is_over(unit.load(day.STREAM), command.date):
+        raise Refused(Code.DAY_NOT_THE_OPEN_ONE, "date", f"{command.date} is not closed")
+    stream = certificate.stream(command.date)
+    facts = certificate.certify(
+        unit.load(stream), command.position, command.head_hash, command.totals, command.sections
+    )
+    unit.record(stream, facts)
+    return {"date": command.date.isoformat(), "certified_now": bool(facts)}
 
 
 def _refuse_future(unit: Unit, on: date) -> None:

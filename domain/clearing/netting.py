@@ -2,8 +2,9 @@
 
 Received is what instructions brought in through a channel, paid is what they carried out through
 it. The channel's own accounts keep both for the date at hand: what an instruction's outcome posts
-to 应收渠道 is a debit, to 应付渠道 a credit. A reversal moves nothing at the channel, so the
-accounts count it apart. `verify` adds the instructions' own facts up and compares.
+to 应收渠道 is a debit, to 应付渠道 a credit. A reversal moves nothing at the channel, nor does what
+a bill or a statement brings to light, so the accounts count those apart. `verify` adds the
+instructions' own facts up and compares.
 """
 
 from datetime import date

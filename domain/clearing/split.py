@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from domain.accounting import reserve
 from domain.accounting.chart import MERCHANT_DEPOSIT
 from domain.accounting.commands import open_accounts
+from domain.accounting.owning import there_of, topped_up
 from domain.accounting.rules.refund import refund_after_release
 from domain.accounting.rules.release import release as release_entry
 from domain.clearing import day
@@ -116,7 +117,8 @@ def take_back(
     unit: Unit, reaction: Reaction[transaction.RefundAccepted, transaction.State]
 ) -> None:
     """A refund after release: the fee on it comes back, so does its share of the reserve, the
-    merchant's money pays the rest, and what is missing is advanced."""
+    merchant's money pays the rest, and what is missing is advanced. What of the fee was swept
+    comes out of own funds, as what is advanced does."""
     accepted = reaction.fact
     if accepted.stage != "released":
         return
@@ -125,8 +127,12 @@ def take_back(
     merchant = state.created.merchant
     on = clearing_date(unit, merchant)
     shares = shares_now(unit, state, accepted.amount_fen)
-    entry = refund_after_release(unit.accounting_date, merchant, **shares._asdict())
+    own_fen = shares.fee_returned_fen - there_of(unit, shares.fee_returned_fen)
+    entry = refund_after_release(
+        unit.accounting_date, merchant, **shares._asdict(), fee_own_fen=own_fen
+    )
     batch = batch_for(unit, merchant, on)
     unit.record(reaction.stream, transaction.clear_refund(accepted, shares, on, batch, entry))
+    topped_up(unit, reaction.stream, shares.advanced_fen + own_fen)
     if state.withheld is not None and shares.reserve_returned_fen:
         _collect(unit, merchant, state.withheld.release_on, 0, shares.reserve_returned_fen)

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import Connection, Engine, Integer, LargeBinary, column, select, table
 
+from domain.eventstore.arrays import byteas
+
 BLOBS = table("blobs", column("sha256", LargeBinary), column("bytes", LargeBinary))
 PIECES = table(
     "blob_pieces",
@@ -25,7 +27,10 @@ _ADD_SQLITE = (
     "INSERT INTO blobs (sha256, bytes) SELECT ?1, ?2 "
     "WHERE NOT EXISTS (SELECT 1 FROM blobs WHERE sha256 = ?1)"
 )
-_ADD_POSTGRES = "INSERT INTO blobs (sha256, bytes) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+_ADD_POSTGRES = (
+    "INSERT INTO blobs (sha256, bytes) SELECT * FROM unnest(%s::bytea[], %s::bytea[]) "
+    "ON CONFLICT DO NOTHING"
+)
 _PIECE_SQLITE = (
     "INSERT INTO blob_pieces (sha256, number, bytes) SELECT ?1, ?2, ?3 "
     "WHERE NOT EXISTS (SELECT 1 FROM blob_pieces WHERE sha256 = ?1 AND number = ?2)"
@@ -45,10 +50,14 @@ def put(engine: Engine, contents: Iterable[bytes]) -> None:
     rows = [(hashlib.sha256(one).digest(), one) for one in contents]
     if not rows:
         return
+    if engine.dialect.name == "postgresql":  # One statement is a transaction, and one exchange.
+        digests, kept = zip(*rows, strict=True)
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql(_ADD_POSTGRES, (byteas(digests), byteas(kept)))
+        return
     with engine.begin() as connection:
-        server = connection.dialect.name == "postgresql"
         for row in rows:
-            connection.exec_driver_sql(_ADD_POSTGRES if server else _ADD_SQLITE, row)
+            connection.exec_driver_sql(_ADD_SQLITE, row)
 
 
 def keep(engine: Engine, name: str, chunks: Iterable[bytes]) -> None:

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DisconnectionError
 
 from domain.refusals import Code, Refused
 
@@ -146,16 +146,13 @@ def sqlalchemy_engine(database: Database, *, read_only: bool = False) -> Engine:
 
     A transaction on SQLite is deferred, unless its connection has the execution option IMMEDIATE:
     whoever reads before it writes must ask for that, as `to_write` does. DDL is transactional
-    on both. `read_only` makes the database itself refuse writes.
+    on both. `read_only` makes the database itself refuse writes. On PostgreSQL each statement of
+    such an engine is a transaction of its own, which is what each of them would see anyway, and
+    one exchange instead of three; who wants one view of several asks for `one_view`.
     """
     if database.dialect == "sqlite":
         return _sqlite_engine(database, read_only=read_only)
-    return create_engine(
-        URL.create("postgresql+psycopg", database=database.name),
-        connect_args=session_arguments(database, read_only=read_only),
-        pool_pre_ping=True,
-        pool_size=KEPT_CONNECTIONS,
-    )
+    return _postgresql_engine(database, read_only=read_only)
 
 
 @contextmanager
@@ -182,6 +179,28 @@ def session_arguments(database: Database, *, read_only: bool = False) -> dict[st
     if read_only:
         options += "".join(f" -c {name}={value}" for name, value in READING.items())
     return database.connection_arguments | {"options": options}
+
+
+def _postgresql_engine(database: Database, *, read_only: bool) -> Engine:
+    transactions = {"isolation_level": "AUTOCOMMIT"} if read_only else {}
+    engine = create_engine(
+        URL.create("postgresql+psycopg", database=database.name),
+        connect_args=session_arguments(database, read_only=read_only),
+        pool_size=KEPT_CONNECTIONS,
+        **transactions,
+    )
+
+    @event.listens_for(engine, "checkout")
+    def _checkout(connection: Any, _record: Any, _proxy: Any) -> None:
+        # A server that has gone has said so: the first reads its farewell, the second the end of
+        # the connection. Asking it would be an exchange for each that is wanted.
+        try:
+            connection.pgconn.consume_input()
+            connection.pgconn.consume_input()
+        except Exception as error:
+            raise DisconnectionError(str(error)) from error
+
+    return engine
 
 
 def _sqlite_engine(database: Database, *, read_only: bool) -> Engine:

@@ -11,6 +11,9 @@ below 2^63 together. That sum is *promised*: one number for the whole ledger.
     a withdrawal is asked for   + likewise, fee and all
     a deduction is asked for    + likewise
     a deposit is taken          + likewise
+    own funds are paid in       + likewise, and what a sweep takes out again
+    a verdict, a session, a statement   + what its entry debits
+    a difference's money moves  + what its entry debits; a chargeback's, likewise
 
 What posts later (a success, a release, a settlement, a refund, a return) promises nothing: it was
 counted at the door. So only who starts something can hear `ledger_full`, never an outcome.
@@ -19,10 +22,11 @@ counted at the door. So only who starts something can hear `ledger_full`, never 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from domain.accounting import account, deposit, reversal
+from domain.accounting import account, deposit, own_funds, reversal, topup
 from domain.authority import deduction
-from domain.kernel import Fact, Recorded
+from domain.kernel import Entry, Fact, Recorded
 from domain.payment import payment, suspense, transfer, withdrawal
+from domain.reconciliation import chargeback, difference, session, statement, verdict
 from domain.refusals import Code, Refused
 from domain.settlement import batch
 
@@ -31,23 +35,26 @@ DOOR_FEN = 2**62  # Members start nothing beyond; the other half is for the oper
 
 # How much can be debited in all for each fen of a payment, on all accounts together.
 #   order     1 purchase, 1 release; of what falls due 1, and 3 for its payout: instructed, paid,
-#             returned (what recovers a debt costs 2 in place of 4); a refund after release 3:
-#             taken back 1, advanced into the reserve 1, paid to the buyer 1. One before release
-#             takes 2 in place of all but the purchase. Sent back whole: 2. What is withheld for
-#             a reserve falls due with its release instead: 1, or 2 in place of all where that
-#             recovers a debt.
+#             returned (what recovers a debt costs 3 in place of 4); a refund after release 4:
+#             taken back 1, advanced 1, which arrives in the reserve 1, paid to the buyer 1. A fee
+#             costs 3 in place of the 4 for what falls due: earned 1, swept 2; given back it counts
+#             as what is advanced. One before release takes 2 in place of all but the purchase.
+#             Sent back whole: 2. What is withheld for a reserve falls due with its release
+#             instead: 1, or 3 in place of all where that recovers a debt.
 #             A plan of several legs waits for itself: 1 more.
 #   recharge  1 purchase, or 2 when it is sent back.
-SHARES: dict[payment.Purpose, int] = {"order": 9, "recharge": 2}
+SHARES: dict[payment.Purpose, int] = {"order": 10, "recharge": 2}
 # A suspense item: booked, on its way back, sent back or kept, placed.
 SUSPENSE_SHARES = 4
 PAYOUT_SHARES = 3  # Instructed; paid or failed; returned.
-# Of a withdrawal, fee and all: asked for; paid or given back; late, or returned; the fee out of own
-# funds, which moves them, too.
-WITHDRAWAL_SHARES = 4
+# Of a withdrawal: asked for; paid or given back; late, or returned. Of its fee likewise, and
+# earned 1, swept 2; given back 3, out of own funds, which arrive.
+WITHDRAWAL_SHARES = 3
+WITHDRAWAL_FEE_SHARES = 9
 DEDUCTION_SHARES = 4  # Asked for; paid or given back; late; returned.
 # Of a deposit: taken or paid in; given back, and its payout (what recovers a debt costs less).
 DEPOSIT_SHARES = 2 + PAYOUT_SHARES
+OWN_SHARES = 4  # Into the reserve, on two accounts; swept, from two.
 
 
 def _started(started: payment.Started) -> int:
@@ -62,8 +69,12 @@ def _returned(state: payment.State) -> int:
     return _started(started) if started is not None and len(started.legs) == 1 else 0
 
 
-def _turned(_state: reversal.State, fact: reversal.Reversed) -> int:
-    return sum(line.debit_fen for line in fact.entry.lines)
+def _posted(_state: Any, fact: Any) -> int:
+    """Bills are read, differences proposed and undone as often as it takes: each by itself."""
+    entry: Entry | None = fact.entry
+    if entry is None:
+        return 0
+    return sum(line.debit_fen for line in entry.lines) + abs(topup.moved_fen(entry))
 
 
 class Promise(NamedTuple):
@@ -80,12 +91,34 @@ PROMISES: dict[type[Fact], Promise] = {
     payment.Reopened: Promise(lambda state, _: _returned(state), by_operators=True),
     suspense.Opened: Promise(lambda _, fact: SUSPENSE_SHARES * fact.amount_fen, by_operators=True),
     withdrawal.Requested: Promise(
-        lambda _, fact: WITHDRAWAL_SHARES * (fact.amount_fen + fact.fee_fen)
+        lambda _, fact: WITHDRAWAL_SHARES * fact.amount_fen + WITHDRAWAL_FEE_SHARES * fact.fee_fen
     ),
     deduction.Asked: Promise(lambda _, fact: DEDUCTION_SHARES * fact.amount_fen, by_operators=True),
     deposit.Taken: Promise(lambda _, fact: DEPOSIT_SHARES * fact.amount_fen, by_operators=True),
+    own_funds.CapitalPaidIn: Promise(lambda _, fact: fact.amount_fen, by_operators=True),
+    own_funds.BufferPutIn: Promise(lambda _, fact: OWN_SHARES * fact.amount_fen, by_operators=True),
+    own_funds.InterestCredited: Promise(
+        lambda _, fact: OWN_SHARES * fact.amount_fen, by_operators=True
+    ),
     transfer.Transferred: Promise(lambda _, fact: fact.amount_fen),
-    reversal.Reversed: Promise(_turned, by_operators=True),
+    **dict.fromkeys(
+        (
+            reversal.Reversed,
+            verdict.Reached,
+            session.Settled,
+            statement.Matched,
+            difference.Confirmed,
+            difference.Cleared,
+            difference.Approved,
+            difference.Resolved,
+            difference.Undone,
+            chargeback.Received,
+            chargeback.Won,
+            chargeback.Met,
+            chargeback.Unmet,
+        ),
+        Promise(_posted, by_operators=True),
+    ),
     batch.PayoutRetried: Promise(
         lambda _, fact: PAYOUT_SHARES * fact.amount_fen, by_operators=True
     ),

@@ -6,24 +6,27 @@ day from the instructions' own facts. The two ways share nothing but the facts.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
 from typing import Any, NamedTuple
 
-from domain.accounting import deposit, reserve
+from domain.accounting import deposit, reserve, topup
 from domain.accounting.chart import (
     MERCHANT_DEPOSIT,
     PAYMENT_IN_TRANSIT,
     PAYOUT_IN_TRANSIT,
     REFUND_IN_TRANSIT,
+    TOP_UP_IN_TRANSIT,
     account_id,
 )
 from domain.accounting.open_items import OpenItems, is_controlled, suspense_of
 from domain.accounting.rules.settlement import PAID_LATE
 from domain.authority import deduction
-from domain.clearing import split
+from domain.clearing import day, split
 from domain.kernel import Fact, Recorded
 from domain.payment import payment, suspense, withdrawal
 from domain.payment.plan import MAX_LEGS, Share
+from domain.reconciliation import difference
 from domain.settlement import batch
 from domain.transaction import refund
 
@@ -39,6 +42,8 @@ OPEN_ITEMS: dict[str, Callable[[Any], OpenItems]] = {
     "deduction": deduction.open_items,
     "reserve": reserve.open_items,
     "deposit": deposit.open_items,
+    "difference": difference.open_items,
+    "topup": topup.open_items,
 }
 
 
@@ -133,6 +138,32 @@ def _deposit_taken(stream: str, fact: deposit.Taken) -> Change:
     return Change((Item(stream, account_id(MERCHANT_DEPOSIT, fact.member_id), fact.amount_fen),))
 
 
+def _difference_confirmed(stream: str, fact: difference.Confirmed) -> Change:
+    return Change(_waiting(stream, fact.account, fact.about.amount_fen))
+
+
+def _difference_approved(stream: str, fact: difference.Approved) -> Change:
+    """Its entry moves it to where it is on its way; without one it waits where it did."""
+    return Change(closes=stream, suspense=fact.account) if fact.entry else Change()
+
+
+def _difference_undone(stream: str, fact: difference.Undone) -> Change:
+    if fact.account == fact.was:
+        return Change()
+    if fact.was:
+        return Change(closes=stream, suspense=fact.account)
+    return Change(_waiting(stream, fact.account, fact.waits_fen))
+
+
+def _waiting(stream: str, account: str, amount_fen: int) -> tuple[Item, ...]:
+    return (Item(stream, account, amount_fen),) if account else ()
+
+
+def _topped_up(stream: str, fact: topup.Decided) -> Change:
+    waits_fen = topup.waits_fen(fact.direction, fact.amount_fen)
+    return Change((Item(stream, TOP_UP_IN_TRANSIT, waits_fen),))
+
+
 # A fact that is not named here neither opens nor closes an item.
 CHANGES: dict[type[Fact], Callable[[str, Any], Change]] = {
     refund.Requested: lambda stream, fact: _parts(stream, fact.parts),
@@ -193,8 +224,15 @@ CHANGES: dict[type[Fact], Callable[[str, Any], Change]] = {
     deduction.Returned: _deduction_returned,
     reserve.Collected: _reserve,
     reserve.Released: _reserve_released,
+    difference.Confirmed: _difference_confirmed,
+    difference.Cleared: lambda stream, fact: Change(closes=stream if fact.entry else ""),
+    difference.Approved: _difference_approved,
+    difference.Resolved: lambda stream, fact: Change(closes=stream if fact.was else ""),
+    difference.Undone: _difference_undone,
     deposit.Taken: _deposit_taken,
     deposit.Returned: lambda stream, fact: Change(closes=stream, part_fen=fact.amount_fen),
+    topup.Decided: _topped_up,
+    topup.Arrived: lambda stream, _: Change(closes=stream),
 }
 
 
@@ -204,9 +242,13 @@ class ItemBook:
     def __init__(self, report: Report) -> None:
         self._report = report
         self._open: dict[str, Item] = {}
+        self._since: dict[str, date] = {}
+        self._on = date.min
         self._totals: defaultdict[str, int] = defaultdict(int)  # Fen by account.
 
     def take(self, recorded: Recorded, where: str) -> None:
+        if isinstance(recorded.fact, day.Opened):
+            self._on = recorded.fact.date
         change_of = CHANGES.get(type(recorded.fact))
         if change_of is None:
             return
@@ -218,10 +260,15 @@ class ItemBook:
                 self._report("open items", where, f"{change.closes} is closed, and was not open")
                 return
             self._totals[closed.account] -= closed.amount_fen
-            opened += self._left(closed, change, where)
+            left = self._left(closed, change, where)
+            since = self._since.pop(change.closes, self._on)
+            if left and left[0].account == closed.account:  # The rest waits as before.
+                self._since[left[0].name] = since
+            opened += left
         if change.closes_all:
             for place in range(MAX_LEGS):
                 if closed := self._open.pop(f"{change.closes_all}{place}", None):
+                    self._since.pop(closed.name, None)
                     self._totals[closed.account] -= closed.amount_fen
         if change.adds is not None:
             self._add(change.adds, where)
@@ -229,7 +276,13 @@ class ItemBook:
             if item.name in self._open:
                 self._report("open items", where, f"{item.name} is opened twice")
             self._open[item.name] = item
+            self._since.setdefault(item.name, self._on)
             self._totals[item.account] += item.amount_fen
+
+    def waiting(self) -> Iterator[tuple[Item, date]]:
+        """What is open, and since which accounting date it is on its account."""
+        for name, item in self._open.items():
+            yield item, self._since.get(name, self._on)
 
     def _add(self, change: Item, where: str) -> None:
         """An item that grows and shrinks; at zero it is closed."""

@@ -178,9 +178,10 @@ class Ledger:
 
     def remembered(self, stream: "Stream[StateT]") -> StateT | None:
         """The state of a stream if it is in memory, without waiting for anything: as this process
-        committed it last, so that another process may have changed it since. None: look it up."""
+        committed it last, so that another process may have changed it since. None: look it up.
+        That a stream had no facts yet is not remembered: it may have been begun a moment ago."""
         held = self._committer.remembered(stream)
-        return held[1] if held is not None else None
+        return held[1] if held is not None and held[0] else None
 
     def version(self, stream: str) -> int:
         """How many facts a stream has; 0 if it does not exist."""

@@ -13,12 +13,13 @@ from domain.accounting.rules.settlement import PAID_LATE
 from domain.authority import deduction
 from domain.channel.network import PaidPart
 from domain.clearing import day
-from domain.kernel import Entry, Recorded
+from domain.kernel import Entry, Recorded, category
 from domain.payment import combined, contradiction, instruction, payment, suspense, withdrawal
 from domain.settlement import batch
 
 Report = Callable[[str, str, str], None]
 RECEIVED, PAID = 0, 1
+RESOLVING = ("difference",)  # What resolves one is no trade of the day, as its entries are none.
 
 
 def _is_enough(asked: instruction.Issued, fen: int, parts: Sequence[PaidPart]) -> bool:
@@ -54,6 +55,8 @@ class PositionBook:
     def _outcome(self, stream: str, fact: instruction.Succeeded | instruction.Differed) -> None:
         asked = self._asked.pop(stream, None)
         if asked is None:
+            return
+        if category(asked.reference) in RESOLVING:
             return
         pays_in = asked.purpose == "payment"
         if isinstance(fact, instruction.Differed):

@@ -14,7 +14,13 @@ from typing import Any
 from msgspec import Struct
 
 from domain.accounting import account
-from domain.accounting.chart import RESERVE_IDENTITY, chart_account, split_id
+from domain.accounting.chart import (
+    FEE_EARNED,
+    OWN_IN_RESERVE,
+    RESERVE_IDENTITY,
+    chart_account,
+    split_id,
+)
 from domain.accounting.entry import imbalance_of
 from domain.clearing import day
 from domain.eventstore.recorder import (
@@ -28,6 +34,7 @@ from domain.eventstore.recorder import (
 from domain.kernel import Entry, Recorded
 from domain.ledger import codec, promised
 from domain.ledger.capacity import CapacityBook
+from domain.ledger.certificate_book import CertificateBook
 from domain.ledger.controls import ItemBook
 from domain.ledger.position_book import PositionBook
 from domain.ledger.seals import SealChain
@@ -39,7 +46,12 @@ SNAPSHOTS_PAGE = 100
 BEFORE_ALL = -(2**63)  # Below every position and number that a row should have.
 COMMIT_ROW = [int] * 5 + [bytes] * 2 + [int, bytes]
 MAX_FINDINGS = 100
-NAMES_BLOB = ("exchange", "blob", "mapping")  # What a fact calls the SHA-256 of what it needs.
+NAMES_BLOB = (
+    "exchange",
+    "blob",
+    "mapping",
+    "evidence",
+)  # What a fact calls the SHA-256 of what it needs.
 
 # Told how many facts are done, of how many.
 Progress = Callable[[int, int], None]
@@ -69,11 +81,13 @@ class _Books:
         self._report = report
         self._balances: dict[str, int] = {}  # account -> debits − credits, fen
         self._identity_fen = 0
+        self._mirrored = False  # From the account's opening on; older books have none.
         self._open: date | None = None
         self._unposted: dict[tuple[str, str], list[int]] = {}  # of the commit at hand
         self._touched: set[str] = set()
         self._items = ItemBook(report)
         self._positions = PositionBook(report)
+        self.certificates = CertificateBook(report)
         self.capacity = CapacityBook(report, kept)
         self.named: dict[str, str] = {}  # Blobs that the facts of the commit at hand name: where.
 
@@ -82,12 +96,15 @@ class _Books:
         where = f"position {recorded.position} ({recorded.reference})"
         self._items.take(recorded, where)
         self._positions.take(recorded, where)
+        self.certificates.take(recorded, where)
         self.capacity.take(recorded)
         for field in NAMES_BLOB:
             if named := getattr(fact, field, ""):
                 self.named[named] = where
         if isinstance(fact, account.Posted):
             self._posted(recorded, fact, where)
+        elif isinstance(fact, account.Opened):
+            self._mirrored = self._mirrored or fact.account == OWN_IN_RESERVE
         elif isinstance(fact, day.Opened):
             self._open = fact.date
         elif isinstance(fact, day.Closed):
@@ -132,10 +149,21 @@ class _Books:
                 self._report("conservation", where, off)
         if self._identity_fen:
             self._report("reserve identity", where, f"off by {self._identity_fen} fen")
+        if self._mirrored and not self._touched.isdisjoint((FEE_EARNED, OWN_IN_RESERVE)):
+            self._check_mirror(where)
         for name in self._touched:
             self._check_balance(name, where)
         self._unposted.clear()
         self._touched.clear()
+
+    def _check_mirror(self, where: str) -> None:
+        inside_fen, mirror_fen = (
+            -self._balances.get(FEE_EARNED, 0),
+            self._balances.get(OWN_IN_RESERVE, 0),
+        )
+        if inside_fen != mirror_fen:
+            said = f"{FEE_EARNED} is at {inside_fen} fen, {OWN_IN_RESERVE} at {mirror_fen}"
+            self._report("mirror", where, said)
 
     def _check_balance(self, name: str, where: str) -> None:
         try:
@@ -228,6 +256,7 @@ def _walk(
                     report("decoding", f"position {row.position}", str(unknown))
             books.end_commit(commit.number)
             books.capacity.end_commit(commit.number, commit.last_position)
+            books.certificates.end_commit(commit.hash)
             if books.named:
                 named, books.named = books.named, {}
                 for name, wrong in blobs(list(named)):
@@ -292,7 +321,7 @@ def _check_snapshots(recorder: LedgerRecorder, report: Any) -> None:
             if type(snapshot.version) is not int:  # SQLite keeps any type anywhere.
                 report("snapshot", where, "cannot be read")
                 raise _Enough
-            if snapshot.stream == promised.STREAM:
+            if snapshot.stream.startswith(promised.EVERY):
                 # Compared with the facts on the walk through the log.
                 if promised.decoded(snapshot) is None:
                     report("snapshot", where, "cannot be read")

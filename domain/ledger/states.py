@@ -95,13 +95,14 @@ class StateCache:
         """A committed state that is in memory, of now or a moment ago. From any thread."""
         return self._young.get(stream) or self._old.get(stream)
 
-    def prefetch(self, streams: Iterable[str]) -> None:
-        """Read all that are not here, in one query."""
+    def prefetch(self, streams: Iterable[str]) -> bool:
+        """Read all that are not here, in one query; False when there were none."""
         young, old = self._young, self._old
         missing = {_any(s) for s in streams if s not in young and s not in old}
         if missing:
             found = fold_streams(self._recorder, missing)
             self._put_all({stream: (*held, None) for stream, held in found.items()})
+        return bool(missing)
 
     def store(self, overlay: dict[str, Held]) -> None:
         """Take over what a commit made durable."""

@@ -11,7 +11,7 @@ from datetime import date
 from functools import partial
 from typing import Any, NamedTuple, cast
 
-from domain.accounting import account
+from domain.accounting import account, mirror
 from domain.accounting.entry import imbalance_of
 from domain.accounting.open_items import OpenItems
 from domain.clearing import day
@@ -211,6 +211,7 @@ class UnitOfWork:
 
     __slots__ = (
         "_health",
+        "_mirrored",
         "_moved",
         "_owners",
         "_queue",
@@ -238,6 +239,7 @@ class UnitOfWork:
         self._queue: list[Reaction[Any, Any]] = []
         # Streams recorded to whose aggregates have open items, and how those are read.
         self._owners: dict[str, Callable[[Any], OpenItems]] = {}
+        self._mirrored = False  # Whether something was posted to an account that has a mirror.
         self._moved: dict[str, int] = {}  # Fen by controlled account, on its normal side.
 
     @property
@@ -322,6 +324,8 @@ class UnitOfWork:
             changed.append(stream)
             if state.controlled:
                 self._count(line, state)
+            elif state.mirrored:
+                self._mirrored = True
         for stream in changed:
             account.refuse_below_floor(own[stream][1])
 
@@ -353,7 +357,7 @@ class UnitOfWork:
         copy.react()
 
     def react(self) -> None:
-        """Run the policies until nothing more follows, then prove the open items.
+        """Run the policies until nothing more follows, then prove open items and the mirror.
 
         Raises Refused like the handler does.
         """
@@ -369,3 +373,5 @@ class UnitOfWork:
                 policy(self, reaction)
         if self._owners or self._moved:
             self._prove_items()
+        if self._mirrored and (wrong := mirror.difference_of(self.load)):
+            raise ConservationBroken(f"the mirror: {wrong}")

@@ -336,12 +336,12 @@ def forget_again(state: State, last: date, years: int) -> list[Event]:
     return [Forgotten(last, years, RESTORED)]
 
 
-def need(state: State) -> None:
-    """Raises MEMBER_NOT_FOUND, MEMBER_FORGOTTEN."""
+def need(state: State, field: str = "member_id") -> None:
+    """`field` named it. Raises MEMBER_NOT_FOUND, MEMBER_FORGOTTEN."""
     if state.kind is None:
-        raise Refused(Code.MEMBER_NOT_FOUND, "member_id")
+        raise Refused(Code.MEMBER_NOT_FOUND, field)
     if state.forgotten:
-        raise Refused(Code.MEMBER_FORGOTTEN, "member_id", state.member_id)
+        raise Refused(Code.MEMBER_FORGOTTEN, field, state.member_id)
 
 
 def need_enterprise(state: State) -> None:

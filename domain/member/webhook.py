@@ -35,6 +35,9 @@ Kind = Literal[
     "settlement_batch.sealed",
     "settlement_batch.settled",
     "settlement_batch.carried_forward",
+    "chargeback.received",
+    "chargeback.won",
+    "chargeback.lost",
     "statement.ready",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)

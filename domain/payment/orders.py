@@ -36,7 +36,8 @@ def network_order(
     INSTRUCTION_NOT_FOUND when the original is needed and does not exist."""
     asked = state.asked
     assert asked is not None
-    number, original_fen, merchant, sub_mchid = "", 0, asked.merchant, asked.sub_mchid
+    number, original_fen, merchant = "", asked.original_fen, asked.merchant
+    sub_mchid = asked.sub_mchid
     if asked.original:
         if original is None or original.asked is None:
             raise Refused(Code.INSTRUCTION_NOT_FOUND, "original", asked.original)

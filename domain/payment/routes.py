@@ -17,7 +17,7 @@ def channel_for(unit: Unit, code: PaymentCode, amount_fen: int, field: str) -> s
     choice = chosen_channel(unit, code.channels, amount_fen, {})
     if choice.channel:
         return choice.channel
-    if not any(is_registered(unit, name) for name in code.channels):
+    if not any(is_registered(unit.load, name) for name in code.channels):
         detail = f"{' and '.join(code.channels)}: no accounts here yet"
         raise Refused(Code.CHANNEL_NOT_REGISTERED, field, detail)
     why = "; ".join(f"{one.channel} {one.reason}" for one in choice.rejected)

@@ -15,6 +15,7 @@ from domain.accounting.chart import (
     account_id,
 )
 from domain.accounting.commands import home_or_suspense, is_closed
+from domain.accounting.owning import topped_up
 from domain.accounting.rules import settlement as rules
 from domain.channel.channels import PAYOUT_CHANNEL
 from domain.clearing import day, split
@@ -150,6 +151,7 @@ def _settle(unit: Unit, batch_id: str, state: batch.State) -> None:
     if share.due_fen:
         entry = rules.matured(on, merchant, share.due_fen, share.recovered_fen)
     unit.record(stream, batch.mature(state, share, entry))
+    topped_up(unit, stream, -share.recovered_fen)
     if share.paid_fen:
         _pay_out(unit, batch_id, unit.load(stream), share)
     elif share.due_fen:

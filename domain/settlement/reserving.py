@@ -12,6 +12,7 @@ from domain.accounting.chart import (
     account_id,
 )
 from domain.accounting.commands import open_accounts
+from domain.accounting.owning import topped_up
 from domain.accounting.rules import reserve as rules
 from domain.fields import checked_member_id, checked_number, checked_reason
 from domain.kernel import Command, Reaction, Unit, shanghai_date
@@ -78,6 +79,7 @@ def _release(
         entry = rules.reserve_released(on, merchant, released_fen, owed_fen)
         by = "" if early is None else unit.actor
         unit.record(stream, reserve.release(state, owed_fen, by, early or "", entry))
+        topped_up(unit, stream, -owed_fen)
         make_payable(unit, merchant, stream, released_fen - owed_fen)
     return {
         "member_id": merchant,
@@ -120,6 +122,7 @@ def return_deposit(unit: Unit, command: ReturnDeposit) -> dict[str, object]:
         owed_fen = recovered_of(unit, merchant, amount_fen)
         entry = rules.deposit_returned(unit.accounting_date, merchant, amount_fen, owed_fen)
         unit.record(stream, deposit.give_back(state, owed_fen, reason, unit.actor, entry))
+        topped_up(unit, stream, -owed_fen)
         make_payable(unit, merchant, stream, amount_fen - owed_fen)
     return {"deposit_no": number, "status": unit.load(stream).status}
 

@@ -4,13 +4,9 @@ returns: section 5a of the domain notes."""
 from functools import partial
 
 from domain.accounting import account
-from domain.accounting.chart import (
-    CHANNEL_SHORTAGE,
-    FEE_EARNED,
-    WALLET,
-    account_id,
-)
+from domain.accounting.chart import CHANNEL_SHORTAGE, WALLET, account_id
 from domain.accounting.commands import home_or_suspense
+from domain.accounting.owning import there_of, topped_up
 from domain.accounting.rules import withdrawal as rules
 from domain.fields import checked_number, checked_reason
 from domain.kernel import Command, Stream, Unit
@@ -123,8 +119,7 @@ def _come_back(
     state = unit.load(stream)
     asked, on = withdrawal.needed(state), unit.accounting_date
     fee_fen = state.fee_fen if asked.fee_back else 0
-    there_fen = max(unit.load(account.stream(FEE_EARNED)).available_fen, 0)
-    earned_fen = min(fee_fen, there_fen)
+    earned_fen = there_of(unit, fee_fen)
     whole = {
         "amount_fen": asked.amount_fen,
         "fee_earned_fen": earned_fen,
@@ -139,6 +134,7 @@ def _come_back(
     facts = withdrawal.come_back(state, reason, fee_fen, entry)
     unit.record(stream, facts)
     if facts:
+        topped_up(unit, stream, fee_fen - earned_fen)
         give_back(unit, "withdrawal", withdrawal.number_of(stream), None, "it came back")
 
 

@@ -16,6 +16,7 @@ from domain.accounting.chart import (
 from domain.kernel import Unit, shanghai_date
 from domain.member import agreement, member
 from domain.transaction import transaction
+from domain.transaction.shares import refund_shares
 
 
 class Excess(NamedTuple):
@@ -35,9 +36,7 @@ def shares_now(unit: Unit, sold: transaction.State, amount_fen: int) -> transact
     if (share := sold.withheld) is not None:
         bucket = unit.load(reserve.stream(merchant, share.release_on))
         held_fen = reserve.left_of(bucket, share)
-    return transaction.refund_shares(
-        sold, amount_fen, pending.available_fen, available.available_fen, held_fen
-    )
+    return refund_shares(sold, amount_fen, pending.available_fen, available.available_fen, held_fen)
 
 
 def above_limit(unit: Unit, sold: transaction.State, amount_fen: int) -> Excess | None:

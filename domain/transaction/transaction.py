@@ -19,11 +19,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.accounting.reserve import Share as ReserveShare
-from domain.accounting.reserve import share_fen
 from domain.kernel import Entry, Fact, Stream, key
 from domain.money import FeeRule, fee_fen
 from domain.payment.plan import Share, take
 from domain.refusals import Code, Refused
+from domain.transaction.charged import Charged
 
 Mode = Literal["escrow", "instant"]
 Stage = Literal["escrow", "released"]
@@ -73,13 +73,16 @@ class Cleared(Fact, frozen=True, omit_defaults=True):
     withheld: ReserveShare | None = None
 
 
-class RefundAccepted(Fact, frozen=True):
-    """Before release its entry takes the money out of escrow; after it, `RefundCleared` does."""
+class RefundAccepted(Fact, frozen=True, omit_defaults=True):
+    """Before release its entry takes the money out of escrow; after it, `RefundCleared` does. What
+    was charged back and lost is in the stage "escrow", without an entry: its chargeback took it,
+    in all `charged_back_fen` (0: an older fact)."""
 
     refund_no: str
     amount_fen: int
     stage: Stage
     entry: Entry | None
+    charged_back_fen: int = 0
 
 
 class RefundCleared(Fact, frozen=True, omit_defaults=True):
@@ -98,15 +101,18 @@ class RefundCleared(Fact, frozen=True, omit_defaults=True):
     reserve_returned_fen: int = 0
 
 
-class RefundReserved(Fact, frozen=True):
-    """A refund after release waits for an approval; nothing else may refund this amount."""
+class RefundReserved(Fact, frozen=True, omit_defaults=True):
+    """A refund after release waits for an approval, or so much is charged back (拒付) and disputed;
+    nothing else may refund this amount, or release it. `charged_back_fen`: the whole chargeback;
+    0 of a refund, and in older facts."""
 
     refund_no: str
     amount_fen: int
+    charged_back_fen: int = 0
 
 
 class ReservationEnded(Fact, frozen=True):
-    """The refund was approved, and is accepted next, or rejected."""
+    """The refund was approved, and is accepted next, or rejected; or a chargeback has ended."""
 
     refund_no: str
     amount_fen: int
@@ -132,8 +138,9 @@ class State(Struct, frozen=True, gc=False):
     released: bool = False
     released_fen: int = 0  # What is released after later refunds.
     refund_until: date | None = None
-    reserved_fen: int = 0  # Of refunds after release that wait for an approval.
+    reserved_fen: int = 0  # Of refunds that wait for an approval, and what is charged back.
     withheld: ReserveShare | None = None  # What is in the reserve after later refunds.
+    charged: Charged = Charged()
 
     @property
     def refundable_fen(self) -> int:
@@ -217,6 +224,11 @@ def complete(state: State, by: Literal["buyer", "timer", "instant"], at_us: int)
         raise Refused(Code.TRANSACTION_NOT_PAID, "transaction_id")
     if state.status != "paid":
         raise Refused(Code.TRANSACTION_CLOSED, "transaction_id")
+    if not state.refundable_fen:  # Nothing is left to release.
+        if by == "timer":
+            return []
+        detail = "all of it is charged back, or refunded"
+        raise Refused(Code.TRANSACTION_CLOSED, "transaction_id", detail)
     if by == "timer" and at_us < state.confirm_by_us:
         raise Refused(Code.CONFIRMATION_TOO_EARLY, "at")
     return [Completed(by)]
@@ -227,17 +239,22 @@ def refuse_refund(state: State, amount_fen: int) -> Stage:
 
     Raises TRANSACTION_NOT_FOUND, TRANSACTION_NOT_PAID, TRANSACTION_CLOSED, REFUND_EXCEEDS_PAID.
     """
+    refuse_unpaid(state)
+    if amount_fen > state.refundable_fen:
+        detail = f"{amount_fen} fen asked, {state.refundable_fen} fen left to refund"
+        if state.reserved_fen:
+            detail += f"; {state.reserved_fen} fen wait for an approval, or are charged back"
+        raise Refused(Code.REFUND_EXCEEDS_PAID, "amount_fen", detail)
+    return "released" if state.released else "escrow"
+
+
+def refuse_unpaid(state: State) -> None:
+    """Raises TRANSACTION_NOT_FOUND, TRANSACTION_NOT_PAID, TRANSACTION_CLOSED."""
     _need(state)
     if state.status == "created":
         raise Refused(Code.TRANSACTION_NOT_PAID, "transaction_id")
     if state.status == "closed":
         raise Refused(Code.TRANSACTION_CLOSED, "transaction_id")
-    if amount_fen > state.refundable_fen:
-        detail = f"{amount_fen} fen asked, {state.refundable_fen} fen left to refund"
-        if state.reserved_fen:
-            detail += f"; {state.reserved_fen} fen wait for an approval"
-        raise Refused(Code.REFUND_EXCEEDS_PAID, "amount_fen", detail)
-    return "released" if state.released else "escrow"
 
 
 def refuse_late(state: State, today: date) -> None:
@@ -273,6 +290,17 @@ def reserve_refund(state: State, refund_no: str, amount_fen: int) -> list[Event]
 def end_reservation(refund_no: str, amount_fen: int) -> list[Event]:
     """The refund does not wait any more."""
     return [ReservationEnded(refund_no, amount_fen)]
+
+
+def reserve_charged_back(chargeback: str, amount_fen: int, whole_fen: int) -> list[Event]:
+    """Until it is decided, what is there of it (`amount_fen`) is neither refunded nor released."""
+    return [RefundReserved(chargeback, amount_fen, whole_fen)]
+
+
+def lose_charged_back(chargeback: str, amount_fen: int, whole_fen: int) -> list[Event]:
+    """The payer keeps what was charged back: it counts as refunded."""
+    lost = RefundAccepted(chargeback, amount_fen, "escrow", None, whole_fen)
+    return [*end_reservation(chargeback, amount_fen), lost]
 
 
 class Release(NamedTuple):
@@ -311,22 +339,6 @@ class RefundShares(NamedTuple):
     reserve_returned_fen: int = 0
 
 
-def refund_shares(
-    state: State, amount_fen: int, pending_fen: int, available_fen: int, reserve_fen: int = 0
-) -> RefundShares:
-    """The fee on it comes back, and its share of the rolling reserve, of which `reserve_fen` may
-    still be held. The merchant pays the rest, first from what is not yet due, then from what is
-    available. What is missing is advanced, and becomes the merchant's debt."""
-    returned_fen = fee_returned_fen(state, amount_fen)
-    unheld_fen = min(reserve_returned_fen(state, amount_fen), reserve_fen)
-    owed_fen = amount_fen - returned_fen - unheld_fen
-    from_pending_fen = min(owed_fen, max(pending_fen, 0))
-    from_available_fen = min(owed_fen - from_pending_fen, max(available_fen, 0))
-    advanced_fen = owed_fen - from_pending_fen - from_available_fen
-    paid = (from_pending_fen, from_available_fen, advanced_fen)
-    return RefundShares(returned_fen, *paid, unheld_fen)
-
-
 def clear_refund(
     accepted: RefundAccepted, shares: RefundShares, on: date, batch: str, entry: Entry
 ) -> list[Event]:
@@ -334,28 +346,6 @@ def clear_refund(
     paid, unheld_fen = shares[:4], shares.reserve_returned_fen
     refund_no, amount_fen = accepted.refund_no, accepted.amount_fen
     return [RefundCleared(refund_no, on, batch, amount_fen, *paid, entry, unheld_fen)]
-
-
-def fee_returned_fen(state: State, amount_fen: int) -> int:
-    """What a refund after release gives back of the fee: fee(released) − fee(released − refund)."""
-    assert state.created is not None
-    rule, before = state.created.fee_rule, state.released_fen
-    return fee_fen(rule, before) - fee_fen(rule, before - amount_fen)
-
-
-def reserve_returned_fen(state: State, amount_fen: int) -> int:
-    """What a refund after release takes out of the reserve again: the share of the net before less
-    the share of the net after, as the fee."""
-    if state.withheld is None:
-        return 0
-    before, after = state.released_fen, state.released_fen - amount_fen
-    return _withheld_of(state, before) - _withheld_of(state, after)
-
-
-def _withheld_of(state: State, released_fen: int) -> int:
-    assert state.created is not None and state.withheld is not None
-    net_fen = released_fen - fee_fen(state.created.fee_rule, released_fen)
-    return share_fen(state.withheld.bps, net_fen)
 
 
 def close(state: State, reason: str) -> list[Event]:
@@ -383,6 +373,9 @@ def evolve(state: State, event: Event) -> State:
             refunded_fen = state.refunded_fen + fen
             whole = state.created is not None and refunded_fen == state.created.amount_fen
             status = "refunded" if whole else state.status
+            if event.stage == "escrow" and event.entry is None:
+                lost = state.charged.lost(event.charged_back_fen or fen)
+                state = replace(state, charged=lost)
             legs = take(state.legs, fen).left
             return replace(state, status=status, refunded_fen=refunded_fen, legs=legs)
         case RefundCleared(amount_fen=fen, reserve_returned_fen=unheld_fen):
@@ -390,10 +383,12 @@ def evolve(state: State, event: Event) -> State:
             if share is not None and unheld_fen:
                 share = replace(share, amount_fen=share.amount_fen - unheld_fen)
             return replace(state, released_fen=left, withheld=share)
-        case RefundReserved(amount_fen=fen):
-            return replace(state, reserved_fen=state.reserved_fen + fen)
-        case ReservationEnded(amount_fen=fen):
-            return replace(state, reserved_fen=state.reserved_fen - fen)
+        case RefundReserved(refund_no=by, amount_fen=fen, charged_back_fen=whole_fen):
+            charged = state.charged.reserved(by, fen, whole_fen, released=state.released)
+            return replace(state, reserved_fen=state.reserved_fen + fen, charged=charged)
+        case ReservationEnded(refund_no=by, amount_fen=fen):
+            left_fen, charged = state.reserved_fen - fen, state.charged.ended(by)
+            return replace(state, reserved_fen=left_fen, charged=charged)
         case Closed():
             return replace(state, status="closed")
         case _:

@@ -32,6 +32,6 @@ NETWORKS: tuple[Network, ...] = (
     Network("UNIONPAY_CARD", "unionpay", "card", NONE, narrow_number, timed=True),
     Network("NETSUNION_CARD", "netsunion", "card", ALL, wide_number),
     Network("JD_PAY", "jdpay", "user", ALL, wide_number),
-    Network("CLOUD_QUICKPASS", "quickpass", "user", ALL, wide_number),
+    Network("CLOUD_QUICKPASS", "quickpass", "user", ALL, narrow_number),
     Network("BANK_TRANSFER", "bank", "account", ALL, wide_number),
 )
