@@ -26,6 +26,7 @@ from domain.kernel import Fact, Recorded, iso_time, key
 from domain.member import webhook
 from domain.order import order
 from domain.payment import suspense, withdrawal
+from domain.reconciliation import chargeback, difference
 from domain.settlement import batch
 from domain.transaction import refund, transaction
 
@@ -196,6 +197,43 @@ def _batch(recorded: Recorded, kind: str, data: Data) -> list[Said]:
     return [Said(merchant, kind, recorded.stream, {"batch_id": batch_id, **data})]
 
 
+def _charged_back(recorded: Recorded, _noted: Any) -> list[Said]:
+    """The reason is the bank's code; who the payer is, is not said."""
+    fact: chargeback.Received = recorded.fact
+    data = {
+        "chargeback": key(recorded.stream),
+        "kind": fact.kind,
+        "transaction_id": fact.transaction_id,
+        "amount_fen": fact.amount_fen,
+        "reason_code": fact.reason_code,
+        "due": fact.due.isoformat(),
+        "state": "evidence_due",
+    }
+    return [Said(fact.merchant, "chargeback.received", recorded.stream, data)]
+
+
+def _won_back(recorded: Recorded, _noted: Any) -> list[Said]:
+    fact: chargeback.Won = recorded.fact
+    data = {
+        "chargeback": key(recorded.stream),
+        "transaction_id": fact.transaction_id,
+        "amount_fen": fact.given.escrow_fen + fact.given.released_fen,
+        "state": "won",
+    }
+    return [Said(fact.merchant, "chargeback.won", recorded.stream, data)]
+
+
+def _lost(recorded: Recorded, _noted: Any) -> list[Said]:
+    fact: chargeback.Lost | chargeback.Accepted = recorded.fact
+    data = {
+        "chargeback": key(recorded.stream),
+        "transaction_id": fact.transaction_id,
+        "amount_fen": fact.amount_fen,
+        "state": "lost",
+    }
+    return [Said(fact.merchant, "chargeback.lost", recorded.stream, data)]
+
+
 def _pinged(recorded: Recorded, _noted: Any) -> list[Said]:
     endpoint_id = recorded.fact.endpoint_id
     about = f"webhook-{endpoint_id}"
@@ -237,6 +275,10 @@ HEARD: Mapping[type[Fact], Rule] = {
     batch.Sealed: Rule(_sealed),
     batch.Settled: Rule(_settled),
     batch.CarriedForward: Rule(_carried),
+    chargeback.Received: Rule(_charged_back),
+    chargeback.Won: Rule(_won_back),
+    chargeback.Lost: Rule(_lost),
+    chargeback.Accepted: Rule(_lost),
     webhook.Pinged: Rule(_pinged),
 }
 
@@ -267,6 +309,11 @@ def _of_entry(*codes: str) -> Callable[[Recorded], str]:
 _own = _of_entry(MERCHANT_PENDING, MERCHANT_AVAILABLE)
 _deposit = _of_entry(MERCHANT_DEPOSIT)
 
+
+def _charged(recorded: Recorded) -> str:
+    return str(recorded.fact.merchant)
+
+
 # Whose statement a fact moves, on the date of its entry: those of `merchant_statements.py`.
 MOVES: Mapping[type[Fact], Callable[[Recorded], str]] = {
     transaction.Paid: _seller,
@@ -286,4 +333,8 @@ MOVES: Mapping[type[Fact], Callable[[Recorded], str]] = {
     reserve.Released: _reserver,
     deposit.Taken: _deposit,
     deposit.Returned: _deposit,
+    difference.Resolved: _own,
+    difference.Undone: _own,
+    chargeback.Received: _charged,
+    chargeback.Won: _charged,
 }

@@ -17,12 +17,16 @@ from msgspec.structs import replace
 from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from domain.eventstore.arrays import bigints, texts
 from domain.texts import without_faults
 from projections.engine.model import METADATA
 from projections.tables.bulk import driver_of
 
 RUNNING, PAUSED, KEPT = "running", "paused", "kept"
 REASON_LENGTH = 2000
+# Why a model is paused that was never made in this version, and what that is put right by.
+UNREADABLE = "its tables cannot be read"
+UNMADE = f"{UNREADABLE}: not there, or with other columns; `projections rebuild` makes them"
 
 CHECKPOINTS = Table(
     "projection_checkpoints",
@@ -35,6 +39,14 @@ CHECKPOINTS = Table(
     Column("reason_position", BigInteger),
     Column("fingerprint", Text, nullable=False, server_default=""),
 )
+
+# The same text however many there are, so that the driver and the server know it from before.
+_ADVANCE = b"""
+    UPDATE projection_checkpoints AS t SET position = %s
+    FROM unnest(%s::text[], %s::bigint[], %s::bigint[]) AS w (name, position, generation)
+    WHERE t.state = %s AND t.name = w.name AND t.position = w.position
+        AND t.generation = w.generation
+    RETURNING t.name"""
 
 
 class Checkpoint(Struct, frozen=True):
@@ -111,25 +123,24 @@ def advance_all(
     """Move some running checkpoints to one position, in one statement: what each of them cost was
     most of what a small page took. What is returned waits for it, gives where they are, and raises
     Fenced when any of them was somewhere else: then nothing may be committed."""
-    mark, row = (
-        ("?", "(?, ?, ?)") if connection.dialect.name == "sqlite" else ("%s", "(%s, %s, %s)")
-    )
-    statement = (
-        f"UPDATE {CHECKPOINTS.name} SET position = {mark} WHERE state = {mark} "  # noqa: S608
-        f"AND (name, position, generation) IN (VALUES {', '.join([row] * len(at))}) RETURNING name"
-    )
-    values = [value for one in at for value in (one.name, one.position, one.generation)]
-    parameters = (to, RUNNING, *values)
+    names = [one.name for one in at]
     found: Callable[[], Sequence[Any]]
     if connection.dialect.name == "sqlite":
-        found = connection.exec_driver_sql(statement, parameters).all
+        places = [value for one in at for value in (one.name, one.position, one.generation)]
+        rows = ", ".join(["(?, ?, ?)"] * len(at))
+        statement = (
+            f"UPDATE {CHECKPOINTS.name} SET position = ? WHERE state = ? "  # noqa: S608
+            f"AND (name, position, generation) IN (VALUES {rows}) RETURNING name"
+        )
+        found = connection.exec_driver_sql(statement, (to, RUNNING, *places)).all
     else:
-        found = driver_of(connection).execute(statement.encode(), parameters).fetchall
+        positions, generations = [one.position for one in at], [one.generation for one in at]
+        columns = texts(names), bigints(positions), bigints(generations)
+        found = driver_of(connection).execute(_ADVANCE, (to, *columns, RUNNING)).fetchall
 
     def moved() -> list[Checkpoint]:
         if len(found()) != len(at):
-            names = ", ".join(one.name for one in at)
-            raise Fenced(f"one of {names} is not where it was any more")
+            raise Fenced(f"one of {', '.join(names)} is not where it was any more")
         return [replace(one, position=to, reason=None, reason_position=None) for one in at]
 
     return moved

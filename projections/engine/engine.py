@@ -281,22 +281,21 @@ class Projector:
     ) -> dict[str, int]:
         """Bring every running read model to `until` (None: the head); each one's position."""
         with self._one_at_a_time:
-            self.prepare()
             self._states = None
-            states = self._states = self._runner.catch_up(until, on_progress)
+            states = self._states = self._runner.catch_up(until, on_progress, self.prepare())
             self._on_written(states)  # Others may have moved them.
         return {name: state.position for name, state in states.items()}
 
-    def prepare(self) -> None:
-        """Make the checkpoints that are missing. A model that has rows but no checkpoint is paused:
-        nobody knows what is in those rows, and a rebuild puts it right."""
-        names = [model.name for model in self._models]
-        with self._engine.connect() as connection:
-            known = checkpoints.load(connection, names)
-        for model in self._models:
-            if model.name not in known:
-                with writing(self._engine) as connection:
-                    checkpoints.create(connection, _first(connection, model))
+    def prepare(self) -> States:
+        """Where each model stands; the checkpoints that are missing are made. A model that has rows
+        but no checkpoint is paused: nobody knows what is in those rows, and a rebuild puts it
+        right."""
+        known = self._runner.load()
+        missing = [model for model in self._models if model.name not in known]
+        for model in missing:
+            with writing(self._engine) as connection:
+                checkpoints.create(connection, _first(connection, model))
+        return self._runner.load() if missing else known
 
     def run(self, stop: threading.Event, wakeup: WakeUp) -> None:
         """Catch up at every wake-up, and every 500 ms without one, until `stop` is set.
@@ -334,8 +333,7 @@ class Projector:
         with self._one_at_a_time:
             before, self._states = self._states, None
             if before is None:
-                self.prepare()
-                before = self._runner.load()
+                before = self.prepare()
                 self._on_written(before)
             self._states = self._runner.catch_up(states=before)
             return self._states != before
@@ -382,8 +380,8 @@ def _first(connection: Connection, model: ReadModel) -> Checkpoint:
                     return Checkpoint(
                         model.name, 0, 0, PAUSED, f"{table.name} has rows but no checkpoint", 0
                     )
-    except SQLAlchemyError as error:
-        return Checkpoint(model.name, 0, 0, PAUSED, f"its tables cannot be read: {error}"[:500], 0)
+    except SQLAlchemyError:
+        return Checkpoint(model.name, 0, 0, PAUSED, checkpoints.UNMADE, 0)
     return Checkpoint(model.name)
 
 

@@ -16,7 +16,6 @@ from domain.events import EVENTS, NAMES
 from domain.eventstore.recorder import EventRow, LedgerRecorder
 from domain.kernel import Recorded
 from domain.ledger import codec
-from domain.upcasts import UPCASTS
 from projections.engine import checkpoints
 from projections.engine.checkpoints import Checkpoint, Fenced
 from projections.engine.model import Delta, Fold, ReadModel, Tables
@@ -72,7 +71,10 @@ _Wanting = list[tuple[Fold, Folding]]
 
 
 def live(model: ReadModel) -> Target:
-    """The tables everybody reads."""
+    """The tables everybody reads. Raises ValueError for a model that folds what is no fact."""
+    strange = model.folds.keys() - NAMES.keys()
+    if strange:
+        raise ValueError(f"{model.name} folds {strange}, not in the registry")
     return Target(model, model.name, {table.name: table for table in model.tables})
 
 
@@ -98,7 +100,7 @@ def fold(
     """
     foldings = [Folding(t, at[t.name], t.model.new_delta(), at[t.name].position) for t in targets]
     start = position = foldings[0].at.position
-    plan = _plan(foldings)
+    plan: dict[str, _Wanting | None] = {}
     while position < until:
         try:
             rows = read_page(source.recorder, position, READ, until)
@@ -107,11 +109,14 @@ def fold(
                 raise
             break
         for row in rows:
-            wanting = plan.get(row[3])
+            name = row[3]
+            if name not in plan:
+                plan[name] = _wanting(foldings, name)
+            wanting = plan[name]
             if wanting == []:
                 continue
             if not _fold_one(wanting, foldings, row, source.decode):
-                plan = _plan(foldings)
+                plan = {}  # Somebody cannot go on.
         position = rows[-1][0]
     for folding in foldings:
         folding.to = position
@@ -145,28 +150,24 @@ def _fold_one(
     return whole
 
 
-def _plan(foldings: Sequence[Folding]) -> dict[str, _Wanting]:
-    """Stored name -> who wants it, of those who can go on. Not there: names that are upcast, and
-    unknown ones; what they are is only known when they are decoded."""
-    plan: dict[str, _Wanting] = {name: [] for name in EVENTS if name not in UPCASTS}
-    known = frozenset(NAMES)
-    for folding in foldings:
-        folds = folding.target.model.folds
-        strange = folds.keys() - known
-        if strange:
-            raise ValueError(f"{folding.target.model.name} folds {strange}, not in the registry")
-        if folding.error is None:
-            for name, wanting in plan.items():
-                if EVENTS[name] in folds:
-                    wanting.append((folds[EVENTS[name]], folding))
-    return plan
+def _wanting(foldings: Sequence[Folding], name: str) -> _Wanting | None:
+    """Who wants facts of a stored name, of those who can go on. None for names that are upcast, and
+    unknown ones: what they are is only known when they are decoded."""
+    kind = EVENTS.get(name)
+    if kind is None:
+        return None
+    return [
+        (folding.target.model.folds[kind], folding)
+        for folding in foldings
+        if folding.error is None and kind in folding.target.model.folds
+    ]
 
 
 def work_of(target: Target, rows: Sequence[EventRow], decode: Decode) -> Work:
     """The facts of some rows that a target wants; one that cannot be decoded raises when folded."""
     folds, work = target.model.folds, Work()
     for row in rows:
-        if row[3] in EVENTS and row[3] not in UPCASTS and EVENTS[row[3]] not in folds:
+        if row[3] in EVENTS and EVENTS[row[3]] not in folds:
             continue
         try:
             recorded = decode(row)

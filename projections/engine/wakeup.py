@@ -3,9 +3,12 @@
 A hint may come late, twice or never: whoever waits looks at the log again after at most 500 ms.
 """
 
+import selectors
+import socket
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 import psycopg
 from psycopg import sql
@@ -13,7 +16,6 @@ from psycopg import sql
 from domain.eventstore.database import Database
 
 POLL_MS = 25  # How often a SQLite file is asked whether another connection has committed.
-LISTEN_MS = 200  # How long one look at the socket lasts; also the time until `close` is noticed.
 RECONNECT_MS = 500
 
 
@@ -29,6 +31,7 @@ class WakeUp:
         self._event = threading.Event()
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._bells: list[socket.socket] = []
 
     def wake(self, _position: int = 0) -> None:
         """Give a hint; fits `Ledger.on_commit`."""
@@ -45,31 +48,38 @@ class WakeUp:
 
         `channel` is the PostgreSQL recorder's; SQLite needs none and is asked every `poll_ms`.
         """
-        source = _poll_sqlite if database.dialect == "sqlite" else _listen_postgres
-        thread = threading.Thread(
-            target=source,
-            args=(database, channel, self.wake, self._stop, poll_ms),
-            name="zhangfang-wakeup",
-            daemon=True,
-        )
-        self._threads.append(thread)
-        thread.start()
+        if database.dialect == "sqlite":
+            self._start(_poll_sqlite, database, poll_ms)
+            return
+        bell, closing = socket.socketpair()
+        self._bells.append(bell)
+        self._start(_listen_postgres, database, channel, closing)
 
     def close(self) -> None:
         """Stop following, and wake whoever waits."""
         self._stop.set()
         self._event.set()
+        for bell in self._bells:
+            # Whoever waits for a socket reads the end of this one, also when a process that was
+            # forked meanwhile has it open too.
+            with suppress(OSError):
+                bell.shutdown(socket.SHUT_WR)
+            bell.close()
         for thread in self._threads:
             thread.join()
+        self._bells.clear()
         self._threads.clear()
+
+    def _start(self, source: Callable[..., None], *what: object) -> None:
+        thread = threading.Thread(
+            target=source, args=(self.wake, self._stop, *what), name="zhangfang-wakeup", daemon=True
+        )
+        self._threads.append(thread)
+        thread.start()
 
 
 def _poll_sqlite(
-    database: Database,
-    _channel: str,
-    wake: Callable[[], None],
-    stop: threading.Event,
-    poll_ms: int,
+    wake: Callable[[], None], stop: threading.Event, database: Database, poll_ms: int
 ) -> None:
     while not stop.is_set():
         connection = None
@@ -90,19 +100,37 @@ def _poll_sqlite(
 
 
 def _listen_postgres(
-    database: Database,
-    channel: str,
     wake: Callable[[], None],
     stop: threading.Event,
-    _poll_ms: int,
+    database: Database,
+    channel: str,
+    closing: socket.socket,
 ) -> None:
-    while not stop.is_set():
-        try:
-            with psycopg.connect(**database.connection_arguments, autocommit=True) as connection:
-                connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
-                wake()  # For what was committed before anybody listened.
-                while not stop.is_set():
-                    for _ in connection.notifies(timeout=seconds(LISTEN_MS), stop_after=1):
-                        wake()
-        except psycopg.Error:
-            stop.wait(seconds(RECONNECT_MS))
+    with closing:
+        while not stop.is_set():
+            try:
+                _listen(wake, stop, database, channel, closing)
+            except psycopg.Error:
+                stop.wait(seconds(RECONNECT_MS))
+
+
+def _listen(
+    wake: Callable[[], None],
+    stop: threading.Event,
+    database: Database,
+    channel: str,
+    closing: socket.socket,
+) -> None:
+    """Until `closing` can be read. Raises psycopg.Error when the connection breaks."""
+    with (
+        psycopg.connect(**database.connection_arguments, autocommit=True) as connection,
+        selectors.DefaultSelector() as sockets,
+    ):
+        connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+        wake()  # For what was committed before anybody listened.
+        for one in (connection, closing):
+            sockets.register(one, selectors.EVENT_READ)
+        while not stop.is_set():
+            for _ in connection.notifies(timeout=0):
+                wake()
+            sockets.select()

@@ -1,10 +1,11 @@
 """Bills (渠道账单), one row for each version: what a channel or a bank said moved on a day."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from msgspec import Struct
 from msgspec.structs import astuple
-from sqlalchemy import BigInteger, Column, Connection, Date, Index, Table
+from sqlalchemy import BigInteger, Column, Connection, Date, Index, Table, func, select
 
 from domain.kernel import Recorded
 from domain.reconciliation import bill as facts
@@ -161,3 +162,34 @@ def _narrowed(names: Names) -> Narrowed:
 
 
 LISTING = Listing("bills", (date, Int), _narrowed, _COLUMNS, Bill)
+
+
+def newest_version(connection: Connection, channel: str, kind: str, day: date) -> int:
+    """The number of the newest version of a bill; 0 if there is none."""
+    wanted = (TABLE.c.channel == channel, TABLE.c.kind == kind, TABLE.c.bill_date == day)
+    found = connection.execute(select(func.max(TABLE.c.version)).where(*wanted)).scalar()
+    return int(found or 0)
+
+
+class Awaited(Struct, frozen=True, gc=False):
+    """A bill that is not there, of a channel that has sent such bills before."""
+
+    channel: str
+    kind: str
+    bill_date: date
+
+
+def awaited(connection: Connection, days: Sequence[date], limit: int) -> list[Awaited]:
+    """Bills of some days (at most a few) that are not there, the oldest first."""
+    named = (TABLE.c.channel, TABLE.c.kind)
+    query = select(*named, func.min(TABLE.c.bill_date)).group_by(*named).order_by(*named)
+    known = connection.execute(query).all()
+    recent = select(*named, TABLE.c.bill_date).where(TABLE.c.bill_date.in_(list(days)))
+    there = {tuple(row) for row in connection.execute(recent)}
+    lacking = [
+        Awaited(channel, kind, day)
+        for day in sorted(days)
+        for channel, kind, first in known
+        if day >= first and (channel, kind, day) not in there
+    ]
+    return lacking[:limit]

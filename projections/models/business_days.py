@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import BigInteger, Column, Connection, Date, Table, select
+from sqlalchemy import BigInteger, Column, Connection, Date, Table, func, select
 
 from domain.clearing import day as facts
 from domain.kernel import Recorded
@@ -80,6 +80,11 @@ def latest_day(connection: Connection) -> BusinessDay | None:
     newest_first = select(*_COLUMNS).order_by(TABLE.c.accounting_date.desc())
     row = connection.execute(newest_first.limit(1)).first()
     return BusinessDay(*row) if row else None
+
+
+def first_day(connection: Connection) -> date | None:
+    """The day the books were opened on; None when they were not."""
+    return connection.execute(select(func.min(TABLE.c.accounting_date))).scalar()
 
 
 def days(

@@ -23,9 +23,9 @@ from sqlalchemy import (
 from domain.kernel import Recorded, key
 from domain.payment import instruction as facts
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables, Writing
-from projections.models import instruction_attempts
+from projections.models import instruction_attempts, instruction_parts
 from projections.models.instruction_attempts import outcome_of
-from projections.tables.bulk import update_rows
+from projections.tables.bulk import insert_rows, update_rows
 from projections.tables.drafts import Change, Drafts
 from projections.tables.listing import Listing, Names, Narrowed, given, values_of
 from projections.tables.paging import (
@@ -50,6 +50,7 @@ InstructionState = Literal[
 MOST_ATTEMPTS = 100
 _OPEN = text("state IN ('issued', 'sent', 'awaiting_payer', 'processing', 'unknown')")
 _DUE = text("due_us IS NOT NULL")
+_ENDED, _ENDS = text("ended_at_us IS NOT NULL"), ("channel", "ended_at_us")
 
 TABLE = Table(
     "instructions",
@@ -70,11 +71,13 @@ TABLE = Table(
     Column("due_us", BigInteger),
     Column("url", TEXT),
     Column("withheld", TEXT),
+    Column("ended_at_us", BigInteger),
     Index("instructions_issued", "issued_position"),
     Index("instructions_state", "state", "issued_position"),
     Index("instructions_reference", "reference", "issued_position"),
     Index("instructions_going_on", "issued_position", sqlite_where=_OPEN, postgresql_where=_OPEN),
     Index("instructions_due", "channel", "due_us", sqlite_where=_DUE, postgresql_where=_DUE),
+    Index("instructions_ended", *_ENDS, sqlite_where=_ENDED, postgresql_where=_ENDED),
 )
 
 
@@ -97,6 +100,7 @@ class Draft(Struct, gc=False):
     due_us: int | None = None
     url: str | None = None
     withheld: str | None = None
+    ended_at_us: int | None = None
 
 
 # Msgspec lets a frozen struct extend one that is not; the checker thinks of dataclasses.
@@ -104,7 +108,7 @@ class Instruction(Draft, frozen=True, gc=False):  # type: ignore[misc]
     """One instruction. `answer` is the channel's serial or the reason it gave; `reference` is the
     stream that asked for it, to which the outcome goes back. `number` is what the channel knows it
     by, None for the id; `due_us` when it is to be asked; `url` where the payer must act; `withheld`
-    why it is not sent. Fen, UTC µs."""
+    why it is not sent; `ended_at_us` when it succeeded, differed or was declined. Fen, UTC µs."""
 
 
 class Delta(Struct):
@@ -113,10 +117,11 @@ class Delta(Struct):
 
     rows: Drafts
     ended: dict[str, Recorded]
+    parts: list[instruction_parts.Row]
 
 
 def _new_delta() -> Delta:
-    return Delta(Drafts({}, {}, _CHANGES), {})
+    return Delta(Drafts({}, {}, _CHANGES), {}, [])
 
 
 def _issued(delta: Delta, recorded: Recorded) -> None:
@@ -136,6 +141,8 @@ def _issued(delta: Delta, recorded: Recorded) -> None:
         number=fact.number or None,
         due_us=recorded.at_us,
     )
+    if fact.parts:
+        delta.parts.extend(instruction_parts.rows_of(recorded.stream, fact))
 
 
 def _happened(delta: Delta, recorded: Recorded) -> None:
@@ -157,7 +164,7 @@ def _ended(delta: Delta, recorded: Recorded) -> None:
 
 def _end_row(row: Draft, recorded: Recorded) -> None:
     row.state, row.answer = outcome_of(recorded.fact)
-    row.due_us = None
+    row.due_us, row.ended_at_us = None, recorded.at_us
 
 
 def _attempt_row(row: Draft, recorded: Recorded) -> None:
@@ -215,15 +222,18 @@ _CHANGES: dict[type, Change] = {
 def _write(connection: Connection, tables: Tables, delta: Delta) -> Writing:
     table = tables[TABLE.name]
     yield from delta.rows.write(connection, table, Draft, FIXED)
-    changed = ("state", "answer", "last_position", "due_us")
-    ended = [(one, *outcome_of(at.fact), at.position, None) for one, at in delta.ended.items()]
+    changed = ("state", "answer", "last_position", "due_us", "ended_at_us")
+    ended = [
+        (one, *outcome_of(at.fact), at.position, None, at.at_us) for one, at in delta.ended.items()
+    ]
+    insert_rows(connection, tables[instruction_parts.TABLE.name], delta.parts)
     update_rows(connection, table, ended, ("instruction_id",), changed)
 
 
 FIXED = 8  # Columns that never change.
 MODEL = ReadModel(
     name="instructions",
-    tables=(TABLE,),
+    tables=(TABLE, instruction_parts.TABLE),
     folds={
         facts.Issued: _issued,
         facts.Attempted: _happened,

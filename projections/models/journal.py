@@ -21,12 +21,13 @@ from sqlalchemy import (
     union_all,
 )
 
-from domain.accounting import deposit, reserve
+from domain.accounting import deposit, mirror, own_funds, reserve, topup
 from domain.accounting.reversal import Reversed
 from domain.authority import deduction
 from domain.kernel import Recorded
 from domain.payment import payment, suspense, withdrawal
 from domain.payment.transfer import Transferred
+from domain.reconciliation import chargeback, difference, session, statement, verdict
 from domain.settlement import batch
 from domain.transaction import refund, transaction
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
@@ -111,6 +112,20 @@ MODEL = ReadModel(
             refund.PartSucceeded,
             refund.PartFailed,
             payment.LegSucceeded,
+            difference.Confirmed,
+            difference.Cleared,
+            difference.Approved,
+            difference.Resolved,
+            difference.Undone,
+            verdict.Reached,
+            session.Settled,
+            statement.Matched,
+            mirror.Opened,
+            own_funds.CapitalPaidIn,
+            own_funds.BufferPutIn,
+            own_funds.InterestCredited,
+            own_funds.Swept,
+            topup.Arrived,
             suspense.Opened,
             suspense.SendBackStarted,
             suspense.SentBack,
@@ -121,6 +136,10 @@ MODEL = ReadModel(
             payment.SentBack,
             payment.SendBackFailed,
             Transferred,
+            chargeback.Received,
+            chargeback.Won,
+            chargeback.Met,
+            chargeback.Unmet,
             withdrawal.Requested,
             withdrawal.TurnedDown,
             withdrawal.Succeeded,
@@ -141,6 +160,12 @@ MODEL = ReadModel(
             batch.PayoutFailed,
             batch.PayoutReturned,
             batch.PayoutRetried,
+            verdict.Reached,
+            difference.Confirmed,
+            difference.Cleared,
+            difference.Approved,
+            difference.Resolved,
+            difference.Undone,
             Reversed,
         ),
         _entered,

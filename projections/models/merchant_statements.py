@@ -6,10 +6,12 @@ The net position is what we owe the merchant less what it owes us: 2241.02 + 224
     kind       amount                            balance   from
     sales      gross                             +         Cleared
     refunds    the refund                        −         RefundCleared
+               a chargeback; minus one won back            chargeback.Received; Won
     fees       the fee; minus what is given back −         Cleared, RefundCleared
     settled    the payouts; minus what failed    −         Instructed, PayoutRetried; PayoutFailed,
                or came back to the merchant                PayoutReturned; PayoutSucceeded of one
                                                            that was declined before
+               what a difference says never left           difference.Resolved; Undone
                what an authority took, likewise            deduction.Asked; Failed, Returned; and a
                                                            suspense item of one paid late
     recovered  the debt a settlement took back   0         Matured
@@ -59,6 +61,7 @@ from domain.clearing import split
 from domain.kernel import Entry, Recorded
 from domain.member.member import Registered
 from domain.payment import suspense
+from domain.reconciliation import chargeback, difference
 from domain.settlement import batch
 from domain.transaction import transaction
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables, Writing
@@ -215,7 +218,8 @@ def _taken(delta: Delta, recorded: Recorded) -> None:
     """What an authority takes is paid out for the merchant; what comes back is its own again. So is
     what a payout takes that was paid after it was declined; others took theirs when instructed."""
     taken: dict[str, int] = {}
-    for line in recorded.fact.entry.lines:
+    entry = recorded.fact.entry
+    for line in entry.lines if entry is not None else ():
         code, owner = split_id(line.account)
         if code in (MERCHANT_PENDING, MERCHANT_AVAILABLE):
             taken[owner] = taken.get(owner, 0) + line.debit_fen - line.credit_fen
@@ -252,6 +256,23 @@ def _deposit_back(delta: Delta, recorded: Recorded) -> None:
     )
     figures = (("deposited", -fact.amount_fen), ("recovered", fact.recovered_fen))
     _add(delta, merchant, recorded, *figures)
+
+
+def _charged_back(delta: Delta, recorded: Recorded) -> None:
+    """What is not in escrow is taken of the merchant's own; a retrieval takes nothing."""
+    fact: chargeback.Received = recorded.fact
+    if fact.taken is not None and fact.entry is not None:
+        if fact.taken.escrow_fen:
+            _escrow(delta, fact.merchant, fact.entry.date, -fact.taken.escrow_fen)
+        _add(delta, fact.merchant, recorded, ("refunds", fact.taken.released_fen))
+
+
+def _won_back(delta: Delta, recorded: Recorded) -> None:
+    fact: chargeback.Won = recorded.fact
+    if fact.given.escrow_fen:
+        _escrow(delta, fact.merchant, fact.entry.date, fact.given.escrow_fen)
+    recovered = ("recovered", fact.given.debt_fen)
+    _add(delta, fact.merchant, recorded, ("refunds", -fact.given.released_fen), recovered)
 
 
 def _reversed(_delta: Delta, recorded: Recorded) -> None:
@@ -338,6 +359,10 @@ MODEL = ReadModel(
         reserve.Released: _released,
         deposit.Taken: _deposited,
         deposit.Returned: _deposit_back,
+        difference.Resolved: _taken,
+        difference.Undone: _taken,
+        chargeback.Received: _charged_back,
+        chargeback.Won: _won_back,
         Reversed: _reversed,
     },
     new_delta=_new_delta,

@@ -8,9 +8,10 @@ from datetime import date
 from typing import Any, Literal
 
 from msgspec import Struct
-from sqlalchemy import BigInteger, Column, Connection, Date, Table, literal, select, union_all
+from sqlalchemy import BigInteger, Column, Connection, Date, Table, func, literal, select, union_all
 
 from domain.kernel import Recorded, key
+from domain.reconciliation import chargeback
 from domain.transaction import transaction as facts
 from projections.engine.model import METADATA, TEXT, ReadModel, Tables
 from projections.tables.bulk import insert_rows
@@ -25,7 +26,7 @@ from projections.tables.paging import (
     sought_text,
 )
 
-ItemKind = Literal["sale", "refund"]
+ItemKind = Literal["sale", "refund", "chargeback"]
 NAME = "settlement_items"
 
 TABLE = Table(
@@ -62,6 +63,42 @@ def _refund_cleared(delta: Rows, recorded: Recorded) -> None:
     _item(delta, recorded, "refund", fact.refund_no, -fact.reserve_returned_fen, *figures)
 
 
+def _charged_back(delta: Rows, recorded: Recorded) -> None:
+    """What is not in escrow is taken of the merchant's pending money, as far as it is there."""
+    fact: chargeback.Received = recorded.fact
+    if fact.taken is not None:
+        _of_chargeback(delta, recorded, fact.transaction_id, fact.taken, -1)
+
+
+def _won_back(delta: Rows, recorded: Recorded) -> None:
+    fact: chargeback.Won = recorded.fact
+    _of_chargeback(delta, recorded, fact.transaction_id, fact.given, 1)
+
+
+def _of_chargeback(
+    delta: Rows, recorded: Recorded, sold: str, shares: chargeback.Shares, sign: int
+) -> None:
+    if not shares.batch or not shares.released_fen:
+        return
+    delta.append(
+        (
+            shares.batch,
+            recorded.position,
+            "chargeback",
+            sold,
+            key(recorded.stream),
+            shares.clearing_date,
+            0,
+            0,
+            -sign * shares.released_fen,
+            sign * shares.pending_fen,
+            recorded.reference,
+            recorded.at_us,
+            None,
+        )
+    )
+
+
 def _item(
     delta: Rows,
     recorded: Recorded,
@@ -94,16 +131,22 @@ def _write(connection: Connection, tables: Tables, delta: Rows) -> None:
 MODEL = ReadModel(
     name=NAME,
     tables=(TABLE,),
-    folds={facts.Cleared: _cleared, facts.RefundCleared: _refund_cleared},
+    folds={
+        facts.Cleared: _cleared,
+        facts.RefundCleared: _refund_cleared,
+        chargeback.Received: _charged_back,
+        chargeback.Won: _won_back,
+    },
     new_delta=list,
     write=_write,
 )
 
 
 class SettlementItem(Struct, frozen=True):
-    """A sale that was released, or a refund taken back (fen; the fee is below zero where it was
-    given back). `net_fen` is what it adds to the merchant's pending money, `withheld_fen` what to
-    its reserve (below zero where a refund took some out; None: nothing)."""
+    """A sale that was released, a refund taken back, or a chargeback, which `refund_no` names (fen;
+    the fee is below zero where it was given back). `net_fen` is what it adds to the merchant's
+    pending money, `withheld_fen` what to its reserve (below zero where a refund took some out;
+    None: nothing)."""
 
     batch_id: str
     position: int
@@ -163,3 +206,10 @@ def _narrowed(names: Names) -> Narrowed:
 
 
 LISTING = Listing(NAME, (Int,), _narrowed, _COLUMNS, SettlementItem, dated=False)
+
+
+def withheld_of(connection: Connection, batch_id: str, transaction_id: str) -> int:
+    """What of a sale's release into a batch was put into the reserve, in fen."""
+    wanted = (TABLE.c.batch_id == batch_id, TABLE.c.transaction_id == transaction_id)
+    query = select(func.sum(TABLE.c.withheld_fen)).where(*wanted)
+    return int(connection.execute(query).scalar() or 0)

@@ -17,7 +17,7 @@ from domain.eventstore.database import parse_database_url, sqlalchemy_engine
 from domain.eventstore.recorder import LedgerRecorder
 from domain.ledger import codec
 from projections.engine import checkpoints
-from projections.engine.checkpoints import CHECKPOINTS, PAUSED, RUNNING, Checkpoint
+from projections.engine.checkpoints import CHECKPOINTS, PAUSED, RUNNING, UNREADABLE, Checkpoint
 from projections.engine.engine import Progress, Runner
 from projections.engine.folding import Decode, Target, live
 from projections.engine.model import ReadModel
@@ -70,6 +70,22 @@ def check(
             return _compare(engine, runner, on_progress)
         finally:
             fresh.dispose()
+
+
+def unmade(engine: Engine, models: Sequence[ReadModel]) -> list[str]:
+    """Those that this version has never made in a ledger from before: their tables are not there,
+    or a checkpoint says that they were not."""
+    targets = [live(model) for model in models]
+    with engine.connect() as connection:
+        states = checkpoints.load(connection, [target.name for target in targets])
+        return [one.name for one in targets if _is_unmade(connection, one, states.get(one.name))]
+
+
+def _is_unmade(connection: Connection, target: Target, state: Checkpoint | None) -> bool:
+    if state is None:
+        return not shadow.exist(connection, target)
+    reason = state.reason or ""
+    return state.state == PAUSED and not state.position and reason.startswith(UNREADABLE)
 
 
 def _fresh_engine(path: Path) -> Engine:

@@ -239,10 +239,13 @@ _DIALECTS: dict[Dialect, Any] = {
 
 
 def rendered(statement: ClauseElement, dialect: Dialect) -> Rendered:
-    """The text of a statement for `sqlite3` or `psycopg`."""
+    """The text of a statement for `sqlite3` or `psycopg`. A list of constants in it becomes as many
+    parameters."""
     compiled: Any = statement.compile(dialect=_DIALECTS[dialect])
-    constants = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
-    return Rendered(str(compiled), tuple(compiled.positiontup or ()), constants)
+    asked = {name for name, bind in compiled.binds.items() if bind.required}
+    whole = compiled.construct_expanded_state(dict.fromkeys(asked))
+    constants = {name: value for name, value in whole.parameters.items() if name not in asked}
+    return Rendered(whole.statement, tuple(whole.positiontup or ()), constants)
 
 
 @lru_cache(maxsize=KEPT)
