@@ -21,6 +21,7 @@ from projections.engine.checkpoints import PAUSED, Checkpoint, load
 from projections.models import (
     authority_orders,
     balances,
+    bills,
     business_days,
     contradictions,
     instructions,
@@ -35,6 +36,7 @@ from projections.models.approvals import Approval
 from projections.models.approvals import waiting as waiting_approvals
 from projections.models.authority_orders import AuthorityOrder, Deduction
 from projections.models.balances import Account
+from projections.models.bills import Awaited
 from projections.models.business_days import BusinessDay
 from projections.models.channels import UnknownNumber
 from projections.models.channels import unknown_numbers as reported
@@ -52,6 +54,7 @@ from projections.models.withdrawals import Withdrawal, unapproved
 from projections.registry import READ_MODELS
 
 MOST = 50  # Rows of a list.
+AWAITED_DAYS = 14
 SUSPENSE = (CHANNEL_SHORTAGE, CHANNEL_SURPLUS)
 _RECEIPTS = table("receipts", column("number"), column("outcome"))
 _outcome = msgspec.json.Decoder(Outcome)
@@ -219,6 +222,18 @@ def ending_orders(connection: Connection) -> Some[AuthorityOrder]:
         return Some([], False)
     until = day.accounting_date + timedelta(days=7)
     return _some(lambda books, most: authority_orders.ending(books, until, most), connection)
+
+
+def awaited_bills(connection: Connection) -> Some[Awaited]:
+    """Bills that are not there of the last two weeks' days that are over, the oldest first; of a
+    channel's kinds those that it has sent before."""
+    open_day = business_days.latest_day(connection)
+    if open_day is None:
+        return Some([], False)
+    last = open_day.accounting_date
+    over = business_days.days(connection, last - timedelta(days=AWAITED_DAYS), last)
+    days = [one.accounting_date for one in over]
+    return _some(lambda books, most: bills.awaited(books, days, most), connection)
 
 
 def list_matches(connection: Connection) -> Some[ListMatch]:

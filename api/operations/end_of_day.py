@@ -1,5 +1,5 @@
 """The end of a business day: confirm what is due, release reserves, cut off, seal, settle, pay out,
-close.
+close, certify the reserve.
 
 Every step is a command of its own with a number made of what it is about and the day it runs on:
 killed anywhere, the run is repeated and goes on where it stopped. A step that is refused (a frozen
@@ -7,10 +7,11 @@ account, an unpublished calendar) is reported, stays as it is, and is tried agai
 """
 
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import date, timedelta
 
 from msgspec import Struct
 
+from api.operations import reserve_proof
 from api.operations.desk import WORKER, Desk, in_chunks, outcomes, record_outcomes, request
 from domain.clearing import day as business
 from domain.clearing.commands import CloseDay, CutOffDay
@@ -183,6 +184,25 @@ def _issued_payouts(desk: Desk) -> list[str]:
     return found
 
 
+def _certified(desk: Desk, on: date, at_us: int) -> list[Hindrance]:
+    """Certify the reserve of a day that is closed, if it is not yet."""
+    subject = f"certificate-{on}"
+    try:
+        answer = reserve_proof.certify(desk, on, at_us)
+    except Refused as no:  # Not now: the next day's end does it.
+        return [Hindrance(subject, Refusal(no.code, no.field, no.detail))]
+    return [] if answer is None else _hindrances([subject], [answer])
+
+
+def certify_closed(desk: Desk) -> None:
+    """Certify the day that was closed last, as its end would have: that was killed before it came
+    to that."""
+    open_date = desk.ledger.state(business.STREAM).open_date
+    if open_date is not None:
+        on = open_date - timedelta(days=1)
+        _certified(desk, on, day_end_us(on) - 1)
+
+
 def end_of_day(desk: Desk, on: date, at_us: int | None = None) -> DayReport:
     """Run the end of the open business day: 24:00 Shanghai unless another instant is given.
 
@@ -193,9 +213,11 @@ def end_of_day(desk: Desk, on: date, at_us: int | None = None) -> DayReport:
     at_us = day_end_us(on) - 1 if at_us is None else at_us
     state = desk.ledger.state(business.STREAM)
     if business.is_over(state, on):
+        _certified(desk, on, at_us)  # A run that was killed before it came to that.
         return DayReport(on, 0, 0, 0, 0, 0, False, state.open_date, [])
     if at_us < day_end_us(on) - DAY_US:
         raise Refused(Code.DAY_NOT_BEGUN, "date", f"{on} has not begun in Shanghai")
+    _certified(desk, on - timedelta(days=1), at_us)
     confirmed, hindrances = confirm_due(desk, at_us)
     released, more = release_due(desk, on, at_us)
     hindrances += more
@@ -206,6 +228,7 @@ def end_of_day(desk: Desk, on: date, at_us: int | None = None) -> DayReport:
     close = request(f"day.close:{on}", at_us, CloseDay(on), WORKER)
     closed = desk.ledger.submit(close)
     closed.unwrap()
+    hindrances += _certified(desk, on, at_us)
     state = desk.ledger.state(business.STREAM)
     return DayReport(
         day=on,

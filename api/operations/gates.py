@@ -13,13 +13,15 @@ Pause = Callable[[float], Awaitable[None]]
 
 
 class Gate:
-    """Of one channel, in one event loop. `under_way` are the attempts being made, by instruction;
+    """Of one channel, in one event loop. `under_way` are the attempts being made, by instruction,
+    until their answers are on record; `asking` is how many of them the channel has not answered;
     `told` those the read model may not know of yet; `passed` those that could not be claimed, with
     when to try again (UTC µs by the clock given in)."""
 
     def __init__(self, pace: Pace, pause: Pause) -> None:
         self.pace = pace
         self.under_way: dict[str, int] = {}
+        self.asking = 0
         self.told: dict[str, int] = {}
         self.passed: dict[str, int] = {}
         self.next_us: int | None = None  # When something is due, by the clock given in.
@@ -29,8 +31,25 @@ class Gate:
 
     @property
     def free(self) -> int:
-        """How many more may be begun now."""
-        return self.pace.at_once - len(self.under_way)
+        """How many more may be begun now. An answer that is being recorded keeps nothing at the
+        channel; but no more than the channel is asked at once may wait for that."""
+        most = self.pace.at_once
+        return min(most - self.asking, 2 * most - len(self.under_way))
+
+    def begin(self, instruction_id: str, attempt: int) -> None:
+        """An attempt is this process's to make."""
+        self.under_way[instruction_id] = attempt
+        self.asking += 1
+
+    def answered(self) -> None:
+        """The channel is done with one of them."""
+        self.asking -= 1
+        self.hint()
+
+    def end(self, instruction_id: str) -> None:
+        """What it answered is on record."""
+        del self.under_way[instruction_id]
+        self.hint()
 
     def hint(self) -> None:
         """Something may be due, or a place may be free."""

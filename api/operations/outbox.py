@@ -21,10 +21,11 @@ from typing import Any, TypeVar
 from msgspec import Struct
 from sqlalchemy import Engine
 
+from api.operations.asked_for import AskedFor
 from api.operations.exchanges import Keeper, written
 from api.operations.gates import Gate, Pause
 from api.operations.loops import loop_factory
-from api.operations.payees import NO_ACCOUNT, Payees, Wanted, account_of
+from api.operations.payees import NO_ACCOUNT, Payees, Wanted
 from api.operations.personal import Personal
 from domain.channel.adapters.deadline import within
 from domain.channel.network import Adapter, Answer, Order, Pace
@@ -33,12 +34,9 @@ from domain.eventstore import blobs
 from domain.kernel import DAY_US, Command, Request
 from domain.ledger.answer import Answer as Decided
 from domain.ledger.ledger import Ledger, utc_us
-from domain.ledger.states import fold_streams
-from domain.payment import contradiction, instruction
 from domain.payment.asking import ClaimAttempt, WithholdInstruction, answer_command
 from domain.payment.instruction import State
-from domain.payment.orders import network_order, other_number
-from domain.refusals import Refused
+from domain.payment.orders import other_number
 from projections.models import instructions
 from projections.models.instructions import Due
 
@@ -114,6 +112,7 @@ class Outbox:
         self._keeper = Keeper(partial(blobs.put, writes), self._in_thread)
         self._tasks: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(THREADS, "outbox-reads")
+        self._asked_for = AskedFor(ledger, self._in_thread)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
         self._stopped = False
@@ -224,7 +223,7 @@ class Outbox:
             gate.next_us = min(gate.passed.values(), default=None)
         claimed = await self._claimed(channel, found[:free], now_us) if found else []
         for one in claimed:
-            gate.under_way[one.instruction_id] = one.attempt
+            gate.begin(one.instruction_id, one.attempt)
             task = asyncio.create_task(self._attempt(channel, one))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -246,9 +245,15 @@ class Outbox:
         unsent = [one for one in due if one.purpose == "payout" and one.attempt == 1]
         held = await self._withheld(unsent, now_us) if unsent else set()
         wanted = [one for one in due if one.instruction_id not in held]
-        before = await self._states([one.instruction_id for one in wanted])
+        # What was never asked has had no other number: nothing is to be read for it.
+        before = await self._asked_for.states(
+            [one.instruction_id for one in wanted if one.attempt > 1]
+        )
         answers = await asyncio.gather(
-            *(self._claim(adapter, one, before[one.instruction_id], now_us) for one in wanted)
+            *(
+                self._claim(adapter, one, before.get(one.instruction_id, State()), now_us)
+                for one in wanted
+            )
         )
         kinds = {
             one.instruction_id: str((answer.result or {}).get("kind", ""))
@@ -263,7 +268,7 @@ class Outbox:
         for one in due:
             if one.instruction_id not in claimed:
                 gate.passed[one.instruction_id] = again_us
-        orders = await self._orders([one.instruction_id for one in mine])
+        orders = await self._asked_for.orders([one.instruction_id for one in mine])
         return [
             Claimed(one.instruction_id, one.attempt, kinds[one.instruction_id], wanted)
             for one, wanted in zip(mine, orders, strict=True)
@@ -286,7 +291,7 @@ class Outbox:
         """Those that cannot be sent: it stands on record why."""
         ids = [one.instruction_id for one in due]
         held = set()
-        for one, wanted in zip(ids, await self._orders(ids), strict=True):
+        for one, wanted in zip(ids, await self._asked_for.orders(ids), strict=True):
             _, why = await self._addressed(wanted)
             if why:
                 held.add(one)
@@ -307,16 +312,18 @@ class Outbox:
         gate, adapter = self._gates[channel], self._adapters[channel]
         self.status.under_way += 1
         try:
-            await gate.slot()
-            answer = await self._asked(adapter, gate.pace, claimed)
+            try:
+                await gate.slot()
+                answer = await self._asked(adapter, gate.pace, claimed)
+            finally:
+                gate.answered()
             await self._record(claimed, answer)
         except Exception:  # The claim is on record: it is asked about when that has run out.
             log.exception("the answer to %s could not be recorded", claimed.instruction_id)
         finally:
-            del gate.under_way[claimed.instruction_id]
+            gate.end(claimed.instruction_id)
             self.status.under_way -= 1
             self.status.made += 1
-            gate.hint()
 
     async def _asked(self, adapter: Adapter, pace: Pace, claimed: Claimed) -> Answer:
         order, why = claimed.wanted.order, ""
@@ -346,40 +353,6 @@ class Outbox:
 
     async def _submit(self, number: str, command: Command, at_us: int) -> Decided:
         return await self._ledger.submit_async(Request(number, at_us, OUTBOX, command))
-
-    async def _states(self, ids: Sequence[str]) -> dict[str, State]:
-        streams = {one: instruction.stream(one) for one in ids}
-        wanted = list(streams.values())
-        folded = await self._in_thread(lambda: fold_streams(self._ledger.recorder, wanted))
-        return {one: folded[stream][1] for one, stream in streams.items()}
-
-    async def _orders(self, ids: Sequence[str]) -> list[Wanted]:
-        """As they are on record: a payout names a member, and its account by token."""
-        states = await self._states(ids)
-        doubts = await self._doubts([one for one, state in states.items() if state.moved_fen])
-        asked = (state.asked for state in states.values())
-        originals = {one.original for one in asked if one is not None and one.original}
-        found: dict[str, State] = await self._states(sorted(originals)) if originals else {}
-        orders: list[Wanted] = []
-        for one, state in states.items():
-            original = found.get(state.asked.original) if state.asked is not None else None
-            try:
-                order = network_order(one, state, original, doubts.get(one, ""))
-            except Refused as no:
-                log.warning("%s: %s", one, no)
-                orders.append(Wanted(None))
-                continue
-            orders.append(Wanted(order, account_of(state, original)))
-        return orders
-
-    async def _doubts(self, ids: Sequence[str]) -> dict[str, str]:
-        """Of those that have succeeded: the charge that is to be asked about."""
-        if not ids:
-            return {}
-        streams = {one: contradiction.stream(one) for one in ids}
-        wanted = list(streams.values())
-        folded = await self._in_thread(lambda: fold_streams(self._ledger.recorder, wanted))
-        return {one: contradiction.doubted_serial(folded[at][1]) for one, at in streams.items()}
 
     async def _read(self, query: Callable[[Any], T]) -> T:
         def read() -> T:

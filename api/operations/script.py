@@ -38,38 +38,45 @@ ANSWERS: dict[str, tuple[Result, ...]] = {
 }
 
 
-class Ask(Struct, frozen=True):
-    """Somebody sends a command. `at` is Shanghai time, as the days of the story are."""
+class Step(Struct, frozen=True):
+    """Something that happens in the story."""
 
     says: str
+
+
+class Ask(Step, frozen=True):
+    """Somebody sends a command. `at` is Shanghai time, as the days of the story are."""
+
     at: datetime
     actor: str
     number: str
     command: Command
 
 
-class Carry(Struct, frozen=True):
+class Carry(Step, frozen=True):
     """The worker carries an instruction out, or asks what became of it, and records the answer."""
 
-    says: str
     at: datetime
     instruction_id: str
     query: int = 0  # 1 for the first time it is asked after, and so on.
 
 
-class EndDay(Struct, frozen=True):
+class EndDay(Step, frozen=True):
     """The end-of-day run of a business day."""
 
-    says: str
     date: date
 
 
-class Chapter(Struct, frozen=True):
-    """A heading, and its steps in their order; `closely`: it is told with every entry, else with
-    the first of each kind."""
+class Heading(Struct, frozen=True):
+    """Of a chapter; `closely`: it is told with every entry, else with the first of each kind."""
 
     title: str
     closely: bool
+
+
+class Chapter(Heading, frozen=True):
+    """A heading, and its steps in their order."""
+
     steps: tuple[Ask | Carry | EndDay, ...]
 
 

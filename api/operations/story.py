@@ -29,8 +29,9 @@ from api.operations.script import (
     TRADE_DAY,
     Ask,
     Carry,
-    Chapter,
     EndDay,
+    Heading,
+    Step,
     at_time,
 )
 from domain.channel.adapters.simulated import SimulatedChannel, always_succeeds
@@ -60,8 +61,8 @@ class Carrier(Protocol):
 class Told(Struct, frozen=True):
     """A step that is done: whose it was, and the facts it left, now or when it was played first."""
 
-    chapter: Chapter
-    step: Ask | Carry | EndDay
+    chapter: Heading
+    step: Step
     at: datetime
     actor: str
     facts: list[Recorded]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 from api.operations.desk import in_chunks
+from domain.accounting.owning import OpenMirror
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
 from domain.eventstore.opening import open_recorder
 from domain.eventstore.upgrades import finish, unfinished
@@ -75,5 +76,15 @@ def _signing(registered: member.Registered, at_us: int) -> Request:
     return Request(f"upgrade:instant:{whose}", at_us, ACTOR, command)
 
 
+def open_own_books(ledger: Ledger, _until_position: int, _told: Told) -> None:
+    """Open what the chart has since, and post the opening set of fees that were earned before, at
+    the instant of the last fact: the same ledger gets the same bytes, whenever it is upgraded."""
+    at_us = max((one.at_us for one in ledger.facts(ledger.head().position - 1, 1)), default=0)
+    ledger.submit(Request("upgrade:own_books", at_us, ACTOR, OpenMirror())).unwrap()
+
+
 # The name that a migration noted -> what the ledger has to record, in their order.
-STEPS: dict[str, Callable[[Ledger, int, Told], None]] = {"instant_agreements": sign_instant}
+STEPS: dict[str, Callable[[Ledger, int, Told], None]] = {
+    "instant_agreements": sign_instant,
+    "own_books": open_own_books,
+}

@@ -175,8 +175,11 @@ class Worker:
         return open_date
 
     def _carry_out(self, now_us: int, since_us: int) -> None:
-        """Carry out what was instructed at or after an instant, and ask after what is unknown."""
+        """Carry out what was instructed at or after an instant, and ask after what is unknown; over
+        a network an outbox does both."""
         self._desk.catch_up()
+        if self._desk.over_network:
+            return
         ask_again = now_us - self._queried_us >= QUERY_EVERY_US
         recent = now_us - REFUSED_FOR_US
         self._refused_us = {one: at for one, at in self._refused_us.items() if at > recent}

@@ -23,12 +23,19 @@ def fetch_bill(
     importer: Importer,
     wanted: Wanted,
     clock: Callable[[], int],
+    *,
+    at_us: Callable[[], int] | None = None,
+    pauses: Sequence[int] | None = None,
 ) -> dict[str, Any]:
-    """What the bill's version holds. Raises BillRefused as an import does; Refused: BILL_NOT_READY,
-    BILL_UNREACHABLE, and as an import does."""
+    """What the bill's version holds. `clock`: the wall's; `at_us`: the books', where it is another.
+    Raises BillRefused as an import does; Refused: BILL_NOT_READY, BILL_UNREACHABLE, and as an
+    import does."""
+    at_us = at_us or clock
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "bill"
-        answer = asyncio.run(_fetched(source, wanted, path, clock, PAUSES))
+        answer = asyncio.run(
+            _fetched(source, wanted, path, clock, PAUSES if pauses is None else pauses)
+        )
         if isinstance(answer, BillNotReady):
             raise Refused(Code.BILL_NOT_READY, "date", f"{_named(wanted)}: {answer.reason}")
         if isinstance(answer, BillLost):
@@ -36,8 +43,8 @@ def fetch_bill(
         if isinstance(answer, NoTrade):
             reason = f"the channel says: {answer.reason}"[:200]
             day: date = wanted.date
-            return importer.tell_no_trade(wanted.channel, wanted.kind, day, reason, clock())
-        return importer.import_file(path, wanted, clock())
+            return importer.tell_no_trade(wanted.channel, wanted.kind, day, reason, at_us())
+        return importer.import_file(path, wanted, at_us())
 
 
 async def _fetched(

@@ -143,16 +143,39 @@ def _too_large() -> Fault:
     return Fault(0, FaultCode.TOO_LARGE, f"more than {MOST_BYTES} bytes, or packed too tightly")
 
 
+class Arriving:
+    """A file that comes in pieces: written aside, counted and hashed while it comes."""
+
+    def __init__(self, aside: IO[bytes]) -> None:
+        self._aside = aside
+        self._digest = hashlib.sha256()
+        self._size = 0
+
+    def write(self, piece: bytes) -> None:
+        """Raises Fault(TOO_LARGE)."""
+        self._size += len(piece)
+        if self._size > MOST_BYTES:
+            raise _too_large()
+        self._digest.update(piece)
+        self._aside.write(piece)
+
+    def whole(self) -> BillFile:
+        """The file, once all of it has come."""
+        return BillFile(self._aside, self._size, self._digest.hexdigest())
+
+
+@contextmanager
+def arriving() -> Iterator[Arriving]:
+    """A place for a file that comes in pieces. It has no name: it is gone with the process."""
+    with tempfile.TemporaryFile() as aside:
+        yield Arriving(aside)
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[BillFile]:
     """A copy of a file, or of what comes through a pipe: it is read twice, and must not change in
     between. Raises Fault(TOO_LARGE), OSError."""
-    digest, size = hashlib.sha256(), 0
-    with path.open("rb") as given, tempfile.TemporaryFile() as aside:
+    with path.open("rb") as given, arriving() as came:
         while piece := given.read(PIECE):
-            size += len(piece)
-            if size > MOST_BYTES:
-                raise _too_large()
-            digest.update(piece)
-            aside.write(piece)
-        yield BillFile(aside, size, digest.hexdigest())
+            came.write(piece)
+        yield came.whole()

@@ -5,6 +5,7 @@ of one that cannot be; then its bytes go into the blob store; then the fact name
 """
 
 import hashlib
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ import msgspec
 from sqlalchemy import Engine
 
 from api.operations.bills.files import BillFile, opened
+from api.operations.bills.lines import OthersFill, fill_newest
 from domain.eventstore import blobs
 from domain.kernel import Request
 from domain.ledger.ledger import Ledger
@@ -24,9 +26,9 @@ from domain.reconciliation.bills.line import BillKind, Totals, near
 from domain.reconciliation.commands import (
     ImportBill,
     TellNoTrade,
+    begun_day,
     check_read,
     checked_channel,
-    checked_day,
 )
 
 
@@ -58,36 +60,62 @@ class Importer:
 
     def import_file(self, path: Path, wanted: Wanted, at_us: int) -> dict[str, Any]:
         """What the bill's version holds. Raises BillRefused, Refused."""
-        name = checked_channel(wanted.channel, self._ledger.version)
-        checked_day(wanted.date, at_us)
-        stream = bill.stream(name, wanted.kind, wanted.date)
-        sha256 = ""
         try:
             with opened(path) as file:
-                sha256 = file.sha256
-                found = read_file(file, wanted)
-                check_read(found)
-                bill.import_read(self._ledger.state(stream), found)  # Refused: nothing is kept.
-                blobs.keep(self._writes, found.blob, file.raw())
+                return self.import_whole(file, wanted, at_us)
         except Fault as fault:
-            raise BillRefused(sha256, fault) from None
+            raise BillRefused("", fault) from None
+
+    def refuse_unfit(self, channel: str, day: date, at_us: int) -> None:
+        """What no file can be a bill of. Raises CHANNEL_UNKNOWN, CHANNEL_NOT_REGISTERED,
+        DATE_INVALID, DAY_NOT_BEGUN."""
+        checked_channel(channel, self._ledger.state)
+        begun_day(day, at_us)
+
+    def import_whole(self, file: BillFile, wanted: Wanted, at_us: int) -> dict[str, Any]:
+        """As `import_file`, of a file that is there already."""
+        self.refuse_unfit(wanted.channel, wanted.date, at_us)
+        stream = bill.stream(wanted.channel, wanted.kind, wanted.date)
+        try:
+            found = read_file(file, wanted)
+        except Fault as fault:
+            raise BillRefused(file.sha256, fault) from None
+        check_read(found)
+        state = self._ledger.state(stream)
+        version = len(state.versions) + len(bill.import_read(state, found))
+        blobs.keep(self._writes, found.blob, file.raw())  # Not of what was refused above.
         command = ImportBill(wanted.channel, wanted.kind, wanted.date, found)
         if given := wanted.format.mapping:
             blobs.put(self._writes, [given])
-        return self._submit(_number("bill.import", command), command, at_us)
+        return self._submit(_number(command, version), command, at_us)
 
     def tell_no_trade(
-        self, channel: str, kind: BillKind, day: date, reason: str, at_us: int
+        self,
+        channel: str,
+        kind: BillKind,
+        day: date,
+        reason: str,
+        at_us: int,
+        *,
+        replaces: int = 0,
     ) -> dict[str, Any]:
-        """What the empty version holds. Raises Refused."""
-        command = TellNoTrade(channel, kind, day, reason)
+        """What the empty version holds, and which one with lines it replaces. Raises Refused."""
+        command = TellNoTrade(channel, kind, day, reason, replaces)
         number = f"bill.no_trade:{channel[:32]}:{kind}:{day}:{at_us}"
         return self._submit(number, command, at_us)
 
     def _submit(self, number: str, command: ImportBill | TellNoTrade, at_us: int) -> dict[str, Any]:
         answer = self._ledger.submit(Request(number, at_us, self._actor, command))
         result: dict[str, Any] = answer.unwrap()
+        fill(self._ledger, self._writes, command)
         return result
+
+
+def fill(ledger: Ledger, writes: Engine, command: ImportBill | TellNoTrade) -> None:
+    """The lines of a bill's newest version, where matching reads them."""
+    if command.kind == "trade":
+        with suppress(OthersFill):  # Whoever else does it ends it, or matching will.
+            fill_newest(ledger, writes, command.channel, "trade", command.date)
 
 
 def read_file(file: BillFile, wanted: Wanted) -> Read:
@@ -115,7 +143,7 @@ def read_file(file: BillFile, wanted: Wanted) -> Read:
     )
 
 
-def _number(prefix: str, command: ImportBill) -> str:
-    """One number for one reading of one file as one bill."""
+def _number(command: ImportBill, version: int) -> str:
+    """One number for one reading of one file as one version of a bill."""
     said = hashlib.sha256(msgspec.json.encode(command)).hexdigest()[:32]
-    return f"{prefix}:{command.channel}:{command.kind}:{command.date}:{said}"
+    return f"bill.import:{command.channel}:{command.kind}:{command.date}:{version}:{said}"

@@ -16,7 +16,7 @@ from msgspec import UNSET, Struct
 from msgspec.structs import astuple, replace
 
 from api.operations.desk import Desk, in_chunks, operating, request
-from api.operations.end_of_day import DayReport, Hindrance, end_of_day
+from api.operations.end_of_day import DayReport, Hindrance, certify_closed, end_of_day
 from api.operations.feed.reader import Feed
 from api.operations.feed.rejects import Awaiting, Late, Reject
 from api.operations.feed.rows import FeedOrder, MerchantRow, RefundRow
@@ -137,6 +137,7 @@ class Importer:
             open_date: date | None = self._desk.ledger.state(day.STREAM).open_date
             refuse_gaps(self._feed, open_date, allow_gap=self._allow_gap)
             self._open_books(first)
+            certify_closed(self._desk)
             self._register_merchants(first)
             self._take_up_timers()
             self._run_days(held, first, max(last, settle_through or last))
