@@ -32,12 +32,15 @@ from api.http.rates import Rates
 from api.http.shared import Place
 from api.http.straight import Handle, Straight
 from api.rest import (
+    bill_files,
     blobs,
     documents,
     end_of_day,
     factors,
     health,
     hearing,
+    quotas,
+    reconciliations,
     routes,
     withdrawals,
 )
@@ -93,6 +96,18 @@ class _Application(FastAPI):
         return Doors(Cors(whole, self.origins) if self.origins else whole)
 
 
+SHOWN = (
+    end_of_day.router,
+    blobs.router,
+    withdrawals.router,
+    factors.router,
+    hearing.router,
+    bill_files.router,
+    reconciliations.router,
+    quotas.router,
+)
+
+
 def create_app(
     context: AppContext,
     settings: Settings | None = None,
@@ -134,8 +149,7 @@ def create_app(
     app.graphql = graphql_app(context, reads, hub)
     registered = documents.router(context, reads.registered, settings.query_cost)
     commands = routes.handlers(context)
-    shown = (end_of_day.router, blobs.router, withdrawals.router, factors.router, hearing.router)
-    routers = (routes.router(commands), *(make(context) for make in shown), registered)
+    routers = (routes.router(commands), *(make(context) for make in SHOWN), registered)
     for router in (*routers, health.router(context, metrics)):
         app.include_router(router)
     called = callbacks.routes(context, context.callbacks)

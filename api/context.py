@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from api.http.bearer import KeyRing
 from api.http.passing import PassedOn
 from api.http.rates import Rates
+from api.operations.bills.daily import Daily, Sources
 from api.operations.bindings import Binder
 from api.operations.desk import Desk
 from api.operations.outbox import Outbox
@@ -87,7 +88,8 @@ class AppContext(Struct, frozen=True):
     ask; `arrivals` wakes who waits for the read models. `passed_on`: another process of the server
     decides commands. `callbacks` are the adapters that verify what channels tell of themselves;
     `watch` says how channels are doing; `limits` what needs two persons. `personal` has the vault,
-    and the way to it; `hooks_to` says where members may want to hear.
+    and the way to it; `hooks_to` says where members may want to hear; `bills` where those are
+    fetched, if anywhere.
     """
 
     desk: Desk
@@ -103,6 +105,7 @@ class AppContext(Struct, frozen=True):
     watch: Watch = Watch()
     limits: Limits = Limits()
     hooks_to: Allow = "public"
+    bills: Sources | None = None
 
     async def submit(self, request: Request) -> Answer:
         """Decide one request, durably. Raises as `Ledger.submit_async` does."""
@@ -162,6 +165,7 @@ def open_context(
     days_behind: int = FEW_DAYS,
     network: Callable[[], Mapping[str, Adapter]] | None = None,
     payees: Mapping[str, str] | None = None,
+    bills: Sources | None = None,
     factor: int = 1,
     keeping: Keeping = NOTHING_KEPT,
 ) -> AppContext:
@@ -171,8 +175,8 @@ def open_context(
     worker leaves business days to operators, as it does when the books are more than `days_behind`
     days back. `clock` is UTC µs, `factor` times as fast as the wall's. `network` makes adapters to
     channels over a network: then instructions go through those, from an outbox beside the worker,
-    and `channel` carries nothing; `payees` are merchants' accounts at the bank, by member.
-    `keeping`: the vault, and what needs it. Raises what `open_recorder` raises.
+    and `channel` carries nothing; `payees` are merchants' accounts at the bank, by member; `bills`
+    say where those are fetched by the day. `keeping`: the vault. Raises what `open_recorder` does.
     """
     ledger, clocks = Ledger.open(database_url, clock=clock), Clocks(clock, factor)
     reads = sqlalchemy_engine(ledger.database, read_only=True)
@@ -183,24 +187,30 @@ def open_context(
         ledger.recorder, writes, tuple(READ_MODELS.values()), on_written=partial(_tell, told)
     )
     desk = _desk(ledger, reads, projector, channel, network is not None, keeping)
-    background: list[Background] = [_follower(desk, arrivals, follows=not projections)]
-    if projections:
-        background.append(ProjectionThread(projector, ledger))
+    background = _reading(desk, arrivals, projections=projections)
     personal, asking = _personal(desk, writes, clocks, keeping)
     woken: list[Woken] = []
     if worker:
         working = Worker(desk, clock, auto_day=auto_day, days_behind=days_behind)
-        background.append(working)
+        background += [working, *_by_the_day(desk, writes, bills, clock, days_behind)]
         if network is not None:
-            paying = (payees, personal)
-            woken.append(_outbox(desk, writes, network(), paying, clocks, working, days_behind))
+            paying = (network(), payees, personal)
+            woken.append(_outbox(desk, writes, paying, clocks, working, days_behind))
         woken += asking
     background += woken
     told += [partial(_wake, one) for one in woken]
-    heard = network() if network is not None else {}
-    watch = _watch(desk, clocks, None if network is None else frozenset(heard))
-    seen = (tuple(background), Rates(), arrivals, None, heard, watch)
-    return AppContext(desk, KeyRing(reads, ledger.state), clock, writes, personal, *seen)
+    seen = (tuple(background), Rates(), arrivals, None, *_heard(desk, clocks, network))
+    keys = KeyRing(reads, ledger.state)
+    return AppContext(desk, keys, clock, writes, personal, *seen, bills=bills)
+
+
+def _by_the_day(
+    desk: Desk, writes: Engine, bills: Sources | None, clock: Callable[[], int], days_behind: int
+) -> list[Background]:
+    """Who fetches bills and works on them, where there is somewhere to fetch them."""
+    if bills is None:
+        return []
+    return [Daily(desk, writes, bills, clock, days_behind=days_behind)]
 
 
 def _desk(
@@ -214,6 +224,12 @@ def _desk(
     """With who looks members up in the lists, under a key of the vault."""
     screening = Screening(ledger, reads, keeping.vault)
     return Desk(ledger, reads, projector, channel, over_network, screening)
+
+
+def _reading(desk: Desk, arrivals: Arrivals, *, projections: bool) -> list[Background]:
+    """Who hears of the read models, and who keeps them up, where that is here."""
+    follower = _follower(desk, arrivals, follows=not projections)
+    return [follower, ProjectionThread(desk.projector, desk.ledger)] if projections else [follower]
 
 
 def _follower(desk: Desk, arrivals: Arrivals, *, follows: bool) -> Follower:
@@ -248,6 +264,14 @@ def _personal(
     return personal, [binder, hooks]
 
 
+def _heard(
+    desk: Desk, clocks: Clocks, network: Callable[[], Mapping[str, Adapter]] | None
+) -> tuple[Mapping[str, Adapter], Watch]:
+    """Adapters that verify what channels call us with, and how the channels do."""
+    heard = network() if network is not None else {}
+    return heard, _watch(desk, clocks, None if network is None else frozenset(heard))
+
+
 def _watch(desk: Desk, clocks: Clocks, asked: frozenset[str] | None) -> Watch:
     """How channels are doing; where some are `asked` over a network, choices heed it."""
     watch = Watch(clocks.books, clocks.factor, asked)
@@ -259,8 +283,7 @@ def _watch(desk: Desk, clocks: Clocks, asked: frozenset[str] | None) -> Watch:
 def _outbox(
     desk: Desk,
     writes: Engine,
-    adapters: Mapping[str, Adapter],
-    paying: tuple[Mapping[str, str] | None, Personal],
+    paying: tuple[Mapping[str, Adapter], Mapping[str, str] | None, Personal],
     clocks: Clocks,
     worker: Worker,
     days_behind: int,
@@ -270,11 +293,11 @@ def _outbox(
         desk.ledger,
         desk.engine,
         writes,
-        adapters,
+        paying[0],
         clocks.books,
         factor=clocks.factor,
-        payees=paying[0],
-        personal=paying[1],
+        payees=paying[1],
+        personal=paying[2],
         waits=lambda: worker.status.beside,
         days_behind=days_behind,
     )

@@ -23,6 +23,7 @@ from api.operations.exchanges import Keeper, written
 from domain.channel.adapters.deadline import within
 from domain.channel.commands import ReportUnknownNumber
 from domain.channel.network import Adapter, CallbackInvalid, Heard
+from domain.channel.numbers import sought_by
 from domain.eventstore import blobs
 from domain.kernel import MICROSECONDS, Request
 from domain.ledger.ledger import utc_us
@@ -80,8 +81,8 @@ def routes(
 
 async def _take(context: AppContext, keeper: Keeper, channel: str, heard: Heard) -> bool:
     """Whether what was heard is on record, now or from before."""
-    found: str | None = heard.number
-    if not _remembered(context, channel, heard):
+    found = _remembered(context, channel, heard)
+    if found is None:
         found = await anyio.to_thread.run_sync(partial(_found, context, channel, heard))
     if found is None and await _caught_up(context):
         found = await anyio.to_thread.run_sync(partial(_found, context, channel, heard))
@@ -144,21 +145,25 @@ async def _recorded(
     return answer.refused is None
 
 
-def _remembered(context: AppContext, channel: str, heard: Heard) -> bool:
-    """Whether its number is the id of an instruction that this process remembers: what is asked
-    here, of whom and for what, never changes. In most cases it is, and nothing is read."""
-    state = context.ledger.remembered(instruction.stream(heard.number))
-    return state is not None and (state.channel, state.purpose) == (channel, heard.purpose)
+def _remembered(context: AppContext, channel: str, heard: Heard) -> str | None:
+    """The instruction a channel speaks of, if its number can be read as the id of one that this
+    process remembers: what is asked here, of whom and for what, never changes. In most cases it is,
+    and nothing is read."""
+    one = sought_by(channel, heard.number)
+    state = context.ledger.remembered(instruction.stream(one))
+    asked = (channel, heard.purpose)
+    return one if state is not None and (state.channel, state.purpose) == asked else None
 
 
 def _found(context: AppContext, channel: str, heard: Heard) -> str | None:
-    """The instruction a channel speaks of. In most cases its number is the instruction's id, and
-    then it is no other's number there."""
+    """The instruction a channel speaks of. In most cases its number can be read as the
+    instruction's id, and then it is no other's number there."""
     if legible(heard.number) != heard.number:
         return None  # No number of ours has such characters, and no database takes all of them.
     asked = (channel, heard.purpose)
-    if _asked_of(context, [heard.number])[0] == asked:
-        return heard.number
+    one = sought_by(channel, heard.number)
+    if _asked_of(context, [one])[0] == asked:
+        return one
     with context.engine.connect() as view:
         ids = known_by(view, heard.number)
     return next(

@@ -4,28 +4,37 @@ import contextlib
 import gc
 import os
 import sys
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from api.cli import (
+    approvals,
     benching,
     bills,
     calendars,
+    chargebacks,
     demo,
     desk,
+    differences,
     documents,
     drilling,
     events,
     export,
     feeds,
+    funds,
     importing,
     keys,
     lists,
     membership,
+    own,
     projecting,
+    reconciling,
     reports,
+    reserves,
     serving,
     setup,
     simulating,
@@ -47,8 +56,51 @@ from domain.refusals import Code
 
 PROGRAM = "zhangfang"  # In usage messages too, however it was started.
 
+
+class Commands(typer.core.TyperGroup):
+    """The application; with --json how it was called wrongly is said in JSON too, with the exit
+    code that it has for people."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        words = list(sys.argv[1:] if args is None else args)
+
+        def run(alone: bool) -> Any:
+            return super(Commands, self).main(
+                words, prog_name, complete_var, alone, windows_expand_args, **extra
+            )
+
+        if "--json" not in words or not standalone_mode:
+            return run(standalone_mode)
+        return sys.exit(_ended(lambda: run(False)))
+
+
+def _ended(run: Callable[[], Any]) -> int:
+    """The exit code."""
+    try:
+        return int(run() or 0)
+    except typer.Abort:
+        return INTERRUPTED
+    except typer.TyperException as error:
+        option: Any = getattr(error, "param", None)
+        named = getattr(error, "option_name", None) or (option.opts[0] if option else "arguments")
+        field = named.lstrip("-")
+        if not field[:1].isalpha():  # `-5` is no option, and nobody meant one.
+            field = "arguments"
+        say_error(Code.REQUEST_INVALID.value, field, error.format_message(), as_json=True)
+        return REFUSED
+
+
 app = typer.Typer(
     name=PROGRAM,
+    cls=Commands,
     help="账房: the accounting system of a third-party payment institution.",
     no_args_is_help=True,
     add_completion=False,
@@ -98,6 +150,15 @@ app.add_typer(documents.app, name="document")
 app.add_typer(calendars.app, name="calendar")
 app.add_typer(lists.app, name="lists")
 app.add_typer(bills.app, name="bill")
+app.command("differences")(differences.differences)
+app.add_typer(differences.app, name="difference")
+app.add_typer(chargebacks.app, name="chargeback")
+app.command("reconcile")(reconciling.reconcile)
+app.add_typer(funds.app, name="funds")
+app.command("timeline")(funds.timeline)
+app.add_typer(own.app, name="own")
+app.add_typer(approvals.app, name="approval")
+app.add_typer(reserves.app, name="reserve")
 app.command("verify")(verifying.verify)
 app.add_typer(drilling.app, name="drill")
 app.command("head")(verifying.head)
@@ -113,20 +174,6 @@ app.command(
 )(benching.bench)
 
 
-def _json_app() -> int:
-    """The application for machines: how it was called wrongly is said in JSON too."""
-    try:
-        return int(app(prog_name=PROGRAM, standalone_mode=False) or 0)
-    except typer.Abort:
-        return INTERRUPTED
-    except typer.TyperException as error:
-        option: Any = getattr(error, "param", None)
-        named = getattr(error, "option_name", None) or (option.opts[0] if option else "arguments")
-        field, said = named.lstrip("-"), error.format_message()
-        say_error(Code.REQUEST_INVALID.value, field, said, as_json=True)
-        return REFUSED
-
-
 def main() -> None:
     """The console script."""
     for stream in (sys.stdout, sys.stderr):
@@ -139,7 +186,7 @@ def main() -> None:
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
     try:
-        sys.exit(_json_app() if as_json else app(prog_name=PROGRAM))
+        app(prog_name=PROGRAM)
     except Exception as error:  # Commands say their own; this is for what is outside of them.
         say_unexpected(error, as_json=as_json)
         sys.exit(REFUSED)

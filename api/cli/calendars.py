@@ -1,6 +1,5 @@
 """`zhangfang calendar`: the working days that due dates are counted by."""
 
-import getpass
 import hashlib
 from datetime import date
 from pathlib import Path
@@ -10,9 +9,9 @@ import msgspec
 import typer
 from msgspec import Struct
 
+from api.cli.asking import actor_of
 from api.cli.opening import open_desk
 from api.cli.output import DatabaseOption, JsonOption, answering
-from domain.fields import checked_member_id
 from domain.kernel import Request
 from domain.ledger.ledger import utc_us
 from domain.refusals import Code, Refused
@@ -57,12 +56,12 @@ def publish(
 ) -> None:
     """Publish working days. Due dates that are fixed stay; what waits for a year goes on."""
     with answering(database, as_json) as say:
-        who = checked_member_id(operator_name() if operator is None else operator, "operator")
+        actor = actor_of(operator)
         command = read_publication(file)
         content = hashlib.sha256(msgspec.json.encode(command)).hexdigest()
         number = f"calendar.publish:{command.version}:{content[:16]}"
         with open_desk(say.database_url) as context:
-            wanted = Request(number, utc_us(), f"operator:{who}", command)
+            wanted = Request(number, utc_us(), actor, command)
             answer = context.ledger.submit(wanted)
             result: dict[str, Any] = answer.unwrap()
         if say.as_json:
@@ -115,11 +114,3 @@ def read_publication(path: Path) -> PublishCalendar:
         for year in years
     )
     return PublishCalendar(found.version, found.published, found.source, days)
-
-
-def operator_name() -> str:
-    """Who is logged in at the machine; "" when it cannot say."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""

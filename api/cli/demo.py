@@ -1,12 +1,14 @@
-"""`zhangfang demo`: the story of `api/operations/story.py`, played and printed step by step."""
+"""`zhangfang demo`: the story of `api/operations/story.py` and of its bills, told step by step."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import typer
 from rich.table import Table
 
 from api.cli import shopping
+from api.cli.demo_bills import ending_json, read_ending, say_ending, say_found
 from api.cli.opening import open_desk
 from api.cli.output import DatabaseOption, JsonOption, Say, answering
 from api.cli.outside import (
@@ -31,11 +33,13 @@ from api.context import AppContext
 from api.operations import story
 from api.operations.outside import Outside
 from api.operations.story import Told
+from api.operations.story_bills.playing import play_bills
 from api.operations.upgrade import bring_up_to_date
 from api.settings import load_settings
 from domain.accounting.chart import chart_account
 from domain.kernel import Entry
 from domain.money import decimal_text
+from domain.reconciliation.difference import About
 from projections.models import trial_balance
 
 FIGURES_WIDTH = 36  # What an entry takes besides accounts and titles.
@@ -58,7 +62,8 @@ def demo(
     database: DatabaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Play the story of one purchase and a small market day; played again, nothing is new.
+    """Play the story of one purchase and a small market day, and of its bills with one difference
+    of each kind; played again, nothing is new.
 
     Its payments, refunds and payouts go over HTTP, to a simulator that is started for it: banks,
     networks and WeChat Pay, in a process of their own.
@@ -102,28 +107,35 @@ def _told(say: Say, context: AppContext, stage: story.Carrier | None) -> dict[st
     with context.engine.connect() as connection:
         figures, lines = read_statement(connection, story.MERCHANT, story.TRADE_DAY, story.END)
         found = trial_balance.trial_balance(connection, story.DAY_AFTER)
+        ending = read_ending(context, connection)
     say.line()
     say_statement(say, figures, lines)
     say.line()
     say_balance(say, found)
+    say_ending(say, ending)
+    say.line()
     say.line(f"{new:,} facts are new." if new else "Nothing was new: the story was in the books.")
     return {
         "steps": [_step_json(one) for one in told],
         "new": new,
         "statement": statement_json(figures, lines),
         "trial_balance": balance_json(found),
+        **ending_json(ending),
     }
 
 
 def _telling(say: Say, context: AppContext, stage: story.Carrier | None) -> Iterator[Told]:
     heading = None
     shown: set[str] = set()
-    for number, one in enumerate(story.play(context.desk, stage), 1):
+    known: dict[str, About] = {}
+    market, bills = story.play(context.desk, stage), play_bills(context.desk, context.writes)
+    for number, one in enumerate(chain(market, bills), 1):
         if one.chapter is not heading:
             heading = one.chapter
             say.line()
             say.line(heading.title, "bold")
         say.line(f"{number:3}  {one.at:%m-%d %H:%M}  {one.actor:18}  {one.step.says}")
+        say_found(say, one, known)
         for entry in _entries(one):
             if heading.closely or entry.rule not in shown:
                 say.table(_table(entry, say.out.width))

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from api.cli.approvals import approval_json, say_approvals
 from api.cli.authorities import deduction_json, match_json, order_json, say_matches, say_orders
+from api.cli.bills import awaited_json, say_awaited
 from api.cli.opening import open_desk
 from api.cli.output import DatabaseOption, JsonOption, Say, answering
 from api.cli.webhooks import endpoint_json, say_endpoints
@@ -29,7 +30,8 @@ from projections.registry import READ_MODELS
 
 def desk(database: DatabaseOption = None, as_json: JsonOption = False) -> None:
     """What waits for a person: hindrances, open instructions, failed payouts, refunds, withdrawals
-    and proposals to approve, webhooks that are paused, suspense, paused read models."""
+    and proposals to approve, webhooks that are paused, bills that are awaited, suspense, paused
+    read models."""
     with answering(database, as_json) as say, open_desk(say.database_url) as context:
         context.projector.catch_up()  # One that is paused is what is told, and no reason to stop.
         tables = [table for model in READ_MODELS.values() for table in model.tables]
@@ -50,6 +52,7 @@ class Found:
         self.contradictions = attention.contradicting(view)
         self.suspense_items = attention.suspense_items(view)
         self.unknown_numbers = attention.unknown_numbers(view)
+        self.bills = attention.awaited_bills(view)
         self.payouts = attention.payouts(view)
         self.refunds = attention.refunds(view)
         self.withdrawals = attention.withdrawals(view)
@@ -70,6 +73,7 @@ class Found:
             "contradictions": _some_json(self.contradictions, _contradiction_json),
             "suspense_items": _some_json(self.suspense_items, _suspense_item_json),
             "unknown_numbers": _some_json(self.unknown_numbers, _unknown_number_json),
+            "bills": _some_json(self.bills, awaited_json),
             "payouts": _some_json(self.payouts, _payout_json),
             "refunds": _some_json(self.refunds, _refund_json),
             "withdrawals": _some_json(self.withdrawals, withdrawal_json),
@@ -108,6 +112,7 @@ class Found:
         _say_contradictions(say, self.contradictions)
         _say_suspense_items(say, self.suspense_items)
         _say_unknown_numbers(say, self.unknown_numbers)
+        say_awaited(say, self.bills, _table)
         _table(
             say,
             "Payouts to retry",
@@ -131,7 +136,7 @@ class Found:
         lists: tuple[Some[Any], ...] = (self.hindrances, self.instructions, self.contradictions)
         lists = (*lists, self.suspense_items, self.unknown_numbers, self.payouts, self.refunds)
         lists = (*lists, self.withdrawals, self.approvals, self.deductions, self.ending_orders)
-        lists = (*lists, self.list_matches, self.webhooks)
+        lists = (*lists, self.list_matches, self.webhooks, self.bills)
         if not any((*(one.items for one in lists), self.suspense, self.paused)):
             say.line("Nothing waits for anybody.")
 

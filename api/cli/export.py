@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Table
 from api.cli import export_csv
 from api.cli.export_hledger import hledger
 from api.cli.opening import open_desk
-from api.cli.output import DatabaseOption, JsonOption, Say, answering, day
+from api.cli.output import DatabaseOption, JsonOption, Say, answering, day, naming
 from api.cli.reports import AsOfOption, FromOption, ToOption
 from api.context import AppContext
 from domain.refusals import Code, Refused
@@ -172,7 +172,7 @@ def _write(say: Say, pieces: Iterator[str], output: Path | None, *, bom: bool) -
         raise Refused(Code.REQUEST_INVALID, "output", f"{output} is no file")
     scratch = output.with_name(f".{output.name}.{os.getpid()}")
     try:
-        with scratch.open("wb") as out:
+        with naming("output", output), scratch.open("wb") as out:
             _put(pieces, out, bom=bom)
             out.flush()
             os.fsync(out.fileno())

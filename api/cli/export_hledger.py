@@ -8,7 +8,13 @@ from domain.kernel import iso_time
 from domain.money import decimal_text
 from projections.models.journal import JournalLine
 
-ROOTS = {"asset": "assets", "liability": "liabilities", "income": "income", "expense": "expenses"}
+ROOTS = {
+    "asset": "assets",
+    "liability": "liabilities",
+    "equity": "equity",
+    "income": "income",
+    "expense": "expenses",
+}
 
 
 def hledger(lines: Iterable[JournalLine]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.output import DatabaseOption, JsonOption, answering
+from api.cli.output import DatabaseOption, JsonOption, answering, naming
 from api.operations import feed
 
 app = typer.Typer(no_args_is_help=True, help="Trading feeds.")
@@ -29,7 +29,7 @@ def generate(
     """Write a feed in the format that `zhangfang import` takes."""
     again = "Stopped. Files that were not finished are gone; run the command again."
     with answering(database, as_json, interrupted=again) as say:
-        with say.progress("orders") as told:
+        with say.progress("orders") as told, naming("directory"):
             feed.generate(
                 directory,
                 orders,

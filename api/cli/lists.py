@@ -5,13 +5,13 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.calendars import operator_name
+from api.cli.asking import actor_of
 from api.cli.opening import keeping, open_desk
 from api.cli.output import DatabaseOption, JsonOption, answering
 from api.operations.list_files import MOST_BYTES, read_list
 from api.operations.screening import Screening
 from api.settings import load_settings
-from domain.fields import checked_member_id, checked_number
+from domain.fields import checked_number
 from domain.ledger.ledger import utc_us
 from domain.refusals import Code, Refused
 from domain.screening import lists
@@ -39,7 +39,7 @@ def load(
 ) -> None:
     """Put a list in force, and look every member up again. Stopped, the same command goes on."""
     with answering(database, as_json, interrupted=AGAIN) as say:
-        who = checked_member_id(operator_name() if operator is None else operator, "operator")
+        actor = actor_of(operator)
         with file.open("rb") as opened:
             found = read_list(opened.read(MOST_BYTES + 1))
         wanted = checked_number(name or found.list_name, "name", longest=32)
@@ -51,7 +51,7 @@ def load(
             screening = context.desk.screening
             assert isinstance(screening, Screening)
             content = screening.tokenised(wanted, number, found.lines)
-            result = screening.load(content, context.writes, utc_us(), f"operator:{who}")
+            result = screening.load(content, context.writes, utc_us(), actor)
             context.projector.catch_up()
             with say.progress("members") as told:
                 looked = screening.scan(utc_us(), told)

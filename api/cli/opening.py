@@ -60,6 +60,7 @@ def open_serving(
             days_behind=days_behind,
             network=partial(network_of, channels) if channels else None,
             payees=payees_of(channels) if channels else None,
+            bills=partial(bill_sources, channels) if channels else None,
             keeping=keeping(database_url, settings),
         )
     if background and context.personal.is_open:
@@ -153,21 +154,31 @@ def network_of(path: str) -> dict[str, Adapter]:
 
 
 def bill_source(path: str, channel: str) -> BillSource:
-    """Where a channel's bills are fetched. Raises as `network_of` does, and REQUEST_INVALID
-    for a channel that is not in the file."""
+    """Where a channel's bills are fetched. Raises as `network_of` does, and BILL_SOURCE_MISSING
+    without a file, or for a channel that is not in it."""
     from domain.channel.adapters.loading import SettingsInvalid, load_bills
 
     if not path:
         detail = "a settings file of channels is needed to fetch a bill"
-        raise Refused(Code.REQUEST_INVALID, "ZHANGFANG_CHANNELS", detail)
+        raise Refused(Code.BILL_SOURCE_MISSING, "ZHANGFANG_CHANNELS", detail)
     try:
         found = load_bills(Path(path)).get(channel)
     except SettingsInvalid as wrong:
         raise Refused(Code.REQUEST_INVALID, "ZHANGFANG_CHANNELS", str(wrong)) from None
     if found is None:
         detail = f"the settings file does not name {channel}"
-        raise Refused(Code.REQUEST_INVALID, "channel", detail)
+        raise Refused(Code.BILL_SOURCE_MISSING, "channel", detail)
     return found
+
+
+def bill_sources(path: str) -> dict[str, BillSource]:
+    """Where every channel's bills are fetched. Raises as `network_of` does."""
+    from domain.channel.adapters.loading import SettingsInvalid, load_bills
+
+    try:
+        return load_bills(Path(path))
+    except SettingsInvalid as wrong:
+        raise Refused(Code.REQUEST_INVALID, "ZHANGFANG_CHANNELS", str(wrong)) from None
 
 
 def payees_of(path: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -38,6 +39,7 @@ from api.http.errors import INTERNAL_ERROR, printable
 from api.settings import database_setting
 from domain.eventstore.database import parse_database_url
 from domain.eventstore.recorder import CommitUnknown, PersistenceError
+from domain.fields import checked_day
 from domain.ledger.codec import UnknownFact
 from domain.refusals import Code, Refused
 
@@ -130,8 +132,8 @@ class Say:
 def _listed(table: Table) -> Table:
     """The same, a line for each value."""
     listed = Table(title=table.title, box=None, show_header=False, pad_edge=False)
-    listed.add_column()
-    listed.add_column(justify="right", no_wrap=True)
+    listed.add_column(no_wrap=True)
+    listed.add_column(justify="right", overflow="fold")
     for row in zip(*(column.cells for column in table.columns), strict=True):
         for column, value in zip(table.columns, row, strict=True):
             if value:
@@ -187,14 +189,30 @@ def answering(
     except BrokenPipeError:
         raise  # The reader went away; `main` ends quietly.
     except OSError as error:
-        name = str(error.filename or "")
-        trouble = Refused(Code.REQUEST_INVALID, name, error.strerror or str(error))
-        raise _refused(trouble, as_json) from None
+        raise _refused(_unreadable(error, "file" if error.filename else ""), as_json) from None
     except (typer.Exit, typer.Abort, typer.TyperException):
         raise
     except Exception as error:
         say_unexpected(error, as_json=as_json)
         raise typer.Exit(REFUSED) from None
+
+
+@contextmanager
+def naming(field: str, path: Path | None = None) -> Iterator[None]:
+    """What cannot be opened is refused under the name of the option that gave it (`path`: as it was
+    given); without this as `file`."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _unreadable(error, field, path) from None
+
+
+def _unreadable(error: OSError, field: str, path: Path | None = None) -> Refused:
+    said, named = error.strerror or str(error), path or error.filename
+    detail = f"{named}: {said}" if named else said
+    return Refused(Code.REQUEST_INVALID, field, detail)
 
 
 def _database_trouble(url: str, error: Exception) -> Refused:
@@ -238,12 +256,13 @@ def say_error(code: str, field: str, detail: str, *, as_json: bool) -> None:
 
 
 def day(text: str | None, field: str) -> date | None:
-    """A date as written on the command line: YYYY-MM-DD. Raises Refused(DATE_INVALID)."""
+    """A date as written on the command line: YYYY-MM-DD, from 2000 to 2099. Raises
+    Refused(DATE_INVALID)."""
     if text is None:
         return None
     try:
         if _DATE.fullmatch(text):
-            return date.fromisoformat(text)
+            return checked_day(date.fromisoformat(text), field)
     except ValueError:
         pass
     raise Refused(Code.DATE_INVALID, field, f"{text[:40]!r} is not a date YYYY-MM-DD")

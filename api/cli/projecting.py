@@ -12,6 +12,7 @@ from api.cli.output import FOUND, DatabaseOption, JsonOption, Say, answering
 from api.context import AppContext
 from domain.ledger.ledger import utc_us
 from domain.refusals import Code, Refused
+from projections.engine.checkpoints import UNMADE
 from projections.engine.engine import Status
 from projections.engine.folding import live
 from projections.engine.model import ReadModel
@@ -49,9 +50,9 @@ def _with_missing(context: AppContext, found: list[Status]) -> list[Status]:
         missing = {
             name for name, model in READ_MODELS.items() if not shadow.exist(connection, live(model))
         }
-    hint = "its tables are not there, or have other columns; `projections rebuild` makes them"
     return [
-        one._replace(state="missing", reason=hint) if one.name in missing else one for one in found
+        one._replace(state="missing", reason=UNMADE) if one.name in missing else one
+        for one in found
     ]
 
 

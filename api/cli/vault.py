@@ -17,7 +17,7 @@ from api.cli.opening import (
     open_vault,
     settings_beside,
 )
-from api.cli.output import FOUND, DatabaseOption, JsonOption, Say, answering
+from api.cli.output import FOUND, DatabaseOption, JsonOption, Say, answering, naming
 from api.operations.forgetting import Agreed, agree
 from api.settings import Settings
 from domain.eventstore.database import parse_database_url
@@ -40,7 +40,8 @@ KeyFile = Annotated[Path, typer.Argument(metavar="FILE", help="The key file, mod
 def new_key(file: KeyFile, as_json: JsonOption = False) -> None:
     """Add a new version of the key to a file, or begin one; then `rotate`."""
     with answering(None, as_json) as say:
-        version = add_key(file)
+        with naming("file", file):
+            version = add_key(file)
         if say.as_json:
             say.json({"file": str(file), "version": version})
         say.line(

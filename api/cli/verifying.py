@@ -11,6 +11,7 @@ from typing import Annotated
 import msgspec
 import typer
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from api.cli.opening import open_desk
 from api.cli.output import FOUND, DatabaseOption, JsonOption, Say, answering
@@ -25,7 +26,7 @@ from domain.ledger.ledger import utc_us
 from domain.ledger.proof import Finding, verify_log
 from domain.refusals import Code, Refused
 from projections.engine.writing import passes
-from projections.rebuilding.comparison import check
+from projections.rebuilding.comparison import check, unmade
 from projections.registry import READ_MODELS
 
 log = logging.getLogger("zhangfang.verify")
@@ -42,7 +43,8 @@ def verify(
     database: DatabaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Prove hashes, seals, guards, conservation and all read models; exit 1 if something is off.
+    """Prove hashes, seals, guards, conservation and all read models; exit 1 if something is off, 2
+    if read models of an older ledger are to be made first.
 
     With --expect-head FILE also that history only grew since `zhangfang head > FILE`.
     """
@@ -126,6 +128,8 @@ def _findings(say: Say, context: AppContext, kept: list[tuple[str, KeptHead]]) -
                 away=is_away,
                 blobs=partial(_wrong_blobs, context.engine),
             )
+        if not findings:  # Of an older ledger guards and keys are not those of today either.
+            _refuse_unmade(context)
         with _stumbling("guards", "reading", findings):
             findings += [Finding("guards", *one) for one in broken_guards(context.engine)]
         with _stumbling("keys", "reading", findings):
@@ -146,6 +150,20 @@ def _findings(say: Say, context: AppContext, kept: list[tuple[str, KeptHead]]) -
     return findings + (wrong or stalled)
 
 
+def _refuse_unmade(context: AppContext) -> None:
+    """Raises Refused(REQUEST_INVALID, "projections") where there is nothing to compare yet."""
+    names: list[str] = []
+    with _stumbling("projection", "reading", []):  # Else the comparison finds it, and says so.
+        names = unmade(context.engine, list(READ_MODELS.values()))
+    if names:
+        some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        detail = (
+            f"the log is sound; of this older ledger these read models were not made yet: {some}. "
+            "`zhangfang init`, then `zhangfang projections rebuild --all` makes them; verify then"
+        )
+        raise Refused(Code.REQUEST_INVALID, "projections", detail)
+
+
 @contextmanager
 def _stumbling(check: str, where: str, findings: list[Finding]) -> Iterator[None]:
     """Whatever is stumbled over in a ledger somebody has tampered with is a finding."""
@@ -155,7 +173,8 @@ def _stumbling(check: str, where: str, findings: list[Finding]) -> Iterator[None
         if is_away(error):
             raise
         log.debug("verify stumbled", exc_info=True)
-        said = " ".join(str(error).split())[:500]
+        cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+        said = " ".join(str(cause).split())[:500]  # Without the statement: nobody asked for it.
         findings.append(Finding(check, where, f"{type(error).__name__}: {said}"))
 
 

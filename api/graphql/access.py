@@ -37,6 +37,14 @@ class FieldAccess(NamedTuple):
 
 _INSTRUCTED = ("instructions", "instruction_attempts", "contradictions")
 _MOVED = (*_INSTRUCTED, "suspense_items")
+_WAY = (
+    "transactions", "orders", "instructions", "bills", "clearing_sessions", "settlement_batches",
+    "settlement_items", "outgoings",
+)  # fmt: skip
+_WAITING = (
+    "balances", "journal", "open_items", "outgoings", "differences", "bills", "verdicts",
+    "clearing_sessions",
+)  # fmt: skip
 ACCESS: dict[str, FieldAccess] = {
     "merchantStatement": FieldAccess(EVERYBODY, "own", ("merchant_statements",)),
     "account": FieldAccess(EVERYBODY, "own", ("balances", "account_days")),
@@ -83,6 +91,7 @@ ACCESS: dict[str, FieldAccess] = {
             "authority_orders",
             "list_matches",
             "reserves",
+            "bills",
         ),
     ),
     "members": FieldAccess(INSTITUTION, "shared", ("members",)),
@@ -93,7 +102,19 @@ ACCESS: dict[str, FieldAccess] = {
     "reserves": FieldAccess(EVERYBODY, "own", ("reserves",)),
     "deposits": FieldAccess(EVERYBODY, "own", ("deposits",)),
     "deposit": FieldAccess(INSTITUTION, "shared", ("deposits",)),
+    "reserveProof": FieldAccess(INSTITUTION, "shared", ("reserve_certificates",)),
+    "reconciliation": FieldAccess(INSTITUTION, "shared", ("verdicts", "differences")),
     "bills": FieldAccess(INSTITUTION, "shared", ("bills",)),
+    "moneyTimeline": FieldAccess(INSTITUTION, "shared", _WAY),
+    "transitAccounts": FieldAccess(INSTITUTION, "shared", _WAITING),
+    "clearingSessions": FieldAccess(INSTITUTION, "shared", ("clearing_sessions",)),
+    "differences": FieldAccess(INSTITUTION, "shared", ("differences",)),
+    "suspense": FieldAccess(INSTITUTION, "shared", ("open_items",)),
+    "suspenseAging": FieldAccess(INSTITUTION, "shared", ("open_items",)),
+    "chargebacks": FieldAccess(EVERYBODY, "own", ("chargebacks",)),
+    "ownMovements": FieldAccess(INSTITUTION, "shared", ("own_movements",)),
+    "topUps": FieldAccess(INSTITUTION, "shared", ("top_ups",)),
+    "reserveQuotas": FieldAccess(INSTITUTION, "shared", ("quotas", "clearing_positions")),
     "clearingPositions": FieldAccess(INSTITUTION, "shared", ("clearing_positions",)),
     "trialBalance": FieldAccess(INSTITUTION, "shared", ("trial_balance",)),
     "projections": FieldAccess(INSTITUTION, "shared", ()),

@@ -34,6 +34,7 @@ from api.graphql.withdrawals import Withdrawal, withdrawal_of
 from api.operations import attention
 from domain.accounting.chart import CHART
 from domain.ledger.answer import Refusal as KeptRefusal
+from projections.models.bills import Awaited
 from projections.models.business_days import latest_day
 from projections.models.channels import UnknownNumber as UnknownNumberRow
 from projections.models.refunds import Refund as RefundRow
@@ -110,6 +111,15 @@ class RefundToApprove:
 
 
 @object_type
+class AwaitedBill:
+    """A bill that is not there: of a channel, a kind (trade, fund or bank) and a day."""
+
+    channel: str
+    kind: str
+    date: Date
+
+
+@object_type
 class Suspense:
     """A suspense account of a channel that is not empty, and its newest lines."""
 
@@ -180,6 +190,11 @@ class Desk:
     async def unknown_numbers(self, info: Info) -> DeskList[UnknownNumber]:
         """What channels say of numbers that nobody here knows, the oldest first."""
         return await _listed(info, attention.unknown_numbers, _unknown_number)
+
+    @resolved
+    async def bills(self, info: Info) -> DeskList[AwaitedBill]:
+        """Bills of the last two weeks that are not there, of channels that sent such before."""
+        return await _listed(info, attention.awaited_bills, _awaited)
 
     @resolved
     async def payouts(self, info: Info) -> DeskList[CameBack]:
@@ -254,6 +269,10 @@ def _hindrance(one: attention.Hindrance) -> Hindrance:
         since=Date(one.since),
         refusal=_refusal(one.refusal),
     )
+
+
+def _awaited(one: Awaited) -> AwaitedBill:
+    return AwaitedBill(channel=one.channel, kind=one.kind, date=Date(one.bill_date))
 
 
 def _unknown_number(one: UnknownNumberRow) -> UnknownNumber:

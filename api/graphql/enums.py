@@ -25,6 +25,7 @@ class AccountType(Enum):
 
     asset = "asset"
     liability = "liability"
+    equity = "equity"
     income = "income"
     expense = "expense"
 
@@ -321,10 +322,11 @@ class PayoutStatus(Enum):
 
 @closed_set
 class ItemKind(Enum):
-    """What a batch settles: a sale that was released, or a refund taken back."""
+    """What a batch settles: a sale that was released, a refund taken back, or a chargeback."""
 
     sale = "sale"
     refund = "refund"
+    chargeback = "chargeback"
 
 
 @closed_set

@@ -17,8 +17,16 @@ from api.graphql.authorities import authority_orders
 from api.graphql.bills import bills
 from api.graphql.cards import cards
 from api.graphql.channels import channels
+from api.graphql.chargebacks import chargebacks
 from api.graphql.describing import object_type
 from api.graphql.desk import desk
+from api.graphql.differences import differences, suspense, suspense_aging
+from api.graphql.funds import (
+    clearing_sessions,
+    money_timeline,
+    reserve_quotas,
+    transit_accounts,
+)
 from api.graphql.instructions import instruction, instructions
 from api.graphql.journal import journal
 from api.graphql.ledger import ledger, projections
@@ -26,8 +34,11 @@ from api.graphql.listening.feeds import Subscription
 from api.graphql.matches import list_matches
 from api.graphql.members import member, members
 from api.graphql.orders import order, orders
+from api.graphql.own import own_movements, top_ups
 from api.graphql.payments import payment, payments
 from api.graphql.positions import clearing_positions
+from api.graphql.proofs import reserve_proof
+from api.graphql.reconciliation import reconciliation
 from api.graphql.refunds import refund, refunds
 from api.graphql.reserves import deposit, deposits, reserves
 from api.graphql.scalars import CONFIG
@@ -76,6 +87,18 @@ class Query:
     deposits = root(deposits)
     deposit = root(deposit)
     bills = root(bills)
+    money_timeline = root(money_timeline)
+    transit_accounts = root(transit_accounts)
+    clearing_sessions = root(clearing_sessions)
+    reserve_proof = root(reserve_proof)
+    differences = root(differences)
+    suspense = root(suspense)
+    suspense_aging = root(suspense_aging)
+    chargebacks = root(chargebacks)
+    reconciliation = root(reconciliation)
+    reserve_quotas = root(reserve_quotas)
+    own_movements = root(own_movements)
+    top_ups = root(top_ups)
     desk = root(desk)
     ledger = root(ledger)
     projections = root(projections)

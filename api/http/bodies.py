@@ -1,13 +1,17 @@
 """The bytes of a request's body: so many of one, and so many of all that arrive at once."""
 
+from collections.abc import AsyncIterator
+
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
 from api.http.errors import Problem
 from domain.refusals import Code, Refused
 
+JSON = "application/json"
 MAX_BODY = 1024 * 1024
 MAX_TOGETHER = 32 * MAX_BODY
+LARGER = "zhangfang.larger"  # What a connection lets a door ask for (`connections.py`).
 
 
 class _Arriving:
@@ -30,8 +34,7 @@ async def arriving_body(receive: Receive, length: str) -> bytes:
 
     Raises Problem: 413, and 503 when too much of others is arriving; ClientDisconnect.
     """
-    if length.isascii() and length.isdigit() and int(length[:20]) > MAX_BODY:
-        raise _too_large()
+    _refuse_long(length, MAX_BODY)
     chunks: list[bytes] = []
     size, more = 0, True
     try:
@@ -43,13 +46,34 @@ async def arriving_body(receive: Receive, length: str) -> bytes:
             size += len(chunk)
             _arriving.size += len(chunk)
             if size > MAX_BODY:
-                raise _too_large()
+                raise _too_large(MAX_BODY)
             if _arriving.size > MAX_TOGETHER:
                 raise Problem(Refused(Code.BUSY, "body", "too many large bodies are arriving"))
             chunks.append(chunk)
     finally:
         _arriving.size -= size
     return b"".join(chunks)
+
+
+def let_in(request: Request, most: int, seconds: int) -> None:
+    """Take a body of so many bytes, which may take so long to arrive, of a caller who is known:
+    whoever is not gets no more than a connection gives to all. Raises Problem: 413."""
+    _refuse_long(request.headers.get("content-length", ""), most)
+    extensions = request.scope.get("extensions", {})
+    ask = extensions.get(LARGER)
+    if ask is not None:
+        ask(extensions, most, seconds)
+
+
+async def body_in_pieces(request: Request, most: int) -> AsyncIterator[bytes]:
+    """A body of at most `most` bytes, none of which is held here. Raises Problem: 413;
+    ClientDisconnect."""
+    size = 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > most:
+            raise _too_large(most)
+        yield piece
 
 
 def media_type(request: Request) -> str:
@@ -61,18 +85,24 @@ def _type_of(header: str) -> str:
     return header.partition(";")[0].strip().lower()
 
 
-def refuse_other_types(request: Request) -> None:
-    """Raises Problem 415 unless a body says it is JSON."""
-    refuse_other_type(request.headers.get("content-type", ""))
+def refuse_other_types(request: Request, needed: str = JSON) -> None:
+    """Raises Problem 415 unless a body says it is JSON, or what else is needed."""
+    refuse_other_type(request.headers.get("content-type", ""), needed)
 
 
-def refuse_other_type(header: str) -> None:
-    """Raises Problem 415 unless a Content-Type header says JSON."""
-    if _type_of(header) != "application/json":
-        refused = Refused(Code.REQUEST_INVALID, "Content-Type", "application/json is needed")
+def refuse_other_type(header: str, needed: str = JSON) -> None:
+    """Raises Problem 415 unless a Content-Type header says JSON, or what else is needed."""
+    if _type_of(header) != needed:
+        refused = Refused(Code.REQUEST_INVALID, "Content-Type", f"{needed} is needed")
         raise Problem(refused, status=415)
 
 
-def _too_large() -> Problem:
-    refused = Refused(Code.REQUEST_INVALID, "body", f"above {MAX_BODY} bytes")
+def _refuse_long(length: str, most: int) -> None:
+    """`length` is what a header says of a body. Raises Problem 413."""
+    if length.isascii() and length.isdigit() and int(length[:20]) > most:
+        raise _too_large(most)
+
+
+def _too_large(most: int) -> Problem:
+    refused = Refused(Code.REQUEST_INVALID, "body", f"above {most} bytes")
     return Problem(refused, status=413)

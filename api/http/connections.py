@@ -22,6 +22,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from api.http.bodies import LARGER
 from api.http.errors import Problem, problem_response
 from api.http.shared import GUARDED, OPEN, TURNED_AWAY, Place
 from domain.refusals import Code, Refused
@@ -128,6 +129,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._limits = crowd.limits
         self._phase = HEAD
         self._size = 0  # Bytes of the request that is arriving.
+        self._most, self._body_seconds = self._limits.message_bytes, self._limits.body_seconds
+        self._extensions: dict[str, Any] = {}
         self._head_size = 0
         self._no: tuple[int, str, str] | None = None
         self._over = False  # Refused: nothing that still arrives is looked at.
@@ -183,19 +186,32 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         if self._no is None and self._phase == HEAD and self._size > self._limits.head_bytes:
             self._no = (431, "headers", f"above {self._limits.head_bytes} bytes")
-        if self._no is None and self._phase == BODY and self._size > self._limits.message_bytes:
-            self._no = (413, "body", f"above {self._limits.message_bytes} bytes")
+        if self._no is None and self._phase == BODY and self._size > self._most:
+            self._no = (413, "body", f"above {self._most} bytes")
         if self._no is not None:
             self.refuse(*self._no)
         elif self._phase == HEAD and self._size:
             self._arm(HEAD, self._limits.head_seconds)
         elif self._phase == BODY:
-            self._arm(BODY, self._limits.body_seconds)
+            self._arm(BODY, self._body_seconds)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._phase = HEAD
         self._head_size = 0
+        self._most, self._body_seconds = self._limits.message_bytes, self._limits.body_seconds
+        self._extensions = {LARGER: self._let_in}  # A new one: by it a request is known.
+        self.scope["extensions"] = self._extensions
+
+    def _let_in(self, extensions: Any, most: int, seconds: int) -> None:
+        """A door knows who sends the request with these, and takes a larger body of it: so many
+        bytes beside its head and the marks between its pieces, and so many seconds from now."""
+        if extensions is not self._extensions or self._phase != BODY or self._over:
+            return  # It is here already.
+        self._most = most + most // 8 + self._limits.head_bytes
+        self._body_seconds = seconds
+        self._disarm()
+        self._arm(BODY, seconds)
 
     def on_url(self, url: bytes) -> None:
         if len(self.url) + len(url) > self._limits.line_bytes:

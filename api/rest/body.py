@@ -77,7 +77,7 @@ def _shown(name: str) -> str:
 
 
 def build(
-    kind: type[AskedT], body: Mapping[str, Any], path: Mapping[str, str], **defaults: Any
+    kind: type[AskedT], body: Mapping[str, Any], path: Mapping[str, str], /, **defaults: Any
 ) -> AskedT:
     """The command of a body and the parameters of its path, or what is made into one.
 

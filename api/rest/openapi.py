@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from api.rest.endpoint import Endpoint
 from api.rest.forms import ONE_OF
 from api.rest.shapes import LARGEST, SHAPES, shaped
 from domain.approval.kinds import KINDS
+from domain.reconciliation.bills.fault import FaultCode
 from domain.refusals import MEANING, Code
 
 DESCRIPTION = """Commands of the Zhangfang accounting system; reads are at `/graphql`.
@@ -31,6 +33,20 @@ _SCHEMAS = "#/components/schemas/{name}"
 _POSITION = {"type": "integer", "minimum": 0, "maximum": LARGEST}
 _INCIDENT = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
 _DIGEST = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+_NAMED = {"type": "string", "pattern": "^([0-9a-f]{64})?$"}
+_FAULTS = {
+    "type": "array",
+    "maxItems": 1,
+    "items": {
+        "type": "object",
+        "required": ["line", "code", "detail"],
+        "properties": {
+            "line": {**_POSITION, "description": "from 1; 0 is the file itself"},
+            "code": {"type": "string", "enum": list(FaultCode)},
+            "detail": {"type": "string"},
+        },
+    },
+}
 _ERRORS = {
     "400": "The request is malformed",
     "401": "The API key is missing, unknown or revoked",
@@ -38,9 +54,9 @@ _ERRORS = {
     "404": "What the command is about does not exist",
     "409": "The state of things does not permit it, or the number was used with another body",
     "408": "The request did not arrive in time",
-    "413": "The body is above 1 MiB",
+    "413": "The body is above 1 MiB, or what the operation says",
     "414": "The path is too long",
-    "415": "The body is not application/json",
+    "415": "The body is not application/json, or what the operation says",
     "422": "A value is not one the ledger takes",
     "429": "The key asks too often; `Retry-After` says when to come back",
     "431": "The headers are too large",
@@ -182,8 +198,7 @@ def _body_schema(endpoint: Endpoint) -> dict[str, Any]:
 def _schema(asked: type[Struct], path: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
     """What is read, without what stands in the path."""
     kind = asked.__name__
-    _, components = msgspec.json.schema_components([asked], ref_template=_SCHEMAS)
-    whole = components[kind]
+    whole = _components(asked)[kind]
     in_path = set(_PARAMETER.findall(path))
     optional = in_path | set(defaults)
     properties = {name: shaped(kind, name, x) for name, x in whole["properties"].items()}
@@ -197,6 +212,12 @@ def _schema(asked: type[Struct], path: str, defaults: Mapping[str, Any]) -> dict
         "required": [name for name in whole.get("required", []) if name not in optional],
         "additionalProperties": False,
     }
+
+
+@cache
+def _components(asked: type[Struct]) -> dict[str, Any]:
+    """As msgspec describes it; made once, to be read only."""
+    return msgspec.json.schema_components([asked], ref_template=_SCHEMAS)[1]
 
 
 def _parts(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
@@ -235,6 +256,8 @@ def _problem_schema() -> dict[str, Any]:
                 "type": ["string", "null"],
                 "description": "request_conflict: of the one recorded",
             },
+            "sha256": {**_NAMED, "description": "bill_invalid: of the file, where it was read"},
+            "refused": {**_FAULTS, "description": "bill_invalid: the first fault of the file"},
             "incident": {**_INCIDENT, "description": "internal_error: the number in the log"},
         },
     }

@@ -13,6 +13,7 @@ from domain.kernel import Command
 from domain.order import order
 from domain.order.commands import Checkout, CloseOrder, PayOrder
 from domain.payment.commands import LegAsked
+from domain.payment.proof import Proof
 
 
 class PaymentWanted(Struct, frozen=True, forbid_unknown_fields=True):
@@ -28,17 +29,17 @@ class PaymentWanted(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def _proved(personal: Personal, wish: Any) -> Command:
-    return await anyio.to_thread.run_sync(_with_proof, personal, wish)
-
-
-def _with_proof(personal: Personal, wish: PaymentWanted) -> PayOrder:
-    """Raises Refused: ORDER_NOT_FOUND, and what `proof_of` raises."""
     proof = None
-    if wish.proof:
-        number = checked_number(wish.order_no, "order_no")
-        buyer = order.needed(personal.ledger.state(order.stream(number))).buyer
-        proof = proof_of(personal, buyer, wish.proof)
+    if wish.proof:  # Looking it up may read the ledger.
+        proof = await anyio.to_thread.run_sync(_proof, personal, wish)
     return PayOrder(wish.payment_no, wish.order_no, wish.method, wish.legs, proof, wish.static)
+
+
+def _proof(personal: Personal, wish: PaymentWanted) -> Proof:
+    """Raises Refused: ORDER_NOT_FOUND, and what `proof_of` raises."""
+    number = checked_number(wish.order_no, "order_no")
+    buyer = order.needed(personal.ledger.state(order.stream(number))).buyer
+    return proof_of(personal, buyer, wish.proof)
 
 
 ENDPOINTS = (

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from api.rest import patterns
 from api.rest.patterns import BASE64, MEMBER_ID, NAME, maybe, number, whole
+from domain.accounting.own_funds import Posting
 from domain.authority.authorities import AUTHORITIES
 from domain.authority.order import LONGEST_DOCUMENT
 from domain.cashier.commands import MAX_URL, TWO_HOURS_S
@@ -25,12 +26,20 @@ from domain.money import BASIS, MAX_FEN, MAX_TAKEN_FEN
 from domain.order.order import MAX_LINES
 from domain.payment.commands import LONGEST_ID
 from domain.payment.protocol import PRODUCTS
+from domain.reconciliation.bill import MOST_VERSIONS
+from domain.reconciliation.bills.line import BillKind
+from domain.reconciliation.charging import LONGEST_NUMBER as LONGEST_CASE
+from domain.reconciliation.commands import MOST_SUM_FEN
+from domain.reconciliation.funding import CLEARING
+from domain.reconciliation.meeting import MOST
+from domain.reconciliation.resolutions import WAYS
 from domain.settlement.published import FIRST_YEAR, LAST_YEAR, MAX_VERSION
 
 Shape = dict[str, Any]
 FEN = 'fen, a JSON integer; 1.0, "1" and true are refused'
 LONGEST_TEXT = 200
 LONGEST_NUMBER = 64
+_B64 = "[A-Za-z0-9+/]"
 LARGEST = 2**63 - 1  # Of any number a request may have.
 
 
@@ -90,11 +99,15 @@ SHAPES: Mapping[str, Shape] = {
     "entry_no": NUMBER,
     "payee_number": {"type": "string", "pattern": "^[0-9]{6,32}$"},
     "payee_name": {**TEXT, "maxLength": 64},
-    **dict.fromkeys(("withdrawal_no", "deposit_no"), NUMBER),
+    **dict.fromkeys(("withdrawal_no", "deposit_no", "movement_no"), NUMBER),
+    "statement": {**TEXT, "maxLength": 64, "description": "the bank's reference of a line"},
+    **dict.fromkeys(("difference", "chargeback"), NUMBER),
+    "clearing": {"type": "string", "enum": list(CLEARING)},
+    "resolution": {"type": "string", "enum": list(WAYS)},
     **dict.fromkeys(("name", "subject"), TEXT),
     "reason": REASON,
     **dict.fromkeys(("succeeded", "declined", "unknown"), _nullable(TEXT)),
-    **dict.fromkeys(("date", "first_date", "effective_from", "release_on"), DATE),
+    **dict.fromkeys(("date", "first_date", "effective_from", "release_on", "due"), DATE),
     **dict.fromkeys(("begins_at", "ends_at"), MOMENT),
     **dict.fromkeys(("window", "report", "position"), _whole(1, LARGEST)),
     "amount_fen": amount(1),
@@ -181,9 +194,17 @@ _DAYS: Shape = {
     "description": "days of that year, ascending; holidays are weekdays, makeup days are not",
 }
 _ABOUT: Shape = {"type": "string", "pattern": maybe(number(LONGEST_NUMBER)), "default": ""}
+_MAYBE_TEXT: Shape = {
+    "type": "string",
+    "maxLength": 64,
+    "pattern": maybe(patterns.TEXT[1:-1]),
+    "default": "",
+}
 _PAYEE = "the order that is paid, or the member that money goes to"
 # Named alike in several commands, and not the same in all of them; or too short to name one thing.
 OWN: Mapping[tuple[str, str], Shape] = {
+    ("PostOwnFunds", "kind"): {"type": "string", "enum": list(get_args(Posting))},
+    ("ShowTopUp", "reference"): TEXT,
     ("HoldMoney", "amount_fen"): {**amount(1), "maximum": MAX_TAKEN_FEN},
     ("RefundTransaction", "amount_fen"): {**amount(1), "maximum": MAX_TAKEN_FEN},
     ("PublishCalendar", "version"): {"type": "integer", "minimum": 1, "maximum": MAX_VERSION},
@@ -307,6 +328,27 @@ OWN: Mapping[tuple[str, str], Shape] = {
     ("Method", "least_fen"): {**amount(1), "default": 1},
     ("Method", "most_fen"): {**_nullable(amount(1)), "description": "not below least_fen"},
     ("Method", "day_fen"): {**_nullable(amount(1)), "description": "not below least_fen"},
+    ("ProposeResolution", "to"): {
+        "type": "string",
+        "pattern": maybe(f"{number(LONGEST_NUMBER)}(,{number(LONGEST_NUMBER)}){{0,{MOST - 1}}}"),
+        "default": "",
+        "description": "whom or what it names: a member, another difference, chargebacks",
+    },
+    ("TellNoTrade", "kind"): {"type": "string", "enum": list(get_args(BillKind))},
+    ("TellNoTrade", "replaces"): {
+        **_whole(0, MOST_VERSIONS),
+        "default": 0,
+        "description": "the bill's newest version, where it has lines",
+    },
+    ("MapQuota", "amount_fen"): {**amount(0), "maximum": MOST_SUM_FEN},
+    ("ReceiveChargeback", "number"): _number(LONGEST_CASE),
+    ("ReceiveChargeback", "serial"): _MAYBE_TEXT,
+    ("ReceiveChargeback", "reason_code"): _MAYBE_TEXT,
+    ("RepresentWish", "evidence"): {
+        "type": "string",
+        "pattern": f"^({_B64}{{4}})*({_B64}{{4}}|{_B64}{{3}}=|{_B64}{{2}}==)$",
+        "description": "its bytes in base64",
+    },
     ("SubMerchant", "channel"): {"type": "string", "enum": list(PARTNERED)},
     ("SubMerchant", "sub_mchid"): {"type": "string", "pattern": "^[0-9A-Za-z_-]{1,32}$"},
     ("Consent", "by"): TEXT,
