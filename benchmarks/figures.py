@@ -226,6 +226,42 @@ class Webhooks(Struct, frozen=True):
     waiting: int
 
 
+class BillRead(Struct, frozen=True):
+    """A bill of so many lines read from its first byte to its last, in a process of its own; `csv`
+    is the floor, Python's own reader over the mapped bill. `cpu_per_second`: lines a second of the
+    processor's time, which others on the machine hardly change; `times_floor`: how many times as
+    much of it as the floor in the same run. Memory (MiB) before, and at its most."""
+
+    format: str
+    lines: int
+    seconds: float
+    per_second: int
+    cpu_per_second: int
+    times_floor: float
+    before_mib: int
+    peak_mib: int
+
+
+class BillMatched(Struct, frozen=True):
+    """A bill of so many lines, and books with as many payments; seconds of each part. `import`: it
+    is read, kept and recorded; `fill`: its lines into their table; `match`: the day reconciled, of
+    it `cpu` of our process, and `again`, when there is nothing new. Memory of the process (MiB):
+    most of import and fill together; of matching before, and at its most."""
+
+    backend: Backend
+    format: str
+    lines: int
+    import_seconds: float
+    fill_seconds: float
+    import_peak_mib: int
+    match_seconds: float
+    per_second: int
+    cpu_seconds: float
+    before_mib: int
+    peak_mib: int
+    again_seconds: float
+
+
 class Report(Struct):
     """One run. What was not asked for is empty."""
 
@@ -243,6 +279,8 @@ class Report(Struct):
     webhooks: list[Webhooks] = field(default_factory=list)
     cashier: list[CashierPages] = field(default_factory=list)
     cashier_told: list[CashierTold] = field(default_factory=list)
+    bills_read: list[BillRead] = field(default_factory=list)
+    bills_matched: list[BillMatched] = field(default_factory=list)
 
 
 def quantiles(found_ms: Sequence[float]) -> tuple[float, float]:

@@ -55,6 +55,44 @@ def show(report: Report, console: Console) -> None:
     _payments(report, console)
     _listening(report, console)
     _cashier(report, console)
+    _bills(report, console)
+
+
+def _bills(report: Report, console: Console) -> None:
+    read = [
+        (
+            one.format,
+            f"{one.lines:,}",
+            f"{one.seconds:.1f}",
+            f"{one.per_second:,}",
+            f"{one.cpu_per_second:,}",
+            f"{one.times_floor:.1f}",
+            f"{one.before_mib} → {one.peak_mib}",
+        )
+        for one in report.bills_read
+    ]
+    if read:
+        columns = ("format", "lines", "s", "lines/s", "per s of CPU", "times csv", "MiB")
+        _table(console, "Bills read", columns, read)
+    matched = [
+        (
+            one.backend,
+            one.format,
+            f"{one.lines:,}",
+            f"{one.import_seconds:.1f} + {one.fill_seconds:.1f}",
+            str(one.import_peak_mib),
+            f"{one.match_seconds:.1f}",
+            f"{one.per_second:,}",
+            f"{one.cpu_seconds:.1f}",
+            f"{one.before_mib} → {one.peak_mib}",
+            f"{one.again_seconds:.1f}",
+        )
+        for one in report.bills_matched
+    ]
+    if matched:
+        came = ("backend", "format", "lines", "import + fill s", "MiB")
+        rest = ("match s", "lines/s", "CPU s", "MiB", "again s")
+        _table(console, "Bills matched", came + rest, matched)
 
 
 def _listening(report: Report, console: Console) -> None:
@@ -301,7 +339,7 @@ def _table(
     console.print(f"\n[bold]{title}[/bold]")
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=0)
     for column in columns:
-        left = column in ("backend", "shape", "query", "ledger")
+        left = column in ("backend", "shape", "query", "ledger", "format")
         table.add_column(column, justify="left" if left else "right", no_wrap=True)
     for row in rows:
         table.add_row(*row)

@@ -22,6 +22,7 @@ from benchmarks.figures import BACKENDS, Backend, Report
 from benchmarks.graphql import measuring
 from benchmarks.listening import measuring as listening
 from benchmarks.payments import measuring as paying
+from benchmarks.reconcile import measuring as reconciling
 from benchmarks.report import show
 from domain.ledger.ledger import Ledger
 
@@ -45,12 +46,20 @@ class Kind(StrEnum):
     SUBSCRIPTIONS = "subscriptions"
     WEBHOOKS = "webhooks"
     CASHIER = "cashier"
+    RECONCILE = "reconcile"
 
 
 # The first imports a quarter of trade, and ten times as much; the second starts an outside; the
-# third opens some thousand connections; the fourth makes ten thousand events that wait; the last
-# does as the second and the third.
-ON_REQUEST = (Kind.GRAPHQL, Kind.PAYMENTS, Kind.SUBSCRIPTIONS, Kind.WEBHOOKS, Kind.CASHIER)
+# third opens some thousand connections; the fourth makes ten thousand events that wait; the next
+# does as the second and the third; the last fills six ledgers with payments.
+ON_REQUEST = (
+    Kind.GRAPHQL,
+    Kind.PAYMENTS,
+    Kind.SUBSCRIPTIONS,
+    Kind.WEBHOOKS,
+    Kind.CASHIER,
+    Kind.RECONCILE,
+)
 
 
 class BackendName(StrEnum):
@@ -58,6 +67,24 @@ class BackendName(StrEnum):
 
     SQLITE = "sqlite"
     POSTGRESQL = "postgresql"
+
+
+class BillFormat(StrEnum):
+    """Formats of bills, as options of the command."""
+
+    JD_PAY = "jd_pay"
+    WECHAT_TRADE = "wechat_trade"
+    UNIONPAY_ZM = "unionpay_zm"
+    CAMT053 = "camt053"
+
+
+LinesOption = Annotated[
+    list[int] | None,
+    typer.Option(min=10, max=3_000_000, help="reconcile: of a bill; may be given again."),
+]
+FormatOption = Annotated[
+    list[BillFormat] | None, typer.Option(help="reconcile: which; may be given again.")
+]
 
 
 class Case(Protocol):
@@ -82,10 +109,12 @@ def run(
     tell: Tell = lambda _: None,
     scale: int = measuring.SCALE,
     feed: Path | None = None,
+    bills: reconciling.Bills = reconciling.Bills(),  # noqa: B008
 ) -> Report:
     """Measure, `seconds` per case; no kinds named means all but those on request, no backends all.
 
     `scale` and `feed` are for queries: how much longer the longer ledger is, and what is imported.
+    `bills` are those that are reconciled.
     `postgres`: the URL of a database in which schemas may be made; without it a server is started.
     `tell` hears what is going on. Raises RuntimeError when no PostgreSQL can be started, Refused
     and the database's errors.
@@ -112,6 +141,10 @@ def run(
                 with made.ledger(backend) as url:
                     report.feed.append(feeds.measure(url, backend, seconds, tell))
         _measure_servers(report, kinds, wanted, made, (seconds, tell), scale=scale, feed=feed)
+        if Kind.RECONCILE in kinds:
+            report.bills_read = reconciling.measure_reading(bills, tell)
+            for backend in wanted:
+                report.bills_matched += reconciling.measure_matching(made, backend, bills, tell)
     return report
 
 
@@ -216,17 +249,21 @@ def command(
     feed: Annotated[
         Path | None, typer.Option(help="graphql: what is imported; else the real quarter.")
     ] = None,
+    lines: LinesOption = None,
+    bill_format: FormatOption = None,
 ) -> None:
     """Measure what is asked for, beside the floor and the plain library; graphql, which imports a
-    quarter and more, payments and cashier, which start an outside, subscriptions and webhooks:
-    only when named.
+    quarter and more, payments and cashier, which start an outside, subscriptions and webhooks,
+    reconcile, which fills ledgers with as many payments as bills have lines: only when named.
     """
     progress = Console(stderr=True)
     backends: list[Backend] = [one.value for one in backend or ()]
     try:
         with terminated_like_interrupted():
             wanted = [*(kinds or ()), *(only or ())]
-            report = run(wanted, backends, seconds, postgres, progress.print, scale, feed)
+            formats = [one.value for one in bill_format or BillFormat]
+            bills = reconciling.Bills(lines or reconciling.LINES, formats)
+            report = run(wanted, backends, seconds, postgres, progress.print, scale, feed, bills)
     except KeyboardInterrupt:
         progress.print("interrupted; everything made for the run is removed")
         raise typer.Exit(130) from None

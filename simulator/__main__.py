@@ -37,7 +37,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--directory", type=Path, required=True, help="where its book and the keys are kept")
     add("--port", type=int, default=0, help="on loopback; 0: as before, else any free one")
     add("--seed", type=int, help="what faults and payers are drawn by (0)")
-    add("--faults", help="none, all, or kind=permille,… (none)")
+    add("--faults", help="none, all, bills, or kind=permille,… (none)")
     add("--payer", choices=("prompt", "mixed", "manual"), help="how payers behave (prompt)")
     add("--factor", type=int, help="virtual seconds in one second (1)")
     add("--epoch", help="the virtual time at the start: ISO 8601 with +08:00, or UTC µs")

@@ -40,6 +40,7 @@ MERCHANTS, BUYERS = 20, 200
 MOST_PER_SECOND = 450  # For which there are orders; more than there can be paid here.
 WARM_UP_S = 0.5
 MARGIN = 2_000
+FIRST = 100_000  # Of orders: their payments' numbers are then long enough for every channel.
 WAVE = 500
 
 Tell = Callable[[str], None]
@@ -97,7 +98,7 @@ async def _measured(
         stack.callback(server.close)
         client = callbacks.forward = Client((host, to))
         stack.callback(client.close)
-        place = Place(server, client, keys, callbacks, itertools.count(1))
+        place = Place(server, client, keys, callbacks, itertools.count(FIRST))
         found = []
         for (lane, in_flight), floor in zip(cells, alone, strict=True):
             tell(f"{backend}: {in_flight} in flight, answers take {lane.answer_ms} ms")
@@ -168,7 +169,7 @@ def prepared(url: str, orders: int) -> Keys:
         )
         buyers = [f"buyer{one}" for one in range(BUYERS)]
         do([RegisterMember(one, "personal", "buyer") for one in buyers])
-        for first in range(1, orders + 1, WAVE):
+        for first in range(FIRST, FIRST + orders, WAVE):
             do(
                 [
                     Checkout(
@@ -176,7 +177,7 @@ def prepared(url: str, orders: int) -> Keys:
                         buyers[one % BUYERS],
                         (OrderLine(shops[one % MERCHANTS], 1_000 + one % 900, "坚果 250g", 1),),
                     )
-                    for one in range(first, min(first + WAVE, orders + 1))
+                    for one in range(first, min(first + WAVE, FIRST + orders))
                 ]
             )
         context.projector.catch_up()

@@ -24,7 +24,7 @@ class Lane(NamedTuple):
 
 
 FAST = Lane("JD_PAY", "JD_PAY", "jdpay", 5)
-USUAL = Lane("CLOUD_QUICKPASS", "CLOUD_QUICKPASS", "quickpass", 200)
+USUAL = Lane("CLOUD_QUICKPASS", "CLOUD_QUICKPASS", "quickpass", 200, narrow_number)
 SLOW = Lane("BANK_CARD", "UNIONPAY_CARD", "unionpay", 3_000, narrow_number, 64)
 LANES = (FAST, USUAL, SLOW)
 

@@ -22,6 +22,7 @@ from api.cli.opening import open_desk
 from benchmarks.drills.cashier.payers import Case
 from benchmarks.drills.channels.comparing import INSTEAD, PLUS, Ours, kept_back
 from domain.cashier import session
+from domain.channel.numbers import narrow_number
 from domain.kernel import Recorded
 from domain.payment import payment
 from projections.models import orders, payments
@@ -29,6 +30,7 @@ from projections.models.contradictions import Contradiction
 
 WITHOUT_MONEY = (payment.Declined, payment.SentBack, payment.SendBackFailed)
 AT_ONCE = 10_000
+MOST = session.MOST_ATTEMPTS
 
 
 class Books(Struct):
@@ -81,7 +83,7 @@ def judged(
 ) -> tuple[list[str], dict[str, int], dict[str, str]]:
     """`twice`; `strayed`: what the outside holds too much, in fen; and the truth of each session:
     paid or over."""
-    held = held_outside(book)
+    held = held_outside(book, cases)
     of: dict[str, set[str]] = defaultdict(set)
     fen = {}
     for one in cases:
@@ -98,16 +100,19 @@ def judged(
     return twice, strayed, kinds
 
 
-def held_outside(book: Sequence[Mapping[str, Any]]) -> Counter[str]:
+def held_outside(book: Sequence[Mapping[str, Any]], cases: Sequence[Case]) -> Counter[str]:
     """By session: what the outside has charged its payers and not given back, in fen."""
     held: Counter[str] = Counter()
+    tries = [f"pay-{one.session_no}-{number + 1}" for one in cases for number in range(MOST)]
+    plain = {narrow_number(one): one for one in tries}  # Some channels take no dash.
     for order in book:
         if order["kind"] != "payment":
             continue
         fen = sum(one["amount"] for one in order["charges"])
         fen -= sum(one["amount"] for one in order["reversals"])
         fen -= sum(one["amount"] for one in order["refunds"] if one["state"] == "SUCCEEDED")
-        held[session.session_of((order["whole"] or order["number"]).removeprefix("pay-"))] += fen
+        number = order["whole"] or order["number"]
+        held[session.session_of(plain.get(number, number).removeprefix("pay-"))] += fen
     return held
 
 

@@ -59,17 +59,24 @@ BETWEEN_FIELDS = frozenset(
         ("POST /v1/calendars", "years"),
         ("POST /v1/members/{member_id}/webhooks/{endpoint_id}/redeliver-range", "until"),
         ("POST /v1/suspense-items/{item}/place", "order_no"),
+        ("POST /v1/differences/{difference}/propose", "to"),
+        ("POST /v1/chargebacks", "channel"),
+        ("POST /v1/chargebacks", "amount_fen"),
+        ("POST /v1/bills", "format"),
+        ("POST /v1/bills/fetch", "format"),
     }
 )
 # Numbers that a request gives to what it makes: taken ones seldom, so that it is made.
 OWN_NUMBERS = frozenset(
     {
         *("order_no", "payment_no", "refund_no", "transfer_no", "hold_id", "session_no"),
-        *("withdrawal_no", "deposit_no", "deduction_no", "endpoint_id"),
+        *("withdrawal_no", "deposit_no", "deduction_no", "endpoint_id", "movement_no"),
     }
 )
 SURE, SELDOM = 0.8, 0.2
 KEY = "Idempotency-Key"
+JSON = "application/json"
+A_FILE = b"no bill"  # The example of a body that is a file: no document can show one.
 TIMEOUT_S = 30
 # Events are sent to whoever is named: a name under `.invalid` is nobody's (RFC 2606).
 _HOST, NOBODYS = re.compile(r"^(https?://)(\[[^\]]*\]|[A-Za-z0-9_.-]+)"), r"\1hooks.invalid"
@@ -116,8 +123,8 @@ class Operations:
             given[one["in"]][one["name"]] = one["example"]
         body: dict[str, Any] = {}
         if "requestBody" in said:
-            content = said["requestBody"]["content"]["application/json"]
-            body = {"body": content["example"], "media_type": "application/json"}
+            kind, content = _content(said["requestBody"])
+            body = {"body": content.get("example", A_FILE), "media_type": kind}
         return operation.Case(
             path_parameters={**given["path"], **path},
             query=given["query"],
@@ -231,9 +238,11 @@ class _Fitting:
         ]
         body = said.get("requestBody")
         self._body = None
+        self._kind = JSON
         self._body_required = False
         if body is not None:
-            self._body = _validator(body["content"]["application/json"]["schema"], components)
+            self._kind, content = _content(body)
+            self._body = _validator(content["schema"], components)
             self._body_required = body["required"]
 
     def __call__(self, case: Any) -> bool:
@@ -258,9 +267,20 @@ class _Fitting:
         given = case.body
         if isinstance(given, schemathesis.core.NotSet):
             return not self._body_required
-        if self._body is None or isinstance(given, bytes) or case.media_type != "application/json":
+        if self._body is None or case.media_type != self._kind:
+            return False
+        if self._kind != JSON:  # A file may be any bytes.
+            return True
+        if isinstance(given, bytes):
             return False
         return not _has_float(given) and self._body.is_valid(given)
+
+
+def _content(body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The kind of a body and what is said of it: JSON where it may be that."""
+    content: dict[str, dict[str, Any]] = body["content"]
+    kind = JSON if JSON in content else next(iter(content))
+    return kind, content[kind]
 
 
 def _fits(value: Any, validator: Any) -> bool:

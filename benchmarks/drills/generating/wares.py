@@ -42,6 +42,7 @@ def lay_out(ledger: Ledger, merchant: str, person: str) -> Mapping[str, Sequence
     return {
         "session_no": ["SE1", "SE2"],
         "deposit_no": ["D1"],
+        "movement_no": ["S1"],
         "endpoint_id": ["drill", "paused"],
         "list_name": ["WATCH"],
         "entry_no": ["W-1"],
