@@ -2,6 +2,7 @@
 
 from domain.kernel import Fact
 from domain.reconciliation import bill
+from tests import verdict_examples
 
 READ = bill.Read(
     blob="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
@@ -18,5 +19,6 @@ READ = bill.Read(
 )
 EXAMPLES: dict[str, Fact] = {
     "bill.imported.1": bill.Imported(1, READ),
+    **verdict_examples.EXAMPLES,
     "bill.no_trade_told.1": bill.NoTradeTold(2, "NO_STATEMENT_EXIST"),
 }

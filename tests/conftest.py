@@ -10,13 +10,16 @@
 `pytest -m "not postgresql"` leaves the server out.
 """
 
+import gc
 import itertools
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.dependencies import models as dependencies
 from hypothesis import settings
 
 from domain.eventstore.database import parse_database_url
@@ -27,8 +30,13 @@ from tests.fresh import Filled, PostgresLedgers, SqliteLedgers, Write, WrittenLe
 settings.register_profile("house", derandomize=True, deadline=None)
 settings.load_profile("house")
 
+# Collecting makes hundreds of thousands of objects that live as long as the run. To look among them
+# for cycles, again whenever a test had opened an application, took a quarter of the suite's time.
+gc.disable()
+
 RUN = pytest.StashKey[servers.Run]()
 ROOT = Path(__file__).parent.parent
+LONG = {"anomalies", "benchmarks", "pages", "sandbox", "simulator", "stories"}  # These go first.
 _numbers = itertools.count(1)
 
 
@@ -50,9 +58,32 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Whoever has one of these as the last leaves the other cores idle. And while one worker waits
+    # for drills and servers, another has what only computes.
+    items.sort(key=lambda item: item.path.relative_to(ROOT / "tests").parts[0] not in LONG)
     for item in items:
         if "golden" in getattr(item, "fixturenames", ()):
             item.add_marker("golden")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if sys.dont_write_bytecode:  # Then each of hundreds of child processes would compile it all.
+        compiled = _run_directory(session.config) / "compiled"
+        os.environ["PYTHONPYCACHEPREFIX"] = str(compiled)
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_runtest_logfinish() -> None:
+    """FastAPI remembers thousands of handlers, each with an application that is long closed."""
+    for one in (
+        dependencies._is_gen_callable_cached,
+        dependencies._is_async_gen_callable_cached,
+        dependencies._is_coroutine_callable_cached,
+    ):
+        one.cache_clear()
 
 
 @pytest.fixture(scope="session")
@@ -61,10 +92,12 @@ def postgres_url(pytestconfig: pytest.Config) -> str:
     given = os.environ.get("ZHANGFANG_TEST_POSTGRES")
     if given:
         return servers.with_query(given, schema=None)
-    worker: dict[str, str] | None = getattr(pytestconfig, "workerinput", None)
-    if worker:
-        return servers.shared_url(Path(worker["run_directory"]))
-    return servers.shared_url(pytestconfig.stash[RUN].directory)
+    return servers.shared_url(_run_directory(pytestconfig))
+
+
+def _run_directory(config: pytest.Config) -> Path:
+    worker: dict[str, str] | None = getattr(config, "workerinput", None)
+    return Path(worker["run_directory"]) if worker else config.stash[RUN].directory
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])

@@ -12,16 +12,15 @@ from datetime import date
 
 from domain.accounting import account, deposit, reserve, reversal
 from domain.accounting.entry import reversed_entry
-from domain.accounting.rules import composite, purchase, release, settlement, transfer
+from domain.accounting.rules import composite, purchase, settlement, transfer
 from domain.accounting.rules import refund as refund_rules
 from domain.accounting.rules import reserve as reserve_rules
 from domain.accounting.rules import suspense as suspense_rules
 from domain.accounting.rules import withdrawal as withdrawal_rules
-from domain.channel import channel
 from domain.clearing import day
 from domain.events import NAMES
 from domain.kernel import DAY_US, Fact, Recorded
-from domain.member import agreement, api_access, member, staff
+from domain.member import agreement, api_access, member
 from domain.member.agreement import STANDARD
 from domain.member.terms import Consent
 from domain.money import FeeRule
@@ -42,7 +41,16 @@ from domain.payment.asked import Destination
 from domain.payment.plan import Leg, Share
 from domain.settlement import batch, carry, published
 from domain.transaction import refund, transaction
-from tests import authority_examples, bill_examples, member_examples
+from tests import (
+    authority_examples,
+    bill_examples,
+    channel_examples,
+    difference_examples,
+    fund_examples,
+    member_examples,
+    own_examples,
+)
+from tests import entries_before as before
 from tests.member_examples import BUYER, CARD, DIGEST, HOLDER, ORDER_NO, PAID_AT, PARTICULARS
 
 MERCHANT, MERCHANT_NAME = "SQUIRRELS", "三只松鼠旗舰店"
@@ -87,12 +95,9 @@ EXAMPLES: dict[str, Fact] = {
     "access.commands_given.1": api_access.CommandsGiven(
         RELEASE_DAY, ("order.checkout", "order.pay")
     ),
-    "staff.appointed.1": staff.Appointed("zhao", "reviewer"),
-    "staff.dismissed.1": staff.Dismissed("zhao"),
     "member.certified.2": member.Certified(
         PAY_DAY, 2, ("police", "telecom", "bank_card"), HOLDER, PARTICULARS, CUSTOMER
     ),
-    "member.forgotten.1": member.Forgotten(PAY_DAY, 10, "asked by the member"),
     **member_examples.EXAMPLES,
     "account.opened.1": account.Opened(f"2241.04.{MERCHANT}", "2241.04", MERCHANT, "CNY"),
     "account.posted.1": account.Posted(PAY_DAY, (account.PostedLine(REFERENCE, 0, AMOUNT),)),
@@ -209,7 +214,9 @@ EXAMPLES: dict[str, Fact] = {
     ),
     "withdrawal.instructed.1": withdrawal.Instructed("withdraw-W1001"),
     "withdrawal.succeeded.1": withdrawal.Succeeded(
-        AMOUNT, 10, withdrawal_rules.withdrawal_succeeded(PAY_DAY, PAYOUT_CHANNEL, AMOUNT, 10)
+        AMOUNT,
+        10,
+        before.withdrawal_succeeded(PAY_DAY, PAYOUT_CHANNEL, AMOUNT, 10),
     ),
     "withdrawal.failed.1": withdrawal.Failed(
         "card closed", withdrawal_rules.withdrawal_kept(PAY_DAY, PAYOUT_CHANNEL, AMOUNT, 10)
@@ -217,13 +224,13 @@ EXAMPLES: dict[str, Fact] = {
     "withdrawal.succeeded_late.1": withdrawal.SucceededLate(
         AMOUNT,
         10,
-        withdrawal_rules.withdrawal_succeeded_late_kept(PAY_DAY, PAYOUT_CHANNEL, AMOUNT, 10),
+        before.succeeded_late_kept(PAY_DAY, PAYOUT_CHANNEL, AMOUNT, 10),
     ),
     "withdrawal.returned.1": withdrawal.Returned(
         "card closed",
         AMOUNT,
         10,
-        withdrawal_rules.withdrawal_returned(
+        before.withdrawal_returned(
             PAY_DAY, PAYOUT_CHANNEL, BUYER, AMOUNT, fee_earned_fen=7, fee_own_fen=3
         ),
     ),
@@ -251,7 +258,7 @@ EXAMPLES: dict[str, Fact] = {
     "transaction.paid.2": transaction.Paid(PAYMENT_NO, CONFIRM_BY, SHARES, PURCHASE),
     "transaction.completed.1": transaction.Completed("timer"),
     "transaction.cleared.1": transaction.Cleared(
-        RELEASE_DAY, BATCH_ID, AMOUNT, FEE, NET, release.release(RELEASE_DAY, MERCHANT, AMOUNT, FEE)
+        RELEASE_DAY, BATCH_ID, AMOUNT, FEE, NET, before.released(RELEASE_DAY, MERCHANT, AMOUNT, FEE)
     ),
     "transaction.refund_accepted.1": transaction.RefundAccepted(
         REFUND_NO, 1_000, "escrow", refund_rules.refund_from_escrow(PAY_DAY, MERCHANT, 1_000)
@@ -265,14 +272,7 @@ EXAMPLES: dict[str, Fact] = {
         1_500,
         300,
         188,
-        refund_rules.refund_after_release(
-            RELEASE_DAY,
-            MERCHANT,
-            from_pending_fen=1_500,
-            from_available_fen=300,
-            advanced_fen=188,
-            fee_returned_fen=12,
-        ),
+        before.refunded(RELEASE_DAY, MERCHANT, 2_000, paid=(0, 1_500, 300, 188, 12)),
     ),
     "transaction.refund_reserved.1": transaction.RefundReserved(REFUND_NO, 1_000),
     "transaction.reservation_ended.1": transaction.ReservationEnded(REFUND_NO, 1_000),
@@ -314,7 +314,11 @@ EXAMPLES: dict[str, Fact] = {
     "reserve.opened.1": reserve.Opened(MERCHANT, RESERVE_DAY),
     "reserve.collected.1": reserve.Collected(994, 149),
     "reserve.released.1": reserve.Released(
-        845, 45, "", "", reserve_rules.reserve_released(RESERVE_DAY, MERCHANT, 845, 45)
+        845,
+        45,
+        "",
+        "",
+        before.reserve_released(RESERVE_DAY, MERCHANT, 845, 45),
     ),
     "deposit.taken.1": deposit.Taken(
         MERCHANT,
@@ -329,13 +333,17 @@ EXAMPLES: dict[str, Fact] = {
         300,
         "the merchant leaves",
         MAKER,
-        reserve_rules.deposit_returned(RESERVE_DAY, MERCHANT, 5_000, 300),
+        before.deposit_returned(RESERVE_DAY, MERCHANT, 5_000, 300),
     ),
     "settlement.payable_changed.1": carry.PayableChanged(f"reserve-{MERCHANT}-2011-01-07", 800),
     "settlement.batch_closed.1": batch.Sealed(SETTLE_DAY, 1, 1, NET, DIGEST, MAKER),
     "settlement.batch_reviewed.1": batch.Reviewed(CHECKER),
     "settlement.batch_matured.1": batch.Matured(
-        0, NET, 940, 0, settlement.matured(SETTLE_DAY, MERCHANT, NET, 940)
+        0,
+        NET,
+        940,
+        0,
+        before.settlement_matured(SETTLE_DAY, MERCHANT, NET, 940),
     ),
     "settlement.batch_carried_forward.1": batch.CarriedForward(-500, -1_988),
     "settlement.batch_instructed.1": batch.Instructed(
@@ -359,19 +367,12 @@ EXAMPLES: dict[str, Fact] = {
     ),
     "settlement.batch_settled.1": batch.Settled(9_000),
     "settlement.carry_changed.1": carry.Changed(BATCH_ID, -1_988),
-    "channel.registered.1": channel.ChannelRegistered("UNION_QR", "UNIONPAY", True, False),
-    "channel.maintenance_planned.1": channel.MaintenancePlanned(
-        1, PAID_AT, PAID_AT + 3_600_000_000, "a new release of the network", PAID_AT
-    ),
-    "channel.maintenance_withdrawn.1": channel.MaintenanceWithdrawn(1, "done early"),
+    **channel_examples.EXAMPLES,
     **authority_examples.EXAMPLES,
     **bill_examples.EXAMPLES,
-    "channel.unknown_number_reported.1": channel.UnknownNumberReported(
-        1, "pay-P9999", "payment", "succeeded", "JD20101201000009", 8_900
-    ),
-    "channel.unknown_number_settled.1": channel.UnknownNumberSettled(
-        1, "an order of the test system", MAKER
-    ),
+    **difference_examples.EXAMPLES,
+    **fund_examples.EXAMPLES,
+    **own_examples.EXAMPLES,
     "calendar.published.1": published.Published(
         2,
         date(2026, 12, 1),

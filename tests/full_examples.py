@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from domain.accounting import reserve
 from domain.accounting.rules import refund as refund_rules
-from domain.accounting.rules import release, settlement
+from domain.accounting.rules import settlement
 from domain.accounting.rules import suspense as suspense_rules
 from domain.approval import approval
 from domain.cashier import session
@@ -23,6 +23,8 @@ from domain.payment.turnover import Use
 from domain.reconciliation import bill
 from domain.settlement import batch
 from domain.transaction import refund, transaction
+from tests import difference_examples, fund_examples, verdict_examples
+from tests import entries_before as before
 from tests.bill_examples import READ
 from tests.examples import (
     AMOUNT,
@@ -78,9 +80,13 @@ FULL_EXAMPLES: dict[str, Fact] = {
         AMOUNT,
         FEE,
         NET,
-        release.release(RELEASE_DAY, MERCHANT, AMOUNT, FEE, 994),
+        before.released(RELEASE_DAY, MERCHANT, AMOUNT, FEE, 994),
         reserve.Share(RESERVE_DAY, 1_000, 994, 1),
     ),
+    "transaction.refund_accepted.1": transaction.RefundAccepted(
+        "JD_PAY-C1", 4_000, "escrow", None, 5_000
+    ),
+    "transaction.refund_reserved.1": transaction.RefundReserved("JD_PAY-C1", 4_000, 5_000),
     "transaction.refund_cleared.1": transaction.RefundCleared(
         "R1002",
         RELEASE_DAY,
@@ -90,15 +96,7 @@ FULL_EXAMPLES: dict[str, Fact] = {
         1_301,
         300,
         188,
-        refund_rules.refund_after_release(
-            RELEASE_DAY,
-            MERCHANT,
-            from_pending_fen=1_301,
-            from_available_fen=300,
-            advanced_fen=188,
-            fee_returned_fen=12,
-            reserve_returned_fen=199,
-        ),
+        before.refunded(RELEASE_DAY, MERCHANT, 2_000, paid=(199, 1_301, 300, 188, 12)),
         199,
     ),
     "settlement.batch_opened.1": batch.Opened(
@@ -203,6 +201,9 @@ FULL_EXAMPLES: dict[str, Fact] = {
     "payment.send_back_failed.2": payment.SendBackFailed(
         1, 4_000, "closed", "kept", refund_rules.refund_to_wallet(PAY_DAY, BUYER, 4_000), "kept"
     ),
+    **difference_examples.FULL,
+    **fund_examples.FULL,
+    **verdict_examples.FULL,
     "bill.imported.1": bill.Imported(
         2, replace(READ, mapping=DIGEST, opening_fen=-1_000, closing_fen=9_000)
     ),

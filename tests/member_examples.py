@@ -1,10 +1,12 @@
 """One fact of every stored name of what a member has beside its money: cards, certificates,
 endpoints; what two persons agree on; and a session of the cashier."""
 
+from datetime import date
+
 from domain.approval import approval
 from domain.cashier import session
 from domain.kernel import DAY_US, Fact
-from domain.member import card, certificate, webhook
+from domain.member import card, certificate, member, staff, webhook
 
 BUYER, ORDER_NO = "LILEI", "JD1001"
 PAID_AT = 1_291_168_800_000_000  # 2010-12-01T10:00:00+08:00
@@ -12,6 +14,9 @@ DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 CARD, PARTICULARS, HOLDER = "ca" * 16, "9a" * 16, "0d" * 16  # Tokens of the vault.
 
 EXAMPLES: dict[str, Fact] = {
+    "staff.appointed.1": staff.Appointed("zhao", "reviewer"),
+    "staff.dismissed.1": staff.Dismissed("zhao"),
+    "member.forgotten.1": member.Forgotten(date(2010, 12, 1), 10, "asked by the member"),
     "webhook.endpoint_added.1": webhook.EndpointAdded(
         "shop", "https://squirrels.example/hooks", ("payment.succeeded", "refund.succeeded"), 1
     ),

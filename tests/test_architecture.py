@@ -21,6 +21,7 @@ LADDER: tuple[tuple[str, ...], ...] = (
         "domain.fields",
         "domain.texts",
         "domain.money",
+        "domain.codes",
         "domain.refusals",
         "domain.eventstore",
         "domain.vault",

@@ -289,7 +289,7 @@ def test_the_chart_is_whole() -> None:
     assert set(PERSONAL_ACCOUNTS) | set(ENTERPRISE_ACCOUNTS) | RESERVE_IDENTITY <= set(CHART)
     for code in (*PERSONAL_ACCOUNTS, *ENTERPRISE_ACCOUNTS):
         assert CHART[code].owner == "member"
-    first = {"1": "asset", "2": "liability"}
+    first = {"1": "asset", "2": "liability", "4": "equity"}
     for code, line in CHART.items():
         expected = first.get(code[0], "income" if code < "6400" else "expense")
         assert line.type == expected, code

@@ -11,6 +11,7 @@ from api.app import create_app
 from api.callbacks import routes
 from domain.channel import channel
 from domain.channel.network import Answer, Charge, Exchange, Heard, Said
+from domain.channel.numbers import narrow_number
 from domain.channel.port import Declined, Purpose, Succeeded, Unknown
 from domain.eventstore import blobs
 from domain.kernel import Request
@@ -237,3 +238,32 @@ def test_a_number_that_the_read_model_does_not_know_yet_is_nobodys_mystery(
     assert calls.call(told).status_code == 503
     assert unknown(calls) == []
     assert calls.call(told).status_code == 200
+
+
+def test_a_number_without_its_dash_is_known_before_the_read_model_is(
+    market: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """UnionPay takes no dash. Nothing has to be read, or waited for, to know whose such a number
+    is: the callback is there before the read models are."""
+    quickpass = ScriptedNetwork("CLOUD_QUICKPASS")
+    context = replace(market.context, callbacks={"CLOUD_QUICKPASS": quickpass})
+    body = {"payment_no": "536365", "member_id": "xiaoming", "amount_fen": 500}
+    market.ok("POST", "/v1/recharges", body | {"method": "CLOUD_QUICKPASS"})
+    number = narrow_number("pay-536365")
+    claim = ClaimAttempt("pay-536365", 1, False, number, "z536365")
+    ledger = market.context.ledger
+    ledger.submit(Request("claim", market.now_us, "system:outbox", claim)).unwrap()
+
+    def nothing(*_: object) -> None:
+        raise AssertionError("something was read")
+
+    monkeypatch.setattr(routes, "_found", nothing)
+    monkeypatch.setattr(routes, "_caught_up", nothing)
+    exchange = Exchange("POST", "/callbacks/CLOUD_QUICKPASS", b"told", 0, b"")
+    quickpass.will_hear(
+        b"paid", Heard("E1", number, "payment", Answer(Succeeded("S1", 500), (), exchange))
+    )
+    client = TestClient(create_app(context), raise_server_exceptions=False)
+    told = client.post("/callbacks/CLOUD_QUICKPASS", content=b"paid", headers=SIGNED)
+    assert told.status_code == 200, told.content
+    assert ledger.state(instruction.stream("pay-536365")).status == "succeeded"

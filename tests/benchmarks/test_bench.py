@@ -62,6 +62,8 @@ FIELDS = {
     "webhooks": set(),  # On request only: test_webhooks.py.
     "cashier": set(),  # On request only: test_cashier.py.
     "cashier_told": set(),
+    "bills_read": set(),  # On request only: test_reconcile.py.
+    "bills_matched": set(),
 }
 SINGLE = ("lifecycles", "visible", "rebuild", "feed", "floor", "library")  # One line a backend.
 TEXTS = {"backend", "shape"}

@@ -231,5 +231,7 @@ def test_every_aggregate_with_items_has_facts_that_open_and_close_them() -> None
         "deduction",
         "reserve",
         "deposit",
+        "difference",
+        "topup",
     }
     assert set(OPEN_ITEMS) == homes - {"batch"} | {"settlement"}

@@ -4,14 +4,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg.pq import TransactionStatus
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from domain.eventstore.database import IMMEDIATE, parse_database_url, sqlalchemy_engine
+from domain.eventstore.database import (
+    IMMEDIATE,
+    one_view,
+    parse_database_url,
+    sqlalchemy_engine,
+)
 from domain.eventstore.opening import NoLedger, open_recorder
 from domain.refusals import Code, Refused
 from migrations.run import migrate
+from projections.tables.bulk import driver_of
 
 TABLES = {"events", "commit_log", "receipts", "snapshots", "api_keys", "alembic_version"}
 
@@ -116,6 +124,47 @@ def test_a_read_only_engine_cannot_write(migrated_url: str) -> None:
     with pytest.raises(DBAPIError), engine.begin() as connection:
         connection.execute(statement)
     engine.dispose()
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_connection_that_the_server_has_ended_is_replaced(
+    migrated_url: str, read_only: bool
+) -> None:
+    database = parse_database_url(migrated_url)
+    engine = sqlalchemy_engine(database, read_only=read_only)
+    backend = text("SELECT pg_backend_pid()")
+    with engine.connect() as connection:
+        first = connection.execute(backend).scalar_one()
+    with engine.connect() as connection:
+        assert connection.execute(backend).scalar_one() == first
+    with psycopg.connect(**database.connection_arguments, autocommit=True) as admin:
+        ended = admin.execute("SELECT pg_terminate_backend(%s, 10000)", (first,)).fetchone()
+        assert ended == (True,)
+    with engine.connect() as connection:
+        assert connection.execute(backend).scalar_one() != first
+    engine.dispose()
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_reads_leave_no_transaction_open_but_for_one_view(migrated_url: str) -> None:
+    engine = sqlalchemy_engine(parse_database_url(migrated_url), read_only=True)
+    states = []
+    with engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+        states.append(driver_of(connection).info.transaction_status)
+    with one_view(engine) as connection:
+        connection.execute(text("SELECT 1"))
+        states.append(driver_of(connection).info.transaction_status)
+        level = connection.execute(text("SHOW transaction_isolation")).scalar_one()
+    with engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+        states.append(driver_of(connection).info.transaction_status)
+    engine.dispose()
+    idle, open_ = TransactionStatus.IDLE, TransactionStatus.INTRANS
+    assert (states, level) == ([idle, open_, idle], "repeatable read")
 
 
 def test_an_immediate_transaction_has_the_write_lock_before_it_writes(tmp_path: Path) -> None:

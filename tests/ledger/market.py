@@ -54,7 +54,7 @@ from tests.shops import shop
 MERCHANTS = {"NUTS": (60, 0, "T+1", None), "TEA": (100, 5, "D+0", 600)}
 PEOPLE = (BUYER, FRIEND)
 CHANNELS = ("JD_PAY", "WECHAT_PAY", "CLOUD_QUICKPASS", "BANK_TRANSFER")
-IDENTITY = ("1001.01", "1122.01", "1122.02", "1122.04", "2202.01", "2202.09", "2241.")
+IDENTITY = ("1001.01", "1122.01", "1122.02", "1122.04", "1122.06", "2202.01", "2202.09", "2241.")
 picks = st.integers(0, 10**6)
 amounts = st.integers(1, 20_000)
 answers = st.sampled_from(["succeeded", "declined", "unknown"])
@@ -362,6 +362,7 @@ class Market(RuleBasedStateMachine):
         sums = {name: state.debit_fen - state.credit_fen for name, state in states.items()}
         assert sum(sums.values()) == 0
         assert sum(fen for name, fen in sums.items() if name.startswith(IDENTITY)) == 0
+        assert sums["1122.05"] == -sums["2202.09"], "own money in the reserve has its mirror"
         for name, state in states.items():
             assert state.available_fen >= 0 or not state.floored, name
         assert {p: states[f"2241.01.{p}"].balance_fen for p in PEOPLE} == self.wallets

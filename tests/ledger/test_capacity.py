@@ -115,19 +115,19 @@ def test_it_is_kept_now_and_then_and_read_on_from_there(
     ("statement", "said"),
     [
         pytest.param(
-            "INSERT INTO snapshots SELECT 'capacity-1', last_position, {seven} FROM commit_log"
+            "INSERT INTO snapshots SELECT 'capacity-2', last_position, {seven} FROM commit_log"
             " WHERE number = 1",
             "7 fen are kept as promised",
             id="another figure",
         ),
         pytest.param(
-            "INSERT INTO snapshots SELECT 'capacity-1', first_position, {seven} FROM commit_log"
+            "INSERT INTO snapshots SELECT 'capacity-2', first_position, {seven} FROM commit_log"
             " WHERE number = 1",
             "is kept where no commit ends",
             id="inside a commit",
         ),
         pytest.param(
-            "INSERT INTO snapshots VALUES ('capacity-1', 1, {junk})", "cannot be read", id="junk"
+            "INSERT INTO snapshots VALUES ('capacity-2', 1, {junk})", "cannot be read", id="junk"
         ),
     ],
 )

@@ -20,6 +20,7 @@ from api.cli.opening import open_desk
 from api.http.keys import create_key
 from benchmarks.drills.channels.outside import Outside
 from benchmarks.drills.served import running
+from domain.channel.numbers import narrow_number
 from domain.clearing.commands import OpenBooks
 from domain.kernel import Request, shanghai_date
 from domain.ledger.ledger import utc_us
@@ -74,11 +75,15 @@ class Shop:
     ) -> tuple[str, str]:
         """An order and its session: the session's number and the address of its link."""
         number = next(self._numbers)
+        return self.session(number, order_no=self.place(number, subject, lines), **more)
+
+    def place(self, number: int, subject: str = "每日坚果 750g", lines: int = 1) -> str:
+        """An order alone: its number."""
         sellers = [("SQUIRRELS", 8_900, subject), ("TEA", 12_000, "明前龙井")][:lines]
         wanted = [{"merchant": m, "amount_fen": fen, "subject": s} for m, fen, s in sellers]
         order_no = f"O{number}"
         self.post("/v1/orders", {"order_no": order_no, "buyer": "ann", "lines": wanted})
-        return self.session(number, order_no=order_no, **more)
+        return order_no
 
     def session(self, number: int = 0, **more: Any) -> tuple[str, str]:
         session_no = f"S{number or next(self._numbers)}"
@@ -87,7 +92,10 @@ class Shop:
         return session_no, f"{self.url}{path}"
 
     def act(self, act: str, network: str, session_no: str, attempt: int = 1, **more: Any) -> None:
-        wish = {"network": network, "number": f"pay-{session_no}-{attempt}", **more}
+        number = f"pay-{session_no}-{attempt}"
+        if network == "quickpass":
+            number = narrow_number(number)
+        wish = {"network": network, "number": number, **more}
         self.outside.act(act, wish)
 
     def fail(self, network: str, session_no: str) -> None:

@@ -82,7 +82,8 @@ def pays_at_the_bank(page: Page, what: str = "paid at once", *, scripts: bool = 
     bank = opened.value
     if scripts:  # Axe is one.
         has_no_fault(bank)
-    bank.get_by_role("button", name=what, exact=True).click()
+    with bank.expect_navigation(timeout=SLOW_MS):  # One closed before its answer may hang for ever.
+        bank.get_by_role("button", name=what, exact=True).click()
     bank.close()
 
 

@@ -33,7 +33,6 @@ from domain.payment.commands import (
     SendBackRecharge,
     TransferMoney,
 )
-from domain.reconciliation.commands import ImportBill, TellNoTrade
 from domain.settlement.commands import (
     RetryPayout,
     ReturnPayout,
@@ -43,7 +42,6 @@ from domain.settlement.commands import (
 )
 from domain.transaction.commands import ConfirmReceipt, RefundTransaction
 from migrations.run import migrate
-from tests.bill_examples import READ
 from tests.examples import (
     BUYER,
     BUYER_NAME,
@@ -55,7 +53,11 @@ from tests.examples import (
 )
 from tests.projections import story_authority
 from tests.projections.deciding import approvals
+from tests.projections.story_differences import chargebacks, differences
+from tests.projections.story_funds import funds
 from tests.projections.story_members import cards, endpoints, withdrawals
+from tests.projections.story_own import own
+from tests.projections.story_reconciled import reconciled
 from tests.projections.story_reserves import reserves
 from tests.shops import shop
 
@@ -142,8 +144,11 @@ def story(path: Path) -> list[Recorded]:
         story_authority.orders(told)
         reserves(told)
         endpoints(told)
-        told.do(ImportBill("WECHAT_PAY", "trade", told.day, READ))
-        told.do(TellNoTrade("JD_PAY", "fund", told.day, "NO_STATEMENT_EXIST"))
+        reconciled(told)
+        differences(told)
+        chargebacks(told)
+        own(told)
+        funds(told)
         return list(told.facts())
     finally:
         told.ledger.close()

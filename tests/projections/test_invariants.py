@@ -11,12 +11,15 @@ from domain.events import AGGREGATES
 from domain.kernel import Recorded, category, key
 from projections.models import (
     account_days,
+    aging,
     balances,
     business_days,
     clearing_positions,
+    differences,
     instructions,
     journal,
     merchant_statements,
+    open_items,
     orders,
     payments,
     refunds,
@@ -255,7 +258,7 @@ def test_a_batch_is_the_sum_of_its_items(told: Connection) -> None:
         assert sums == [batch.gross_fen, batch.fee_fen, batch.refund_fen, batch.net_fen]
         assert all(item.batch_id == batch.batch_id for item in page.items)
         kinds |= {item.kind for item in page.items}
-    assert kinds == {"sale", "refund"}
+    assert kinds == {"sale", "refund", "chargeback"}
 
 
 def test_accounts_as_of_a_date_are_their_journal_up_to_it(told: Connection) -> None:
@@ -289,3 +292,30 @@ def test_a_date_has_the_positions_between_its_opening_and_its_closing(told: Conn
     assert business_days.latest_day(told) == days[-1]
     assert all(day.closed_at_us and day.cut_off_at_us for day in days[:-1])
     assert days[-1].closed_at_us is None
+
+
+def test_what_waits_is_the_sum_of_its_items(told: Connection) -> None:
+    """Of every account of suspense and of money on its way, from the journal's balances."""
+    after, found = None, dict[str, int]()
+    while True:
+        page = open_items.open_items(told, open_items.Wanted(), after=after, first=20)
+        for item in page.items:
+            found[item.account] = found.get(item.account, 0) + item.amount_fen
+        if not page.has_next:
+            break
+        after = page.cursors[-1]
+    held = {
+        row.account: row.balance_fen
+        for row in told.execute(balances.TABLE.select())
+        if row.code in open_items.WAITING and row.balance_fen
+    }
+    assert found == held
+    on = date(2010, 12, 31)
+    by_age = dict[str, int]()
+    for one in aging.sums(told, on):
+        by_age[one.account] = by_age.get(one.account, 0) + one.amount_fen
+    assert by_age == held
+    waiting = {row.difference_id for row in told.execute(differences.TABLE.select()) if row.account}
+    assert {f"difference-{one}" for one in waiting} <= {
+        item.item for item in open_items.open_items(told, open_items.Wanted()).items
+    }

@@ -1,10 +1,9 @@
 """A server with its worker, and beside it the outside with its sandbox: everything over HTTP."""
 
 import json
-import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +12,10 @@ import pytest
 
 from api.cli.opening import open_desk
 from api.http.keys import create_key
+from benchmarks.drills.channels.clocked import Clock, Given
 from benchmarks.drills.channels.outside import Outside
+from benchmarks.drills.channels.staging import free_port, on_the_clock
+from benchmarks.drills.channels.system import System
 from benchmarks.drills.served import running
 from domain.clearing.commands import OpenBooks
 from domain.kernel import Request, shanghai_date
@@ -23,6 +25,7 @@ from tests.shops import USUAL_JSON
 from tests.vaulted import with_vault
 
 SLOW_S = 120
+FACTOR = 4  # A state that lasts for 12 seconds is still seen for three.
 
 
 class Box(NamedTuple):
@@ -78,26 +81,47 @@ def until(holds: Callable[[], Any], seconds: float = SLOW_S) -> Any:
 
 @pytest.fixture
 def box(migrated_url: str, tmp_path: Path) -> Iterator[Box]:
+    """By the wall's clock, and as `zhangfang serve` does it."""
     with ExitStack() as stack:
-        outside = Outside(tmp_path / "outside", "--payer", "manual", "--sandbox")
-        stack.callback(outside.stop)
-        with closing(socket.socket()) as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        with open_desk(migrated_url) as desk:
-            today = shanghai_date(utc_us())
-            opening = Request("open", utc_us(), "system:test", OpenBooks(today))
-            desk.ledger.submit(opening).unwrap()
-            key = create_key(desk.writes, "operator", None, utc_us)
+        outside, port = _outside(stack, tmp_path), free_port()
+        key = _opened(migrated_url)
         settings = _settings(tmp_path, outside, port)
         stack.enter_context(running(migrated_url, "--port", str(port), settings=settings))
-        made = httpx2.Client(
-            base_url=f"http://127.0.0.1:{port}",
-            headers={"Authorization": f"Bearer {key}"},
-            timeout=30,
-        )
-        client = stack.enter_context(made)
-        yield Box(client, outside)
+        yield Box(stack.enter_context(_client(port, key)), outside)
+
+
+@pytest.fixture
+def quick_box(migrated_url: str, tmp_path: Path) -> Iterator[Box]:
+    """On a clock that runs faster than the wall's, on both sides: what comes after 20 seconds is
+    not waited for so long."""
+    now_us = utc_us()
+    clock = Clock(now_us, now_us, FACTOR, str(tmp_path / "advanced"))
+    with ExitStack() as stack:
+        log = stack.enter_context((tmp_path / "log").open("w+"))
+        outside, port = _outside(stack, tmp_path, *on_the_clock(clock)), free_port()
+        key = _opened(migrated_url)
+        channels = _settings(tmp_path, outside, port)["ZHANGFANG_CHANNELS"]
+        stack.enter_context(System(Given(migrated_url, port, channels, clock), log))
+        yield Box(stack.enter_context(_client(port, key)), outside)
+
+
+def _outside(stack: ExitStack, directory: Path, *options: str) -> Outside:
+    outside = Outside(directory / "outside", "--payer", "manual", "--sandbox", *options)
+    stack.callback(outside.stop)
+    return outside
+
+
+def _opened(url: str) -> str:
+    """Open the books of today; a key of the institution."""
+    with open_desk(url) as desk:
+        opening = Request("open", utc_us(), "system:test", OpenBooks(shanghai_date(utc_us())))
+        desk.ledger.submit(opening).unwrap()
+        return create_key(desk.writes, "operator", None, utc_us)
+
+
+def _client(port: int, key: str) -> httpx2.Client:
+    headers = {"Authorization": f"Bearer {key}"}
+    return httpx2.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30)
 
 
 def _settings(directory: Path, outside: Outside, port: int) -> dict[str, str]:

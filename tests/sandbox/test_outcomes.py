@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+
 from domain.kernel import shanghai_date
 from domain.ledger.ledger import utc_us
 from tests.sandbox.conftest import SLOW_S, Box, until
@@ -13,6 +15,12 @@ from tests.sandbox.conftest import SLOW_S, Box, until
 DOC = Path(__file__).parents[2] / "docs/sandbox.md"
 BOTH = ("JD_PAY", "WECHAT_PAY")
 PLAIN = 9_010  # Ends in 90.10: paid at once, whatever its refund asks for.
+
+
+@pytest.fixture
+def box(quick_box: Box) -> Box:
+    """Outcomes are waited for: on the fast clock."""
+    return quick_box
 
 
 class Row(NamedTuple):
@@ -76,7 +84,7 @@ def watch(box: Box, seen: dict[str, Seen], look: Any, seconds: float = SLOW_S) -
             break
         for name, one in seen.items():
             look(name, one)
-        time.sleep(0.2)
+        time.sleep(0.1)
     missing = {
         name: (one.states, sorted(one.wanted - one.words), one.ends)
         for name, one in seen.items()

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from benchmarks.drills.channels.outside import Outside
+from domain.channel.numbers import narrow_number
 from domain.kernel import shanghai_date
 from domain.ledger.ledger import utc_us
 from tests.sandbox.conftest import Box, until
@@ -23,9 +24,10 @@ class Bank:
         self.client = httpx2.Client(base_url=outside.url, timeout=20, follow_redirects=True)
 
     def page(self, number: str) -> str:
-        """Where the list of orders leads to for one of them."""
+        """Where the list of orders leads to for one of them, under the number its channel took."""
         listed = self.client.get("/sandbox").text
-        found = re.search(rf'href="(/pay/\d+)">\w+ {re.escape(number)}<', listed)
+        either = f"{re.escape(number)}|{narrow_number(number)}"
+        found = re.search(rf'href="(/pay/\d+)">\w+ (?:{either})<', listed)
         assert found is not None, listed
         return found[1]
 

@@ -94,36 +94,36 @@ def proved(desk: Desk) -> None:
 def test_payments_until_the_door_closes_are_all_booked_and_settled(
     database_url: str, large_amounts: None
 ) -> None:
-    """The 513th payment of ten trillion yuan is refused, on either database."""
+    """The 462nd payment of ten trillion yuan is refused, on either database."""
     with open_books(database_url) as desk:
         opened(desk)
         answers = ask(desk, [command for n in range(520) for command in order(n, LARGE)])
         paid = codes(answers[1::2])
-        assert paid == [None] * 512 + [Code.LEDGER_FULL] * 8
-        assert capacity.DOOR_FEN // (9 * LARGE) == 512
-        succeeded(desk, *(f"pay-P{n}" for n in range(512)))
+        assert paid == [None] * 461 + [Code.LEDGER_FULL] * 59
+        assert capacity.DOOR_FEN // (10 * LARGE) == 461
+        succeeded(desk, *(f"pay-P{n}" for n in range(461)))
         desk.catch_up()
         with desk.engine.connect() as connection:
-            assert trial_balance(connection, PAY_DAY).debits_fen == 512 * LARGE
+            assert trial_balance(connection, PAY_DAY).debits_fen == 461 * LARGE
         days_go_by(desk, 10)
         proved(desk)
-        fee = 512 * LARGE * 60 // 10_000
+        fee = 461 * LARGE * 60 // 10_000
         for shop in SHOPS:
             mine = statement_of(desk, shop)
-            assert (mine.sales_fen, mine.closing_fen) == (256 * LARGE, 0)
-            assert mine.settled_fen == 256 * LARGE - fee // 2
+            assert (mine.sales_fen, mine.closing_fen) == (461 * LARGE // 2, 0)
+            assert mine.settled_fen == 461 * LARGE // 2 - fee // 2
         with desk.engine.connect() as connection:
             (position,) = clearing_positions(connection, PAY_DAY)
-        assert position.sealed_net_fen == position.net_fen == 512 * LARGE
-        refused = ask(desk, [PayOrder("P513", "513", "JD_PAY")], PAID_AT + 10 * DAY_US)
+        assert position.sealed_net_fen == position.net_fen == 461 * LARGE
+        refused = ask(desk, [PayOrder("P462", "462", "JD_PAY")], PAID_AT + 10 * DAY_US)
         assert codes(refused) == [Code.LEDGER_FULL]
 
 
 def test_refunds_of_everything_behind_the_closed_door(
     database_url: str, large_amounts: None
 ) -> None:
-    """Half a purchase takes 2^62 / 9: refunded whole after the payout it comes to all of it."""
-    fen = 51 * 10**16 // 2 * 2
+    """Half a purchase takes 2^62 / 10: refunded whole after the payout it comes to all of it."""
+    fen = 46 * 10**16 // 2 * 2
     later = PAID_AT + 12 * 3600 * 10**6
     with open_books(database_url) as desk:
         opened(desk)
@@ -218,7 +218,7 @@ def test_a_row_of_a_feed_that_finds_the_door_closed_is_refused_like_any_other(
         "3,2011-01-04T11:00:00+08:00,C1,SHOP2,999,1,tea,JD_PAY\n"
         f"4,2011-01-04T12:00:00+08:00,C1,SHOP2,{10**12 + 1},1,tea,JD_PAY\n"
     )
-    monkeypatch.setattr(capacity, "DOOR_FEN", 9 * 2_999)
+    monkeypatch.setattr(capacity, "DOOR_FEN", 10 * 2_999)
     with open_books(database_url) as desk:
         report, importer = import_feed(desk, tmp_path, date(2011, 1, 20))
         told: Any = [(one.line, one.code) for one in importer.rejects]

@@ -70,8 +70,12 @@ def test_the_same_file_is_the_same_version_and_a_re_issue_the_next(
     assert ledger("bill", "import", file, *options("JD_PAY"), "--json").json()["version"] == 2
     said = ledger("bill", "import", file, *options("JD_PAY"))
     assert "version 2: 1 lines" in said.out and "fees 0.00005" not in said.out
-    told = ledger("bill", "no-trade", *options("JD_PAY"), "--json").json()
-    assert (told["version"], told["lines"], told["refused"]) == (3, 0, [])
+    none = ("bill", "no-trade", *options("JD_PAY"), "--json")
+    assert ledger(*none).refused()["field"] == "replaces"
+    told = ledger(*none, "--replaces", "2").json()
+    assert (told["version"], told["lines"], told["replaces"], told["refused"]) == (3, 0, 2, [])
+    shown = ledger(*none[:-1], "--replaces", "2").out
+    assert "replaces version 2" in shown
 
 
 def test_a_bill_that_cannot_be_read_is_refused_whole(ledger: Terminal, tmp_path: Path) -> None:
@@ -106,13 +110,14 @@ def test_a_bill_by_a_mapping_of_ones_own(ledger: Terminal, tmp_path: Path) -> No
     [
         (("--channel", "NOBODY", "--date", "2011-01-10"), "channel_unknown", "channel"),
         (("--channel", "JD_PAY", "--date", "2011-1-10"), "date_invalid", "date"),
-        (("--channel", "JD_PAY", "--date", "2999-01-10"), "date_invalid", "date"),
+        (("--channel", "JD_PAY", "--date", "2099-01-10"), "day_not_begun", "date"),
         (("--channel", "JD_PAY", "--date", "1999-01-10"), "date_invalid", "date"),
+        (("--channel", "JD_PAY", "--date", "9999-12-31"), "date_invalid", "date"),
         ((*options("JD_PAY")[:4], "--kind", "paper"), "request_invalid", "kind"),
         ((*options("JD_PAY")[:4], "--kind", "fund"), "request_invalid", "format"),
         ((*options("JD_PAY")[:4], "--format", "excel"), "request_invalid", "format"),
         ((*options("JD_PAY")[:4], "--format", "camt053"), "request_invalid", "format"),
-        ((*options("JD_PAY")[:4], "--map", "nowhere.toml"), "request_invalid", "nowhere.toml"),
+        ((*options("JD_PAY")[:4], "--map", "nowhere.toml"), "request_invalid", "map"),
         ((*options("JD_PAY")[:4], "--operator", "a b"), "identifier_invalid", "operator"),
         (("--channel", "UNIONPAY_CARD", "--date", "2011-01-10"), "channel_not_registered",
          "channel"),
@@ -133,6 +138,7 @@ def test_a_wrong_word_is_refused_by_name(
 def test_a_file_that_is_not_there_is_named(lone: Terminal, tmp_path: Path) -> None:
     assert lone("init").code == 0
     ran = lone("--json", "bill", "import", tmp_path / "none.csv", *options("JD_PAY"))
-    assert ran.code == 2 and "none.csv" in json.loads(ran.err)["error"]["field"]
+    error = json.loads(ran.err)["error"]
+    assert (ran.code, error["field"]) == (2, "file") and "none.csv" in error["detail"]
     ran = lone("--json", "bill", "import", tmp_path, *options("JD_PAY"))
     assert ran.code == 2 and "irectory" in json.loads(ran.err)["error"]["detail"]

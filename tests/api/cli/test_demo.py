@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from api.operations.story_bills.script import HEADING
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
+from domain.reconciliation.resolutions import FITS
 from tests.api.cli.terminal import Terminal
 
 STORY = ("statement", "SANZHI", "--from", "2025-11-11", "--to", "2025-11-14")
@@ -25,13 +27,16 @@ def test_the_story_is_told_with_its_entries(terminal: Terminal, outside: Path) -
     told = terminal("demo", "--simulator", outside, "--json").json()
     assert told["new"] > 300
     entries = [entry for step in told["steps"] for entry in step["entries"]]
-    release = next(entry for entry in entries if entry["rule"] == "release.1")
+    release = next(entry for entry in entries if entry["rule"] == "release.2")
     assert [(line["account"], line["debit"], line["credit"]) for line in release["lines"]] == [
         ("2241.04.SANZHI", 10_000, 0),
         ("2241.02.SANZHI", 0, 9_940),
         ("2202.09", 0, 60),
+        ("1122.05", 60, 0),
+        ("6001.01", 0, 60),
     ]
-    rules = {entry["rule"].rpartition(".")[0] for entry in entries}
+    market = [step for step in told["steps"] if step["chapter"] != HEADING.title]
+    rules = {e["rule"].rpartition(".")[0] for step in market for e in step["entries"]}
     assert rules == {
         "escrow_purchase",
         "release",
@@ -51,9 +56,35 @@ def test_the_story_is_told_with_its_entries(terminal: Terminal, outside: Path) -
     assert moved["account:6222000000000001"] == told["statement"]["settled"] == 42_494
     assert {"settlement.payout_failed.1", "settlement.payout_retried.1"} <= facts
     assert told["trial_balance"]["balanced"]
+    every_difference_has_ended(told)
     statement = told["statement"]
     assert (statement["sales"], statement["closing"]) == (44_650, 0)
     assert statement == terminal(*STORY, "--json").json()
+
+
+def every_difference_has_ended(told: dict[str, Any]) -> None:
+    """One of each kind, and all that waits is one claim and a corrected fee."""
+    states = {one["type"]: one["state"] for one in told["differences"]}
+    assert set(states) == set(FITS) and len(told["differences"]) == len(FITS)
+    assert states.pop("missing_at_channel") == "approved"
+    assert set(states.values()) == {"resolved"}
+    for one in told["differences"]:
+        assert one["reason"] and one["proposed_by"] != one["approved_by"]
+    waits = {one["account"]: one["balance_fen"] for one in told["transits"]}
+    assert waits == {"1122.04.WECHAT_PAY": 18_800, "2202.02.WECHAT_PAY": -100}
+    proof = told["reserve_proof"]
+    assert proof["agrees"] and proof["there_fen"] == proof["owed_fen"] == 131_065
+
+
+def test_in_one_process_the_differences_end_the_same(terminal: Terminal) -> None:
+    told = terminal("demo", "--no-simulator", "--json").json()
+    every_difference_has_ended(told)
+    again = terminal("demo", "--json").json()
+    assert again["new"] == 0
+    assert {**again, "new": told["new"]} == told
+    listed = terminal("differences", "--state", "approved", "--json").json()
+    assert [one["type"] for one in listed] == ["missing_at_channel"]
+    assert terminal("verify").code == 0
 
 
 def test_told_again_nothing_is_new_and_the_words_are_the_same(

@@ -23,7 +23,9 @@ def read_csv(text: str) -> list[dict[str, str]]:
 
 
 def test_the_journal_as_plain_text_is_the_golden_one(books: Terminal, tmp_path: Path) -> None:
-    golden = (ROOT / "tests/golden/story.journal").read_text("utf-8")
+    chapters = ("story", "story_bills")
+    parts = [(ROOT / f"tests/golden/{one}.journal").read_text("utf-8") for one in chapters]
+    golden = "\n".join(parts)
     assert books("export", "journal").out == golden
     file = tmp_path / "books.journal"
     told = books("export", "journal", "--output", file, "--json").json()
@@ -147,7 +149,7 @@ WRONG: list[tuple[tuple[str, ...], str, str]] = [
     (("trial-balance", "--as-of", "tomorrow"), "date_invalid", "as-of"),
     (("trial-balance",), "request_invalid", "json"),
     (("journal", "--output", "/"), "request_invalid", "output"),
-    (("journal", "--output", "/no/such/folder/x"), "request_invalid", "/no/such/folder"),
+    (("journal", "--output", "/no/such/folder/x"), "request_invalid", "output"),
 ]
 
 
@@ -157,7 +159,7 @@ def test_what_cannot_be_exported_is_refused(
 ) -> None:
     assert lone("init").code == 0
     error = lone("export", *words, "--json").refused()
-    assert error["code"] == code and error["field"].startswith(field)
+    assert error["code"] == code and error["field"] == field
 
 
 def test_a_byte_order_mark_for_those_who_need_one(books: Terminal, tmp_path: Path) -> None:

@@ -53,6 +53,6 @@ def test_one_payment_by_hand_can_be_pasted_and_pasted_again(lone: Terminal) -> N
     assert answers[0] == answers[1]
     assert answers[0]["state"] == "completed"
     assert answers[0]["fee"] == {"decimal": "0.60"}
-    assert [one["rule"] for one in answers[0]["entries"]] == ["escrow_purchase.1", "release.1"]
+    assert [one["rule"] for one in answers[0]["entries"]] == ["escrow_purchase.1", "release.2"]
     assert orders["pay-P1"] == "SUCCEEDED"
     assert '"payment":{"state":"succeeded"' in by_hand

@@ -147,6 +147,64 @@ def test_wrong_usage_is_told_on_stderr(lone: Terminal, words: tuple[str, ...]) -
     assert "Usage:" in ran.err
 
 
+@pytest.mark.parametrize(
+    ("words", "field"),
+    [
+        (("funds", "quota", "NETSUNION", "-5"), "arguments"),
+        (
+            ("bill", "no-trade", "--channel", "JD_PAY", "--date", "2010-12-07", "--replaces", "x"),
+            "replaces",
+        ),
+        (("positions",), "date"),
+        (("difference", "nope"), "arguments"),
+        (("init", "--force"), "force"),
+    ],
+)
+def test_wrong_usage_is_json_too(lone: Terminal, words: tuple[str, ...], field: str) -> None:
+    """Before the command and after it; the exit code is the same as for people."""
+    for said in ((*words, "--json"), ("--json", *words)):
+        error = lone(*said).refused()
+        assert (error["code"], error["field"]) == ("request_invalid", field)
+        assert error["detail"]
+    assert lone(*words).code == 2
+
+
+FILES = [
+    (("bill", "import", "GONE", "--channel", "JD_PAY", "--date", "2010-12-07"), "file"),
+    (("bill", "import", ".", "--channel", "JD_PAY", "--date", "2010-12-07"), "file"),
+    (
+        ("bill", "import", "x", "--channel", "JD_PAY", "--date", "2010-12-07", "--map", "GONE"),
+        "map",
+    ),
+    (("chargeback", "represent", "JD_PAY-C1", "--evidence", "GONE", "--reason", "x"), "evidence"),
+    (("calendar", "publish", "GONE"), "file"),
+    (("lists", "load", "GONE"), "file"),
+    (("document", "add", "GONE"), "file"),
+    (("vault", "new-key", "GONE/x"), "file"),
+    (("verify", "--expect-head", "GONE"), "expect_head"),
+    (("export", "positions", "--output", "GONE/x"), "output"),
+    (("feed", "generate", "/dev/null/GONE", "--orders", "10"), "directory"),
+    (("import", "GONE"), "directory"),
+    (("import", ".", "--terms", "GONE.toml"), "terms"),
+    (("import", ".", "--map", "GONE.toml"), "map"),
+]
+
+
+@pytest.mark.parametrize(("words", "field"), FILES, ids=lambda one: " ".join(one[:2]))
+def test_a_file_that_cannot_be_had_is_refused_under_the_option_that_named_it(
+    lone_books: Terminal,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    field: str,
+) -> None:
+    """And the detail has its path."""
+    monkeypatch.chdir(tmp_path)
+    error = lone_books(*words, "--json").refused()
+    assert (error["code"], error["field"]) == ("request_invalid", field)
+    assert "GONE" in error["detail"] or "." in words
+
+
 def test_database_and_json_may_stand_before_or_after_the_command(lone: Terminal) -> None:
     lone("init")
     runner = CliRunner()

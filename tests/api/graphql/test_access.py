@@ -86,7 +86,35 @@ PROBES: dict[str, Probe] = {
         there=False,
     ),
     "deposit": Probe('deposit(no: "B1") { no }', institution=True, there=False),
+    "reserveProof": Probe(
+        'reserveProof(date: "2010-12-08") { headHash }', institution=True, there=False
+    ),
     "bills": Probe("bills { edges { node { id } } }", institution=True, there=False),
+    "moneyTimeline": Probe(
+        f'moneyTimeline(transactionId: "{MERCHANT}-1") {{ what }}', institution=True, there=False
+    ),
+    "transitAccounts": Probe("transitAccounts { account }", institution=True),
+    "ownMovements": Probe("ownMovements { edges { node { no } } }", institution=True, there=False),
+    "topUps": Probe("topUps { edges { node { reference } } }", institution=True, there=False),
+    "reserveQuotas": Probe("reserveQuotas { clearing }", institution=True, there=False),
+    "clearingSessions": Probe(
+        'clearingSessions(from: "2010-12-01", to: "2010-12-31") { id }',
+        institution=True,
+        there=False,
+    ),
+    "differences": Probe("differences { edges { node { id } } }", institution=True, there=False),
+    "suspense": Probe("suspense { edges { node { item } } }", institution=True, there=False),
+    "suspenseAging": Probe("suspenseAging { rows { account } }", institution=True),
+    "chargebacks": Probe(
+        f'chargebacks(memberId: "{MERCHANT}") {{ edges {{ node {{ id }} }} }}',
+        EMPTY_PAGE,
+        there=False,
+    ),
+    "reconciliation": Probe(
+        'reconciliation(date: "2010-12-08", channel: "JD_PAY") { digest }',
+        institution=True,
+        there=False,
+    ),
     "members": Probe("members { edges { node { id } } }", institution=True),
     "clearingPositions": Probe(
         'clearingPositions(date: "2010-12-08") { channel }', institution=True

@@ -42,6 +42,7 @@ NODES = "{ edges { cursor } }"
         (f'transactions(to: "0000-01-01") {NODES}', "date_invalid", "to"),
         (f'transactions(from: "2010-12-02", to: "2010-12-01") {NODES}', "date_invalid", "to"),
         ('clearingPositions(date: "yesterday") { channel }', "date_invalid", "date"),
+        ('clearingSessions(from: "9999-12-31", to: "9999-12-31") { id }', "date_invalid", "from"),
         ("clearingPositions { channel }", "request_invalid", "clearingPositions"),
         ('trialBalance(asOf: "１９９９-01-01") { balanced }', "date_invalid", "asOf"),
         (f'transactions(state: "lost") {NODES}', "request_invalid", "state"),

@@ -82,10 +82,15 @@ def test_versions_of_a_bill(context: AppContext, importer: Importer, tmp_path: P
     again = put(tmp_path / "again.csv", wechat_bill([ONE, TWO]))
     assert importer.import_file(again, WECHAT, AT + 1)["version"] == 2
     before = facts(context)
-    assert importer.import_file(first, WECHAT, AT + 2) == result
+    assert importer.import_file(again, WECHAT, AT + 2)["version"] == 2
     assert facts(context) == before
+    # The correction is taken back: the first file is in force again.
+    assert importer.import_file(first, WECHAT, AT + 3) == result | {"version": 3}
     state = context.ledger.state(bill.stream("WECHAT_PAY", "trade", DAY))
-    assert [one.number for one in state.versions] == [1, 2]
+    assert [one.number for one in state.versions] == [1, 2, 3]
+    before = facts(context)
+    assert importer.import_file(first, WECHAT, AT + 4) == result | {"version": 3}
+    assert facts(context) == before
     with context.engine.connect() as view:
         assert blobs.read(view, result["sha256"]) == first.read_bytes()
 
@@ -160,7 +165,7 @@ def test_a_day_that_is_yet_to_come_has_no_bill(importer: Importer, tmp_path: Pat
     file = put(tmp_path / "w.csv", wechat_bill([]))
     with pytest.raises(Refused) as no:
         importer.import_file(file, WECHAT._replace(date=date(2031, 1, 12)), AT)
-    assert no.value.code is Code.DATE_INVALID
+    assert no.value.code is Code.DAY_NOT_BEGUN
 
 
 def test_a_large_bill_lies_in_pieces_and_verify_sees_one_that_is_wrong(

@@ -7,7 +7,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from anyio import to_thread
 
+from api.operations.asked_for import AskedFor
 from api.operations.desk import Desk
 from api.operations.outbox import NO_ACCOUNT, Outbox
 from domain.channel.network import AwaitingPayer, NotFound, Order, Pace, Processing, Said
@@ -212,6 +214,19 @@ def test_two_outboxes_at_once_make_each_attempt_once(desk: Desk) -> None:
 
     assert asyncio.run(both()) == 40
     assert sorted(jd.asked) == sorted(("send", f"pay{number}") for number in numbers)
+
+
+def test_that_there_was_no_instruction_is_not_remembered(desk: Desk, database_url: str) -> None:
+    """This process has looked for an instruction in vain; then another one issues it."""
+    office = Office(desk)
+    nothing = Request("early", office.now_us, "operator:lin", RecordOutcome("pay-P1", "S1"))
+    assert desk.ledger.submit(nothing).refused is not None
+    assert desk.ledger.remembered(instruction.stream("pay-P1")) is None
+    with open_books(database_url) as other:
+        asked = RechargeWallet("P1", BUYER, "JD_PAY", 500)
+        other.ledger.submit(Request("one", office.now_us, "operator:lin", asked)).unwrap()
+    (wanted,) = asyncio.run(AskedFor(desk.ledger, to_thread.run_sync).orders(["pay-P1"]))
+    assert wanted.order is not None and wanted.order.amount_fen == 500
 
 
 def test_a_slow_channel_slows_no_other_and_is_asked_by_so_many_at_once(desk: Desk) -> None:

@@ -91,7 +91,7 @@ def test_every_command_says_to_run_init(
 
 def test_merchants_of_an_older_ledger_keep_mode_instant(old_url: str) -> None:
     terminal = Terminal(old_url)
-    assert terminal("init", "--json").json()["upgrades"] == ["instant_agreements"]
+    assert terminal("init", "--json").json()["upgrades"] == ["instant_agreements", "own_books"]
     signed = signings(old_url)
     assert signed == [
         (f"member-SHOP{n}", f"2010-12-0{n + 1}", "system:upgrade", PAID_AT + n * DAY_US)
@@ -146,7 +146,7 @@ def test_killed_after_the_last_signature_it_still_finishes(
         patched.setattr(upgrade, "finish", dies)
         with pytest.raises(Killed):
             upgrade.bring_up_to_date(old_url)
-    assert upgrade.bring_up_to_date(old_url) == ["instant_agreements"]
+    assert upgrade.bring_up_to_date(old_url) == ["instant_agreements", "own_books"]
     assert len(signings(old_url)) == len(SHOPS)
     assert upgrade.bring_up_to_date(old_url) == []
 

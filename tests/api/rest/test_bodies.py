@@ -49,14 +49,15 @@ AMOUNTS = [
 ]
 
 
-@pytest.mark.parametrize(("value", "code"), AMOUNTS, ids=lambda text: text[:24])
 def test_an_amount_is_a_whole_number_of_fen_or_nothing(
-    market: Server, value: str, code: str
+    market: Server, subtests: pytest.Subtests
 ) -> None:
-    raw = json.dumps(ORDER).replace(": 100,", f": {value},").encode()
     head = market.context.ledger.head().position
-    problem(market.send("POST", "/v1/orders", raw=raw), 422, code, AMOUNT)
-    assert market.context.ledger.head().position == head
+    for value, code in AMOUNTS:
+        with subtests.test(value=value[:24]):
+            raw = json.dumps(ORDER).replace(": 100,", f": {value},").encode()
+            problem(market.send("POST", "/v1/orders", raw=raw), 422, code, AMOUNT)
+            assert market.context.ledger.head().position == head
 
 
 # Raw bytes, the status, and the field.
@@ -92,11 +93,12 @@ RAW: list[tuple[str, bytes, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("raw", "field"), [row[1:] for row in RAW], ids=[row[0] for row in RAW])
-def test_a_malformed_body_is_refused(market: Server, raw: bytes, field: str) -> None:
+def test_a_malformed_body_is_refused(market: Server, subtests: pytest.Subtests) -> None:
     head = market.context.ledger.head()
-    problem(market.send("POST", "/v1/orders", raw=raw), 400, "request_invalid", field)
-    assert market.context.ledger.head() == head
+    for name, raw, field in RAW:
+        with subtests.test(name):
+            problem(market.send("POST", "/v1/orders", raw=raw), 400, "request_invalid", field)
+            assert market.context.ledger.head() == head
 
 
 def line(**change: Any) -> dict[str, Any]:
@@ -140,16 +142,14 @@ SHAPES: list[tuple[str, dict[str, Any], int, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("change", "status", "code", "field"), [row[1:] for row in SHAPES], ids=[r[0] for r in SHAPES]
-)
-def test_an_order_of_the_wrong_shape_is_refused(
-    market: Server, change: dict[str, Any], status: int, code: str, field: str
-) -> None:
+def test_an_order_of_the_wrong_shape_is_refused(market: Server, subtests: pytest.Subtests) -> None:
     head = market.context.ledger.head().position
-    response = market.send("POST", "/v1/orders", {**ORDER, **change})
-    problem(response, status, code, field)
-    assert market.context.ledger.head().position == head
+    for number, (name, change, status, code, field) in enumerate(SHAPES):
+        with subtests.test(name):
+            order = {**ORDER, "order_no": f"JD{number}", **change}
+            response = market.send("POST", "/v1/orders", order)
+            problem(response, status, code, field)
+            assert market.context.ledger.head().position == head
 
 
 # Other endpoints: path, body, status, code, field.
@@ -207,14 +207,13 @@ ELSEWHERE: list[tuple[str, Any, int, str, str | None]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("path", "body", "status", "code", "field"), ELSEWHERE)
-def test_elsewhere_it_is_the_same(
-    market: Server, path: str, body: Any, status: int, code: str, field: str | None
-) -> None:
-    response = market.send("POST", path, body, key="k")
-    seen = response.json()
-    wanted_field = seen["field"] if field is None else field
-    problem(response, status, code or seen["code"], wanted_field)
+def test_elsewhere_it_is_the_same(market: Server, subtests: pytest.Subtests) -> None:
+    for index, (path, body, status, code, field) in enumerate(ELSEWHERE):
+        with subtests.test(path=path, body=body):
+            response = market.send("POST", path, body, key=f"k{index}")
+            seen = response.json()
+            wanted_field = seen["field"] if field is None else field
+            problem(response, status, code or seen["code"], wanted_field)
 
 
 def test_an_oversized_body_is_refused_before_it_is_read_whole(market: Server) -> None:
@@ -266,15 +265,14 @@ def test_two_idempotency_keys_are_none(market: Server) -> None:
     problem(response, 400, "request_invalid", "Idempotency-Key")
 
 
-@pytest.mark.parametrize(
-    "endpoint", [e for e in ENDPOINTS if e.number is None], ids=lambda e: e.name
-)
 def test_without_a_number_of_its_own_a_request_needs_the_header(
-    market: Server, endpoint: Any
+    market: Server, subtests: pytest.Subtests
 ) -> None:
-    path = endpoint.path.format(**endpoint.sample)
-    response = market.send(endpoint.method, path, dict(endpoint.body))
-    problem(response, 400, "request_invalid", "Idempotency-Key")
+    for endpoint in (one for one in ENDPOINTS if one.number is None):
+        with subtests.test(endpoint.name):
+            path = endpoint.path.format(**endpoint.sample)
+            response = market.send(endpoint.method, path, dict(endpoint.body))
+            problem(response, 400, "request_invalid", "Idempotency-Key")
 
 
 VALUES = [

@@ -6,21 +6,39 @@ from typing import Any
 import pytest
 
 from api.http.errors import STATUS
-from api.rest import documents, factors, hearing, withdrawals
+from api.rest import (
+    bill_files,
+    documents,
+    factors,
+    hearing,
+    quotas,
+    reconciliations,
+    withdrawals,
+)
+from api.rest.blobs import BYTES
 from api.rest.body import build
 from api.rest.routes import ENDPOINTS
+from domain.accounting.owning import OpenMirror, ShowSweep
 from domain.approval.commands import ExpireProposal, Propose
 from domain.authority.commands import EndOrder
 from domain.cashier.commands import PaySession
 from domain.cashier.withdrawing import WithdrawBySession
 from domain.channel.commands import ReportUnknownNumber
+from domain.clearing.commands import CertifyReserve
 from domain.commands import COMMANDS
 from domain.member.binding import ClaimBinding, RecordBinding
 from domain.member.hooking import StopEndpoint
 from domain.member.staffing import AppointOperator, DismissOperator
 from domain.payment.asking import ClaimAttempt, RecordAnswer, WithholdInstruction
 from domain.payment.forgetting import ForgetAgain
-from domain.reconciliation.commands import ImportBill, TellNoTrade
+from domain.reconciliation.commands import ImportBill
+from domain.reconciliation.funding import (
+    ClearDifference,
+    FindDifference,
+    MatchStatement,
+    SettleSession,
+)
+from domain.reconciliation.judging import ReachVerdict, RecordDifferences
 from domain.refusals import Code
 from domain.screening.commands import LoadList, ReachScan, RecordMatches
 from domain.settlement.reserving import ReleaseReserve
@@ -43,9 +61,10 @@ def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def test_every_command_of_the_domain_has_an_endpoint() -> None:
-    """But for those of outbox, banks, deliverer, callbacks and timers, which nobody sends from
-    outside; what a payer chooses on a page of the cashier; what a command becomes that needs two
-    persons, its end; and who is appointed, and which bills come in, at the machine."""
+    """But for those of outbox, banks, deliverer, callbacks, timers and comparisons, which nobody
+    sends from outside; what a payer chooses on a page of the cashier; what a command becomes that
+    needs two persons, its end; who is appointed, at the machine; and what is read out of a bill,
+    whose file has a door of its own."""
     ours = {
         ClaimAttempt,
         RecordAnswer,
@@ -64,7 +83,15 @@ def test_every_command_of_the_domain_has_an_endpoint() -> None:
         RecordMatches,
         ReleaseReserve,
         StopEndpoint,
-        TellNoTrade,
+        ReachVerdict,
+        RecordDifferences,
+        SettleSession,
+        MatchStatement,
+        FindDifference,
+        ClearDifference,
+        ShowSweep,
+        OpenMirror,
+        CertifyReserve,
     }
     ours |= {Propose, ExpireProposal, AppointOperator, DismissOperator}
     assert {endpoint.command for endpoint in ENDPOINTS} == set(COMMANDS) - ours
@@ -109,6 +136,12 @@ def test_every_operation_says_what_it_takes_and_answers(document: dict[str, Any]
             assert content["example"] == withdrawals.EXAMPLE
         elif name in hearing.EXAMPLES:
             assert content["example"] == hearing.EXAMPLES[name]
+        elif name == quotas.NAME:
+            assert content["example"] == quotas.EXAMPLE
+        elif name in (bill_files.IMPORT, bill_files.FETCH):
+            assert content["example"]["result"] == bill_files.EXAMPLE
+        elif name in (reconciliations.NAME, reconciliations.READ):
+            assert content["example"]["result"] == reconciliations.EXAMPLE
         elif name in documents.OPERATIONS:
             assert content["example"] == documents.OPERATIONS[name][1]
         elif name in factors.OPERATIONS:
@@ -129,7 +162,11 @@ def test_bodies_are_closed_and_amounts_are_integers(document: dict[str, Any]) ->
     assert line["properties"]["amount_fen"]["type"] == "integer"
     for name, operation in operations(document):
         if "requestBody" in operation:
-            content = operation["requestBody"]["content"]["application/json"]
+            content = operation["requestBody"]["content"]
+            if name == bill_files.IMPORT:
+                assert content.keys() == {BYTES}
+                continue
+            content = content["application/json"]
             given = set(content["example"])
             assert given <= set(content["schema"]["properties"]), name
             assert given >= set(content["schema"].get("required", [])), name

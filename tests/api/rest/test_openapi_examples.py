@@ -6,6 +6,7 @@ from typing import Any
 from api.operations.screening import SYSTEM as SCREENING
 from api.rest import cards, end_of_day
 from api.rest.routes import ENDPOINTS
+from domain.accounting.owning import InstructSweep, PostSweep
 from domain.approval.kinds import KINDS
 from domain.channel.adapters.simulated_cards import CODE
 from domain.channel.commands import ReportUnknownNumber
@@ -14,17 +15,16 @@ from domain.payment.asking import ClaimAttempt, RecordAnswer
 from domain.payment.commands import RechargeWallet, RecordOutcome, SendBackRecharge
 from domain.screening.commands import RecordMatches
 from domain.screening.entries import Hit
+from domain.transaction.commands import RefundTransaction
 from tests.api.conftest import Server
+from tests.api.rest.disputing import DISPUTES, dispute
 from tests.shops import USUAL_JSON
 
 
 def test_the_examples_play_through(server: Server) -> None:
     """One after another, in an order in which they make sense, each gives the answer it shows."""
-    for body in (
-        {"member_id": "xiaoming", "kind": "personal", "name": "小明"},
-        {"member_id": "xiaohong", "kind": "personal", "name": "小红"},
-        {"member_id": "xiaolan", "kind": "personal", "name": "小兰"},
-    ):
+    for member_id, name in (("xiaoming", "小明"), ("xiaohong", "小红"), ("xiaolan", "小兰")):
+        body = {"member_id": member_id, "kind": "personal", "name": name}
         server.ok("POST", "/v1/members", body)
     play(server, OPENING)
     for name in NOON_EXAMPLES:
@@ -34,9 +34,12 @@ def test_the_examples_play_through(server: Server) -> None:
         play(server, name)
     play_cards(server)
     keep_reserve(server)
+    for name, role in dispute(server):
+        play(server, name, role=role)
     for endpoint in ENDPOINTS:
         if endpoint.name not in ORDERED:  # An example of today's books needs no place of its own.
             play(server, endpoint.name)
+    top_up(server)
     line = {"merchant": "SQUIRRELS", "amount_fen": 100, "subject": "nuts"}
     server.ok("POST", "/v1/orders", {"order_no": "JD1002", "buyer": "xiaoming", "lines": [line]})
     play(server, CLOSING)
@@ -120,6 +123,7 @@ KEPT_EXAMPLES = [
     "POST /v1/deposits",
     "POST /v1/deposits/{deposit_no}/return",
 ]
+TOPPING_UP, CALLING_OFF = "POST /v1/top-ups/show", "POST /v1/sweeps/{movement_no}/call-off"
 WITHDRAWN = "POST /v1/withdrawals/{withdrawal_no}/return"
 WALLET_EXAMPLES = [
     "POST /v1/transfers",
@@ -165,6 +169,8 @@ ORDERED = {
     RETURN,
     FORGETTING,
     WITHDRAWN,
+    TOPPING_UP,
+    CALLING_OFF,
     *WITHDRAWING_EXAMPLES,
     *CARD_EXAMPLES,
     *ORDER_EXAMPLES,
@@ -175,6 +181,7 @@ ORDERED = {
     *WAITING_EXAMPLES,
     *WALLET_EXAMPLES,
     *SETTLEMENT_EXAMPLES,
+    *DISPUTES,
 }
 BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
 
@@ -315,6 +322,22 @@ def leave_a_surplus(server: Server) -> None:
     for number, command in enumerate(steps):
         asked = Request(f"surplus-{number}", server.now_us, "operator:lin", command)
         server.context.ledger.submit(asked).unwrap()
+
+
+def top_up(server: Server) -> None:
+    """Every fee was swept when a sale is refunded."""
+    left_fen = server.context.ledger.state("account-2202.09").balance_fen - 5
+    steps = (
+        InstructSweep("S2026-10", 5, "fees of October"),
+        InstructSweep("S3001", left_fen, "fees"),
+        PostSweep("S3001", left_fen, "L"),
+        RefundTransaction("R3001", "WALNUTS-JD3001", 10_000),
+    )
+    for command in steps:
+        asked = Request(f"topped-{command}"[:90], server.now_us, "operator:lin", command)
+        server.context.ledger.submit(asked).unwrap()
+    play(server, TOPPING_UP)
+    play(server, CALLING_OFF)
 
 
 def decide(server: Server) -> None:

@@ -28,6 +28,7 @@ OPEN = {
     "#Problem.title": "words for people, in an answer",
     "#Problem.field": "likewise",
     "#Problem.detail": "likewise",
+    "#Problem.refused[].detail": "likewise",
     # Words of a list, in any number: one that is said twice counts once.
     "POST /v1/members/{member_id}/api-commands application/json.commands": "any number of words",
     "POST /v1/members/{member_id}/webhooks application/json.kinds": "any number of words",

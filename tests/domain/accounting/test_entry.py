@@ -60,9 +60,9 @@ def test_conservation_is_proved_again_from_the_lines(lines: list[Line], wrong: s
 
 
 def test_the_reserve_identity_is_the_one_of_the_domain_notes() -> None:
-    """1001.01 + 1122.01 + 1122.02 + 1122.04 − 2202.01 = Σ 2241.* + 2202.09."""
+    """1001.01 + 1122.01 + 1122.02 + 1122.04 + 1122.06 − 2202.01 = Σ 2241.* + 2202.09."""
     customers = {f"2241.0{n}" for n in range(1, 10)}
-    others = {"1001.01", "1122.01", "1122.02", "1122.04", "2202.01", "2202.09"}
+    others = {"1001.01", "1122.01", "1122.02", "1122.04", "1122.06", "2202.01", "2202.09"}
     assert customers | others == RESERVE_IDENTITY
 
 
@@ -95,14 +95,22 @@ def test_what_the_chart_does_not_have_is_refused(account: str) -> None:
 def test_customers_money_and_debts_never_go_below_zero() -> None:
     unfloored = {code for code, line in CHART.items() if not line.floored}
     assert unfloored == {
+        "1001.01",
         "1001.02",
         "1122.01",
         "1122.02",
+        "1122.05",
+        "1122.06",
         "2202.01",
         "2202.02",
+        "2202.09",
+        "4001",
+        "6011",
         "6001.01",
         "6001.02",
         "6401.01",
     } | {"6711"}
     assert {CHART[code].debit_normal for code in ("1122.03", "6711")} == {True}
-    assert {CHART[code].debit_normal for code in ("2241.02", "2202.09", "6001.01")} == {False}
+    assert {CHART[code].debit_normal for code in ("2241.02", "2202.09", "4001", "6001.01")} == {
+        False
+    }

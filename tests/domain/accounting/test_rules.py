@@ -16,6 +16,7 @@ from domain.accounting.entry import imbalance_of, reversed_entry
 from domain.accounting.rules import (
     composite,
     deduction,
+    own,
     purchase,
     refund,
     release,
@@ -29,11 +30,14 @@ from domain.kernel import Entry
 from domain.refusals import Code, Refused
 from tests.domain.accounting.deductions import DEDUCTIONS
 from tests.domain.accounting.in_flight import IN_FLIGHT
+from tests.domain.accounting.own import OWN
+from tests.domain.accounting.withdrawals import WITHDRAWALS
 from tests.examples import PAY_DAY
 
 MODULES: tuple[ModuleType, ...] = (
     composite,
     deduction,
+    own,
     purchase,
     refund,
     release,
@@ -43,7 +47,6 @@ MODULES: tuple[ModuleType, ...] = (
     transfer,
     withdrawal,
 )
-BANK = "BANK_TRANSFER"
 SHORT_OF_30 = {
     "from_pending_fen": 0,
     "from_available_fen": 7_000,
@@ -99,7 +102,8 @@ TABLE: list[tuple[str, Entry, str]] = [
     (
         "the buyer confirms: release and fee",
         release.release(PAY_DAY, "SHOP22", 10_000, 60),
-        "Dr 2241.04.SHOP22 10_000 / Cr 2241.02.SHOP22 9_940 / Cr 2202.09 60",
+        "Dr 2241.04.SHOP22 10_000 / Cr 2241.02.SHOP22 9_940 / Cr 2202.09 60"
+        " / Dr 1122.05 60 / Cr 6001.01 60",
     ),
     (
         "release without a fee",
@@ -109,13 +113,13 @@ TABLE: list[tuple[str, Entry, str]] = [
     (
         "release that is all fee",
         release.release(PAY_DAY, "SHOP22", 5, 5),
-        "Dr 2241.04.SHOP22 5 / Cr 2202.09 5",
+        "Dr 2241.04.SHOP22 5 / Cr 2202.09 5 / Dr 1122.05 5 / Cr 6001.01 5",
     ),
     (
         "release of which a tenth is withheld for the reserve",
         release.release(PAY_DAY, "SHOP22", 10_000, 60, 994),
         "Dr 2241.04.SHOP22 10_000 / Cr 2241.02.SHOP22 8_946 / Cr 2241.06.SHOP22 994"
-        " / Cr 2202.09 60",
+        " / Cr 2202.09 60 / Dr 1122.05 60 / Cr 6001.01 60",
     ),
     (
         "the reserve's date has come",
@@ -126,7 +130,7 @@ TABLE: list[tuple[str, Entry, str]] = [
         "the reserve's date has come, and the merchant owes 3.00",
         reserve.reserve_released(PAY_DAY, "SHOP22", 994, 300),
         "Dr 2241.06.SHOP22 994 / Cr 2241.03.SHOP22 694 / Cr 1122.03.SHOP22 300"
-        " / Dr 1001.02 300 / Cr 1001.01 300",
+        " / Dr 1001.02 300 / Cr 1122.06 300",
     ),
     (
         "a deposit is taken",
@@ -142,12 +146,13 @@ TABLE: list[tuple[str, Entry, str]] = [
         "a deposit is given back to a merchant who owes 3.00",
         reserve.deposit_returned(PAY_DAY, "SHOP22", 5_000, 300),
         "Dr 2241.06.SHOP22 5_000 / Cr 2241.03.SHOP22 4_700 / Cr 1122.03.SHOP22 300"
-        " / Dr 1001.02 300 / Cr 1001.01 300",
+        " / Dr 1001.02 300 / Cr 1122.06 300",
     ),
     (
         "refund of a sale of which a tenth is in the reserve",
         refund.refund_after_release(PAY_DAY, "SHOP22", **WITH_RESERVE),
-        "Dr 2241.06.SHOP22 994 / Dr 2241.02.SHOP22 8_946 / Dr 2202.09 60 / Cr 2241.07 10_000",
+        "Dr 2241.06.SHOP22 994 / Dr 2241.02.SHOP22 8_946 / Dr 2202.09 60 / Cr 1122.05 60"
+        " / Dr 6001.01 60 / Cr 2241.07 10_000",
     ),
     (
         "refund before release",
@@ -157,7 +162,14 @@ TABLE: list[tuple[str, Entry, str]] = [
     (
         "refund after release, not settled, fee returned",
         refund.refund_after_release(PAY_DAY, "SHOP22", **FEE_RETURNED),
-        "Dr 2241.02.SHOP22 9_940 / Dr 2202.09 60 / Cr 2241.07 10_000",
+        "Dr 2241.02.SHOP22 9_940 / Dr 2202.09 60 / Cr 1122.05 60 / Dr 6001.01 60"
+        " / Cr 2241.07 10_000",
+    ),
+    (
+        "refund after release, of the fee 0.60 only 0.25 still in the reserve",
+        refund.refund_after_release(PAY_DAY, "SHOP22", **FEE_RETURNED, fee_own_fen=35),
+        "Dr 2241.02.SHOP22 9_940 / Dr 2202.09 25 / Cr 1122.05 25 / Dr 6001.01 60"
+        " / Cr 2241.07 10_000 / Dr 1122.06 35 / Cr 1001.02 35",
     ),
     (
         "refund after settlement, balance enough, fee kept",
@@ -168,13 +180,14 @@ TABLE: list[tuple[str, Entry, str]] = [
         "refund after settlement, balance short of 30.00",
         refund.refund_after_release(PAY_DAY, "SHOP22", **SHORT_OF_30),
         "Dr 2241.03.SHOP22 7_000 / Dr 1122.03.SHOP22 3_000 / Cr 2241.07 10_000"
-        " / Dr 1001.01 3_000 / Cr 1001.02 3_000",
+        " / Dr 1122.06 3_000 / Cr 1001.02 3_000",
     ),
     (
         "refund out of everything there is",
         refund.refund_after_release(PAY_DAY, "SHOP22", **EVERYWHERE),
         "Dr 2241.02.SHOP22 5_000 / Dr 2241.03.SHOP22 3_000 / Dr 1122.03.SHOP22 1_940"
-        " / Dr 2202.09 60 / Cr 2241.07 10_000 / Dr 1001.01 1_940 / Cr 1001.02 1_940",
+        " / Dr 2202.09 60 / Cr 1122.05 60 / Dr 6001.01 60 / Cr 2241.07 10_000"
+        " / Dr 1122.06 1_940 / Cr 1001.02 1_940",
     ),
     (
         "refund succeeded at the channel",
@@ -200,12 +213,12 @@ TABLE: list[tuple[str, Entry, str]] = [
         "cycle due, a debt of 30.00 recovered",
         settlement.matured(PAY_DAY, "SHOP22", 9_940, 3_000),
         "Dr 2241.02.SHOP22 9_940 / Cr 2241.03.SHOP22 6_940 / Cr 1122.03.SHOP22 3_000"
-        " / Dr 1001.02 3_000 / Cr 1001.01 3_000",
+        " / Dr 1001.02 3_000 / Cr 1122.06 3_000",
     ),
     (
         "cycle due, all of it recovered",
         settlement.matured(PAY_DAY, "SHOP22", 9_940, 9_940),
-        "Dr 2241.02.SHOP22 9_940 / Cr 1122.03.SHOP22 9_940 / Dr 1001.02 9_940 / Cr 1001.01 9_940",
+        "Dr 2241.02.SHOP22 9_940 / Cr 1122.03.SHOP22 9_940 / Dr 1001.02 9_940 / Cr 1122.06 9_940",
     ),
     (
         "payout instructed",
@@ -237,66 +250,9 @@ TABLE: list[tuple[str, Entry, str]] = [
         settlement.payout_returned(PAY_DAY, "SHOP22", 9_940),
         "Dr 1001.01 9_940 / Cr 2241.03.SHOP22 9_940",
     ),
-    (
-        "withdrawal of 100.00 asked for, fee 1.00",
-        withdrawal.withdrawal_requested(PAY_DAY, "LILEI", 10_000, 100),
-        "Dr 2241.01.LILEI 10_100 / Cr 2241.05 10_100",
-    ),
-    (
-        "withdrawal succeeded",
-        withdrawal.withdrawal_succeeded(PAY_DAY, BANK, 10_000, 100),
-        "Dr 2241.05 10_100 / Cr 2202.01.BANK_TRANSFER 10_000 / Cr 2202.09 100",
-    ),
-    (
-        "withdrawal failed",
-        withdrawal.withdrawal_given_back(PAY_DAY, "LILEI", 10_000, 100),
-        "Dr 2241.05 10_100 / Cr 2241.01.LILEI 10_100",
-    ),
-    (
-        "withdrawal failed, the wallet is closed",
-        withdrawal.withdrawal_kept(PAY_DAY, BANK, 10_000, 100),
-        "Dr 2241.05 10_100 / Cr 2241.08.BANK_TRANSFER 10_100",
-    ),
-    (
-        "withdrawal succeeded after its decline, 30.00 left in the wallet",
-        withdrawal.withdrawal_succeeded_late(
-            PAY_DAY, BANK, "LILEI", wallet_fen=3_000, missing_fen=7_000, fee_fen=0
-        ),
-        "Dr 2241.01.LILEI 3_000 / Dr 1122.04.BANK_TRANSFER 7_000 / Cr 2202.01.BANK_TRANSFER 10_000",
-    ),
-    (
-        "withdrawal succeeded after its decline, kept in suspense",
-        withdrawal.withdrawal_succeeded_late_kept(PAY_DAY, BANK, 10_000, 100),
-        "Dr 2241.08.BANK_TRANSFER 10_100 / Cr 2202.01.BANK_TRANSFER 10_000 / Cr 2202.09 100",
-    ),
-    (
-        "withdrawal returned, told by the channel, the fee given back and 0.30 of it swept",
-        withdrawal.withdrawal_returned(
-            PAY_DAY, BANK, "LILEI", 10_000, fee_earned_fen=70, fee_own_fen=30
-        ),
-        "Dr 1122.01.BANK_TRANSFER 10_000 / Dr 2202.09 70 / Cr 2241.01.LILEI 10_100"
-        " / Dr 6001.02 30 / Dr 1001.01 30 / Cr 1001.02 30",
-    ),
-    (
-        "withdrawal returned, told by the channel, the wallet closed",
-        withdrawal.withdrawal_returned_kept(PAY_DAY, BANK, 10_000, fee_earned_fen=0, fee_own_fen=0),
-        "Dr 1122.01.BANK_TRANSFER 10_000 / Cr 2241.08.BANK_TRANSFER 10_000",
-    ),
-    (
-        "withdrawal returned, by the statement alone",
-        withdrawal.withdrawal_returned_by_statement(
-            PAY_DAY, "LILEI", 10_000, fee_earned_fen=100, fee_own_fen=0
-        ),
-        "Dr 1001.01 10_000 / Dr 2202.09 100 / Cr 2241.01.LILEI 10_100",
-    ),
-    (
-        "withdrawal returned, by the statement alone, the wallet closed",
-        withdrawal.withdrawal_returned_by_statement_kept(
-            PAY_DAY, BANK, 10_000, fee_earned_fen=0, fee_own_fen=0
-        ),
-        "Dr 1001.01 10_000 / Cr 2241.08.BANK_TRANSFER 10_000",
-    ),
+    *WITHDRAWALS,
     *DEDUCTIONS,
+    *OWN,
     (
         "internal transfer",
         transfer.internal_transfer(PAY_DAY, "LILEI", "HANMEIMEI", 10_000),
@@ -317,6 +273,7 @@ def rules() -> dict[str, Any]:
         for module in MODULES
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and not name.startswith("_")
+        if function.__annotations__["return"] is Entry
     }
 
 
@@ -329,6 +286,12 @@ def identity(entry: Entry) -> int:
     )
 
 
+def mirror(entry: Entry) -> int:
+    """What own money in the reserve and its mirror differ by after an entry."""
+    sides = [line for line in entry.lines if line.account in ("1122.05", "2202.09")]
+    return sum(line.debit_fen - line.credit_fen for line in sides)
+
+
 @pytest.mark.parametrize(("entry", "lines"), [row[1:] for row in TABLE], ids=[r[0] for r in TABLE])
 def test_a_fact_posts_these_lines(entry: Entry, lines: str) -> None:
     assert written(entry) == lines
@@ -337,7 +300,7 @@ def test_a_fact_posts_these_lines(entry: Entry, lines: str) -> None:
 
 
 def test_every_rule_stands_in_the_table_under_a_name_of_its_own() -> None:
-    names = {entry.rule.removesuffix(".1") for _, entry, _ in TABLE}
+    names = {entry.rule.rpartition(".")[0] or entry.rule for _, entry, _ in TABLE}
     special = {"matured": "settlement_matured"}
     assert {special.get(name, name) for name in rules()} <= names
     others = {"reversal_of_internal_transfer", "release_with_reserve", "refund_with_reserve"}
@@ -362,6 +325,7 @@ def test_a_rule_balances_and_keeps_the_reserve_whatever_the_amounts(
         if parameter in whole:
             arguments[parameter] = data.draw(amount, label=parameter)
     parts = [("fee_fen", "gross_fen"), ("recovered_fen", "due_fen")]
+    parts.append(("fee_own_fen", "fee_returned_fen"))
     if name in ("reserve_released", "deposit_returned"):
         parts.append(("recovered_fen", "amount_fen"))
     for part, total in parts:
@@ -374,6 +338,7 @@ def test_a_rule_balances_and_keeps_the_reserve_whatever_the_amounts(
     entry = function(**arguments)
     assert sum(line.debit_fen - line.credit_fen for line in entry.lines) == 0
     assert identity(entry) == 0
+    assert mirror(entry) == 0 or name == "mirror_opened"
     assert all((line.debit_fen > 0) != (line.credit_fen > 0) for line in entry.lines)
     assert all(min(line.debit_fen, line.credit_fen) == 0 for line in entry.lines)
 

@@ -1,13 +1,18 @@
 """Approvals: two persons, and one of them is not the other; decided once, in time."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from domain.approval import approval
+from domain.approval.kinds import KINDS
 from domain.kernel import DAY_US
 from domain.refusals import Code
 from tests.examples import EXAMPLES, SETTLED_AT
 from tests.scenario import Scenario
 
+PAGE = Path(__file__).parents[3] / "docs" / "permissions.md"
 MAKER, CHECKER, THIRD = "staff:lin", "staff:zhao", "staff:wu"
 given = Scenario(approval.evolve, approval.State()).given
 proposed = EXAMPLES["approval.proposed.1"]
@@ -112,3 +117,9 @@ def test_what_was_never_proposed_is_not_found():
         lambda state: approval.expire(state, 1),
     ):
         given().when(decision).refused(Code.APPROVAL_NOT_FOUND)
+
+
+def test_the_page_names_every_kind():
+    rows = re.findall(r"^\| (`[^|]+`) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`([a-z_]+)`", row)}
+    assert {kind.name for kind in KINDS.values()} <= named

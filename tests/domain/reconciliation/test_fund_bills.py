@@ -120,6 +120,15 @@ def test_a_batch_of_many_is_one_line_under_the_batch() -> None:
     assert (line.number, line.serial, line.original) == ("BATCH-7", "B9", "BATCH-7")
 
 
+def test_entries_that_begin_in_one_line_have_numbers_of_their_own() -> None:
+    raw = statement(ENTRIES)
+    assert [one.line for one in lines("camt053", raw)] == [7, 8, 9]
+    whole = raw.replace(b"\n", b"")
+    assert [one.line for one in lines("camt053", whole)] == [1, 2, 3]
+    pairs = raw.replace(b"</Ntry>\n<Ntry>", b"</Ntry><Ntry>", 1)
+    assert [one.line for one in lines("camt053", pairs)] == [7, 8, 9]
+
+
 CAMT = statement(ENTRIES).decode()
 BOMB = (
     '<!DOCTYPE a [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">'

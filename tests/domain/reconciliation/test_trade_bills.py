@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.reconciliation.bills import wechat_trade
 from domain.reconciliation.bills.fault import FaultCode
+from domain.reconciliation.bills.line import Line, totals_of
 from tests.domain.reconciliation.reading import lines, read, refused, sales
 from tests.domain.reconciliation.rendering import (
     BACK,
@@ -156,7 +158,7 @@ WECHAT_FAULTS: list[tuple[str, bytes, FaultCode, int]] = [
      FaultCode.COLUMN_MISSING, 1),
     ("a column stands twice", WECHAT.replace(",费率备注", ",费率", 1).encode(),
      FaultCode.COLUMN_DOUBLED, 1),
-    ("another currency", WECHAT.replace("`CNY", "`USD", 1).encode(),
+    ("no currency", WECHAT.replace("`CNY", "`usd", 1).encode(),
      FaultCode.CURRENCY_UNKNOWN, 2),
     ("another state", WECHAT.replace("`SUCCESS,`OTHERS", "`NOTPAY,`OTHERS", 1).encode(),
      FaultCode.STATE_UNKNOWN, 2),
@@ -308,3 +310,11 @@ def test_a_bill_of_alipay_is_refused(text: str, code: FaultCode, line: int) -> N
 
 def test_yuan_are_written_as_bills_write_them() -> None:
     assert (yuan(-970), yuan5(-1_940), yuan5(5_940)) == ("-9.70", "-0.01940", "0.05940")
+
+
+def test_a_line_in_another_currency_is_read_and_not_counted() -> None:
+    raw = WECHAT.replace("`CNY", "`USD", 1).encode()
+    found = list(wechat_trade.read([raw], date(2011, 1, 10)))
+    assert [one.currency for one in found if isinstance(one, Line)] == ["USD", "CNY", "CNY"]
+    totals = totals_of(found)
+    assert (totals.lines, totals.paid_fen, totals.refunded_fen) == (3, 10_000, 970)

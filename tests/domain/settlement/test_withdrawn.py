@@ -14,15 +14,14 @@ from hypothesis import strategies as st
 
 from domain.accounting.chart import OWN_FUNDS
 from domain.accounting.commands import CloseAccount, FreezeAccount
-from domain.accounting.entry import balanced, credit, debit
+from domain.accounting.owning import InstructSweep, PostSweep
 from domain.channel.network import Charge
 from domain.clearing.commands import OpenBooks
-from domain.kernel import Unit
 from domain.ledger.capacity import CapacityBook
 from domain.ledger.controls import ItemBook
 from domain.ledger.position_book import PositionBook
 from domain.member.commands import RegisterMember
-from domain.payment import transfer, withdrawal
+from domain.payment import withdrawal
 from domain.payment.asking import ClaimAttempt, RecordAnswer
 from domain.payment.commands import RecordOutcome, TransferMoney
 from domain.refusals import Code, Refused
@@ -129,17 +128,13 @@ def test_what_was_paid_for_the_carrying_is_kept(books: Books) -> None:
 def test_a_fee_that_was_swept_comes_out_of_own_funds(asked: Books) -> None:
     say(asked, "succeeded", "B1")
 
-    def taken(unit: Unit) -> None:  # No command sweeps yet: 7 fen of it go elsewhere.
-        entry = balanced(
-            "taken", unit.accounting_date, debit(FEES, 7), credit(f"2241.01.{FRIEND}", 7)
-        )
-        stream = transfer.stream("taken")
-        unit.record(stream, transfer.transfer(unit.load(stream), BUYER, FRIEND, 7, entry))
-
-    asked.decide(taken)
+    asked.do(InstructSweep("S1", 7, "fees"))
+    asked.do(PostSweep("S1", 7, "L1"))
     say(asked, "returned", "B1R")
     assert (asked.balance(WALLET), asked.balance(FEES)) == (19_020, 0)
-    assert (asked.balance("6001.02"), asked.balance(OWN_FUNDS)) == (-7, -7)
+    assert (asked.balance("6001.02"), asked.balance("1122.05")) == (0, 0)
+    assert (asked.balance(OWN_FUNDS), asked.balance("1122.06")) == (0, 7)
+    all_explained(asked)
 
 
 def test_the_statement_alone_shows_it_and_then_the_channel_tells(asked: Books) -> None:

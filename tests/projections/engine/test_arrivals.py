@@ -179,9 +179,15 @@ def test_while_somebody_waits_the_checkpoints_are_read_again_without_any_hint() 
         return at(len(reads))
 
     follower = Follower(arrivals, load, reread_ms=1)
-    follower.start()
+
+    async def story() -> None:
+        waiting = asyncio.create_task(arrivals.wait(NAMES, 3, arrivals.mark(), NEVER_MS))
+        await until_waiting(arrivals, 1)  # A look before that would end the wait at once.
+        follower.start()
+        await waiting
+
     try:
-        asyncio.run(asyncio.wait_for(arrivals.wait(NAMES, 3, arrivals.mark(), NEVER_MS), LONG_MS))
+        asyncio.run(asyncio.wait_for(story(), LONG_MS))
     finally:
         follower.stop()
     assert len(reads) == 3

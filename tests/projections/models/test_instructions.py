@@ -24,7 +24,8 @@ def row(number: int, at_us: int, position: int, state: str, answer: str, last: i
     asked = ("payment", "payment-P1001", CHANNEL, 10_000, BUYER)
     due_us = {"issued": at_us, "unknown": 0}.get(state)
     told = (at_us, position, state, answer, last)
-    return Instruction(f"pay-P{number}", *asked, *told, due_us=due_us)
+    ended_at_us = PAID_AT if state in ("succeeded", "declined") else None
+    return Instruction(f"pay-P{number}", *asked, *told, due_us=due_us, ended_at_us=ended_at_us)
 
 
 P4 = row(4, PAID_AT, 1, "issued", "", 1)

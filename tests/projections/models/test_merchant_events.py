@@ -69,6 +69,10 @@ FACTS = log(
     at(BATCH, "settlement.batch_settled.1"),
     at(BATCH, "settlement.payout_returned.1"),
     at(f"settlement-{TEA}-2010-12-02", "settlement.batch_carried_forward.1"),
+    at("chargeback-JD_PAY-C1", "chargeback.received.1"),
+    at("chargeback-JD_PAY-C1", "chargeback.won.1"),
+    at("chargeback-JD_PAY-C2", "chargeback.lost.1"),
+    at("chargeback-JD_PAY-C3", "chargeback.accepted.1"),
     at("day-books", "clearing.day_closed.1"),
     at(f"webhooks-{MERCHANT}", "webhook.pinged.1"),
 )
@@ -96,6 +100,10 @@ def test_every_kind_is_heard_by_whom_it_concerns(books: Connection, size: int) -
         "payout.succeeded",
         "settlement_batch.settled",
         "payout.returned",
+        "chargeback.received",
+        "chargeback.won",
+        "chargeback.lost",
+        "chargeback.lost",
         "statement.ready",
         PING,
     ]
@@ -245,6 +253,9 @@ SAYS = {
     "settlement_batch.sealed": "A batch is fixed: what it comes to, and when it is due.",
     "settlement_batch.settled": "All transfers of a batch were paid.",
     "settlement_batch.carried_forward": "A batch had nothing to pay: its sum is in a later one.",
+    "chargeback.received": "A payer's bank disputes a payment, or wants evidence of it.",
+    "chargeback.won": "A chargeback was decided for you: the money is yours again.",
+    "chargeback.lost": "A chargeback was lost, or accepted: the payer keeps the money.",
     "statement.ready": "A business day is closed: your statement of it does not change any more.",
     PING: "A test that somebody asked for. It goes to that endpoint alone, whatever its kinds.",
 }

@@ -15,6 +15,7 @@ from domain.accounting.account import Held
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
 from projections.engine.checkpoints import KEPT, PAUSED, RUNNING, Checkpoint
 from projections.engine.engine import Projector, Runner
+from projections.engine.lease import lease
 from projections.engine.wakeup import WakeUp
 from projections.rebuilding import shadow
 from projections.rebuilding.comparison import Deviation, check
@@ -376,6 +377,11 @@ def _kill_after_lines(url: str, lines: int) -> None:
     process.kill()
     process.wait()
     process.stdout.close()
+    # PostgreSQL notices a while later that whoever had the lease is gone.
+    engine = sqlalchemy_engine(parse_database_url(url))
+    with lease(engine, "rebuild", patience_ms=30_000):
+        pass
+    engine.dispose()
 
 
 def test_a_shadow_left_by_a_killed_rebuild_is_used(made: Books) -> None:
