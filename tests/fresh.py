@@ -4,8 +4,9 @@ On SQLite a migrated file is copied. On PostgreSQL copying is slow (of a schema 
 of a database by its size), so one migrated schema of each process is handed from test to test: it
 gets the test's own name, and afterwards every table that was written to is truncated, which gives
 it new files, and the rows that a migration writes are put back. A schema in which a test has
-changed anything but rows is dropped, and another one migrated. `tests/test_fresh.py` compares what
-a test gets with a ledger that was migrated for it.
+changed anything but rows is dropped, and another one migrated; so is one that was analysed, be it
+by the server itself, for what it keeps of one test would plan the next one's queries.
+`tests/test_fresh.py` compares what a test gets with a ledger that was migrated for it.
 """
 
 import os
@@ -55,6 +56,7 @@ TRIGGERS = """
     SELECT relname, tgname FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid
     WHERE relnamespace = %(schema)s::regnamespace AND NOT tgisinternal AND tgenabled = 'A'
 """
+ANALYSED = "SELECT 1 FROM pg_stats WHERE schemaname = %(schema)s LIMIT 1"
 LOCK_SECONDS = 20
 
 Write = Callable[[str], None]  # Migrates and fills the ledger of a URL.
@@ -111,7 +113,7 @@ class PostgresLedgers:
 
     def end(self, name: str) -> bool:
         """Take it back; whether it can be used again."""
-        if self._describe(name) != self._described:
+        if self._describe(name) != self._described or self._analysed(name):
             self._drop(name)
             return False
         with self._admin.transaction():
@@ -162,6 +164,9 @@ class PostgresLedgers:
         found = self._admin.execute(DESCRIBED, {"schema": schema}).fetchone()
         assert found is not None
         return str(found[0])
+
+    def _analysed(self, schema: str) -> bool:
+        return self._admin.execute(ANALYSED, {"schema": schema}).fetchone() is not None
 
     def _written_to(self, schema: str) -> list[str]:
         return [row[0] for row in self._admin.execute(WRITTEN_TO, {"schema": schema})]

@@ -12,6 +12,7 @@ import typer
 import typer.core
 
 from api.cli import (
+    INTERRUPTED,
     approvals,
     benching,
     bills,
@@ -45,7 +46,6 @@ from api.cli import (
 )
 from api.cli.output import (
     GIVEN,
-    INTERRUPTED,
     REFUSED,
     DatabaseOption,
     JsonOption,

@@ -35,6 +35,7 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy.exc import DBAPIError
 
+from api.cli import INTERRUPTED
 from api.http.errors import INTERNAL_ERROR, printable
 from api.settings import database_setting
 from domain.eventstore.database import parse_database_url
@@ -53,7 +54,7 @@ DatabaseOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, and nothing else.")]
 
-FOUND, REFUSED, INTERRUPTED = 1, 2, 130
+FOUND, REFUSED = 1, 2
 DAMAGED = (
     "`zhangfang verify` tells whether the ledger or a read model is damaged; "
     "ZHANGFANG_TRACEBACK=1 shows where it happened"

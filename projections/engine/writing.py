@@ -67,7 +67,9 @@ def writing(engine: Engine, *, pipeline: bool = False) -> Iterator[Connection]:
             with connection.begin():
                 yield connection
         finally:
-            sqlite_driver.execute("PRAGMA synchronous = FULL")  # The pool gives it to others.
+            # The pool gives it to others; but not one that Ctrl-C met in a statement: it is closed.
+            if not connection.invalidated:
+                sqlite_driver.execute("PRAGMA synchronous = FULL")
 
 
 def write_together(

@@ -29,7 +29,8 @@ from msgspec import Struct
 from sqlalchemy import Engine, event
 
 import api.app  # noqa: F401 Loaded once, for all that serve.
-from api.cli import app, serving
+from api.cli import serving
+from api.cli.app import app
 from api.context import AppContext, open_context
 from api.operations.bills import daily, funds, lines
 from api.operations.bills.daily import Daily, is_done

@@ -11,7 +11,7 @@ from typing import Any
 
 from typer.testing import CliRunner
 
-from api.cli import app
+from api.cli.app import app
 from tests import servers
 
 PROGRAM = (sys.executable, "-m", "api.cli")

@@ -179,7 +179,7 @@ def test_the_book_of_a_ledger_that_is_gone_is_set_aside(lone: Terminal, tmp_path
 def test_help_says_so() -> None:
     from typer.testing import CliRunner
 
-    from api.cli import app
+    from api.cli.app import app
 
     for command in ("demo", "run"):
         said = CliRunner().invoke(app, [command, "--help"], env={**os.environ, "COLUMNS": "200"})

@@ -1,14 +1,17 @@
 """Whatever is wrong with a command: exit code 2, one error with code, field and detail."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner
 
-from api.cli import app
+from api.cli.app import app
 from domain.eventstore.database import parse_database_url, sqlalchemy_engine
+from tests import servers
 from tests.api.cli.terminal import Terminal
 
 NEVER = "sqlite:////nowhere/at/all/ledger.db"
@@ -250,3 +253,23 @@ def test_who_is_wrong_is_named(lone: Terminal, tmp_path: Path) -> None:
     assert str(where) in error["detail"]
     error = Terminal(NOBODY)("verify", "--json").refused()
     assert "zhangfang init" not in error["detail"]
+
+
+def test_ctrl_c_while_the_program_loads_ends_it_as_a_command_ends() -> None:
+    waits = (
+        "import os, signal, sys; from importlib.abc import MetaPathFinder\n"
+        "class Ends(MetaPathFinder):\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'sqlalchemy': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Ends())\n"
+        "from api.cli import main\n"
+        "sys.argv = ['zhangfang', 'trial-balance']; main()\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", waits],
+        preexec_fn=servers.heed_ctrl_c,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "")

@@ -91,6 +91,28 @@ def test_a_row_that_is_refused_takes_the_whole_page_back(made: Books, pipeline: 
     assert ids(made) == ["p"]
 
 
+def test_ctrl_c_in_a_statement_is_what_ends_a_page(made: Books) -> None:
+    """The library closes such a connection. What `writing` puts back on it must not fail and take
+    the place of Ctrl-C: the page was written once more then, and found the database locked."""
+
+    def ctrl_c(connection: Connection, *_: object) -> None:
+        raise KeyboardInterrupt
+
+    def to_do(connection: Connection, tables: Tables, delta: str) -> None:
+        sa.event.listen(made.engine, "after_cursor_execute", ctrl_c)
+        insert_rows(connection, RELEASES, [(delta, 1)])
+        connection.execute(sa.select(RELEASES)).all()
+
+    interrupted = ReadModel("interrupted", (RELEASES,), {}, str, to_do)
+    with pytest.raises(KeyboardInterrupt), writing(made.engine) as connection:
+        write_together(connection, [(interrupted, {}, "p")], lambda: None)
+    sa.event.remove(made.engine, "after_cursor_execute", ctrl_c)
+    assert ids(made) == []
+    with writing(made.engine) as connection:
+        write_together(connection, [(plain([]), {}, "p")], lambda: None)
+    assert ids(made) == ["p"]
+
+
 def test_many_rows_go_through_a_pipeline_too(made: Books) -> None:
     rows = [(n, f"a{n}", None, n, bytes([n % 256])) for n in range(COPY_FROM + 50)]
     with writing(made.engine, pipeline=True) as connection:
