@@ -49,7 +49,7 @@ from projections.models import business_days, chargebacks, outgoings
 from projections.models.outgoings import Outgoing
 
 SOME = 400
-SESSIONS_BACK = 7  # A line may pay so many days before the one it names, too: a holiday's.
+SESSIONS_MORE = 7  # A line may pay so many days before or after the one it names: a holiday's.
 Attempt = Callable[[Sequence[Command]], set[Command]]
 
 
@@ -115,7 +115,7 @@ class Placing:
         self._dues: dict[tuple[str, date], tuple[Expected, ...]] = {}
         self._own = own_lines.OwnLines(ledger, statement)
         self._placed = Placed()
-        self._told: tuple[Telling, ...] = ()
+        self._opened: date | None = None
         self._waiting: list[Waiting] = []
 
     def placed(self) -> Placed:
@@ -156,8 +156,8 @@ class Placing:
         self._own.look_up(connection, [*numbers, *serials])
         for line in lines:
             booked = self._booked(line, again)
-            parts = self._parts(connection, booked, known, batches)
-            self._keep(booked, parts, known)
+            parts, told = self._parts(connection, booked, known, batches)
+            self._keep(booked, parts, told, known)
 
     def _look_up(self, connection: Connection, every: Iterable[Outgoing]) -> None:
         new = sorted({one.instruction_id for one in every} - self._shown.keys())
@@ -183,26 +183,28 @@ class Placing:
         line: Booked,
         known: dict[str, Outgoing],
         batches: dict[str, list[Outgoing]],
-    ) -> list[Part]:
+    ) -> tuple[list[Part], tuple[Telling, ...]]:
+        """What the line is, and what the owner of its first part is to be told."""
         if line.repeated:
-            return [in_doubt(line.amount_fen)]
+            return [in_doubt(line.amount_fen)], ()
         if (found := session_of(line.number, CLEARING)) is not None:
             if not self._may_be_paid(connection, *found):
-                return [in_doubt(line.amount_fen)]
-            return self._sessions(connection, line, *found)
+                return [in_doubt(line.amount_fen)], ()
+            return self._sessions(connection, line, *found), ()
         if (one := known.get(line.number)) is not None:
-            return place_outgoing(line, one, self._shown[one.instruction_id])
+            parts = place_outgoing(line, one, self._shown[one.instruction_id])
+            back = [part for part in parts if part.to_return]
+            return parts, tuple(Telling(_returning(one), part.amount_fen) for part in back)
         if (some := batches.get(line.number)) is not None:
-            return place_batch(line, some, self._shown)
+            return place_batch(line, some, self._shown), ()
         if (refund := self._gross_refund(connection, line)) is not None:
-            return [refund]
+            return [refund], ()
         own = self._own.place(connection, line)
         if own is None:
-            return [in_doubt(line.amount_fen)]
-        self._told = own.told
+            return [in_doubt(line.amount_fen)], ()
         if own.by_hand_fen:
             self._placed.by_hand[line.line] = own.by_hand_fen
-        return with_rest(line, [own.part])
+        return with_rest(line, [own.part]), own.told
 
     def _gross_refund(self, connection: Connection, line: Booked) -> Part | None:
         """A refund of a channel whose refunds leave the reserve one by one: as much of it as no
@@ -223,8 +225,9 @@ class Placing:
     def _may_be_paid(self, connection: Connection, clearing: str, day: date) -> bool:
         """Whether a session of that day can be paid on this one: not before the day has come, nor
         for one before the books, nor by more statements than a session has."""
-        opened = business_days.first_day(connection) or FIRST_DAY
-        if not opened <= day <= self._day:
+        if self._opened is None:
+            self._opened = business_days.first_day(connection) or FIRST_DAY
+        if not self._opened <= day <= self._day:
             return False
         came = bank_lines.arrivals(connection, PAYOUT_CHANNEL, session.stream(clearing, day))
         return sum(one.day < self._day for one in came) < MOST_ARRIVALS
@@ -232,19 +235,31 @@ class Placing:
     def _sessions(
         self, connection: Connection, line: Booked, clearing: str, day: date
     ) -> list[Part]:
-        """The session that it names; or with it those of the days before that nothing was paid of,
-        if together they are what came; what we owe of one is taken off what we have of another."""
+        """The session that it names; or with it those of the days before, else of the days after,
+        that nothing was paid of, if together they are what came: a bank names the last of them or
+        the first. What we owe of one is taken off what we have of another."""
         signed_fen = line.amount_fen if line.way == "in" else -line.amount_fen
-        dues: list[tuple[str, int]] = []
-        for back in range(SESSIONS_BACK + 1):
-            one = day - timedelta(days=back)
-            due_fen = self._lacking_fen(connection, clearing, one, first=not back)
-            if due_fen is None:
-                break
-            dues.append((session.stream(clearing, one), due_fen))
-            if sum(fen for _, fen in dues) == signed_fen:
+        days = [day - timedelta(days=back) for back in range(SESSIONS_MORE + 1)]
+        after = [day + timedelta(days=more) for more in range(SESSIONS_MORE + 1)]
+        for run in (days, [one for one in after if one <= self._day]):
+            if (dues := self._adding_up(connection, clearing, run, signed_fen)) is not None:
                 return [session_part(stream, fen) for stream, fen in dues if fen]
         return [session_part(session.stream(clearing, day), signed_fen)]
+
+    def _adding_up(
+        self, connection: Connection, clearing: str, days: Sequence[date], signed_fen: int
+    ) -> list[tuple[str, int]] | None:
+        """The first of these days' sessions that come to the sum together, and what of each; the
+        first day is the one that the line names."""
+        dues: list[tuple[str, int]] = []
+        for day in days:
+            due_fen = self._lacking_fen(connection, clearing, day, first=day == days[0])
+            if due_fen is None:
+                break
+            dues.append((session.stream(clearing, day), due_fen))
+            if sum(fen for _, fen in dues) == signed_fen:
+                return dues
+        return None
 
     def _lacking_fen(
         self, connection: Connection, clearing: str, day: date, *, first: bool
@@ -270,18 +285,21 @@ class Placing:
             self._dues[clearing, day] = owed(self._ledger, self._engine, clearing, day)
         return self._dues[clearing, day]
 
-    def _keep(self, line: Booked, parts: list[Part], known: dict[str, Outgoing]) -> None:
+    def _keep(
+        self,
+        line: Booked,
+        parts: list[Part],
+        told: tuple[Telling, ...],
+        known: dict[str, Outgoing],
+    ) -> None:
         placed, one = self._placed, known.get(line.number)
+        if told:
+            self._waiting.append(Waiting(line, len(placed.rows), parts[0], told, one))
         for place, part in enumerate(parts):
             if part.what == "session":
                 placed.sessions.append(part.about)
             elif part.what == "payout" and one and one.paid_on and one.paid_on < self._day:
                 placed.late.append(part.about)
-            told, self._told = self._told, ()
-            if part.to_return and one is not None:
-                told = (Telling(_returning(one), part.amount_fen),)
-            if told:
-                self._waiting.append(Waiting(line, len(placed.rows), part, told, one))
             placed.rows.append(self._row(line, place, part, one))
 
     def _row(self, line: Booked, place: int, part: Part, known: Outgoing | None = None) -> Row:

@@ -133,8 +133,9 @@ def test_a_difference_is_of_the_channel_that_leads_by_the_newest_bills(
 
 @pytest.mark.parametrize("against", [0, 1, 2])
 @pytest.mark.parametrize("refunded_fen", [3_000, 50_000])
+@pytest.mark.parametrize("named", [0, 2], ids=["names the first", "names the last"])
 def test_one_line_for_several_sessions_of_which_one_is_against_us(
-    books: Institution, against: int, refunded_fen: int
+    books: Institution, against: int, refunded_fen: int, named: int
 ) -> None:
     due_fen = [10_000 - 18, 10_000 - 18, 10_000 - 18]
     due_fen[against] = 5 - refunded_fen
@@ -146,7 +147,7 @@ def test_one_line_for_several_sessions_of_which_one_is_against_us(
         else:
             books.trade("JD_PAY", day_of(count), 0, refunded_fen, -5)
     came_fen = sum(due_fen)  # Of 50,000 the line goes out.
-    books.statement(day_of(3), Line(came_fen, "NETSUNION-20251112-1"))
+    books.statement(day_of(3), Line(came_fen, f"NETSUNION-2025111{named}-1"))
     told = books.reconcile(day_of(3))
     assert (kinds(told), set(states(told).values())) == ([], {"settled"})
     assert [one["arrived_fen"] for one in told["sessions"]] == due_fen
@@ -166,6 +167,25 @@ def test_one_line_for_several_sessions_of_which_one_is_against_us(
     told = books.reconcile(day_of(3))
     assert (kinds(told), set(states(told).values())) == ([], {"settled"})
     assert books.balance(RESERVE) == came_fen
+
+
+@pytest.mark.parametrize("named", [0, 2], ids=["names the first", "names the last"])
+def test_one_line_for_several_sessions_before_the_bills_of_some(
+    books: Institution, named: int
+) -> None:
+    for count in range(3):
+        books.end_day()
+        books.no_trade(day_of(count), "JD_PAY")
+    books.trade("JD_PAY", day_of(0), 10_000, 0, 18)
+    books.statement(day_of(3), Line(3 * 9_982, f"NETSUNION-2025111{named}-1"))
+    books.reconcile(day_of(3))
+    for count in (2, 1):
+        books.trade("JD_PAY", day_of(count), 10_000, 0, 18)
+        told = books.reconcile(day_of(3))
+    assert (kinds(told), set(states(told).values())) == ([], {"settled"})
+    assert [one["arrived_fen"] for one in told["sessions"]] == [9_982] * 3
+    assert books.balance(RESERVE) == 3 * 9_982
+    assert books.balance(SURPLUS) == books.balance(f"{RECONCILED}JD_PAY") + 30_000 == 0
 
 
 def test_money_that_comes_before_its_bill(books: Institution) -> None:
