@@ -11,7 +11,8 @@ from api.cli.funds import explained_json
 from api.cli.output import Say
 from api.context import AppContext
 from api.operations import story
-from api.operations.explaining import Explained, explain, transits
+from api.operations.explained import Explained
+from api.operations.explaining import explain, transits
 from api.operations.reserve_proof import Proof, checked, proof_of
 from api.operations.story import Told
 from domain.clearing.certificate import sides_of

@@ -13,7 +13,8 @@ from api.cli.output import DatabaseOption, JsonOption, Say, answering, day
 from api.operations.bills.answers import quota_json
 from api.operations.bills.funds import Funds, reconcile_funds
 from api.operations.bills.reading import BillChanged
-from api.operations.explaining import Explained, explain, transits
+from api.operations.explained import Explained
+from api.operations.explaining import explain, transits
 from api.operations.timeline import Step, money_timeline
 from domain.kernel import Request, iso_time
 from domain.ledger.ledger import utc_us
@@ -64,12 +65,13 @@ def reconcile(
 @app.command("explain")
 def explain_accounts(
     account: Annotated[
-        str | None, typer.Option(help="One transit account; else all that are not at zero.")
+        str | None, typer.Option(help="One account (1001.01 too); else all transits not at zero.")
     ] = None,
     database: DatabaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say of a transit account why it is not at zero: the items whose sum it is."""
+    """Say of a transit account why it is not at zero: the items whose sum it is. Of the reserve
+    account (1001.01), why it is not what the bank's newest statement says."""
     with answering(database, as_json) as say, open_desk(say.database_url) as context:
         context.projector.catch_up()
         with context.engine.connect() as connection:
@@ -79,7 +81,7 @@ def explain_accounts(
             say.json([explained_json(one) for one in told])
             return
         if not told:
-            say.line("Every transit account is at zero.")
+            say.line("Every transit account is at zero, and 1001.01 is what the bank says.")
         for one in told:
             say.line(f"{one.account}: {decimal_text(one.balance_fen)}")
             for item in one.items:

@@ -12,7 +12,8 @@ from api.graphql.describing import object_type
 from api.graphql.money import Money, money, money_or_none
 from api.graphql.reads import Info
 from api.graphql.scalars import Date, Instant, instant_or_none
-from api.operations.explaining import Explained, explain, transits
+from api.operations.explained import Explained
+from api.operations.explaining import explain, transits
 from api.operations.timeline import Step
 from api.operations.timeline import money_timeline as steps_of
 from domain.accounting.chart import title_of_account
@@ -128,7 +129,8 @@ async def money_timeline(info: Info, transaction_id: ID) -> list[TimelineStep] |
 
 
 async def transit_accounts(info: Info, account: ID | None = None) -> list[TransitAccount]:
-    """Transit accounts that are not at zero, or one of them, and why."""
+    """Transit accounts that are not at zero, or one account, and why; 1001.01 where it is not what
+    the bank's newest statement says."""
 
     def read(connection: Connection) -> list[Explained]:
         wanted: Sequence[str] = [account] if account is not None else transits(connection)

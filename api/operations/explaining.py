@@ -1,5 +1,6 @@
 """Every account that is a transit ends at zero, or says why not: its balance as named items.
 
+The reserve account stands beside them where it is not what the bank's newest statement says.
 Suspense and transits of single items are proved item by item (`open_items`); what the bank was
 asked to pay, by the statement's lines. What channels owe is by day: what the books took in that
 day, less what verdicts, sessions and differences of that day have moved on. A line that another
@@ -15,7 +16,9 @@ from datetime import date, timedelta
 from msgspec import Struct, field
 from sqlalchemy import Connection, and_, case, func, or_, select
 
+from api.operations import bank_balance
 from api.operations.bills import bank_lines
+from api.operations.explained import UNEXPLAINED, Explained, Named
 from domain.accounting import topup
 from domain.accounting.chart import (
     CHANNEL_FEE_PAYABLE,
@@ -24,6 +27,7 @@ from domain.accounting.chart import (
     CHANNEL_RECONCILED,
     CHART,
     MERCHANT_DEPOSIT,
+    RESERVE,
     account_id,
     chart_account,
     split_id,
@@ -52,49 +56,35 @@ AS_BILLED = (CHANNEL_RECONCILED, CHANNEL_FEE_PAYABLE)  # What bills, and their s
 BY_DAY = (CHANNEL_RECEIVABLE, CHANNEL_RECONCILED, CHANNEL_PAYABLE, CHANNEL_FEE_PAYABLE)
 TRANSITS = tuple(sorted({*BY_DAY, *CONTROLLED} - {MERCHANT_DEPOSIT}))
 LED_BACK = ("payout_missing_at_bank", "payout_missing_here", "receipt_unknown")
-UNEXPLAINED = "unexplained"
-
-
-class Named(Struct, frozen=True):
-    """A part of an account's balance, in fen on its normal side: what it is, since when, and what
-    it waits for."""
-
-    name: str
-    since: date | None
-    amount_fen: int
-    why: str
-
-
-class Explained(Struct, frozen=True):
-    """An account, its balance, and the items that are it."""
-
-    account: str
-    balance_fen: int
-    items: tuple[Named, ...]
 
 
 def transits(connection: Connection) -> list[str]:
-    """The transit accounts that have a balance."""
+    """The transit accounts that have a balance; and the reserve account where it is not what the
+    newest statement says."""
     found = []
     for code in TRANSITS:
         owners = list(CHANNELS) if CHART[code].owner == "channel" else [""]
         found += [account_id(code, owner) for owner in owners]
     there = {one.account for one in balances.not_zero(connection, found)}
-    return [one for one in found if one in there]
+    differs = len(bank_balance.named(connection)) > 1
+    return [*([RESERVE] if differs else []), *(one for one in found if one in there)]
 
 
 def explain(connection: Connection, account: str) -> Explained:
     """The items whose sum is the balance; what no item accounts for is one named `unexplained`.
     The read models must be at the head. Raises ACCOUNT_CODE_UNKNOWN, ACCOUNT_NOT_FOUND,
-    REQUEST_INVALID for one that is no transit."""
+    REQUEST_INVALID for one that is no transit, nor the reserve account."""
     code, owner = split_id(account)
-    if code not in TRANSITS:
+    if code not in (RESERVE, *TRANSITS):
         known = ", ".join(TRANSITS)
-        raise Refused(Code.REQUEST_INVALID, "account", f"it is no transit; those are {known}")
+        detail = f"it is neither {RESERVE} nor a transit; those are {known}"
+        raise Refused(Code.REQUEST_INVALID, "account", detail)
     there = balances.account(connection, account)
     if there is None:
         raise Refused(Code.ACCOUNT_NOT_FOUND, "account", account[:80])
-    if code in CONTROLLED:
+    if code == RESERVE:
+        named = bank_balance.named(connection)
+    elif code in CONTROLLED:
         named = [_item(one) for one in open_items.waiting_on(connection, account)]
     elif owner == PAYOUT_CHANNEL:
         named = list(_at_bank(connection, code))

@@ -21,7 +21,8 @@ from sqlalchemy import select
 from api.context import AppContext, open_context
 from api.operations.bills.funds import Funds, reconcile_funds, statement_answer
 from api.operations.bills.importing import Importer, Wanted
-from api.operations.explaining import UNEXPLAINED, explain, transits
+from api.operations.explained import UNEXPLAINED
+from api.operations.explaining import explain, transits
 from api.operations.importing import HistoryChannel
 from api.operations.reconciling.answers import answer
 from api.operations.reconciling.running import Books, Reconciler

@@ -15,7 +15,7 @@ from api.cli.demo_bills import read_ending
 from api.cli.export_hledger import hledger
 from api.cli.opening import open_desk
 from api.context import AppContext
-from api.operations.explaining import UNEXPLAINED
+from api.operations.explained import UNEXPLAINED
 from api.operations.reconciling.running import Reconciler
 from api.operations.story import play, scripted_channel
 from api.operations.story_bills.playing import play_bills

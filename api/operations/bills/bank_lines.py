@@ -186,6 +186,35 @@ def lines_about(connection: Connection, about: str) -> list[Row]:
     return [Row(*row) for row in connection.execute(query)]
 
 
+def said_of(channel: str, day: date, line: object = "") -> str:
+    """The reference under which an owner is told of a line: the statement, and the line in it, by
+    its serial or its number. What all of a statement begin with, without `line`."""
+    return f"{channel} {day} {line}"[:64]
+
+
+def top_ups_shown(connection: Connection, channel: str) -> dict[tuple[str, str], int]:
+    """What lines show of top-ups: fen, out below zero, by the references that one may have been
+    booked with, the bank's own and what owners were told."""
+    table = TABLE.c
+    query = (
+        select(table.bill_date, table.serial, table.line, _SIGNED_FEN)
+        .where(table.channel == channel, table.what == "top_up")
+        .group_by(table.bill_date, table.serial, table.line)
+        .order_by(table.bill_date, table.line)
+    )
+    return {
+        (serial, said_of(channel, day, serial or line)): int(fen)
+        for day, serial, line, fen in connection.execute(query)
+    }
+
+
+def net_by_day(connection: Connection, channel: str) -> dict[date, int]:
+    """What the lines of each statement come to, as they were compared last: fen, out below zero."""
+    query = select(TABLE.c.bill_date, _SIGNED_FEN).where(TABLE.c.channel == channel)
+    found = connection.execute(query.group_by(TABLE.c.bill_date))
+    return {day: int(fen) for day, fen in found}
+
+
 class Sums(Struct, frozen=True, gc=False):
     """Lines that are known to be something: how many, and what came in and went out by them."""
 

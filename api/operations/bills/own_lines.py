@@ -52,7 +52,6 @@ class OwnLines:
 
     def __init__(self, ledger: Ledger, statement: Statement) -> None:
         self._ledger, self._statement = ledger, statement
-        self._said = f"{statement.channel} {statement.day} "
         self._taken: set[str] = set()
         self._booked: defaultdict[str, list[Movement]] = defaultdict(list)
 
@@ -102,7 +101,8 @@ class OwnLines:
         return Own(part, tuple(Telling(one, line.amount_fen) for one in told))
 
     def _by_number(self, connection: Connection, line: Booked, number: str) -> Own | None:
-        said = f"{self._said}{line.serial or line.line}"[:64]
+        one = self._statement
+        said = bank_lines.said_of(one.channel, one.day, line.serial or line.line)
         state = self._ledger.state(own_funds.stream(number))
         if line.way == "out" and (number.startswith(SWEEP) or state.kind == "sweep"):
             return self._sweep(line, number, said, state)
@@ -143,7 +143,8 @@ class OwnLines:
         """Whether a statement of this day has posted it: of one that is issued again the line may
         stand elsewhere, with another amount."""
         posted = (state.status, state.kind) == ("posted", kind)
-        mine = state.statement.startswith(self._said)
+        one = self._statement
+        mine = state.statement.startswith(bank_lines.said_of(one.channel, one.day))
         return posted and mine and line.number not in self._taken
 
     def _again(self, kind: Shown | Literal["sweep"], line: Booked, state: own_funds.State) -> Own:

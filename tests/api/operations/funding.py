@@ -1,6 +1,7 @@
 """A ledger with days of trade, bills as they are on record, and statements of its reserve account
 as a bank writes them."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
@@ -10,12 +11,15 @@ from typing import Any, NamedTuple, TypeVar
 from msgspec import UNSET
 from sqlalchemy import Engine
 
+from api.operations import bank_balance
 from api.operations.bills.funds import Funds, reconcile_funds
 from api.operations.bills.importing import Importer, Wanted
 from api.operations.desk import Desk
 from api.operations.end_of_day import end_of_day
+from api.operations.explained import UNEXPLAINED
 from api.operations.explaining import explain, transits
 from domain.accounting import account
+from domain.accounting.chart import RESERVE
 from domain.clearing.commands import OpenBooks
 from domain.eventstore.database import sqlalchemy_engine
 from domain.kernel import SHANGHAI, Command, Request, to_us
@@ -133,13 +137,20 @@ class Institution:
         revision = ledger.state(verdict.stream(channel, day)).revision
         self.do(ReachVerdict(channel, day, revision, ledger.head().position, found))
 
-    def explained(self, account: str) -> dict[str, int]:
-        """An account's items: fen by name."""
+    def parts(self, account: str) -> list[tuple[str, int]]:
+        """An account's items: names and fen."""
         self.desk.catch_up()
         with self.desk.engine.connect() as connection:
             told = explain(connection, account)
         assert sum(one.amount_fen for one in told.items) == told.balance_fen
-        return {one.name: one.amount_fen for one in told.items}
+        return [(one.name, one.amount_fen) for one in told.items]
+
+    def explained(self, account: str) -> dict[str, int]:
+        """The same, by name: what has one name together."""
+        found: Counter[str] = Counter()
+        for name, fen in self.parts(account):
+            found[name] += fen
+        return dict(found)
 
     def transits(self) -> list[str]:
         self.desk.catch_up()
@@ -179,9 +190,14 @@ class Institution:
         return self.desk.ledger.state(account.stream(leaf)).balance_fen
 
     def right(self) -> None:
-        """The log proves itself: entries, identity, open items, mirror."""
+        """The log proves itself: entries, identity, open items, mirror; and the reserve account
+        is what the newest statement says, but for items with a name."""
         findings = verify_log(self.desk.ledger.recorder)
         assert not findings, [str(one) for one in findings]
+        self.desk.catch_up()
+        with self.desk.engine.connect() as connection:
+            if bank_balance.named(connection):
+                assert UNEXPLAINED not in [one.name for one in explain(connection, RESERVE).items]
 
 
 def kinds(told: dict[str, Any]) -> list[tuple[str, str, int]]:
@@ -209,5 +225,7 @@ def founded(kind: type[Made], url: str, directory: Path) -> Iterator[Made]:
     """One with a migrated ledger of its own, `directory` for its files; closed at the end."""
     with open_books(url) as desk:
         writes = sqlalchemy_engine(desk.ledger.database)
-        yield kind(desk, writes, directory)
+        made = kind(desk, writes, directory)
+        yield made
+        made.right()
         writes.dispose()

@@ -3,7 +3,8 @@
 import pytest
 from sqlalchemy import text
 
-from api.operations.explaining import UNEXPLAINED, explain
+from api.operations.explained import UNEXPLAINED
+from api.operations.explaining import explain
 from domain.accounting.owning import InstructSweep
 from domain.payment.commands import RecordOutcome
 from domain.refusals import Refused
