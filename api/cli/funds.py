@@ -81,7 +81,7 @@ def explain_accounts(
             say.json([explained_json(one) for one in told])
             return
         if not told:
-            say.line("Every transit account is at zero, and 1001.01 is what the bank says.")
+            say.line("Nothing waits: every transit account is at zero.")
         for one in told:
             say.line(f"{one.account}: {decimal_text(one.balance_fen)}")
             for item in one.items:
