@@ -24,19 +24,20 @@ PIECE = 1 << 20  # Bytes; what is not longer is one row of the first table.
 AT_ONCE = 4  # Pieces of one transaction.
 
 _ADD_SQLITE = (
-    "INSERT INTO blobs (sha256, bytes) SELECT ?1, ?2 "
-    "WHERE NOT EXISTS (SELECT 1 FROM blobs WHERE sha256 = ?1)"
+    "INSERT INTO blobs (sha256, bytes) SELECT :digest, :bytes "
+    "WHERE NOT EXISTS (SELECT 1 FROM blobs WHERE sha256 = :digest)"
 )
 _ADD_POSTGRES = (
     "INSERT INTO blobs (sha256, bytes) SELECT * FROM unnest(%s::bytea[], %s::bytea[]) "
     "ON CONFLICT DO NOTHING"
 )
 _PIECE_SQLITE = (
-    "INSERT INTO blob_pieces (sha256, number, bytes) SELECT ?1, ?2, ?3 "
-    "WHERE NOT EXISTS (SELECT 1 FROM blob_pieces WHERE sha256 = ?1 AND number = ?2)"
+    "INSERT INTO blob_pieces (sha256, number, bytes) SELECT :digest, :number, :bytes "
+    "WHERE NOT EXISTS (SELECT 1 FROM blob_pieces WHERE sha256 = :digest AND number = :number)"
 )
 _PIECE_POSTGRES = (
-    "INSERT INTO blob_pieces (sha256, number, bytes) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
+    "INSERT INTO blob_pieces (sha256, number, bytes) "
+    "VALUES (%(digest)s, %(number)s, %(bytes)s) ON CONFLICT DO NOTHING"
 )
 
 
@@ -56,8 +57,8 @@ def put(engine: Engine, contents: Iterable[bytes]) -> None:
             connection.exec_driver_sql(_ADD_POSTGRES, (byteas(digests), byteas(kept)))
         return
     with engine.begin() as connection:
-        for row in rows:
-            connection.exec_driver_sql(_ADD_SQLITE, row)
+        for digest, content in rows:
+            connection.exec_driver_sql(_ADD_SQLITE, {"digest": digest, "bytes": content})
 
 
 def keep(engine: Engine, name: str, chunks: Iterable[bytes]) -> None:
@@ -97,7 +98,8 @@ def _keep_pieces(engine: Engine, digest: bytes, first: int, pieces: Sequence[byt
         server = connection.dialect.name == "postgresql"
         for number, piece in enumerate(pieces, first):
             statement = _PIECE_POSTGRES if server else _PIECE_SQLITE
-            connection.exec_driver_sql(statement, (digest, number, piece))
+            row = {"digest": digest, "number": number, "bytes": piece}
+            connection.exec_driver_sql(statement, row)
 
 
 def read(connection: Connection, name: str) -> bytes | None:
