@@ -22,12 +22,12 @@ from domain.reconciliation.charging import (
 )
 from domain.refusals import Code, Refused
 from projections.models import chargebacks as model
+from projections.tables.paging import every
 
 STATES: tuple[facts.Status, ...] = (
     "evidence_due", "represented", "answered", "accepted", "won", "lost",
 )  # fmt: skip
 MOST_EVIDENCE = 16 * 1024 * 1024  # Bytes: what a bank's form takes.
-PAGE = 100
 
 app = typer.Typer(no_args_is_help=True, help="Chargebacks and retrieval requests.")
 
@@ -125,17 +125,11 @@ def list_all(
         if state is not None and state not in STATES:
             raise Refused(Code.REQUEST_INVALID, "state", f"one of {', '.join(STATES)}")
         today = shanghai_date(utc_us())
-        found: list[model.Chargeback] = []
+        wanted = model.Wanted(state=state)
         with open_desk(say.database_url) as context:
             context.projector.catch_up()
             with context.engine.connect() as connection:
-                after, wanted = None, model.Wanted(state=state)
-                while True:
-                    page = model.chargebacks(connection, wanted, after=after, first=PAGE)
-                    found += page.items
-                    if not page.has_next:
-                        break
-                    after = page.cursors[-1]
+                found = every(lambda after: model.chargebacks(connection, wanted, after=after))
         rows = [_row(one, overdue=one.state == "evidence_due" and one.due < today) for one in found]
         if say.as_json:
             say.json(rows)

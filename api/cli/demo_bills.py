@@ -21,8 +21,8 @@ from domain.reconciliation import difference as facts
 from domain.reconciliation.bills.line import MILLI
 from projections.models import differences as model
 from projections.models.differences import Difference
+from projections.tables.paging import every
 
-PAGE = 100
 ENDS, WAITS = "Differences, and how they ended", "What still waits"
 WORDS: dict[type, str] = {
     facts.Suspected: "suspected",
@@ -78,14 +78,8 @@ def read_ending(context: AppContext, connection: Connection) -> Ending:
 
 
 def _differences(connection: Connection) -> list[Difference]:
-    found: list[Difference] = []
-    after = None
-    while True:
-        page = model.differences(connection, model.Wanted(), after=after, first=PAGE)
-        found += page.items
-        if not page.has_next:
-            return found
-        after = page.cursors[-1]
+    wanted = model.Wanted()
+    return every(lambda after: model.differences(connection, wanted, after=after))
 
 
 def say_ending(say: Say, ending: Ending) -> None:

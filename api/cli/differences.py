@@ -36,8 +36,8 @@ from domain.refusals import Code, Refused
 from projections.models import chargebacks
 from projections.models import differences as model
 from projections.models.aging import since_of
+from projections.tables.paging import every
 
-PAGE = 100
 SHOWN = 200  # Rows of the table.
 
 TO_HELP = "A member, another difference, or chargebacks with commas between."
@@ -250,15 +250,8 @@ def _cases(connection: Connection, standing: facts.State) -> list[str]:
 
 
 def _all(context: Any, wanted: model.Wanted) -> list[model.Difference]:
-    found: list[model.Difference] = []
-    after = None
     with context.engine.connect() as connection:
-        while True:
-            page = model.differences(connection, wanted, after=after, first=PAGE)
-            found += page.items
-            if not page.has_next:
-                return found
-            after = page.cursors[-1]
+        return every(lambda after: model.differences(connection, wanted, after=after))
 
 
 def _do(command: Command, operator: str | None, database: str | None, as_json: bool) -> None:

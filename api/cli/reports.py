@@ -21,6 +21,7 @@ from projections.models.clearing_positions import ClearingPosition
 from projections.models.merchant_statements import MODEL
 from projections.models.statements import Statement, StatementLine
 from projections.rebuilding.digest import snapshot
+from projections.tables.paging import every
 
 FIGURES = (
     "opening",
@@ -84,14 +85,9 @@ def read_statement(
     figures = statements.statement(connection, merchant, from_, to)
     if figures is None:
         raise Refused(Code.MEMBER_NOT_FOUND, "merchant", f"no merchant has the id {merchant!r}")
-    lines: list[StatementLine] = []
-    after = None
-    while True:
-        page = statements.lines(connection, merchant, from_, to, after=after)
-        lines += page.items
-        if not page.has_next:
-            return figures, lines
-        after = page.cursors[-1]
+    return figures, every(
+        lambda after: statements.lines(connection, merchant, from_, to, after=after)
+    )
 
 
 def statement_json(figures: Statement, lines: list[StatementLine]) -> dict[str, Any]:

@@ -43,6 +43,18 @@ class Page(Struct, Generic[T], frozen=True):
     end: str | None = None
 
 
+def every(page_after: Callable[[str | None], Page[T]]) -> list[T]:
+    """All rows of a list, page by page. `page_after` gives the page after a cursor."""
+    found: list[T] = []
+    after = None
+    while True:
+        page = page_after(after)
+        found += page.items
+        if not page.has_next:
+            return found
+        after = page.cursors[-1]
+
+
 def checked_first(first: int) -> int:
     """How many rows a page may have: 1 to 100. Raises Refused(REQUEST_INVALID, "first")."""
     if not isinstance(first, int) or isinstance(first, bool) or not 1 <= first <= MAX_FIRST:

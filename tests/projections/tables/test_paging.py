@@ -32,6 +32,7 @@ from projections.tables.paging import (
     columns_of,
     cursor,
     day_start_us,
+    every,
     page_of,
 )
 from tests.examples import MERCHANT, PAID_AT, SUBJECT
@@ -211,3 +212,13 @@ def test_the_ends_of_time_are_dates_like_others(told: Connection) -> None:
             len(settlement_batches.settlement_batches(told, MERCHANT, from_, to).items),
         ]
         assert all(rows) if from_ < to else not any(rows)
+
+
+def test_every_row_of_a_list_whatever_its_pages() -> None:
+    pages = {
+        None: Page(["a", "b"], ["1", "2"], has_next=True),
+        "2": Page(["c"], ["3"], has_next=True),
+        "3": Page(["d"], ["4"], has_next=False),
+    }
+    assert every(pages.__getitem__) == ["a", "b", "c", "d"]
+    assert every(lambda after: Page[str]([], [], has_next=False)) == []
