@@ -88,13 +88,15 @@ class Request(Struct, frozen=True, gc=False):
     """A command as submitted: its number makes it idempotent, for ever.
 
     `number` is unique in the ledger (a caller's own number carries the caller as a prefix);
-    `at_us` is business time; `actor` who asked, for example `operator:alice`.
+    `at_us` is business time; `actor` who asked, for example `operator:alice`. `blobs` are bytes
+    that the command names by their SHA-256: they are kept by the commit that keeps its answer.
     """
 
     number: str
     at_us: int
     actor: str
     command: Command
+    blobs: tuple[bytes, ...] = ()
 
 
 class MergeableFact(Fact, frozen=True):

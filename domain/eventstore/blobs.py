@@ -23,7 +23,7 @@ PIECES = table(
 PIECE = 1 << 20  # Bytes; what is not longer is one row of the first table.
 AT_ONCE = 4  # Pieces of one transaction.
 
-_ADD_SQLITE = (
+ADD_SQLITE = (
     "INSERT INTO blobs (sha256, bytes) SELECT :digest, :bytes "
     "WHERE NOT EXISTS (SELECT 1 FROM blobs WHERE sha256 = :digest)"
 )
@@ -58,7 +58,7 @@ def put(engine: Engine, contents: Iterable[bytes]) -> None:
         return
     with engine.begin() as connection:
         for digest, content in rows:
-            connection.exec_driver_sql(_ADD_SQLITE, {"digest": digest, "bytes": content})
+            connection.exec_driver_sql(ADD_SQLITE, {"digest": digest, "bytes": content})
 
 
 def keep(engine: Engine, name: str, chunks: Iterable[bytes]) -> None:

@@ -9,6 +9,7 @@ writer knows the head already it is one: if somebody else has written meanwhile,
 commit is taken, and the database refuses all of it.
 """
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -344,6 +345,9 @@ class _PostgresSession:
         if append.snapshots:
             streams, versions, states = zip(*append.snapshots, strict=True)
             self._send("insert_snapshots", texts(streams), bigints(versions), byteas(states))
+        if append.blobs:
+            hashes = [hashlib.sha256(one).digest() for one in append.blobs]
+            self._send("insert_blobs", byteas(hashes), byteas(append.blobs))
         if append.events or append.receipts:
             self._send("insert_commit", *commit, commit.seal_number)
             self._send("notify")

@@ -88,12 +88,16 @@ GENESIS = Head(0, 0, bytes(32))
 
 
 class Append(Struct, frozen=True):
-    """What one commit writes; event positions must be head.position + 1, + 2, …"""
+    """What one commit writes; event positions must be head.position + 1, + 2, …
+
+    `blobs` go beside the history, under their SHA-256; what is there already is left alone.
+    """
 
     events: Sequence[EventRow]
     receipts: Sequence[ReceiptRow]
     snapshots: Sequence[SnapshotRow]
     recorded_at_us: int
+    blobs: Sequence[bytes] = ()
 
 
 class CommitUnknown(Exception):

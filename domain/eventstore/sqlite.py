@@ -5,6 +5,7 @@ processes; readers have connections of their own and, with WAL, neither wait nor
 is on disk when it is acknowledged (`synchronous = FULL`).
 """
 
+import hashlib
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +16,7 @@ import eventsourcing.persistence as library
 import msgspec
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore
 
+from domain.eventstore.blobs import ADD_SQLITE
 from domain.eventstore.database import Database, configure_sqlite
 from domain.eventstore.recorder import (
     GENESIS,
@@ -344,6 +346,8 @@ class _SQLiteSession:
             self._connection.executemany(INSERT_EVENT, append.events)
             receipts = [(*receipt, commit.number) for receipt in append.receipts]
             self._connection.executemany(INSERT_RECEIPT, receipts)
+            rows = [{"digest": hashlib.sha256(one).digest(), "bytes": one} for one in append.blobs]
+            self._connection.executemany(ADD_SQLITE, rows)
             self._connection.execute(INSERT_COMMIT, commit)
         except sqlite3.Error as error:
             _raise(error)

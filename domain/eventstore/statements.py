@@ -42,6 +42,9 @@ STATEMENTS: dict[str, str] = {
     "insert_snapshots": """
         INSERT INTO {s}.snapshots (stream, version, state)
         SELECT * FROM unnest(%s::text[], %s::bigint[], %s::bytea[]) ON CONFLICT DO NOTHING""",
+    "insert_blobs": """
+        INSERT INTO {s}.blobs (sha256, bytes)
+        SELECT * FROM unnest(%s::bytea[], %s::bytea[]) ON CONFLICT DO NOTHING""",
     # A key may have been made since the writer last looked: then its seal is not the next one, and
     # the column refuses the NULL, as a primary key would refuse a number that is taken.
     "insert_commit": """

@@ -96,6 +96,7 @@ class Decided:
         self.facts = 0  # How many were written.
         self.promised: Promised | None = None  # After them; None: nothing was written.
         self.receipts: dict[str, ReceiptRow] = {}
+        self.blobs: list[bytes] = []
         self.verdicts: list[Kept | Told | Failed] = []
         self.results: dict[str, tuple[dict[str, Any] | None, Refusal | None]] = {}
 
@@ -209,7 +210,7 @@ class Committer:
             decided.promised = decided.promised._replace(kept=kept.version)
             snapshots.append(kept)
         receipts = list(decided.receipts.values())
-        return session.append(Append(rows, receipts, snapshots, self._clock()))
+        return session.append(Append(rows, receipts, snapshots, self._clock(), decided.blobs))
 
     def _promised_after(self, position: int, overlay: Overlay) -> Promised:
         return Promised(position, overlay.promised_fen, self._promised.kept)
@@ -313,6 +314,7 @@ class Committer:
             overlay.accept(unit)
             decided.receipts[number] = ReceiptRow(number, digest, answers.accepted(made))
             decided.results[number] = (made, None)
+        decided.blobs += request.blobs
         return Kept(number)
 
     def _made(self, unit: UnitOfWork, request: Request) -> dict[str, Any] | Refusal | Failed:
