@@ -195,7 +195,7 @@ def open_context(
         background += [working, *_by_the_day(desk, writes, bills, clock, days_behind)]
         if network is not None:
             paying = (network(), payees, personal)
-            woken.append(_outbox(desk, writes, paying, clocks, working, days_behind))
+            woken.append(_outbox(desk, paying, clocks, working, days_behind))
         woken += asking
     background += woken
     told += [partial(_wake, one) for one in woken]
@@ -282,7 +282,6 @@ def _watch(desk: Desk, clocks: Clocks, asked: frozenset[str] | None) -> Watch:
 
 def _outbox(
     desk: Desk,
-    writes: Engine,
     paying: tuple[Mapping[str, Adapter], Mapping[str, str] | None, Personal],
     clocks: Clocks,
     worker: Worker,
@@ -292,7 +291,6 @@ def _outbox(
     return Outbox(
         desk.ledger,
         desk.engine,
-        writes,
         paying[0],
         clocks.books,
         factor=clocks.factor,

@@ -19,13 +19,13 @@ from starlette.routing import Route
 
 from api.context import AppContext
 from api.http.bodies import read_body
-from api.operations.exchanges import Keeper, written
+from api.operations.exchanges import Written, written
 from domain.channel.adapters.deadline import within
 from domain.channel.commands import ReportUnknownNumber
 from domain.channel.network import Adapter, CallbackInvalid, Heard
 from domain.channel.numbers import sought_by
-from domain.eventstore import blobs
 from domain.kernel import MICROSECONDS, Request
+from domain.ledger.answer import Answer
 from domain.ledger.ledger import utc_us
 from domain.ledger.states import fold_streams
 from domain.payment import instruction
@@ -52,8 +52,6 @@ def routes(
 ) -> list[Route]:
     """The route, for the channels that have an adapter. `wall` is the time they sign by."""
 
-    keeper = Keeper(partial(blobs.put, context.writes), anyio.to_thread.run_sync)
-
     async def callback(request: HttpRequest) -> Response:
         channel = request.path_params["channel"]
         adapter = adapters.get(channel)
@@ -65,7 +63,7 @@ def routes(
         taken, forged = False, False
         try:
             heard = adapter.heard(request.method, target, request.headers, body, wall())
-            taken = bool(await within(_take(context, keeper, channel, heard), answer_s))
+            taken = bool(await within(_take(context, channel, heard), answer_s))
         except CallbackInvalid as no:
             forged = True
             log.warning("a callback for %s was refused: %s", channel, no)
@@ -79,7 +77,7 @@ def routes(
     return [Route(PATH, callback, methods=["POST"], include_in_schema=False)]
 
 
-async def _take(context: AppContext, keeper: Keeper, channel: str, heard: Heard) -> bool:
+async def _take(context: AppContext, channel: str, heard: Heard) -> bool:
     """Whether what was heard is on record, now or from before."""
     found = _remembered(context, channel, heard)
     if found is None:
@@ -87,13 +85,13 @@ async def _take(context: AppContext, keeper: Keeper, channel: str, heard: Heard)
     if found is None and await _caught_up(context):
         found = await anyio.to_thread.run_sync(partial(_found, context, channel, heard))
         if found is None:
-            await _report(context, keeper, channel, heard)
+            await _report(context, channel, heard)
     if found is None:  # Not ours; or so new that the read model does not know it yet.
         return False
-    name = await keeper.keep(written(heard.answer))
-    command = answer_command(found, heard.answer, 0, name)
+    made = written(heard.answer)
+    command = answer_command(found, heard.answer, 0, made.name)
     event = hashlib.sha256(heard.event_id.encode()).hexdigest()[:32]
-    return await _recorded(context, f"outcome:{found}:callback:{event}", command)
+    return await _recorded(context, f"outcome:{found}:callback:{event}", command, made)
 
 
 async def _caught_up(context: AppContext) -> bool:
@@ -108,11 +106,12 @@ async def _caught_up(context: AppContext) -> bool:
     return not await context.arrivals.until(look, NUMBERED, head, WAIT_MS)
 
 
-async def _report(context: AppContext, keeper: Keeper, channel: str, heard: Heard) -> None:
+async def _report(context: AppContext, channel: str, heard: Heard) -> None:
     """Put on record what a channel says of a number that nobody knows. Never raises for that."""
     number = legible(heard.number, 80).strip() or "?"
     log.error("%s calls about %s, which nobody knows", channel, ascii(number))
-    said = answer_command("", heard.answer, 0, await keeper.keep(written(heard.answer)))
+    made = written(heard.answer)
+    said = answer_command("", heard.answer, 0, made.name)
     command = ReportUnknownNumber(
         channel,
         number,
@@ -124,22 +123,27 @@ async def _report(context: AppContext, keeper: Keeper, channel: str, heard: Hear
         said.exchange,
     )
     event = hashlib.sha256(ascii((number, heard.event_id)).encode()).hexdigest()[:32]
-    await _recorded(context, f"unknown:{channel}:{event}", command)
+    await _recorded(context, f"unknown:{channel}:{event}", command, made)
 
 
 async def _recorded(
-    context: AppContext, number: str, command: RecordAnswer | ReportUnknownNumber
+    context: AppContext, number: str, command: RecordAnswer | ReportUnknownNumber, made: Written
 ) -> bool:
     """A repetition gets its first answer. Other content under the same event, such as the same in
     another envelope, has a number of its own; and what the books refused is tried again later."""
     now_us = context.clock()
-    answer = await context.submit(Request(number, now_us, "channel:callback", command))
+
+    async def submit() -> Answer:
+        request = Request(number, now_us, "channel:callback", command, made.blobs)
+        return await context.submit(request)
+
+    answer = await submit()
     if answer.refused is not None and answer.refused.code is Code.REQUEST_CONFLICT:
         number = f"{number}:{command.exchange[:16]}"
-        answer = await context.submit(Request(number, now_us, "channel:callback", command))
+        answer = await submit()
     if answer.refused is not None and answer.replayed:
         number = f"{number}:{now_us // MINUTE_US}"
-        answer = await context.submit(Request(number, now_us, "channel:callback", command))
+        answer = await submit()
     if answer.refused is not None:
         log.warning("%s: %s", number, answer.refused)
     return answer.refused is None

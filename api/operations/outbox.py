@@ -15,14 +15,13 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any, TypeVar
 
 from msgspec import Struct
 from sqlalchemy import Engine
 
 from api.operations.asked_for import AskedFor
-from api.operations.exchanges import Keeper, written
+from api.operations.exchanges import written
 from api.operations.gates import Gate, Pause
 from api.operations.loops import loop_factory
 from api.operations.payees import NO_ACCOUNT, Payees, Wanted
@@ -30,21 +29,20 @@ from api.operations.personal import Personal
 from domain.channel.adapters.deadline import within
 from domain.channel.network import Adapter, Answer, Order, Pace
 from domain.channel.port import Unknown
-from domain.eventstore import blobs
 from domain.kernel import DAY_US, Command, Request
 from domain.ledger.answer import Answer as Decided
 from domain.ledger.ledger import Ledger, utc_us
 from domain.payment.asking import ClaimAttempt, WithholdInstruction, answer_command
 from domain.payment.instruction import State
 from domain.payment.orders import other_number
-from projections.models import instructions
-from projections.models.instructions import Due
+from projections.models import instructions_due
+from projections.models.instructions_due import Due
 
 log = logging.getLogger("zhangfang.outbox")
 T = TypeVar("T")
 
 OUTBOX = "system:outbox"
-POLL_S = 0.5  # How long a hint may be lost.
+POLL_US = 500_000  # How long a hint may be lost, in real time.
 AGAIN_US = 1_000_000  # After a claim that was not made; in real time.
 LEAST_US = 5_000  # Between two turns in which nothing was begun.
 END_S = 10.0  # What requests under way may still take when it is told to stop.
@@ -77,7 +75,6 @@ class Outbox:
         self,
         ledger: Ledger,
         reads: Engine,
-        writes: Engine,
         adapters: Mapping[str, Adapter],
         clock: Callable[[], int],
         *,
@@ -109,12 +106,12 @@ class Outbox:
         self._gates = {
             name: Gate(given.get(name, one.pace), pause) for name, one in self._adapters.items()
         }
-        self._keeper = Keeper(partial(blobs.put, writes), self._in_thread)
         self._tasks: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(THREADS, "outbox-reads")
         self._asked_for = AskedFor(ledger, self._in_thread)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
+        self._news: asyncio.Event | None = None
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
         self.status = OutboxStatus()
@@ -135,10 +132,10 @@ class Outbox:
         self._threads.shutdown()
 
     def wake(self) -> None:
-        """Something may be due. From any thread."""
+        """The read models have gone on: something may be due. From any thread."""
         loop = self._loop
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._hint)
+        if loop is not None and self._news is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._news.set)
 
     # Its loops.
 
@@ -148,11 +145,14 @@ class Outbox:
 
     async def run(self) -> None:
         """Serve all channels until told to stop."""
-        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        self._news, self._stopping = asyncio.Event(), asyncio.Event()
+        self._loop = asyncio.get_running_loop()
         if self._stopped:
             return
+        looking = asyncio.create_task(self._look(self._news))
         loops = [asyncio.create_task(self._serve(channel)) for channel in self._adapters]
         await self._stopping.wait()
+        looking.cancel()
         self._hint()
         await asyncio.gather(*loops)
         if self._tasks:
@@ -166,6 +166,23 @@ class Outbox:
     def _hint(self) -> None:
         for gate in self._gates.values():
             gate.hint()
+
+    async def _look(self, news: asyncio.Event) -> None:
+        """Whenever the read models have gone on: one look for all channels, and a hint to those
+        that have something to do. An idle channel costs nothing."""
+        channels = tuple(self._gates)
+        while True:
+            await news.wait()
+            news.clear()
+            soon_us = self._clock() + POLL_US * self._factor
+            try:
+                due = await self._read(lambda view: instructions_due.next_due(view, channels))
+            except Exception:  # Their own looks find it, too, and say it.
+                self._hint()
+                continue
+            for channel, due_us in due.items():
+                if due_us <= soon_us:
+                    self._gates[channel].hint()
 
     async def _serve(self, channel: str) -> None:
         gate = self._gates[channel]
@@ -185,10 +202,10 @@ class Outbox:
 
     def _wait_s(self, next_us: int | None) -> float:
         """Until an instant of the books' clock, or a hint may have been lost."""
-        if next_us is None:
-            return POLL_S
-        left_us = max((next_us - self._clock()) // self._factor, LEAST_US)
-        return min(left_us / 1_000_000, POLL_S)
+        left_us = POLL_US
+        if next_us is not None:
+            left_us = max((next_us - self._clock()) // self._factor, LEAST_US)
+        return min(left_us, POLL_US) / 1_000_000
 
     # A turn.
 
@@ -234,8 +251,8 @@ class Outbox:
         since_us = now_us - self._behind_us
 
         def read(view: Any) -> tuple[list[Due], int | None]:
-            rows = instructions.due(view, channel, now_us, most, since_us)
-            next_us = None if rows else instructions.next_due_us(view, channel)
+            rows = instructions_due.due(view, channel, now_us, most, since_us)
+            next_us = None if rows else instructions_due.next_due(view, [channel]).get(channel)
             return rows, next_us if next_us is not None and next_us > now_us else None
 
         return await self._read(read)
@@ -342,17 +359,19 @@ class Outbox:
         return answer or Answer(Unknown(f"no answer within {pace.deadline_s} s"))
 
     async def _record(self, claimed: Claimed, answer: Answer) -> None:
-        name = await self._keeper.keep(written(answer))
-        command = answer_command(claimed.instruction_id, answer, claimed.attempt, name)
+        made = written(answer)
+        command = answer_command(claimed.instruction_id, answer, claimed.attempt, made.name)
         number = f"outcome:{claimed.instruction_id}:attempt:{claimed.attempt:08}"
-        decided = await self._submit(number, command, self._clock())
+        decided = await self._submit(number, command, self._clock(), made.blobs)
         if decided.refused is not None:
             log.warning("%s: %s", claimed.instruction_id, decided.refused)
 
     # The ledger and its read side.
 
-    async def _submit(self, number: str, command: Command, at_us: int) -> Decided:
-        return await self._ledger.submit_async(Request(number, at_us, OUTBOX, command))
+    async def _submit(
+        self, number: str, command: Command, at_us: int, kept: tuple[bytes, ...] = ()
+    ) -> Decided:
+        return await self._ledger.submit_async(Request(number, at_us, OUTBOX, command, kept))
 
     async def _read(self, query: Callable[[Any], T]) -> T:
         def read() -> T:

@@ -57,7 +57,6 @@ class Stage:
         self._outbox = Outbox(
             context.ledger,
             context.engine,
-            context.writes,
             adapters,
             lambda: self.now_us,
             paces=dict.fromkeys(NETWORK_OF, AT_ONCE),

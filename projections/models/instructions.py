@@ -14,7 +14,6 @@ from sqlalchemy import (
     Connection,
     Index,
     Table,
-    bindparam,
     func,
     select,
     text,
@@ -49,7 +48,7 @@ InstructionState = Literal[
 
 MOST_ATTEMPTS = 100
 _OPEN = text("state IN ('issued', 'sent', 'awaiting_payer', 'processing', 'unknown')")
-_DUE = text("due_us IS NOT NULL")
+DUE = text("due_us IS NOT NULL")
 _ENDED, _ENDS = text("ended_at_us IS NOT NULL"), ("channel", "ended_at_us")
 
 TABLE = Table(
@@ -76,7 +75,7 @@ TABLE = Table(
     Index("instructions_state", "state", "issued_position"),
     Index("instructions_reference", "reference", "issued_position"),
     Index("instructions_going_on", "issued_position", sqlite_where=_OPEN, postgresql_where=_OPEN),
-    Index("instructions_due", "channel", "due_us", sqlite_where=_DUE, postgresql_where=_DUE),
+    Index("instructions_due", "channel", "due_us", sqlite_where=DUE, postgresql_where=DUE),
     Index("instructions_ended", *_ENDS, sqlite_where=_ENDED, postgresql_where=_ENDED),
 )
 
@@ -350,45 +349,6 @@ def open_instructions(
         .limit(limit)
     )
     return [Instruction(*row) for row in connection.execute(query)]
-
-
-class Due(Struct, frozen=True):
-    """An instruction whose channel is to be asked: by its next attempt."""
-
-    instruction_id: str
-    attempt: int
-    due_us: int
-    purpose: str
-
-
-# Made once: the outbox asks them for each channel whenever something may be due.
-_OF_CHANNEL = (_DUE, TABLE.c.channel == bindparam("channel"))
-_RECENT = TABLE.c.attempts.is_not(None) | (TABLE.c.issued_at_us >= bindparam("since_us"))
-_DUE_NOW = (
-    select(TABLE.c.instruction_id, TABLE.c.attempts, TABLE.c.due_us, TABLE.c.purpose)
-    .where(*_OF_CHANNEL, TABLE.c.due_us <= bindparam("now_us"), _RECENT)
-    .order_by(TABLE.c.due_us)
-    .limit(bindparam("most"))
-)
-_DUE_NEXT = select(func.min(TABLE.c.due_us)).where(*_OF_CHANNEL)
-
-
-def due(
-    connection: Connection, channel: str, now_us: int, limit: int, since_us: int = 0
-) -> list[Due]:
-    """What a channel is to be asked by now, the longest due first; of what was never sent only what
-    was issued since an instant."""
-    given = {"channel": channel, "now_us": now_us, "since_us": since_us, "most": limit}
-    return [
-        Due(one, (made or 0) + 1, due_us, purpose)
-        for one, made, due_us, purpose in connection.execute(_DUE_NOW, given)
-    ]
-
-
-def next_due_us(connection: Connection, channel: str) -> int | None:
-    """When a channel is to be asked next; None: nothing is planned."""
-    found: int | None = connection.execute(_DUE_NEXT, {"channel": channel}).scalar()
-    return found
 
 
 def count_open(connection: Connection) -> dict[str, int]:

@@ -62,7 +62,6 @@ class Office:
         return Outbox(
             desk.ledger,
             desk.engine,
-            desk.engine,
             self.adapters,
             lambda: self.now_us,
             wall=lambda: self.now_us,

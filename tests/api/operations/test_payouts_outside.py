@@ -69,7 +69,6 @@ class Institution(Office):
         sending = Outbox(
             desk.ledger,
             desk.engine,
-            desk.engine,
             adapters,
             lambda: self.now_us,
             wall=wall_us,

@@ -81,7 +81,6 @@ class Institution:
         outbox = Outbox(
             context.ledger,
             context.engine,
-            context.writes,
             adapters,
             lambda: self.server.now_us,
             wall=wall_us,

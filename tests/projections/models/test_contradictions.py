@@ -4,7 +4,12 @@ import pytest
 from sqlalchemy import Connection
 
 from domain.payment import contradiction, instruction
-from projections.models import contradictions, instruction_attempts, instructions
+from projections.models import (
+    contradictions,
+    instruction_attempts,
+    instructions,
+    instructions_due,
+)
 from projections.models.contradictions import Contradiction
 from projections.models.instruction_attempts import Attempt
 from tests.examples import AMOUNT, DIGEST, EXAMPLES, PAID_AT, log
@@ -100,10 +105,13 @@ def test_a_row_is_what_the_aggregate_knows(books: Connection, upto: int) -> None
 
 def test_what_is_due_is_found_by_channel_and_time(books: Connection) -> None:
     apply(books, instructions.MODEL, ASKED[:8], None)
-    found = instructions.due(books, "JD_PAY", PAID_AT + 60, 10)
+    found = instructions_due.due(books, "JD_PAY", PAID_AT + 60, 10)
     assert [(one.instruction_id, one.attempt) for one in found] == [("pay-P2", 1), ("pay-P1", 4)]
-    assert instructions.due(books, "JD_PAY", PAID_AT + 59, 10) == found[:1]
-    assert instructions.due(books, "WECHAT_PAY", PAID_AT + 60, 10) == []
-    assert instructions.due(books, "JD_PAY", PAID_AT + 60, 10, PAID_AT + 1) == found[1:]
-    assert instructions.next_due_us(books, "JD_PAY") == PAID_AT
-    assert instructions.next_due_us(books, "WECHAT_PAY") is None
+    assert instructions_due.due(books, "JD_PAY", PAID_AT + 59, 10) == found[:1]
+    assert instructions_due.due(books, "WECHAT_PAY", PAID_AT + 60, 10) == []
+    assert instructions_due.due(books, "JD_PAY", PAID_AT + 60, 10, PAID_AT + 1) == found[1:]
+    assert instructions_due.next_due(books, ["JD_PAY"]) == {"JD_PAY": PAID_AT}
+    asked = ["WECHAT_PAY", "UNIONPAY_CARD", "JD_PAY"]
+    assert instructions_due.next_due(books, asked) == {"JD_PAY": PAID_AT}
+    assert instructions_due.next_due(books, asked[:2]) == {}
+    assert instructions_due.next_due(books, []) == {}
