@@ -103,7 +103,11 @@ class Wire:
     async def ask(self, request: Request) -> Reply | Lost:
         """Send a request and read its answer, within the deadline of the whole."""
         whole = _seconds(self._limits.request_ms)
-        if not await within(self._free.acquire(), whole):
+        if self._free.locked():
+            free = await within(self._free.acquire(), whole)
+        else:  # At once, and without a task of its own.
+            free = await self._free.acquire()
+        if not free:
             busy = f"all {self._limits.connections} connections are busy: nothing was sent"
             return self._lost(request, busy, sent=False)
         connection = await self._connection()
