@@ -8,7 +8,8 @@ import asyncio
 import sqlite3
 import ssl
 from collections.abc import Callable
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpcore2
@@ -26,12 +27,13 @@ from simulator.world import World
 _SECONDS = (15, 15, 30, 180, 600, 1_200, 1_800, 1_800, 1_800, 3_600)
 SCHEDULE = (*(span * SECOND for span in _SECONDS), *(hours * HOUR for hours in (3, 3, 3, 6, 6)))
 ANSWER_SECONDS, AT_ONCE = 5, 64
+IDLE_SECONDS = 5  # A connection that was idle longer is opened anew.
 NOT_TAKEN = (
     httpcore2.TimeoutException,
     httpcore2.NetworkError,
     httpcore2.ProtocolError,
-    httpcore2.UnsupportedProtocol,
-    httpx2.InvalidURL,
+    httpcore2.ConnectionNotAvailable,
+    AttributeError,  # The library's, of a socket that was closed while it connected.
 )
 
 # How a callback is written: its order, its event and attempt -> headers and body.
@@ -85,7 +87,7 @@ class Caller:
         self._world, self._wechat = world, wechat or _signed
         self._free = asyncio.Semaphore(AT_ONCE)
         self._under_way: set[asyncio.Task[None]] = set()
-        self._idle: list[httpcore2.AsyncConnectionPool] = []
+        self._idle: list[httpcore2.AsyncHTTPConnection] = []  # The one used last is used next.
         self._trusted = ssl.create_default_context()
 
     def start(self, db: sqlite3.Connection) -> None:
@@ -109,13 +111,14 @@ class Caller:
             if not due:
                 await _rings(world.ring, wait)
 
-    def _pool(self) -> httpcore2.AsyncConnectionPool:
-        """Of one connection: a pool looks at all of its idle ones for every request."""
-        if self._idle:
-            return self._idle.pop()
-        return httpcore2.AsyncConnectionPool(
-            self._trusted, max_connections=1, max_keepalive_connections=1, keepalive_expiry=5
-        )
+    async def _connection(self, to: httpcore2.Origin) -> httpcore2.AsyncHTTPConnection:
+        """One that nobody has closed yet, else a new one: it connects when it is used."""
+        while self._idle:
+            kept = self._idle.pop()
+            if kept.can_handle_request(to) and kept.is_available() and not kept.has_expired():
+                return kept
+            await kept.aclose()
+        return httpcore2.AsyncHTTPConnection(to, self._trusted, keepalive_expiry=IDLE_SECONDS)
 
     def _claim(self, db: sqlite3.Connection) -> tuple[list[Due], float]:
         """What is due, leased to us; and how long the wall waits for what comes next."""
@@ -139,15 +142,9 @@ class Caller:
 
     async def _call(self, due: Due) -> None:
         async with self._free:
-            pool = self._pool()
             writer = self._wechat if due.order.network == "wechat" else _signed
             headers, body = writer(self._world, due)
-            posted = _posted(pool, due.order.notify_url, headers, body)
-            status = await within(posted, ANSWER_SECONDS)
-            if status is None:  # Cut off in the middle: its one connection is of no use.
-                await pool.aclose()
-            else:
-                self._idle.append(pool)
+            status = await self._posted(due.order.notify_url, headers, body)
         await self._world.book.write(lambda db: self._called(db, due, status or 0))
         self._world.ring.set()
 
@@ -163,28 +160,61 @@ class Caller:
             (due.attempt, status, next_us, ended, due.id),
         )
 
+    async def _posted(self, to: str, headers: dict[str, str], body: bytes) -> int:
+        """The status of the answer; 0: nobody is there, or answers in time, or it is no address."""
+        try:
+            address = _address(to)
+        except (httpx2.InvalidURL, ValueError):
+            return 0
+        named = {**headers, "Host": address.host, "Content-Length": str(len(body))}
+        sent = [(name.encode(), value.encode()) for name, value in named.items()]
+        request = httpcore2.Request("POST", address.url, headers=sent, content=body)
+        try:
+            connection = await self._connection(address.url.origin)
+            try:
+                return await within(_status(connection, request), ANSWER_SECONDS) or 0
+            finally:
+                if connection.is_idle():
+                    self._idle.append(connection)
+                else:
+                    await connection.aclose()
+        except (*NOT_TAKEN, OSError):
+            return 0
+
+
+class Address(NamedTuple):
+    """Of a callback, and the header that names its host."""
+
+    url: httpcore2.URL
+    host: str
+
+
+@lru_cache(maxsize=1_000)
+def _address(to: str) -> Address:
+    """Raises httpx2.InvalidURL, or ValueError for what is not http or https."""
+    url = httpx2.URL(to)
+    if url.scheme not in ("http", "https"):
+        raise ValueError(to)
+    known = httpcore2.URL(
+        scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+    )
+    return Address(known, url.netloc.decode())
+
+
+async def _status(connection: httpcore2.AsyncHTTPConnection, request: httpcore2.Request) -> int:
+    response = await connection.handle_async_request(request)
+    try:
+        await response.aread()
+    finally:
+        await response.aclose()
+    return response.status
+
 
 def _signed(world: World, due: Due) -> tuple[dict[str, str], bytes]:
     """A callback of a signed-JSON network."""
     body = f'{{"id":"{due.event}","event":"{due.type}","order":{due.body}}}'.encode()
     signed = world.signers[due.order.network].sign("POST", path_of(due.order.notify_url), body)
     return {**signed, "Content-Type": "application/json"}, body
-
-
-async def _posted(
-    pool: httpcore2.AsyncConnectionPool, to: str, headers: dict[str, str], body: bytes
-) -> int:
-    """The status of the answer; 0: nobody is there, or it is no address."""
-    try:
-        url = httpx2.URL(to)
-        address = httpcore2.URL(
-            scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
-        )
-        named = {**headers, "Host": url.netloc.decode(), "Content-Length": str(len(body))}
-        sent = [(name.encode(), value.encode()) for name, value in named.items()]
-        return (await pool.request("POST", address, headers=sent, content=body)).status
-    except (*NOT_TAKEN, OSError, ValueError):
-        return 0
 
 
 def path_of(url: str) -> str:

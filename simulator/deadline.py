@@ -13,9 +13,18 @@ async def within(work: Coroutine[Any, Any, T], seconds: float) -> T | None:
     Where `asyncio.timeout` runs out just as the work ends, Python before 3.13 cancels what is
     awaited next instead: a callback that was sent would never be put down as sent.
     """
-    task = asyncio.create_task(work)
+    loop = asyncio.get_running_loop()
+    task, ended = loop.create_task(work), loop.create_future()
+
+    def end(_: object = None) -> None:
+        if not ended.done():
+            ended.set_result(None)
+
+    task.add_done_callback(end)
+    timer = loop.call_later(seconds, end)
     try:
-        await asyncio.wait({task}, timeout=seconds)
+        await ended
         return task.result() if task.done() else None
     finally:
+        timer.cancel()
         task.cancel()
