@@ -14,8 +14,8 @@ from typing import NamedTuple
 from benchmarks.payments.outside import Lane
 from benchmarks.payments.wire import Client, Message, post
 
-LOOK_S = 0.02  # Between two payments that are looked at by GraphQL.
-ASK_AGAIN_S = 0.005
+LOOK_S = 0.05  # Between two payments that are looked at by GraphQL: looking is load, too.
+ASK_AGAIN_S = 0.01
 GIVE_UP_S = 30.0
 BARE = b"pay-bare"  # Begins the numbers of orders that no ledger knows.
 QUERY = "query ($no: ID!) { payment(no: $no) { state } }"
