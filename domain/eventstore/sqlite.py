@@ -346,8 +346,10 @@ class _SQLiteSession:
             self._connection.executemany(INSERT_EVENT, append.events)
             receipts = [(*receipt, commit.number) for receipt in append.receipts]
             self._connection.executemany(INSERT_RECEIPT, receipts)
-            rows = [{"digest": hashlib.sha256(one).digest(), "bytes": one} for one in append.blobs]
-            self._connection.executemany(ADD_SQLITE, rows)
+            if append.blobs:  # A ledger from before them has no such table.
+                hashed = [(hashlib.sha256(one).digest(), one) for one in append.blobs]
+                rows = [{"digest": digest, "bytes": one} for digest, one in hashed]
+                self._connection.executemany(ADD_SQLITE, rows)
             self._connection.execute(INSERT_COMMIT, commit)
         except sqlite3.Error as error:
             _raise(error)
