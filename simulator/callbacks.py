@@ -27,6 +27,7 @@ from simulator.world import World
 _SECONDS = (15, 15, 30, 180, 600, 1_200, 1_800, 1_800, 1_800, 3_600)
 SCHEDULE = (*(span * SECOND for span in _SECONDS), *(hours * HOUR for hours in (3, 3, 3, 6, 6)))
 ANSWER_SECONDS, AT_ONCE = 5, 64
+LAST_PORT = 65_535
 IDLE_SECONDS = 5  # A connection that was idle longer is opened anew.
 NOT_TAKEN = (
     httpcore2.TimeoutException,
@@ -145,7 +146,7 @@ class Caller:
             writer = self._wechat if due.order.network == "wechat" else _signed
             headers, body = writer(self._world, due)
             status = await self._posted(due.order.notify_url, headers, body)
-        await self._world.book.write(lambda db: self._called(db, due, status or 0))
+        await self._world.book.write(lambda db: self._called(db, due, status))
         self._world.ring.set()
 
     def _called(self, db: sqlite3.Connection, due: Due, status: int) -> None:
@@ -178,7 +179,7 @@ class Caller:
                     self._idle.append(connection)
                 else:
                     await connection.aclose()
-        except (*NOT_TAKEN, OSError):
+        except (*NOT_TAKEN, OSError, ValueError):  # The last: of a name that is no host's.
             return 0
 
 
@@ -191,9 +192,9 @@ class Address(NamedTuple):
 
 @lru_cache(maxsize=1_000)
 def _address(to: str) -> Address:
-    """Raises httpx2.InvalidURL, or ValueError for what is not http or https."""
+    """Raises httpx2.InvalidURL, or ValueError for what is not http or https, or no port."""
     url = httpx2.URL(to)
-    if url.scheme not in ("http", "https"):
+    if url.scheme not in ("http", "https") or (url.port or 0) > LAST_PORT:
         raise ValueError(to)
     known = httpcore2.URL(
         scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
