@@ -46,9 +46,14 @@ def name_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def hashed(contents: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
+    """Each with its SHA-256 before it, as the table has them."""
+    return [(hashlib.sha256(one).digest(), one) for one in contents]
+
+
 def put(engine: Engine, contents: Iterable[bytes]) -> None:
     """Keep these, durably, in one transaction; what is there already is left alone."""
-    rows = [(hashlib.sha256(one).digest(), one) for one in contents]
+    rows = hashed(contents)
     if not rows:
         return
     if engine.dialect.name == "postgresql":  # One statement is a transaction, and one exchange.

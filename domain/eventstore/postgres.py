@@ -9,7 +9,6 @@ writer knows the head already it is one: if somebody else has written meanwhile,
 commit is taken, and the database refuses all of it.
 """
 
-import hashlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -23,6 +22,7 @@ from psycopg.sql import SQL, Identifier, Literal
 from psycopg_pool import PoolTimeout
 
 from domain.eventstore.arrays import bigints, byteas, texts
+from domain.eventstore.blobs import hashed
 from domain.eventstore.database import Database, ledger_key
 from domain.eventstore.recorder import (
     GENESIS,
@@ -346,8 +346,8 @@ class _PostgresSession:
             streams, versions, states = zip(*append.snapshots, strict=True)
             self._send("insert_snapshots", texts(streams), bigints(versions), byteas(states))
         if append.blobs:
-            hashes = [hashlib.sha256(one).digest() for one in append.blobs]
-            self._send("insert_blobs", byteas(hashes), byteas(append.blobs))
+            hashes, contents = zip(*hashed(append.blobs), strict=True)
+            self._send("insert_blobs", byteas(hashes), byteas(contents))
         if append.events or append.receipts:
             self._send("insert_commit", *commit, commit.seal_number)
             self._send("notify")

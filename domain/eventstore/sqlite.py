@@ -5,7 +5,6 @@ processes; readers have connections of their own and, with WAL, neither wait nor
 is on disk when it is acknowledged (`synchronous = FULL`).
 """
 
-import hashlib
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +15,7 @@ import eventsourcing.persistence as library
 import msgspec
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore
 
-from domain.eventstore.blobs import ADD_SQLITE
+from domain.eventstore.blobs import ADD_SQLITE, hashed
 from domain.eventstore.database import Database, configure_sqlite
 from domain.eventstore.recorder import (
     GENESIS,
@@ -347,8 +346,7 @@ class _SQLiteSession:
             receipts = [(*receipt, commit.number) for receipt in append.receipts]
             self._connection.executemany(INSERT_RECEIPT, receipts)
             if append.blobs:  # A ledger from before them has no such table.
-                hashed = [(hashlib.sha256(one).digest(), one) for one in append.blobs]
-                rows = [{"digest": digest, "bytes": one} for digest, one in hashed]
+                rows = [{"digest": name, "bytes": one} for name, one in hashed(append.blobs)]
                 self._connection.executemany(ADD_SQLITE, rows)
             self._connection.execute(INSERT_COMMIT, commit)
         except sqlite3.Error as error:
