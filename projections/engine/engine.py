@@ -113,7 +113,8 @@ class Runner:
 
     def load(self) -> States:
         """Where each target stands. Their checkpoints must exist."""
-        with self.engine.connect() as connection:
+        # Committed: PostgreSQL's driver forgets at a rollback every statement that it has prepared.
+        with self.engine.begin() as connection:
             return checkpoints.load(connection, [target.name for target in self.targets])
 
     def catch_up(

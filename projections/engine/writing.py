@@ -24,11 +24,13 @@ from projections.tables.bulk import Row, Wanted, driver_of, look_up
 T = TypeVar("T")
 
 # The statements of a delta find rows by key. A table that grows from nothing within a minute
-# outruns the statistics, and a plan made for an empty table would scan it. What is lost in a crash
-# is folded again, with its checkpoint: nothing here waits for the disk.
+# outruns the statistics, and a plan made for an empty table would scan it. So there is one plan for
+# each statement, whatever its arrays hold, and it is made once. What is lost in a crash is folded
+# again, with its checkpoint: nothing here waits for the disk.
 POSTGRES_SETTINGS = """
     SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
         set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true),
+        set_config('plan_cache_mode', 'force_generic_plan', true),
         set_config('synchronous_commit', 'off', true)"""
 
 # SQLite's primary result codes, and PostgreSQL's classes of them, that say nothing about a fact.
